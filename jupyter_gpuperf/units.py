@@ -35,11 +35,11 @@ PCIE_LANE_BYTES_PER_SECOND: Final = {1: 250e6, 2: 500e6, 3: 985e6, 4: 1969e6, 5:
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
 
 
-def wears_its_unit(name: str, unit: str) -> bool:
+def has_unit_suffix(name: str, unit: str) -> bool:
     """Return whether ``name`` ends with ``_<unit>``; the name of every number must."""
     return unit in UNITS and name.endswith(f"_{unit}")
 
 
 def unit_of(name: str) -> str:
     """Return the unit at the end of ``name``, the longest if several match; empty if there is none."""
-    return max((unit for unit in UNITS if wears_its_unit(name, unit)), key=len, default="")
+    return max((unit for unit in UNITS if has_unit_suffix(name, unit)), key=len, default="")

@@ -12,20 +12,20 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.check_runner import CheckRunner
-from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.processes.attribution import Attribution
 from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
-from jupyter_gpuperf.recorder.shelf import RecordingShelf
+from jupyter_gpuperf.recorder.shelf import RecordingStore
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules
@@ -60,9 +60,9 @@ class Parts:
         self.subscribers = Subscribers()
         source = source_or_reason(settings.source, metrics)
         training = TrainingStore(
-            DeviceShare(self.history, now=time.time),
-            played=source.read_training,
-            on_active=self.subscribers.pay_attention,
+            DeviceUsage(self.history, now=time.time),
+            replayed_training=source.read_training,
+            on_active=self.subscribers.read_often,
         )
         rules = all_rules()
         alerts = AlertWatch(rules)
@@ -89,11 +89,13 @@ class Parts:
         self.jobs = JobManager(
             devices=lambda: self.sampler.devices.devices,
             deadline_seconds=settings.job_deadline_seconds,
-            around=RunHooks(store=results, watcher=Watcher(self.sampler, self.subscribers)),
+            run_hooks=RunHooks(
+                store=results, watcher=DisturbanceWatcher(self.sampler, self.subscribers)
+            ),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
         folder, subscribers = Path(settings.recordings_directory), self.subscribers
-        self.recordings = RecordingShelf(folder, sampler=self.sampler, subscribers=subscribers)
+        self.recordings = RecordingStore(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()
         attribution = Attribution(table=ProcessTable(), reports=memory.now)
@@ -128,7 +130,7 @@ class Parts:
             training=training,
             lists=lists,
         )
-        kernel_jobs = KernelJobs(self.jobs, self.services.fresh)
+        kernel_jobs = KernelJobs(self.jobs, self.services.wait_for_readings)
         kernel_training = KernelTraining(training, self.sampler.wait_for_tick)
         self.kernel_listener = KernelListener(
             {

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
 from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
@@ -28,7 +28,7 @@ from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 CACHED_BATCHES: Final = 4
 LOADERS: Final = ("the loader", "the changed loader")
@@ -36,7 +36,7 @@ LOADERS: Final = ("the loader", "the changed loader")
 TARGET_RATIO: Final = 0.02
 WARM_UP_RATIO: Final = 0.15
 """Share of the remaining time for each loop's first steps, once its workers have started."""
-LOOK_RATIO: Final = 0.1
+PACE_RATIO: Final = 0.1
 """Share of the remaining time for finding out how long each loop's steps take."""
 SHORTEST_SECONDS: Final = 0.001
 """With no time left, the fewest rounds are run all the same."""
@@ -105,7 +105,7 @@ def headroom(
 
     def loops() -> Iterator[Loop]:
         # Replay the batches of the first steps: starting workers just for them would cost seconds.
-        yield bench.loop(Endless(loader, keep), loader)
+        yield bench.loop(EndlessBatches(loader, keep), loader)
         yield bench.loop(itertools.cycle(cached))
 
     return bench.compare(Message("data for free"), loops())
@@ -131,7 +131,7 @@ def measure_change(
     changed = loader_with(loader, settings)
     bench = _Bench(torch, step, state, (loader, changed), steps, limit_seconds)
     what = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-    loops = (bench.loop(Endless(each), each) for each in (loader, changed))
+    loops = (bench.loop(EndlessBatches(each), each) for each in (loader, changed))
     return bench.compare(what, loops, loader=changed)
 
 
@@ -150,9 +150,9 @@ class _Bench:
     ) -> None:
         self._clock, self._limit_seconds = clock, limit_seconds
         self._began = clock()
-        named = {f"state[{place}]": each for place, each in enumerate(state)}
+        named = {f"state[{index}]": each for index, each in enumerate(state)}
         named |= zip(LOADERS, map(_unwrapped, loaders), strict=False)
-        self._snapshot = Snapshot(torch, Roots.of_step(step, named))
+        self._snapshot = StateSnapshot(torch, Roots.of_step(step, named))
         self._models = _of_the_step(self._snapshot.reached.modules)
         if not self._models:
             raise BadRequest(
@@ -194,7 +194,7 @@ class _Bench:
         )
         self._loops.append(loop)
         loop.warm_up(WARM_UP_RATIO * self._left_seconds())
-        loop.look(LOOK_RATIO * self._left_seconds())
+        loop.measure_pace(PACE_RATIO * self._left_seconds())
         return loop
 
     def compare(self, what: str, loops: Iterable[Loop], *, loader: Any = None) -> ABTestResult:

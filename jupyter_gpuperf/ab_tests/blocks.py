@@ -13,7 +13,7 @@ from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace, whole_rounds
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
-LOOK_STEPS: Final = 3
+PACE_STEPS: Final = 3
 DRY_SECONDS: Final = 0.05
 """Getting a batch that is already in the queue never takes this long."""
 BURST_STEPS: Final = 2
@@ -23,7 +23,7 @@ ENDING_SECONDS: Final = 5.0
 _NOTHING: Final = object()
 
 
-class Endless:
+class EndlessBatches:
     """A loader's batches, epoch after epoch.
 
     Parameters
@@ -107,10 +107,10 @@ class Loop:
             self._step_seconds = self.clock() - began
             self._drain(limit_seconds)
 
-    def look(self, limit_seconds: float) -> None:
+    def measure_pace(self, limit_seconds: float) -> None:
         """Time steps until it is known how long one takes, or ``limit_seconds`` have passed."""
         unit = max(1, self.workers)
-        taken = self._timed(whole_rounds(LOOK_STEPS, self.workers), limit_seconds)
+        taken = self._timed(whole_rounds(PACE_STEPS, self.workers), limit_seconds)
         if taken % unit:
             # Part of a round of workers may be its fast part; the wait covers the whole round.
             self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
@@ -138,7 +138,7 @@ class Loop:
     def close(self) -> None:
         """Resume the workers and end them."""
         self.worker_pause.resume(self._pids)  # paused workers could not end
-        if isinstance(self.batches, Endless):
+        if isinstance(self.batches, EndlessBatches):
             self.batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
@@ -160,7 +160,7 @@ class Loop:
     def _workers_running(self, seconds: float) -> Iterator[None]:
         """Let the workers run during the body, which should take at most ``seconds``."""
         self.worker_pause.resume(self._pids)
-        with self.worker_pause.during(seconds):
+        with self.worker_pause.giving_up_after(seconds):
             yield
         self.worker_pause.pause(self._pids)
 
@@ -187,4 +187,4 @@ class Loop:
 
     @property
     def _pids(self) -> list[int]:
-        return self.batches.worker_pids if isinstance(self.batches, Endless) else []
+        return self.batches.worker_pids if isinstance(self.batches, EndlessBatches) else []

@@ -47,13 +47,13 @@ class Pace:
         """Return the seconds of a block with this many steps."""
         return (self.lead_steps + steps) * self.seconds
 
-    def fewest_whole(self) -> int:
+    def fewest_whole_round_steps(self) -> int:
         """Return the fewest steps that make a block of whole rounds of the workers."""
         return whole_rounds(FEWEST_STEPS, self.workers)
 
     def fewest(self) -> int:
         """Return the fewest steps that show how fast the loop is."""
-        return self.fewest_whole() if self.comes_in_bursts else FEWEST_STEPS
+        return self.fewest_whole_round_steps() if self.comes_in_bursts else FEWEST_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
         Most steps of a block, unless one round of the workers is longer.
     """
     seconds *= PLANNED_RATIO
-    whole = {name: pace.fewest_whole() for name, pace in paces.items()}
+    whole = {name: pace.fewest_whole_round_steps() for name, pace in paces.items()}
     fewest = {name: pace.fewest() for name, pace in paces.items()}
     for least in (whole, fewest):
         for rounds in range(GOOD_ROUNDS, FEWEST_ROUNDS - 1, -1):

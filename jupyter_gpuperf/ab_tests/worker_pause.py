@@ -67,7 +67,7 @@ class WorkerPause:
         return AVAILABLE and not self._given_up
 
     @contextlib.contextmanager
-    def during(self, seconds: float) -> Iterator[None]:
+    def giving_up_after(self, seconds: float) -> Iterator[None]:
         """Give up pausing if the body takes longer than ``seconds`` plus the patience."""
         timer = threading.Timer(seconds + self._patience_seconds, self._give_up)
         timer.daemon = True

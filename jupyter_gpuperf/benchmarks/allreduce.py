@@ -44,16 +44,18 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     backend, processes = _plan(torch, parameters, context)
     sizes = _sizes(parameters)
     if backend == "gloo":
-        resources.check_room(3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib.")
+        resources.check_available_memory(
+            3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib."
+        )
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     context.progress(0.0, Message("Starting {processes} processes", processes=processes))
     factor = 2 * (processes - 1) / processes
     limit_seconds = parameters["time_limit_seconds"]
     answers = _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
-    for place, (size_bytes, seconds) in enumerate(answers):
+    for index, (size_bytes, seconds) in enumerate(answers):
         size = _label_of(size_bytes)
-        context.progress((place + 1) / (len(sizes) + 1), Message("{size} done", size=size))
+        context.progress((index + 1) / (len(sizes) + 1), Message("{size} done", size=size))
         interval = median_interval(seconds)
         if size_bytes == LATENCY_BYTES:
             samples["latency_seconds"], figures["latency_seconds"] = seconds, interval

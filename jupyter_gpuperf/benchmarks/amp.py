@@ -17,8 +17,8 @@ from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.memory import peak_bytes
-from jupyter_gpuperf.measure.statistics import exactly
-from jupyter_gpuperf.measure.timer import warm_block
+from jupyter_gpuperf.measure.statistics import exact_interval
+from jupyter_gpuperf.measure.timer import warmed_up_timer
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -33,17 +33,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     environment = describe(torch, device)
-    for place, network in enumerate(networks):
-        part = context.part(place, len(networks), network)
+    for index, network in enumerate(networks):
+        part = context.part(index, len(networks), network)
         size = fitting_size(torch, device, network, precisions, context.warn)
         environment[f"{network}_batch_size"] = size.batch
         make = functools.partial(TrainingStep, torch, device, network=network, size=size)
         if device.type == "cuda":
             for each in precisions:
                 peak = peak_bytes(torch, device, functools.partial(make, precision=each))
-                figures[f"{network}_{each}_peak_bytes"] = exactly(peak)
+                figures[f"{network}_{each}_peak_bytes"] = exact_interval(peak)
         steps = {each: make(precision=each) for each in precisions}
-        blocks = {each: warm_block(step, device) for each, step in steps.items()}
+        blocks = {each: warmed_up_timer(step, device) for each, step in steps.items()}
         timings = Stopwatch(parameters, part, 1 / len(networks)).in_turn(blocks)
         compared = timings.figures("step_seconds", "fp32")
         figures |= {f"{network}_{name}": figure for name, figure in compared.items()}

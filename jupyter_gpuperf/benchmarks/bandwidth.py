@@ -18,7 +18,7 @@ from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.memory import free
+from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
@@ -29,7 +29,7 @@ SMALLEST_BYTES: Final = 64 * MIB
 LANES: Final = 16
 HOST_MEMORY: Final = Message("PyTorch found no GPU; measured the host's memory.")
 
-Work = tuple[Callable[[], object], float]
+CallAndBytes = tuple[Callable[[], object], float]
 """The call to time, and the bytes that one call moves."""
 
 
@@ -39,12 +39,12 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
     device = device_of(torch, context, HOST_MEMORY)
     size_bytes = parameters["size_mib"] * MIB
-    resources.check_room(3 * size_bytes, hint="Choose a smaller size_mib.")
+    resources.check_available_memory(3 * size_bytes, hint="Choose a smaller size_mib.")
     works = _works(torch, device, size_bytes, context)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
-    for place, (name, (call, moved_bytes)) in enumerate(works.items()):
-        part = context.part(place, len(works), Message(name.replace("_", " ")))
+    for index, (name, (call, moved_bytes)) in enumerate(works.items()):
+        part = context.part(index, len(works), Message(name.replace("_", " ")))
         timing = Stopwatch(parameters, part, 1 / len(works)).call(
             call, device, functools.partial(_rate, moved_bytes)
         )
@@ -64,7 +64,7 @@ def _rate(moved_bytes: float, seconds: float) -> str:
     return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
 
 
-def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, Work]:
+def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
     """Return the calls to time. Halve the buffers, with a warning, until they fit in the GPU's memory."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
@@ -75,13 +75,13 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
         except torch.cuda.OutOfMemoryError:
             if size_bytes <= SMALLEST_BYTES:
                 raise
-        free(torch)
+        free_device_memory(torch)
         size_bytes //= 2
         message = "The GPU ran out of memory; measured with {mib} MiB."
         context.warn(Message(message, mib=size_bytes // MIB))
 
 
-def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
+def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
     count = size_bytes // 4
     a, b, c = (torch.rand(count, device=device) for _ in range(3))
     return {
@@ -90,7 +90,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
     }
 
 
-def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, Work]:
+def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
     target = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     source = torch.empty_like(target)
     # Written once, so that every page is allocated.

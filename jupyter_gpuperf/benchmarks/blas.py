@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.child import answer_of
+from jupyter_gpuperf.benchmarks.workloads.child import run_program
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
@@ -48,19 +48,19 @@ answer(seconds=taken, numpy=np.__version__, blas=blas)
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the rate of matrix products per number of threads; see the module docstring."""
     size = parameters["size"]
-    resources.check_room(5 * 8 * size**2, hint="Choose a smaller size.")
+    resources.check_available_memory(5 * 8 * size**2, hint="Choose a smaller size.")
     _warn_of_settings(context)
     counts = thread_counts(parameters["threads"])
     plan = [(kind, count) for kind in KINDS for count in counts]
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     answer: dict[str, Any] = {}
-    for place, (kind, count) in enumerate(plan):
+    for index, (kind, count) in enumerate(plan):
         progress = Message.counted(
             "{kind}, {count} thread", "{kind}, {count} threads", count=count, kind=kind
         )
-        context.progress(place / len(plan), progress)
-        answer = answer_of(
+        context.progress(index / len(plan), progress)
+        answer = run_program(
             CHILD,
             [size, kind, parameters["time_limit_seconds"] / len(plan)],
             environment=dict.fromkeys(THREAD_VARIABLES, str(count)),

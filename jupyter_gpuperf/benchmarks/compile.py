@@ -22,20 +22,20 @@ from jupyter_gpuperf.benchmarks.workloads.training import TrainingStep, fitting_
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import PRECISIONS, synchronize
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
-from jupyter_gpuperf.measure.timer import warm_block
+from jupyter_gpuperf.measure.statistics import exact_interval, inverse, median_interval
+from jupyter_gpuperf.measure.timer import warmed_up_timer
 
 CACHE_VARIABLE: Final = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure compile times and step times; see the module docstring."""
-    with own_cache():
+    with empty_compile_cache():
         return _run(parameters, context)
 
 
 @contextlib.contextmanager
-def own_cache() -> Iterator[None]:
+def empty_compile_cache() -> Iterator[None]:
     """Give torch.compile an empty temporary cache. A cold compile is then cold, and the user's cache does not grow."""
     before = os.environ.get(CACHE_VARIABLE)
     with tempfile.TemporaryDirectory(
@@ -67,11 +67,11 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.4, "Compiling again from the cache")
     _, warm_seconds, _ = _compile(torch, device, make)
     steps = {"eager": make(), "compiled": compiled}
-    blocks = {name: warm_block(step, device) for name, step in steps.items()}
+    blocks = {name: warmed_up_timer(step, device) for name, step in steps.items()}
     timings = Stopwatch(parameters, context.span(0.6, 1.0)).in_turn(blocks)
     figures: dict[str, Any] = {
-        "compile_cold_seconds": exactly(cold_seconds),
-        "compile_warm_seconds": exactly(warm_seconds),
+        "compile_cold_seconds": exact_interval(cold_seconds),
+        "compile_warm_seconds": exact_interval(warm_seconds),
         **timings.figures("step_seconds", "eager"),
     }
     break_even = _break_even(timings.samples["eager"], timings.samples["compiled"], cold_seconds)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from jupyter_gpuperf.benchmarks.compile import own_cache
+from jupyter_gpuperf.benchmarks.compile import empty_compile_cache
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.device import device_of, warn_if_launch_bound
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
-from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
+from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, ForwardPass
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import Chip
@@ -27,12 +27,12 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.stopping import target_ratio
-from jupyter_gpuperf.measure.timer import warm_block
+from jupyter_gpuperf.measure.timer import warmed_up_timer
 from jupyter_gpuperf.messages import Message
 
-ITSELF_SHARE: Final = 0.4
+EAGER_SHARE: Final = 0.4
 """Share of the time limit for the requested pass if variants are measured too; the rest is for all variants."""
-ITSELF: Final = "eager"
+EAGER: Final = "eager"
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -41,14 +41,16 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
     device = device_of(torch, context)
     if device.type == "cpu":
-        resources.check_room(_needed_bytes(parameters), hint="Choose a smaller batch_size.")
-    requested = Pass(
+        resources.check_available_memory(
+            _needed_bytes(parameters), hint="Choose a smaller batch_size."
+        )
+    requested = ForwardPass(
         batch_size=parameters["batch_size"],
         image_size=parameters["image_size"],
         precision=parameters["precision"],
     )
     varied = parameters["variants"] in (("all",) if device.type == "cpu" else ("all", "auto"))
-    share = ITSELF_SHARE if varied else 1.0
+    share = EAGER_SHARE if varied else 1.0
     context.progress(0.0, "Warming up")
     timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
         requested.make(torch, device),
@@ -73,7 +75,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         figures["model_flops_per_second"] = inverse(figures["pass_seconds"], requested.work.flop)
     if varied:
         timings = _compare_variants(torch, device, requested, parameters, context)
-        figures |= timings.figures("pass_seconds", ITSELF)
+        figures |= timings.figures("pass_seconds", EAGER)
         samples |= {f"{name}_pass_seconds": values for name, values in timings.samples.items()}
     environment = {
         **describe(torch, device),
@@ -86,7 +88,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-def number_format(requested: Pass, chip: Chip | None, *, tf32: bool) -> str:
+def number_format(requested: ForwardPass, chip: Chip | None, *, tf32: bool) -> str:
     """Return the format that the convolution computes in: cuDNN rounds fp32 to TF32 if allowed and supported."""
     if requested.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
         return "tf32"
@@ -94,16 +96,16 @@ def number_format(requested: Pass, chip: Chip | None, *, tf32: bool) -> str:
 
 
 def _compare_variants(
-    torch: Any, device: Any, requested: Pass, parameters: Mapping[str, Any], context: Context
+    torch: Any, device: Any, requested: ForwardPass, parameters: Mapping[str, Any], context: Context
 ) -> Interleaved:
-    context.progress(ITSELF_SHARE, "Preparing the variants")
-    with own_cache():
+    context.progress(EAGER_SHARE, "Preparing the variants")
+    with empty_compile_cache():
         blocks: dict[str, Callable[[], float]] = {}
         for name, variant in _variants(torch, device, requested).items():
             try:
                 if variant.compiled:
                     check_compiler(torch, device)
-                blocks[name] = warm_block(variant.make(torch, device), device)
+                blocks[name] = warmed_up_timer(variant.make(torch, device), device)
             # torch.compile raises RuntimeError; its message can be pages long.
             except (Unavailable, RuntimeError) as error:
                 reason = getattr(error, "message", str(error).strip().partition("\n")[0])
@@ -111,17 +113,17 @@ def _compare_variants(
         return time_interleaved(
             blocks,
             target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - ITSELF_SHARE) * parameters["time_limit_seconds"],
+            limit_seconds=(1 - EAGER_SHARE) * parameters["time_limit_seconds"],
             progress=context.span(0.5, 1.0, Message("Alternating")).progress,
         )
 
 
-def _variants(torch: Any, device: Any, requested: Pass) -> dict[str, Pass]:
+def _variants(torch: Any, device: Any, requested: ForwardPass) -> dict[str, ForwardPass]:
     """Return the passes to compare, the requested pass first."""
     half = requested.precision
     if half == "fp32":
         half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
-    variants = {ITSELF: requested}
+    variants = {EAGER: requested}
     if half != requested.precision:
         variants[half] = replace(requested, precision=half)
     variants[f"{half}_channels_last"] = replace(requested, precision=half, channels_last=True)

@@ -21,9 +21,9 @@ from jupyter_gpuperf.benchmarks.workloads.training import Size, TrainingStep
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import PRECISIONS
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.memory import fits, free
-from jupyter_gpuperf.measure.statistics import exactly, mean_of_few
-from jupyter_gpuperf.measure.timer import warm_block
+from jupyter_gpuperf.measure.memory import free_device_memory, largest_that_fits
+from jupyter_gpuperf.measure.statistics import exact_interval, small_sample_mean
+from jupyter_gpuperf.measure.timer import warmed_up_timer
 
 NEW_SHAPES: Final = 5
 """Number of unseen batch sizes whose first call is timed."""
@@ -43,7 +43,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     training.check_precision(torch, device, parameters["precision"])
     options = {name: parameters[name] for name in ("precision", "channels_last")}
     make = functools.partial(TrainingStep, torch, device, network="resnet", **options)
-    size = fits(
+    size = largest_that_fits(
         torch, lambda each: make(size=each)(), training.SIZES["resnet", "cuda"], context.warn
     )
     if size.batch <= NEW_SHAPES:
@@ -54,24 +54,24 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         raise Unavailable("out_of_memory", message, hint, batch=size.batch)
     firsts: dict[str, list[float]] = {}
     peaks: dict[str, Any] = {}
-    with lane(torch, False) as off, lane(torch, True) as on:
+    with search_thread(torch, False) as off, search_thread(torch, True) as on:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
-        for place, (name, run_in) in enumerate(lanes.items()):
+        for index, (name, run_in) in enumerate(lanes.items()):
             message = "New shapes with the search" if name == "on" else "New shapes without it"
-            context.progress(0.2 * place, message)
+            context.progress(0.2 * index, message)
             seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds
-            peaks[f"{name}_peak_allocated_bytes"] = exactly(allocated)
-            peaks[f"{name}_peak_reserved_bytes"] = exactly(reserved)
+            peaks[f"{name}_peak_allocated_bytes"] = exact_interval(allocated)
+            peaks[f"{name}_peak_reserved_bytes"] = exact_interval(reserved)
         # Allocate only now, or it counts in the other lane's peak.
         blocks: dict[str, Callable[[], float]] = {}
         for name, run_in in lanes.items():
-            block = run_in(functools.partial(warm_block, make(size=size), device))
+            block = run_in(functools.partial(warmed_up_timer, make(size=size), device))
             blocks[name] = functools.partial(run_in, block)
         timings = Stopwatch(parameters, context.span(0.4, 1.0)).in_turn(blocks)
     figures = timings.figures("step_seconds", "off")
-    figures |= {name: mean_of_few(values) for name, values in firsts.items()}
+    figures |= {name: small_sample_mean(values) for name, values in firsts.items()}
     samples = {f"{name}_step_seconds": values for name, values in timings.samples.items()}
     environment = {
         **describe(torch, device),
@@ -83,7 +83,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 @contextlib.contextmanager
-def lane(torch: Any, searches: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+def search_thread(torch: Any, searches: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
     """Yield a function that runs another one in a thread with the switch on or off, including the backward pass.
 
     cuDNN keeps its plans per thread and shape, whatever the switch was when it made them. In a single thread the
@@ -108,11 +108,11 @@ def _first_calls(
     torch: Any, device: Any, make: Callable[..., TrainingStep], size: Size
 ) -> tuple[list[float], float, float]:
     """Return the seconds of a first step per new batch size, and the peak bytes allocated and reserved."""
-    free(torch)
+    free_device_memory(torch)
     torch.cuda.reset_peak_memory_stats(device)
     seconds = []
-    for place in range(NEW_SHAPES + 1):
-        step = make(size=Size(batch=size.batch - place, side=size.side))
+    for index in range(NEW_SHAPES + 1):
+        step = make(size=Size(batch=size.batch - index, side=size.side))
         torch.cuda.synchronize(device)
         began = time.perf_counter()
         step()
@@ -121,7 +121,7 @@ def _first_calls(
         del step
     allocated = float(torch.cuda.max_memory_allocated(device))
     reserved = float(torch.cuda.max_memory_reserved(device))
-    free(torch)
+    free_device_memory(torch)
     return seconds[1:], allocated, reserved  # the very first call loads the libraries
 
 

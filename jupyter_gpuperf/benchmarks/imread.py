@@ -25,13 +25,13 @@ from jupyter_gpuperf.benchmarks.workloads.images import (
 )
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import NotFound, Unavailable
-from jupyter_gpuperf.loaders.timing import Batches
+from jupyter_gpuperf.loaders.timing import BatchBlocks
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import inverse, mean_interval
 from jupyter_gpuperf.messages import Message
 
-MADE: Final = 48
+GENERATED_IMAGES: Final = 48
 MOST_IMAGES: Final = 512
 ONE_THREAD_SHARE: Final = 0.5
 """Share of the time limit for the readers on one thread; the rest is for the workers."""
@@ -72,7 +72,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 def _paths(folder: str, own_folder: Path) -> list[Path]:
     if not folder:
-        return write_photographs(own_folder, MADE)
+        return write_photographs(own_folder, GENERATED_IMAGES)
     paths = images_in(Path(folder).expanduser(), MOST_IMAGES)
     if not paths:
         hint = "Choose a folder with JPEG, PNG, WebP or BMP files."
@@ -154,7 +154,7 @@ def _block_in_workers(
     loader = torch.utils.data.DataLoader(
         images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
     )
-    batches = Batches(loader, prefetched=1 + 2 * workers)
+    batches = BatchBlocks(loader, prefetched=1 + 2 * workers)
     return lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH
 
 

@@ -18,7 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
+from jupyter_gpuperf.benchmarks.workloads.page_cache import (
+    drop_from_cache,
+    filesystem_of,
+    resident_ratio,
+)
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.measure.environment import describe
@@ -32,7 +36,7 @@ RANDOM_READS: Final = 64
 SMALL_FILES: Final = 64
 SMALL_BYTES: Final = 110_000
 """About the size of a photograph in a dataset."""
-GONE_RATIO: Final = 0.05
+COLD_RATIO: Final = 0.05
 """Largest share of pages still in memory for a read to count as cold."""
 KEEP_FREE: Final = 0.1
 """Smallest share of the free disk space that is left unused."""
@@ -56,9 +60,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             plan = {name: each for name, each in plan.items() if name.startswith("warm")}
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
-        for place, (figure, (amount, block)) in enumerate(plan.items()):
+        for index, (figure, (amount, block)) in enumerate(plan.items()):
             name = figure.removesuffix("_bytes")
-            part = context.part(place, len(plan), Message(name.replace("_", " ")))
+            part = context.part(index, len(plan), Message(name.replace("_", " ")))
             stopwatch = Stopwatch(parameters, part, 1 / len(plan))
             seconds = stopwatch.blocks(block, words=lambda last: f"{last:.3g} s")
             samples[f"{name}_seconds"] = seconds
@@ -130,26 +134,26 @@ def _write(path: Path, size: int) -> Path:
 
 def _can_drop(paths: list[Path], context: Context) -> bool:
     try:
-        left_ratio = max(drop(path) for path in paths[:8])
+        left_ratio = max(drop_from_cache(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
         context.warn(
             Message("Skipped cold reads: no access to the page cache: {error}", error=error)
         )
         return False
-    if left_ratio > GONE_RATIO:
+    if left_ratio > COLD_RATIO:
         message = "Skipped cold reads: {left:.0%} of the pages stay in memory, as on a RAM disk."
         context.warn(Message(message, left=left_ratio))
-    return left_ratio <= GONE_RATIO
+    return left_ratio <= COLD_RATIO
 
 
 def _cold(paths: list[Path], read: Callable[[Path], None]) -> float:
     for path in paths:
-        drop(path)
+        drop_from_cache(path)
     return _timed(paths, read)
 
 
 def _warm(paths: list[Path]) -> float:
-    if resident_ratio(paths[0]) < 1 - GONE_RATIO:
+    if resident_ratio(paths[0]) < 1 - COLD_RATIO:
         _timed(paths, _read)
     return _timed(paths, _read)
 

@@ -50,9 +50,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         replays = _block_of(torch, device, graph.replay, CALLS // 50, GRAPH_KERNELS)
         blocks["graph_kernel_seconds"] = replays
     samples = {}
-    for place, (name, block) in enumerate(blocks.items()):
+    for index, (name, block) in enumerate(blocks.items()):
         label = Message(name.removesuffix("_seconds").replace("_", " "))
-        part = context.part(place, len(blocks), label)
+        part = context.part(index, len(blocks), label)
         for _ in range(3):
             block()  # compiles, allocates, raises the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))

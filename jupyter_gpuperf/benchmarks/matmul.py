@@ -57,8 +57,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     environment = describe(torch, device)
     if parameters["flush_l2"] and device.type == "cuda":
         environment["l2_flushed"] = True
-    for place, kind in enumerate(kinds):
-        part = context.part(place, len(kinds), kind)
+    for index, kind in enumerate(kinds):
+        part = context.part(index, len(kinds), kind)
         with contextlib.closing(Products(torch, device, kind, parameters["flush_l2"])) as products:
             shape, seconds = _measure(products, parameters, part, 1 / len(kinds))
         work = _work(shape, kind)
@@ -95,7 +95,7 @@ def _measure(
         products.rate,
         largest=products.largest,
         limit_seconds=SEARCH_SHARE * share * parameters["time_limit_seconds"],
-        say=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, so_far(best)),
+        report_progress=lambda ratio, best: context.progress(SEARCH_SHARE * ratio, so_far(best)),
     )
     shape = search.best_of(products.grid())
     span = context.span(SEARCH_SHARE, 1.0)

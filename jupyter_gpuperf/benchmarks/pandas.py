@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.child import answer_of
+from jupyter_gpuperf.benchmarks.workloads.child import run_program
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import exactly, median_interval
+from jupyter_gpuperf.measure.statistics import exact_interval, median_interval
 from jupyter_gpuperf.messages import Message
 
 ENGINES: Final = ("c", "pyarrow", "python")
@@ -52,7 +52,7 @@ answer(seconds=timed(work, seconds), pandas=pd.__version__, peak_bytes=peak)
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure time and peak memory of each task; see the module docstring."""
     rows = parameters["rows"]
-    resources.check_room(12 * ROW_BYTES * rows, hint="Choose fewer rows.")
+    resources.check_available_memory(12 * ROW_BYTES * rows, hint="Choose fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
     if "pyarrow" not in engines:
         context.warn("Skipped the engine pyarrow: not installed. Run: pip install pyarrow.")
@@ -64,14 +64,14 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.progress(0.0, "Writing the table")
         write_table(path, rows)
         plan = [*engines, "group"]
-        for place, task in enumerate(plan):
+        for index, task in enumerate(plan):
             name = "group" if task == "group" else f"read_{task}"
             progress = Message("Grouping")
             if task != "group":
                 progress = Message("Reading with {engine}", engine=task)
-            context.progress((place + 0.5) / (len(plan) + 1), progress)
+            context.progress((index + 0.5) / (len(plan) + 1), progress)
             rows_read = min(rows, PYTHON_ENGINE_ROWS) if task == "python" else rows
-            answer = answer_of(
+            answer = run_program(
                 CHILD,
                 [str(path), task, rows_read, parameters["time_limit_seconds"] / len(plan)],
                 error_code="pandas_failed",
@@ -81,7 +81,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"{name}_seconds"] = answer["seconds"]
             figures[f"{name}_seconds"] = median_interval(answer["seconds"])
             if answer["peak_bytes"] is not None and task != "python":
-                figures[f"{name}_peak_bytes"] = exactly(float(answer["peak_bytes"]))
+                figures[f"{name}_peak_bytes"] = exact_interval(float(answer["peak_bytes"]))
             version = answer["pandas"]
     if rows > PYTHON_ENGINE_ROWS:
         message = "The engine python read {few} rows, the others {rows}."

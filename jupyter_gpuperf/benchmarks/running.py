@@ -14,30 +14,30 @@ from jupyter_gpuperf.messages import with_messages
 
 logger = logging.getLogger(__name__)
 
-Say = Callable[[dict[str, Any]], None]
+SendMessage = Callable[[dict[str, Any]], None]
 
 
-def run_request(request: Mapping[str, Any], say: Say) -> None:
+def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
     """Run ``{"benchmark", "parameters"}``; report progress, and finally a result or an error."""
     try:
         benchmark = find(request["benchmark"])
         parameters = benchmark.check(request["parameters"])
-        result = _run(benchmark, parameters, say)
-        say(with_messages({"type": "result", "result": result}))
+        result = _run(benchmark, parameters, send)
+        send(with_messages({"type": "result", "result": result}))
     except GpuPerfError as error:
-        say({"type": "error", **error.to_dict()})
+        send({"type": "error", **error.to_dict()})
     except Exception as error:  # the worker's top level: report any error of a benchmark
         logger.exception("The benchmark failed.")
-        say({"type": "error", **_failed(error).to_dict()})
+        send({"type": "error", **_failed(error).to_dict()})
 
 
-def _run(benchmark: Benchmark, parameters: Mapping[str, Any], say: Say) -> dict[str, Any]:
+def _run(benchmark: Benchmark, parameters: Mapping[str, Any], send: SendMessage) -> dict[str, Any]:
     warnings: list[str] = []
     _check_packages(benchmark)
 
     def progress(ratio: float, message: str) -> None:
         report = {"type": "progress", "ratio": min(max(ratio, 0.0), 1.0), "message": message}
-        say(with_messages(report))
+        send(with_messages(report))
 
     context = Context(
         progress=progress,

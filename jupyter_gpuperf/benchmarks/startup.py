@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
-from jupyter_gpuperf.benchmarks.workloads.child import answer_of, last_line
+from jupyter_gpuperf.benchmarks.workloads.child import last_line, run_program
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
@@ -55,10 +55,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     samples: dict[str, list[float]] = {}
     rounds = parameters["rounds"]
     for number in range(rounds):
-        for place, (name, piece) in enumerate(pieces.items()):
+        for index, (name, piece) in enumerate(pieces.items()):
             message = "{name}, round {number} of {rounds}"
             progress = Message(message, name=Message(name), number=number + 1, rounds=rounds)
-            context.progress((number + place / len(pieces)) / rounds, progress)
+            context.progress((number + index / len(pieces)) / rounds, progress)
             for figure, seconds in piece().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
     context.warn("The first round reads from disk; the others find the files in memory.")
@@ -122,7 +122,7 @@ def _server(browser: str | None) -> dict[str, float]:
             page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
             _end(process)
-        shares = shares_of(log.read_text(errors="replace").splitlines())
+        shares = extension_seconds(log.read_text(errors="replace").splitlines())
         return {"server": seconds, **page, **shares}
 
 
@@ -179,7 +179,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def shares_of(lines: Sequence[str]) -> dict[str, float]:
+def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
     """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
     shares: dict[str, float] = {}
     before: datetime | None = None
@@ -197,7 +197,7 @@ def shares_of(lines: Sequence[str]) -> dict[str, float]:
 
 
 def _import_torch() -> dict[str, float]:
-    answer = answer_of(
+    answer = run_program(
         TORCH,
         error_code="import_failed",
         package="torch",

@@ -19,8 +19,8 @@ from jupyter_gpuperf.benchmarks.workloads.training import SIZES, Size, TrainingS
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import PRECISIONS, first_device, limits_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.memory import fits, free, peak_bytes
-from jupyter_gpuperf.measure.statistics import exactly, inverse, median_interval
+from jupyter_gpuperf.measure.memory import free_device_memory, largest_that_fits, peak_bytes
+from jupyter_gpuperf.measure.statistics import exact_interval, inverse, median_interval
 from jupyter_gpuperf.messages import Message
 
 NETWORK = "resnet50"
@@ -41,14 +41,14 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     make = functools.partial(TrainingStep, torch, device, network=NETWORK, **options)
     size = _size(parameters, device.type, context)
     context.progress(0.0, "Trying the batch size")
-    size = fits(torch, lambda smaller: make(size=smaller)(), size, context.warn)
+    size = largest_that_fits(torch, lambda smaller: make(size=smaller)(), size, context.warn)
     flop = training.flop_of(torch, make(size=size))
     make = functools.partial(make, size=size, compiled=parameters["compile"])
     peak: dict[str, Any] = {}
     context.progress(0.1, "Compiling" if parameters["compile"] else "Warming up")
     if device.type == "cuda":
-        peak["peak_bytes"] = exactly(peak_bytes(torch, device, make))
-    free(torch)
+        peak["peak_bytes"] = exact_interval(peak_bytes(torch, device, make))
+    free_device_memory(torch)
     step = make()
     for _ in range(WARM_STEPS):
         step()

@@ -10,7 +10,7 @@ from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
 from jupyter_gpuperf.checks.probes.flags import SMALL_SHARED_MEMORY, start_commands
-from jupyter_gpuperf.checks.probes.gpus import on_the_bus
+from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY
 
@@ -34,7 +34,7 @@ def _gpu_in_container(machine: Machine) -> Outcome:
         return fine("Not a container.")
     if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
         return fine("The container has access to the GPU.")
-    addresses = on_the_bus(machine)
+    addresses = nvidia_pci_addresses(machine)
     if not addresses:
         return not_known("This container has no GPU. Whether the host has one is unknown.")
     return broken(
@@ -57,18 +57,18 @@ def _gpu_in_container(machine: Machine) -> Outcome:
     ),
 )
 def _shared_memory(machine: Machine) -> Outcome:
-    room = machine.room("/dev/shm")
-    if room is None:
+    disk_space = machine.disk_space("/dev/shm")
+    if disk_space is None:
         return not_known("There is no /dev/shm.")
-    mib, free_mib = room.total_bytes / 2**20, room.free_bytes / 2**20
+    mib, free_mib = disk_space.total_bytes / 2**20, disk_space.free_bytes / 2**20
     fix = "sudo mount -o remount,size=8G /dev/shm"
     if limits.container(machine):
         fix = start_commands(machine, "--shm-size=8g")
-    if room.total_bytes < HOPELESS_SHARED_MEMORY:
+    if disk_space.total_bytes < HOPELESS_SHARED_MEMORY:
         return broken("Only {mib:.0f} MiB: DataLoader workers crash.", fix=fix, mib=mib)
-    if room.total_bytes < SMALL_SHARED_MEMORY:
+    if disk_space.total_bytes < SMALL_SHARED_MEMORY:
         return suspect("Only {mib:.0f} MiB: several workers may fill it.", fix=fix, mib=mib)
-    if room.free_bytes < HOPELESS_SHARED_MEMORY:
+    if disk_space.free_bytes < HOPELESS_SHARED_MEMORY:
         return suspect(
             "Only {free:.0f} of {mib:.0f} MiB are free.",
             fix="ls -lS /dev/shm | head",

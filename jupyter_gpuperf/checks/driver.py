@@ -29,7 +29,7 @@ _driver_check = partial(check, link=INSTALLATION, seconds=gpus.SECONDS)
 
 
 @_driver_check(
-    gpus.without_gpu,
+    gpus.no_gpu_outcome,
     label="GPU present",
     why="Without a visible GPU, everything runs on the CPU.",
     expected="At least one NVIDIA GPU.",
@@ -38,7 +38,7 @@ _driver_check = partial(check, link=INSTALLATION, seconds=gpus.SECONDS)
 def _gpu_present(machine: Machine) -> Outcome:
     if names := [each.name for each in gpus.gpus(machine)]:
         return fine("{names}.", names=names)
-    if addresses := gpus.on_the_bus(machine):
+    if addresses := gpus.nvidia_pci_addresses(machine):
         return fine("On the PCI bus: {addresses}.", addresses=addresses)
     return broken(
         "The driver is loaded but reports no GPU.",
@@ -48,7 +48,7 @@ def _gpu_present(machine: Machine) -> Outcome:
 
 
 @_driver_check(
-    gpus.without_gpu,
+    gpus.no_gpu_outcome,
     label="Driver loaded",
     why="Without the driver's kernel module, no program reaches the GPU.",
     expected="The module nvidia is loaded.",
@@ -100,7 +100,7 @@ def _driver_versions(machine: Machine) -> Outcome:
 
 
 @_driver_check(
-    gpus.without_gpu,
+    gpus.no_gpu_outcome,
     label="Driver responds",
     why="If the driver does not respond, every CUDA program hangs or fails.",
     expected="nvidia-smi lists the devices.",
@@ -135,7 +135,7 @@ def _driver_answers(machine: Machine) -> Outcome:
 
 
 @importing_check(
-    gpus.without_gpu,
+    gpus.no_gpu_outcome,
     label="CUDA starts",
     why="If the driver's CUDA does not start, torch.cuda.is_available() is False.",
     expected="cuInit succeeds.",

@@ -29,7 +29,7 @@ KERNEL: Final = "https://docs.kernel.org/admin-guide"
     link=f"{KERNEL}/mm/numa_memory_policy.html",
 )
 def _numa(machine: Machine) -> Outcome:
-    addresses = gpus.on_the_bus(machine)
+    addresses = gpus.nvidia_pci_addresses(machine)
     names = machine.names("/sys/devices/system/node")
     if not addresses:
         return gpus.NO_GPU

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server
-from jupyter_gpuperf.checks.probes.installed import numbers
+from jupyter_gpuperf.checks.probes.installed import version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import edit_command
 from jupyter_gpuperf.messages import Message
@@ -27,7 +27,7 @@ def _edit_extensions(machine: Machine, file: str, statement: str) -> str:
     return edit_command(machine.server.get("interpreter", "python"), file, statement)
 
 
-_server_check = partial(check, server.without_server)
+_server_check = partial(check, server.no_server_outcome)
 
 
 @_server_check(
@@ -41,14 +41,14 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     lab, version = versions.get("jupyterlab"), versions.get("jupyter-server")
     if version is None:
         return not_known("jupyter_server is not installed in this environment.")
-    if numbers(version) < SAFE_SERVER:
+    if version_numbers(version) < SAFE_SERVER:
         fix = server.pip(machine, "install", "--upgrade", '"jupyter_server>=2.18"')
         return suspect(
             "jupyter_server {version} has known vulnerabilities.", fix=fix, version=version
         )
     if lab is None:
         return fine("jupyter_server {version}; JupyterLab is not installed.", version=version)
-    if numbers(lab) < OLDEST_LAB:
+    if version_numbers(lab) < OLDEST_LAB:
         fix = server.pip(machine, "install", "--upgrade", "jupyterlab")
         return suspect("JupyterLab {lab}: the panel needs 4.4 or newer.", fix=fix, lab=lab)
     return fine("jupyter_server {version}, JupyterLab {lab}.", version=version, lab=lab)
@@ -110,7 +110,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
         if package is None:
             return suspect("{folder} has no extension.", fix=f"rm -r {folder}", folder=folder)
         supported = _supported_lab(package)
-        if name not in disabled and not allows(supported, numbers(lab)[0]):
+        if name not in disabled and not allows(supported, version_numbers(lab)[0]):
             return suspect(
                 "{name} {version} supports JupyterLab {supported}; this is {lab}.",
                 fix=f"jupyter labextension disable --level=user {name}",

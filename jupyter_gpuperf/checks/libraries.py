@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import importing_check, libraries, torch, without_torch
-from jupyter_gpuperf.checks.probes.installed import canonical, installed, numbers, versions
+from jupyter_gpuperf.checks.probes.imports import (
+    importing_check,
+    libraries,
+    no_torch_outcome,
+    torch,
+)
+from jupyter_gpuperf.checks.probes.installed import canonical, installed, version_numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -102,7 +107,7 @@ def _overriding_library(machine: Machine, folder: str) -> str | None:
 
 
 @importing_check(
-    without_torch,
+    no_torch_outcome,
     label="Loaded CUDA libraries",
     why="Two copies of a library have separate states: one rejects the other's handles.",
     expected="One copy of each.",
@@ -134,7 +139,7 @@ def _loaded_libraries(machine: Machine) -> Outcome:
 )
 def _nvml_module(machine: Machine) -> Outcome:
     for each in installed(machine):
-        if canonical(each.name) == "pynvml" and numbers(each.version) < (FIRST_SHIM,):
+        if canonical(each.name) == "pynvml" and version_numbers(each.version) < (FIRST_SHIM,):
             return suspect(
                 "pynvml {version} hides NVIDIA's module of that name.",
                 fix=machine.replace_packages(["pynvml"], "--force-reinstall nvidia-ml-py"),

@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import server
-from jupyter_gpuperf.checks.probes.installed import numbers, version_of, versions
+from jupyter_gpuperf.checks.probes.installed import version_numbers, version_of, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.messages import Message
 
@@ -33,7 +33,7 @@ def _widgets(machine: Machine) -> Outcome:
     if kernel is None:
         found = "ipywidgets is not installed: progress bars are plain text."
         return fine(found, fix=machine.pip("install", "ipywidgets"))
-    if unknown := server.without_server(machine):
+    if unknown := server.no_server_outcome(machine):
         return unknown
     manager = server.lab_extensions(machine).get(MANAGER)
     upgrade = server.pip(machine, "install", "--upgrade", "jupyterlab_widgets")
@@ -41,8 +41,8 @@ def _widgets(machine: Machine) -> Outcome:
         found = "ipywidgets {kernel} is in the kernel, but JupyterLab lacks its extension."
         return suspect(found, fix=upgrade, then=RELOAD, kernel=kernel)
     lab = str((manager.package or {}).get("version", ""))
-    needed = MANAGER_FOR.get(numbers(kernel)[0])
-    if needed is not None and numbers(lab)[:1] != (needed,):
+    needed = MANAGER_FOR.get(version_numbers(kernel)[0])
+    if needed is not None and version_numbers(lab)[:1] != (needed,):
         return suspect(
             "ipywidgets {kernel} needs JupyterLab extension {needed}, but finds {lab}.",
             fix=f"{machine.pip('install', '--upgrade', 'ipywidgets')}\n{upgrade}",
@@ -73,7 +73,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
             fix=machine.pip("install", "ipympl"),
             then="Install it in the server's environment too, then use %matplotlib widget.",
         )
-    if unknown := server.without_server(machine):
+    if unknown := server.no_server_outcome(machine):
         return unknown
     if "jupyter-matplotlib" not in server.lab_extensions(machine):
         return suspect(
@@ -83,7 +83,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
             kernel=kernel,
         )
     lab = server.versions(machine).get("ipympl")
-    if lab and numbers(lab)[:2] != numbers(kernel)[:2]:
+    if lab and version_numbers(lab)[:2] != version_numbers(kernel)[:2]:
         return suspect(
             "ipympl is {kernel} in the kernel, but {lab} in JupyterLab.",
             fix=server.pip(machine, "install", "--upgrade", f"ipympl=={kernel}"),
@@ -117,7 +117,7 @@ def _retina_figures(machine: Machine, _: str) -> Outcome:
 
 
 @check(
-    server.without_server,
+    server.no_server_outcome,
     label="Output limit",
     why="Jupyter drops output beyond the limit.",
     expected="1 MB/s or more.",

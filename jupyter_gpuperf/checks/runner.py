@@ -21,12 +21,12 @@ from jupyter_gpuperf.messages import with_messages
 
 logger = logging.getLogger(__name__)
 
-Say = Callable[[dict[str, Any]], None]
+SendMessage = Callable[[dict[str, Any]], None]
 FACTS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
 """The facts about the machine that a request may contain."""
 
 
-def run_request(request: Mapping[str, Any], say: Say) -> None:
+def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
     """Run all checks on the machine described by ``{"parameters": {…}}``, and report the result."""
     parameters: Mapping[str, Any] = request["parameters"]
     environment = {**os.environ, **parameters.get("environment", {})}
@@ -35,7 +35,7 @@ def run_request(request: Mapping[str, Any], say: Say) -> None:
     facts = {name: parameters[name] for name in FACTS if name in parameters}
     machine = Machine(environment=environment, **facts)
     result = {**examine(machine, all_checks()), "kernel_name": machine.kernel_name}
-    say(with_messages({"type": "result", "result": result}))
+    send(with_messages({"type": "result", "result": result}))
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> dict[str, Any]:

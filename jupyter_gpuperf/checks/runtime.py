@@ -11,12 +11,12 @@ from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known,
 from jupyter_gpuperf.checks.probes import cuda_versions, gpus
 from jupyter_gpuperf.checks.probes.imports import (
     TORCH_MISSING,
-    imported,
+    import_facts,
     importing_check,
+    no_torch_outcome,
     torch,
-    without_torch,
 )
-from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, numbers
+from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 BUILT_ON_TORCH: Final = frozenset(
@@ -24,7 +24,7 @@ BUILT_ON_TORCH: Final = frozenset(
 )
 INSTALLATION: Final = "https://pytorch.org/get-started/locally/"
 
-_gpu_and_torch_check = partial(importing_check, gpus.without_gpu, without_torch)
+_gpu_and_torch_check = partial(importing_check, gpus.no_gpu_outcome, no_torch_outcome)
 
 
 @importing_check(
@@ -89,13 +89,13 @@ def _driver_for_torch(machine: Machine) -> Outcome:
         return not_known("PyTorch has no CUDA, or there is no driver.")
     started, values = gpus.cuda(machine), {"cuda": cuda, "driver": driver}
     supported = str(started.get("driver", ""))
-    if started.get("code") == 0 and numbers(supported) >= numbers(cuda):
+    if started.get("code") == 0 and version_numbers(supported) >= version_numbers(cuda):
         found = "PyTorch uses CUDA {cuda}; driver {driver} supports CUDA {supported}."
         return fine(found, supported=supported, **values)
     lowest = cuda_versions.lowest_driver(cuda)
     if lowest is None:
         return not_known("CUDA {cuda} is unknown to this check.", cuda=cuda)
-    if numbers(driver) >= numbers(lowest):
+    if version_numbers(driver) >= version_numbers(lowest):
         found = "PyTorch's CUDA {cuda} runs on driver {driver} through minor-version compatibility."
         return fine(found, **values)
     return broken(
@@ -155,7 +155,7 @@ def _compute_capability(machine: Machine) -> Outcome:
     fix, built_for = cuda_versions.install_torch(machine), " ".join(architectures)
     for gpu, capability in capabilities:
         values = {"name": gpu.name, "capability": capability, "built_for": built_for}
-        support = binary_support(architectures, numbers(capability))
+        support = binary_support(architectures, version_numbers(capability))
         if support == "no":
             found = "{name} has compute capability {capability}; PyTorch is built for {built_for}."
             return broken(found, fix=fix, **values)
@@ -185,7 +185,7 @@ def binary_support(architectures: Sequence[str], capability: tuple[int, ...]) ->
 
 
 @importing_check(
-    without_torch,
+    no_torch_outcome,
     label="Packages built on PyTorch",
     why="Packages such as torchvision, xFormers or Triton need the PyTorch they were built for.",
     expected="All fit the installed PyTorch.",
@@ -201,7 +201,7 @@ def _built_on_torch(machine: Machine) -> Outcome:
         packages = dict.fromkeys(each.package for each in wrong)
         fix = machine.pip("install", "--upgrade", *packages, "torch")
         return broken(wrong[0].message, fix=fix)
-    for name, error in imported(machine).get("built_on_torch", {}).items():
+    for name, error in import_facts(machine).get("built_on_torch", {}).items():
         fix = machine.pip("install", "--force-reinstall", "--no-deps", name)
         return broken(
             "{name} is built for another PyTorch: {error}", fix=fix, name=name, error=error

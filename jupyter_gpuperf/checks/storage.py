@@ -12,7 +12,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
 from jupyter_gpuperf.messages import Message
 
-LITTLE_BYTES: Final = 1 << 30
+LOW_SPACE_BYTES: Final = 1 << 30
 UNUSABLE_BYTES: Final = 64 << 20
 LARGE_CACHE_BYTES: Final = 1 << 30
 COUNTED_FILES: Final = 200_000
@@ -27,15 +27,15 @@ COUNTED_FILES: Final = 200_000
 )
 def _working_folder(machine: Machine) -> Outcome:
     folder = machine.folder
-    mount, room = mount_of(machine, folder), machine.room(folder)
-    if room is None:
+    mount, disk_space = mount_of(machine, folder), machine.disk_space(folder)
+    if disk_space is None:
         return not_known("{folder} can't be read.", folder=folder)
     fix = f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
-    values: dict[str, Any] = {"gib": room.free_bytes / 2**30, "folder": folder}
-    if room.free_bytes < UNUSABLE_BYTES:
+    values: dict[str, Any] = {"gib": disk_space.free_bytes / 2**30, "folder": folder}
+    if disk_space.free_bytes < UNUSABLE_BYTES:
         found = "Only {gib:.1f} GiB are free in {folder}: notebooks can't be saved."
         return broken(found, fix=fix, **values)
-    if room.free_bytes < LITTLE_BYTES:
+    if disk_space.free_bytes < LOW_SPACE_BYTES:
         found = "Only {gib:.1f} GiB are free in {folder}: the next checkpoint may not fit."
         return suspect(found, fix=fix, **values)
     if mount is None:
@@ -79,17 +79,20 @@ def kind_of_disk(machine: Machine, mount: Mount) -> str:
 )
 def _temporary_folder(machine: Machine) -> Outcome:
     folder = machine.environment.get("TMPDIR") or "/tmp"
-    room = machine.room(folder)
-    if room is None:
+    disk_space = machine.disk_space(folder)
+    if disk_space is None:
         fix = f"mkdir -p -m 1777 {folder}"
         return broken("{folder} does not exist.", fix=fix, folder=folder)
     if not os.access(machine.at(folder), os.W_OK):
         fix = f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
         return broken("{folder} is not writable.", fix=fix, folder=folder)
-    if room.free_bytes < LITTLE_BYTES:
-        fix, mib = f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail", room.free_bytes / 2**20
+    if disk_space.free_bytes < LOW_SPACE_BYTES:
+        fix, mib = (
+            f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail",
+            disk_space.free_bytes / 2**20,
+        )
         return suspect("Only {mib:.0f} MiB are free in {folder}.", fix=fix, mib=mib, folder=folder)
-    gib = room.free_bytes / 2**30
+    gib = disk_space.free_bytes / 2**30
     return fine("{gib:.1f} GiB are free in {folder}.", gib=gib, folder=folder)
 
 
@@ -101,14 +104,14 @@ def _temporary_folder(machine: Machine) -> Outcome:
 )
 def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
-    size, room = size_of(machine, folder), machine.room(folder)
+    size, disk_space = size_of(machine, folder), machine.disk_space(folder)
     if size is None:
         return fine("There is no {folder}.", folder=folder)
     usage = Message("{gib:.1f} GiB in {folder}.", gib=size / 2**30, folder=folder)
     if size <= LARGE_CACHE_BYTES:
         return fine(usage)
     purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
-    is_scarce = room is not None and room.free_bytes < 5 * LITTLE_BYTES
+    is_scarce = disk_space is not None and disk_space.free_bytes < 5 * LOW_SPACE_BYTES
     return suspect(usage, fix=purge) if is_scarce else fine(usage, fix=purge)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.imports import imported, importing_check, libraries
+from jupyter_gpuperf.checks.probes.imports import import_facts, importing_check, libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY, unset
 
@@ -54,7 +54,7 @@ def _thread_counts(machine: Machine) -> Outcome:
     messages=("numpy.core.multiarray failed to import",),
 )
 def _blas(machine: Machine) -> Outcome:
-    numpy = imported(machine).get("numpy") or {}
+    numpy = import_facts(machine).get("numpy") or {}
     error = numpy.get("error")
     if error == "missing":
         return not_known("NumPy is not installed.")

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import importing_check, torch, without_torch
+from jupyter_gpuperf.checks.probes.imports import importing_check, no_torch_outcome, torch
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
 BACKENDS: Final = "https://pytorch.org/docs/stable/backends.html"
 
-_torch_check = partial(importing_check, without_torch, link=BACKENDS)
+_torch_check = partial(importing_check, no_torch_outcome, link=BACKENDS)
 
 
 def _setting(name: str) -> Callable[[Machine], bool | Outcome]:

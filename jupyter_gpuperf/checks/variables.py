@@ -123,12 +123,12 @@ def _compile_caches(machine: Machine, _: str) -> Outcome:
     chosen = machine.environment.get("TORCHINDUCTOR_CACHE_DIR")
     path = chosen or f"{temporary}/torchinductor_{user}"
     existing = str(next(filter(machine.exists, (Path(path), *Path(path).parents)), "/"))
-    mount, room = mount_of(machine, existing), machine.room(existing)
+    mount, disk_space = mount_of(machine, existing), machine.disk_space(existing)
     fix = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
     if mount is not None and mount.kind in NETWORK:
         found = "The cache {path} is on a network file system ({kind})."
         return suspect(found, fix=fix, path=path, kind=mount.kind)
-    if room is not None and room.free_bytes < SMALL_BYTES:
-        mib = room.free_bytes / 2**20
+    if disk_space is not None and disk_space.free_bytes < SMALL_BYTES:
+        mib = disk_space.free_bytes / 2**20
         return suspect("Only {mib:.0f} MiB are free for {path}.", fix=fix, mib=mib, path=path)
     return fine("The cache is {path}.", path=path)

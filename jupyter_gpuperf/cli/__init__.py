@@ -31,17 +31,17 @@ MISUSES: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    known, rest = parser_of_everything().parse_known_args(arguments)
-    known.rest = rest
+    parsed, rest = parser_of_everything().parse_known_args(arguments)
+    parsed.rest = rest
     try:
-        if rest and not known.takes_rest:
+        if rest and not parsed.takes_rest:
             message, hint = "Unknown argument: {argument}.", "See jupyter gpuperf {command} --help."
-            raise BadRequest("usage", message, hint, argument=rest[0], command=known.command)
-        return int(known.run(known))
+            raise BadRequest("usage", message, hint, argument=rest[0], command=parsed.command)
+        return int(parsed.run(parsed))
     except KeyboardInterrupt:
         return INTERRUPTED
     except GpuPerfError as error:
-        return _refuse(error, as_json=known.json)
+        return _refuse(error, as_json=parsed.json)
 
 
 def parser_of_everything() -> argparse.ArgumentParser:

@@ -11,14 +11,14 @@ PROGRAM: Final = "jupyter gpuperf"
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print an answer."""
     print(text)  # noqa: T201
 
 
-def say_answer(answer: Any, known: argparse.Namespace) -> int:
+def print_result(answer: Any, parsed: argparse.Namespace) -> int:
     """Print a result as text or, with ``--json``, as JSON; return the exit code."""
-    say(json.dumps(answer.to_dict()) if known.json else repr(answer))
+    print_line(json.dumps(answer.to_dict()) if parsed.json else repr(answer))
     return DONE
 
 
@@ -36,6 +36,6 @@ def add_command(
     return parser
 
 
-def answers_in_json(parser: argparse.ArgumentParser) -> None:
+def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--json`` to a command."""
     parser.add_argument("--json", action="store_true", help="print JSON")

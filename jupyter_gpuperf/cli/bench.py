@@ -6,7 +6,14 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, answers_in_json, say, say_answer
+from jupyter_gpuperf.cli.answers import (
+    DONE,
+    PROGRAM,
+    add_command,
+    add_json_option,
+    print_line,
+    print_result,
+)
 from jupyter_gpuperf.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -24,59 +31,61 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         add_help=False,  # each benchmark has its own help page
     )
     parser.add_argument("name", nargs="?")
-    answers_in_json(parser)
+    add_json_option(parser)
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
 
 
-def _bench(known: argparse.Namespace) -> int:
+def _bench(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.benchmarks import find
     from jupyter_gpuperf.commands.manual import benchmark_manual
 
-    if known.name is None:
-        if known.rest:
+    if parsed.name is None:
+        if parsed.rest:
             hint = "See jupyter gpuperf bench --help."
             raise BadRequest("usage", "The benchmark's name must come first.", hint)
-        return _list_benchmarks(as_json=known.json)
-    if known.name in ("history", "suite"):
-        device = ["--device", known.device] if known.device and known.name == "suite" else []
-        helping = ["--help"] if known.help else []
-        return subcommand([known.name, *device, *helping, *known.rest], f"{PROGRAM} bench", known)
-    benchmark = find(known.name)
-    if not known.help:
-        return _run_benchmark(benchmark, known)
-    say(benchmark_manual(benchmark, program=f"{PROGRAM} bench"))
+        return _list_benchmarks(as_json=parsed.json)
+    if parsed.name in ("history", "suite"):
+        device = ["--device", parsed.device] if parsed.device and parsed.name == "suite" else []
+        helping = ["--help"] if parsed.help else []
+        return subcommand(
+            [parsed.name, *device, *helping, *parsed.rest], f"{PROGRAM} bench", parsed
+        )
+    benchmark = find(parsed.name)
+    if not parsed.help:
+        return _run_benchmark(benchmark, parsed)
+    print_line(benchmark_manual(benchmark, program=f"{PROGRAM} bench"))
     return DONE
 
 
-def _run_benchmark(benchmark: Benchmark, known: argparse.Namespace) -> int:
+def _run_benchmark(benchmark: Benchmark, parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.running import run_benchmark
     from jupyter_gpuperf.commands.options import parser_of
     from jupyter_gpuperf.display.progress import terminal_view
 
-    options = vars(parser_of(benchmark, f"{PROGRAM} bench").parse_args(known.rest))
-    result = run_benchmark(benchmark.name, options, device=known.device, new_view=terminal_view)
-    return say_answer(result, known)
+    options = vars(parser_of(benchmark, f"{PROGRAM} bench").parse_args(parsed.rest))
+    result = run_benchmark(benchmark.name, options, device=parsed.device, new_view=terminal_view)
+    return print_result(result, parsed)
 
 
 def _list_benchmarks(*, as_json: bool) -> int:
     from jupyter_gpuperf.benchmarks import all_benchmarks
-    from jupyter_gpuperf.commands.manual import Listing
+    from jupyter_gpuperf.commands.manual import BenchmarkList
     from jupyter_gpuperf.jobs.catalog import all_infos
     from jupyter_gpuperf.schemas import encode
 
     if as_json:
-        say(encode(all_infos()).decode())
+        print_line(encode(all_infos()).decode())
     else:
-        say(repr(Listing(all_benchmarks(), program=f"{PROGRAM} bench")))
+        print_line(repr(BenchmarkList(all_benchmarks(), program=f"{PROGRAM} bench")))
     return DONE
 
 
-def subcommand(words: Sequence[str], program: str, known: argparse.Namespace) -> int:
+def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -> int:
     """Run a subcommand that takes the place of a benchmark."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
     assert asked is not None  # the caller checked its name
-    return say_answer(asked.run(terminal_view), known)
+    return print_result(asked.run(terminal_view), parsed)

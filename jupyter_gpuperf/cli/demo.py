@@ -21,10 +21,10 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser.set_defaults(json=False)
 
 
-def _demo(known: argparse.Namespace) -> int:
+def _demo(parsed: argparse.Namespace) -> int:
     from pathlib import Path
 
     from jupyter_gpuperf.demo import FOLDER, demo
 
-    folder = Path(known.folder or FOLDER)
-    return demo(folder, source=known.source, port=known.port, browser=not known.no_browser)
+    folder = Path(parsed.folder or FOLDER)
+    return demo(folder, source=parsed.source, port=parsed.port, browser=not parsed.no_browser)

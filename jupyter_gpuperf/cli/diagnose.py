@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import add_command, answers_in_json, say_answer
+from jupyter_gpuperf.cli.answers import add_command, add_json_option, print_result
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -20,14 +20,14 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         "--live", metavar="SECONDS", type=float, help="observe this machine's GPUs for this long"
     )
     parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
-    answers_in_json(parser)
+    add_json_option(parser)
 
 
-def _diagnose(known: argparse.Namespace) -> int:
+def _diagnose(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.diagnosis import diagnose_in_process, diagnosis_of
     from jupyter_gpuperf.config import SOURCE_VARIABLE
 
-    if known.live is None:
-        return say_answer(diagnosis_of(Path(known.file)), known)
-    source = known.source or os.environ.get(SOURCE_VARIABLE) or "auto"
-    return say_answer(diagnose_in_process(known.live, source), known)
+    if parsed.live is None:
+        return print_result(diagnosis_of(Path(parsed.file)), parsed)
+    source = parsed.source or os.environ.get(SOURCE_VARIABLE) or "auto"
+    return print_result(diagnose_in_process(parsed.live, source), parsed)

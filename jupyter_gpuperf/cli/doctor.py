@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, answers_in_json, say
+from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, add_json_option, print_line
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -21,13 +21,13 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         description="The exit code is 1 if a check fails.",
     )
     add_options(parser)
-    answers_in_json(parser)
+    add_json_option(parser)
 
 
-def _doctor(known: argparse.Namespace) -> int:
+def _doctor(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.doctor import run
-    from jupyter_gpuperf.display.doctor_report import Report
+    from jupyter_gpuperf.display.doctor_report import DoctorReportView
 
-    answer = run(known, in_kernel=False)
-    say(json.dumps(answer.to_dict(), ensure_ascii=False) if known.json else repr(answer))
-    return FAILED if isinstance(answer, Report) and answer.failed else DONE
+    answer = run(parsed, in_kernel=False)
+    print_line(json.dumps(answer.to_dict(), ensure_ascii=False) if parsed.json else repr(answer))
+    return FAILED if isinstance(answer, DoctorReportView) and answer.failed else DONE

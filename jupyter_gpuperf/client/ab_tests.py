@@ -71,10 +71,10 @@ def apply(
         ``unknown_setting``, ``not_a_plain_loader``, ``no_settings``, ``no_state_found``, ``no_torch``.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
-    return _measured(ab_test.measure_change, loader, step, settings_of(change), **pace)
+    return _measured(ab_test.measure_change, loader, step, changed_settings(change), **pace)
 
 
-def settings_of(change: Any) -> Mapping[str, Any]:
+def changed_settings(change: Any) -> Mapping[str, Any]:
     """Return the settings in a change: the mapping itself, a finding's settings, or a tuning's recommendation.
 
     Raises

@@ -10,9 +10,9 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from jupyter_gpuperf.client.watch_session import Session
-from jupyter_gpuperf.display.watch_report import Cell
-from jupyter_gpuperf.loops.telemetry import Answer
+from jupyter_gpuperf.client.watch_session import WatchSession
+from jupyter_gpuperf.display.watch_report import WatchedCell
+from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
@@ -30,15 +30,17 @@ class CellLog:
         Show no line below the cells; the report still contains them.
     """
 
-    def __init__(self, shell: InteractiveShell, session: Session, *, quiet: bool = False) -> None:
-        self.cells: list[Cell] = []
+    def __init__(
+        self, shell: InteractiveShell, session: WatchSession, *, quiet: bool = False
+    ) -> None:
+        self.cells: list[WatchedCell] = []
         self.quiet = quiet
         self._shell, self._session = shell, session
         self._followed = (("pre_run_cell", self._before), ("post_run_cell", self._after))
         self._depth = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
-        self._waiting: dict[float, Cell] = {}
+        self._waiting: dict[float, WatchedCell] = {}
 
     def start(self) -> None:
         """Measure from the next cell on."""
@@ -70,7 +72,7 @@ class CellLog:
         # Depending on its version, the shell's own counter may already be that of the next cell.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         peak_bytes = self._peak_bytes()
-        cell = Cell(number, began, wall_seconds, peak_bytes)
+        cell = WatchedCell(number, began, wall_seconds, peak_bytes)
         self.cells.append(cell)
         del self.cells[:-MOST_CELLS]
         if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
@@ -86,7 +88,7 @@ class CellLog:
         # raised it.
         return peak if peak > self._held_before else held
 
-    def _hear(self, word: Answer) -> None:
+    def _hear(self, word: ServerMessage) -> None:
         if not isinstance(word, Footprint) or word.number not in self._waiting:
             return
         cell = self._waiting.pop(word.number)

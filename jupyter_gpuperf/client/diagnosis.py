@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.display.document import Block, Boxed, Code, Displayed, Line, Table, joined
-from jupyter_gpuperf.display.numbers import quantity_words, split_name
+from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.findings.wire import finding_of
@@ -44,24 +44,24 @@ class Diagnosis(Displayed):
     """The input and the findings of a diagnosis."""
 
     source: str
-    everything: RuleInput
+    rule_input: RuleInput
     findings: Sequence[Finding]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as ``--json`` prints it."""
         return {
             "source": self.source,
-            "devices": [_described(each) for each in self.everything.devices],
+            "devices": [_described(each) for each in self.rule_input.devices],
             "findings": [msgspec.to_builtins(each, enc_hook=str) for each in self.findings],
         }
 
     def blocks(self) -> Iterator[Block]:
         """Yield a line per device, the findings, and the verdict if there is no problem."""
-        for device in self.everything.devices:
+        for device in self.rule_input.devices:
             yield Line(self._heading(device))
         yield from (Boxed(list(self._finding(each))) for each in self.findings)
         if all(each.severity == "info" for each in self.findings):
-            worked = any(steady_spans(device.series) for device in self.everything.devices)
+            worked = any(steady_spans(device.series) for device in self.rule_input.devices)
             yield Line("No problems found." if worked else "No work lasted long enough to judge.")
 
     def _heading(self, device: Device) -> Message:
@@ -77,11 +77,11 @@ class Diagnosis(Displayed):
         )
 
     def _finding(self, finding: Finding) -> Iterator[Block]:
-        device = next(each for each in self.everything.devices if each.uuid == finding.device)
+        device = next(each for each in self.rule_input.devices if each.uuid == finding.device)
         levels = joined([LEVELS[finding.severity], LEVELS[finding.confidence]], ", ")
         title = joined([finding.code, levels, finding.cost or ""])
         yield Line(f"{SIGNS[finding.severity]} {title}", "strong")
-        place = self._name(device) if len(self.everything.devices) > 1 else ""
+        place = self._name(device) if len(self.rule_input.devices) > 1 else ""
         yield Line(joined([place, finding.summary], ": "))
         evidence = " · ".join(_shown(*each) for each in finding.evidence.items())
         rows = [
@@ -94,7 +94,7 @@ class Diagnosis(Displayed):
             yield Code(finding.change, Message("code"))
 
     def _name(self, device: Device) -> str:
-        several = len(self.everything.devices) > 1
+        several = len(self.rule_input.devices) > 1
         return f"GPU {device.index} {device.name}" if several else device.name
 
 
@@ -109,7 +109,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
     metrics = all_metrics()
     try:
         recording = load_recording(path, metrics)
-        everything = input_of_recording(recording, [metric.name for metric in metrics])
+        rule_input = input_of_recording(recording, [metric.name for metric in metrics])
     except FileNotFoundError as error:
         hint = "Give the path of a recording."
         raise BadRequest("file_not_found", "There is no file {path}.", hint, path=path) from error
@@ -120,9 +120,9 @@ def diagnosis_of(path: Path) -> Diagnosis:
         hint = "jupyter gpuperf record FILE creates a recording."
         raise BadRequest("not_a_recording", message, hint, path=path, error=error) from error
     findings = [
-        finding_of(each, _since(everything, each.device)) for each in judge(everything, all_rules())
+        finding_of(each, _since(rule_input, each.device)) for each in judge(rule_input, all_rules())
     ]
-    return Diagnosis(str(find_recording(path)), everything, findings)
+    return Diagnosis(str(find_recording(path)), rule_input, findings)
 
 
 def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
@@ -151,8 +151,8 @@ def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
         return replace(diagnosis_of(path), source="live")
 
 
-def _since(everything: RuleInput, uuid: str | None) -> float:
-    device = next(each for each in everything.devices if each.uuid == uuid)
+def _since(rule_input: RuleInput, uuid: str | None) -> float:
+    device = next(each for each in rule_input.devices if each.uuid == uuid)
     spans = steady_spans(device.series)
     return spans[0].start_seconds if spans else device.series.times_seconds[0]
 
@@ -172,4 +172,4 @@ def _described(device: Device) -> dict[str, Any]:
 
 def _shown(name: str, value: float | str) -> str:
     label, unit = split_name(name)
-    return f"{translated(label)} {translated(quantity_words(value, unit))}"
+    return f"{translated(label)} {translated(format_quantity(value, unit))}"

@@ -8,7 +8,7 @@ import os
 from IPython import get_ipython
 
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
-from jupyter_gpuperf.display.doctor_report import Differences, Report
+from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.jobs.check_runner import (
     CheckRunner,
     CheckTarget,
@@ -20,7 +20,7 @@ from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import DoctorReport
 
 
-def run(options: argparse.Namespace, *, in_kernel: bool) -> Report | Differences:
+def run(options: argparse.Namespace, *, in_kernel: bool) -> DoctorReportView | DoctorComparisonView:
     """Examine, and save or compare the report as requested.
 
     Parameters
@@ -33,11 +33,13 @@ def run(options: argparse.Namespace, *, in_kernel: bool) -> Report | Differences
     if options.save:
         save(report, options.save)
     if before is not None:
-        return Differences(compare(before, report), before=options.compare.stem, after="now")
-    return Report(report, everything=options.all)
+        return DoctorComparisonView(
+            compare(before, report), before=options.compare.stem, after="now"
+        )
+    return DoctorReportView(report, shows_all=options.all)
 
 
-def doctor(kernel: str | None = None) -> Report:
+def doctor(kernel: str | None = None) -> DoctorReportView:
     """Examine this process's environment, or that of a kernel spec.
 
     Parameters
@@ -50,7 +52,7 @@ def doctor(kernel: str | None = None) -> Report:
     GpuPerfError
         ``unknown_kernel``, or the examination itself failed; problems that it finds are not errors.
     """
-    return Report(_examine(kernel, in_kernel=kernel is None))
+    return DoctorReportView(_examine(kernel, in_kernel=kernel is None))
 
 
 def _examine(kernel: str | None, *, in_kernel: bool) -> DoctorReport:

@@ -70,7 +70,7 @@ class BenchmarkCancelled(BenchmarkError):
 
 
 @contextmanager
-def in_short() -> Iterator[None]:
+def shortened_errors() -> Iterator[None]:
     """Raise the block's ``GpuPerfError`` as ``BenchmarkError``, shown in short form; works as a decorator, too."""
     try:
         yield

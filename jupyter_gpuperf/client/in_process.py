@@ -16,10 +16,10 @@ import msgspec
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.client.in_process_progress import in_process_job
 from jupyter_gpuperf.display.history_view import compared_with_baseline
-from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.run_hooks import keep_result
+from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
@@ -63,7 +63,7 @@ def run_on_object(
     name: str,
     given: Mapping[str, Any],
     *,
-    new_view: Callable[[], View],
+    new_view: Callable[[], ProgressView],
     display_result: bool = False,
     baseline: bool = False,
 ) -> Result:
@@ -85,11 +85,11 @@ def run_on_object(
     parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
     with in_process_job(benchmark.name, new_view(), display_result=display_result) as job:
         warnings: list[str] = []
-        context = Context(progress=job.say, warn=warnings.append)
+        context = Context(progress=job.report_progress, warn=warnings.append)
         with _as_the_objects(name):
             measured = measure(subject, name, parameters, context)
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
-        finished = keep_result(msgspec.convert(content, BenchmarkResult))
+        finished = store_for_user(msgspec.convert(content, BenchmarkResult))
         job.final = result = Result(finished.result, number=finished.number)
         if baseline:
             job.final = result = compared_with_baseline(result)

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.display.progress import View, status_words
+from jupyter_gpuperf.display.progress import ProgressView, format_status
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import new_job
-from jupyter_gpuperf.jobs.run_hooks import Finished
+from jupyter_gpuperf.jobs.run_hooks import FinishedRun
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
 
@@ -21,11 +21,13 @@ LONGEST_CODE_CHARACTERS: Final = 8000
 """At up to four bytes per character, this leaves half of the server's maximum line length for the rest."""
 
 
-class Cancelled(BaseException):  # not an Exception: datasets often catch every Exception and retry
+class CancelClicked(
+    BaseException
+):  # not an Exception: datasets often catch every Exception and retry
     """The user clicked Cancel."""
 
 
-class ProgressHere:
+class InProcessJob:
     """Shows a job's progress in its view, and checks the view for a click on Cancel.
 
     Attributes
@@ -35,15 +37,15 @@ class ProgressHere:
     """
 
     final: object | None = None
-    finished: Finished | None = None
+    finished: FinishedRun | None = None
     failure: ErrorInfo | None = None
 
-    def __init__(self, name: str, view: View) -> None:
+    def __init__(self, name: str, view: ProgressView) -> None:
         self._view = view
         now = time.time()
         self._job = new_job(name, {}, created_seconds=now, started_seconds=now, state="running")
 
-    def say(self, ratio: float, message: str) -> None:
+    def report_progress(self, ratio: float, message: str) -> None:
         """Show the progress.
 
         Raises
@@ -56,7 +58,7 @@ class ProgressHere:
         )
         self._view.show(self._job)
         if self._view.cancel_wanted():
-            raise Cancelled
+            raise CancelClicked
 
     def ended(self) -> JobInfo:
         """Return the job in its final state."""
@@ -67,11 +69,11 @@ class ProgressHere:
 @contextmanager
 def in_process_job(
     name: str,
-    view: View,
+    view: ProgressView,
     *,
     display_result: bool,
-    cancelled_by: tuple[type[BaseException], ...] = (KeyboardInterrupt, Cancelled),
-) -> Iterator[ProgressHere]:
+    cancelled_by: tuple[type[BaseException], ...] = (KeyboardInterrupt, CancelClicked),
+) -> Iterator[InProcessJob]:
     """Show the block's work as a job; at the end replace the view with the job's ``final``.
 
     Raises
@@ -81,7 +83,7 @@ def in_process_job(
     BenchmarkError
         The request was refused.
     """
-    job = ProgressHere(name, view)
+    job = InProcessJob(name, view)
     try:
         yield job
     except cancelled_by:
@@ -91,16 +93,19 @@ def in_process_job(
         raise BenchmarkError.of(error) from None
     finally:
         ended = job.ended()
-        view.end(job.final if display_result else None, status_words(ended, time.time()))
+        view.end(job.final if display_result else None, format_status(ended, time.time()))
         if isinstance(view, ReportingView):
             view.report_end(ended, job.finished, job.failure)
 
 
-class ReportingView(View):
+class ReportingView(ProgressView):
     """Shows a job in the notebook and in the panel; the panel gets the trials so far as figures."""
 
     def __init__(
-        self, view: View, parameters: Mapping[str, Scalar], reporter: JobReporter | None = None
+        self,
+        view: ProgressView,
+        parameters: Mapping[str, Scalar],
+        reporter: JobReporter | None = None,
     ) -> None:
         self._view, self._parameters = view, dict(parameters)
         self._reporter = reporter or JobReporter()
@@ -125,7 +130,7 @@ class ReportingView(View):
         self._view.end(final, status)
 
     def report_end(
-        self, job: JobInfo, finished: Finished | None, failure: ErrorInfo | None
+        self, job: JobInfo, finished: FinishedRun | None, failure: ErrorInfo | None
     ) -> None:
         """Report the job's final state to the panel, and disconnect."""
         if failure is not None:

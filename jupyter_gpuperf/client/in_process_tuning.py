@@ -13,14 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import ReportingView, in_process_job
 from jupyter_gpuperf.client.watch_session import notebook_names, session
-from jupyter_gpuperf.display.comparison_view import when_words
-from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.comparison_view import format_time
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import GpuPerfError, NotFound
-from jupyter_gpuperf.jobs.run_hooks import keep_result
+from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
@@ -29,15 +29,15 @@ NAME: Final = "tune"
 """Name under which tunings are stored; no benchmark has it."""
 MOST_RESULTS: Final = 200
 """Latest results among which an earlier one is looked for."""
-LOOK_SECONDS: Final = 5.0
+FINGERPRINT_SECONDS: Final = 5.0
 
 
-@in_short()
+@shortened_errors()
 def tune_in_process(
     subject: object,
     name: str,
     *,
-    new_view: Callable[[], View],
+    new_view: Callable[[], ProgressView],
     kept: bool = False,
     display_result: bool = False,
     **request_fields: Any,
@@ -63,7 +63,7 @@ def tune_in_process(
     from jupyter_gpuperf.tuning.tune import tune_loader
 
     mark = fingerprint(subject, name, request_fields.get("batch_size"))
-    before = kept_for(mark)
+    before = stored_tuning(mark)
     if kept:
         earlier = _earlier(before)
         if display_result:
@@ -77,15 +77,15 @@ def tune_in_process(
         in_process_job(NAME, view, display_result=display_result) as job,
         session().watching.silent(),
     ):
-        context = Context(progress=job.say, warn=lambda _: None)
+        context = Context(progress=job.report_progress, warn=lambda _: None)
         on_trial = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
         data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
-        job.finished = finished = keep_result(as_result(data, request, mark))
+        job.finished = finished = store_for_user(tuning_as_result(data, request, mark))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
         note = None
         if before is not None and recommended is not None:
-            date, setting = when_words(before.created_seconds), recommended.words()
+            date, setting = format_time(before.created_seconds), recommended.words()
             note = Message("Recommended on {date}: {setting}.", date=date, setting=setting)
         job.final = tuned = TuningView(data, number=finished.number, before=note)
     return tuned
@@ -101,13 +101,13 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
     """
     import torch
 
-    from jupyter_gpuperf.loaders.subject import Subject
+    from jupyter_gpuperf.loaders.subject import TuningSubject
     from jupyter_gpuperf.tuning.budget import current_budget
     from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
     try:
-        with Alarm() as alarm, alarm.within(LOOK_SECONDS):
-            found = Subject(subject, name, batch_size)
+        with Alarm() as alarm, alarm.within(FINGERPRINT_SECONDS):
+            found = TuningSubject(subject, name, batch_size)
             data = found.dataset
             features = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
     except TimeIsUp:  # the tuning itself will report the problem
@@ -117,7 +117,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
     return hashlib.sha256(json.dumps([features, machine]).encode()).hexdigest()[:16]
 
 
-def kept_for(mark: str) -> KeptResult | None:
+def stored_tuning(mark: str) -> KeptResult | None:
     """Return the latest tuning stored under this fingerprint."""
     with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
         kept = ResultStore(default_path()).newest(NAME, MOST_RESULTS)
@@ -125,7 +125,7 @@ def kept_for(mark: str) -> KeptResult | None:
     return None
 
 
-def as_result(data: Mapping[str, Any], request: Any, mark: str) -> BenchmarkResult:
+def tuning_as_result(data: Mapping[str, Any], request: Any, mark: str) -> BenchmarkResult:
     """Return a tuning in the stored shape: rates as figures, the complete tuning in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
@@ -158,7 +158,7 @@ def _earlier(before: KeptResult | None) -> TuningView:
     if before is None:
         message = "There is no earlier result for this dataset on this machine."
         raise NotFound("nothing_kept", message, "Omit --kept to measure it.")
-    note = Message("Measured on {date}, not now.", date=when_words(before.created_seconds))
+    note = Message("Measured on {date}, not now.", date=format_time(before.created_seconds))
     return TuningView(_content(before), number=before.id, before=note)
 
 

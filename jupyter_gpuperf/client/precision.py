@@ -12,25 +12,27 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.client.failures import in_short
-from jupyter_gpuperf.client.in_process_progress import Cancelled, ReportingView, in_process_job
+from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.client.in_process_progress import CancelClicked, ReportingView, in_process_job
 from jupyter_gpuperf.client.precision_as_result import parameters_of, store_profile
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
-from jupyter_gpuperf.display.progress import view_here
+from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.precision.effects import warnings_of
-from jupyter_gpuperf.precision.failing import as_it_is
+from jupyter_gpuperf.precision.effects import side_effect_warnings
+from jupyter_gpuperf.precision.failing import describe_ordinary_failure
 from jupyter_gpuperf.precision.modes import MODES
-from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import CellFailed, Subject
+from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.schemas import ErrorInfo
 
 SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
 
 
-def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = None) -> AmpProfile:
+def profile_cell(
+    shell: Any, cell: str, options: ProfileOptions, setup: str | None = None
+) -> AmpProfile:
     """Profile an IPython cell; show the result and return it.
 
     Parameters
@@ -46,7 +48,7 @@ def profile_cell(shell: Any, cell: str, options: Options, setup: str | None = No
     return _run(subject, options, source, notes, display_result=True)
 
 
-@in_short()
+@shortened_errors()
 def amp_profile(
     function: Callable[[], object],
     *,
@@ -82,7 +84,7 @@ def amp_profile(
     BenchmarkError
         The request was refused; with ``code``, ``message`` and ``hint``.
     """
-    options = Options(
+    options = ProfileOptions(
         modes=tuple(modes.split(",") if isinstance(modes, str) else modes),
         compile=compile,
         steps=steps,
@@ -95,30 +97,32 @@ def amp_profile(
 
 
 def _run(
-    subject: Subject,
-    options: Options,
+    subject: ProfiledCode,
+    options: ProfileOptions,
     source: str,
     notes: list[str],
     *,
     display_result: bool = False,
 ) -> AmpProfile:
-    view = ReportingView(view_here(), parameters_of(options))
-    showing = in_process_job(NAME, view, display_result=display_result, cancelled_by=(Cancelled,))
+    view = ReportingView(best_view(), parameters_of(options))
+    showing = in_process_job(
+        NAME, view, display_result=display_result, cancelled_by=(CancelClicked,)
+    )
     with showing as job:
         try:
-            profile = run_profile(subject, options, source=source, progress=job.say)
+            profile = run_profile(subject, options, source=source, progress=job.report_progress)
         except CellFailed as error:
-            job.failure = ErrorInfo(**as_it_is(error.__cause__ or error))
+            job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))
             raise _as_the_cell_raised(error, subject.code) from None
         profile.warnings += notes
         job.finished = store_profile(profile, options)
         job.final = result = AmpProfile(profile, job.finished.number)
     if display_result:
-        show_once.remember(result)
+        show_once.mark_shown(result)
     return result
 
 
-def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
+def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str]]:
     source = shell.transform_cell(cell)
     try:
         tree = ast.parse(source)
@@ -129,11 +133,11 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[Subject, str, list[str]]:
         ) from None
     if not tree.body:
         raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
-    notes = warnings_of(tree)
+    notes = side_effect_warnings(tree)
     file = shell.compile.cache(source, shell.execution_count)
     whole = compile(source, file, "exec")
     namespace: dict[str, Any] = shell.user_ns
-    subject = Subject(
+    subject = ProfiledCode(
         body=lambda: exec(whole, namespace),  # noqa: S102
         first=_ordinary(tree, cell, file, namespace),
         namespace=namespace,
@@ -168,12 +172,12 @@ def _ordinary(
     return run
 
 
-def _subject_of_function(function: Callable[[], object]) -> Subject:
+def _subject_of_function(function: Callable[[], object]) -> ProfiledCode:
     plain = function
     while isinstance(plain, types.MethodType):
         plain = plain.__func__
     namespace = getattr(plain, "__globals__", None) or vars(sys.modules["__main__"])
-    return Subject(
+    return ProfiledCode(
         body=function,
         namespace=namespace,
         code=getattr(plain, "__code__", None),

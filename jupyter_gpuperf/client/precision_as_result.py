@@ -7,28 +7,28 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.display.precision_result import NAME, measured
-from jupyter_gpuperf.jobs.run_hooks import Finished, keep_result
-from jupyter_gpuperf.measure.statistics import exactly
-from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.jobs.run_hooks import FinishedRun, store_for_user
+from jupyter_gpuperf.measure.statistics import exact_interval
+from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
 
-def store_profile(profile: Profile, options: Options) -> Finished:
+def store_profile(profile: Profile, options: ProfileOptions) -> FinishedRun:
     """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
     result = msgspec.convert(as_benchmark(profile, options), BenchmarkResult)
-    finished = keep_result(result)
+    finished = store_for_user(result)
     profile.warnings += [each for each in finished.result.warnings if each not in result.warnings]
     return finished
 
 
-def parameters_of(options: Options) -> dict[str, Scalar]:
+def parameters_of(options: ProfileOptions) -> dict[str, Scalar]:
     """Return the requested options as parameters."""
     plain = {name: getattr(options, name) for name in ("compile", "steps", "rigorous")}
     return {"modes": ",".join(options.modes), **plain}
 
 
-def as_benchmark(profile: Profile, options: Options) -> dict[str, Any]:
+def as_benchmark(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
     """Return a profile in the shape of a benchmark result, for the history and comparisons."""
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
@@ -41,9 +41,9 @@ def as_benchmark(profile: Profile, options: Options) -> dict[str, Any]:
         if each.speedup is not None and each.mode != "fp32":
             figures[f"{name}_speedup"] = each.speedup
         if each.peak_allocated_bytes is not None:
-            figures[f"{name}_peak_bytes"] = exactly(each.peak_allocated_bytes)
+            figures[f"{name}_peak_bytes"] = exact_interval(each.peak_allocated_bytes)
         if each.compiled is not None:
-            figures[f"{name}_compile_seconds"] = exactly(each.compiled["compile_seconds"])
+            figures[f"{name}_compile_seconds"] = exact_interval(each.compiled["compile_seconds"])
     return {
         "benchmark": NAME,
         "parameters": {**parameters_of(options), "cell": profile.cell},

@@ -47,12 +47,12 @@ def bench(
     """
     from jupyter_gpuperf.client.in_process import run_on_object
     from jupyter_gpuperf.client.running import run_benchmark
-    from jupyter_gpuperf.display.progress import view_here
+    from jupyter_gpuperf.display.progress import best_view
 
     if subject is not None:
         called = type(subject).__name__
-        return run_on_object(name, subject, called, parameters, new_view=view_here)
-    return run_benchmark(name, parameters, device=device, local=local, new_view=view_here)
+        return run_on_object(name, subject, called, parameters, new_view=best_view)
+    return run_benchmark(name, parameters, device=device, local=local, new_view=best_view)
 
 
 def watch(loader: T) -> T:
@@ -108,12 +108,12 @@ def tune(
     """
     from jupyter_gpuperf.client.in_process_tuning import tune_in_process
     from jupyter_gpuperf.client.watch_session import name_in_notebook
-    from jupyter_gpuperf.display.progress import view_here
+    from jupyter_gpuperf.display.progress import best_view
 
     return tune_in_process(
         loader_or_dataset,
         name_in_notebook(loader_or_dataset) or "loader",
-        new_view=view_here,
+        new_view=best_view,
         batch_size=batch_size,
         step=step,
         target_rate=target_rate,

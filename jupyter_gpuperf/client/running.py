@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError, in_short
+from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError, shortened_errors
 from jupyter_gpuperf.display.history_view import compared_with_baseline
-from jupyter_gpuperf.display.progress import View, status_words
+from jupyter_gpuperf.display.progress import ProgressView, format_status
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import ENDED
@@ -26,7 +26,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo, JobRequest
 if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.manager import JobManager
 
-LOOK_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.05
 """Interval between checks for a click, in seconds."""
 REDRAW_SECONDS: Final = 0.5
 """Interval between redraws of the elapsed time while nothing else changes, in seconds."""
@@ -81,7 +81,7 @@ def start(request: JobRequest, *, local: bool = False) -> Run:
 
 
 def _start_here(request: JobRequest) -> LocalRun:
-    from jupyter_gpuperf.jobs.disturbances import Watcher
+    from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
     from jupyter_gpuperf.jobs.manager import JobManager
     from jupyter_gpuperf.jobs.run_hooks import RunHooks
     from jupyter_gpuperf.results.store import ResultStore, default_path
@@ -95,17 +95,17 @@ def _start_here(request: JobRequest) -> LocalRun:
         ending.callback(sampler.stop)
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
         devices = sampler.devices.devices
-        watcher = Watcher(sampler, subscribers, knows_before=False)
+        watcher = DisturbanceWatcher(sampler, subscribers, has_reading_before_run=False)
         manager = JobManager(
             devices=lambda: devices,
             deadline_seconds=LOCAL_DEADLINE_SECONDS,
-            around=RunHooks(store=ResultStore(default_path()), watcher=watcher),
+            run_hooks=RunHooks(store=ResultStore(default_path()), watcher=watcher),
         )
         ending.callback(manager.close)
         return LocalRun(manager, request, ending)
 
 
-def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False) -> Result:
+def finish(run: Run, view: ProgressView, *, display_result: bool, baseline: bool = False) -> Result:
     """Wait for the result while ``view`` shows the progress.
 
     Raises
@@ -119,7 +119,7 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
     status = translated(Message("The benchmark did not run."))
     try:
         job = _wait(run, view)
-        status = status_words(job, time.time())
+        status = format_status(job, time.time())
         final = _result_of(job)
         if baseline:
             final = compared_with_baseline(final)
@@ -129,12 +129,12 @@ def finish(run: Run, view: View, *, display_result: bool, baseline: bool = False
     return final
 
 
-def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> JobInfo:
+def _wait(run: Run, view: ProgressView, clock: Callable[[], float] = time.monotonic) -> JobInfo:
     job: JobInfo | None = None
     cancelled_at = drawn_at = None
     while job is None or job.state not in ENDED:
         try:
-            changed = run.next(LOOK_SECONDS)
+            changed = run.next(POLL_SECONDS)
             job = changed or job
             if job is not None and (
                 changed or drawn_at is None or clock() - drawn_at > REDRAW_SECONDS
@@ -159,7 +159,7 @@ def _wait(run: Run, view: View, clock: Callable[[], float] = time.monotonic) -> 
     return job
 
 
-class _Unseen(View):
+class _Unseen(ProgressView):
     """The view of a run that was interrupted before it had one; it only requests the end."""
 
     def cancel_wanted(self) -> bool:
@@ -188,7 +188,7 @@ def _best(result: BenchmarkResult) -> dict[str, float]:
     return {}
 
 
-def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_folders(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters with absolute folders: the worker has another working directory."""
     return {
         name: str(Path(value).expanduser().absolute()) if name == "folder" and value else value
@@ -196,21 +196,23 @@ def from_here(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@in_short()
+@shortened_errors()
 def run_benchmark(
     name: str,
     parameters: Mapping[str, Any],
     *,
     device: str | None = None,
     local: bool = False,
-    new_view: Callable[[], View],
+    new_view: Callable[[], ProgressView],
     display_result: bool = False,
     baseline: bool = False,
 ) -> Result:
     """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
     from jupyter_gpuperf.benchmarks import find
 
-    request = JobRequest(benchmark=name, parameters=from_here(parameters), device=device)
+    request = JobRequest(
+        benchmark=name, parameters=with_absolute_folders(parameters), device=device
+    )
     try:
         find(name).check(parameters)  # a wrong value is refused before anything is shown
         run = start(request, local=local)

@@ -10,23 +10,23 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.client.running import run_benchmark
-from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 from jupyter_gpuperf.suites.rounds import Rounds
-from jupyter_gpuperf.suites.suite_file import chosen, write_suite
+from jupyter_gpuperf.suites.suite_file import chosen_benchmarks, write_suite
 
 
-class _OneOfMany(View):
+class _OneOfMany(ProgressView):
     """Shows one benchmark's progress as its part of the suite's progress."""
 
-    def __init__(self, view: View, part: float) -> None:
+    def __init__(self, view: ProgressView, part: float) -> None:
         self._view, self._part = view, part
         self._round, self._ratio = "", 0.0
 
-    def say(self, words: str, ratio: float) -> None:
+    def report_progress(self, words: str, ratio: float) -> None:
         """Set the suite's current round and progress."""
         self._round, self._ratio = words, ratio
 
@@ -50,7 +50,7 @@ class _OneOfMany(View):
 
 def run_suite(
     *,
-    new_view: Callable[[], View],
+    new_view: Callable[[], ProgressView],
     only: str,
     rounds: int,
     budget_minutes: float,
@@ -65,7 +65,7 @@ def run_suite(
     GpuPerfError
         The benchmark is unknown, the file can't be written, or the user interrupted.
     """
-    benchmarks = chosen(only)
+    benchmarks = chosen_benchmarks(only)
     view = new_view()
     place = _OneOfMany(view, 1 / max(1, rounds * len(benchmarks)))
 
@@ -79,7 +79,7 @@ def run_suite(
         rounds=rounds,
         budget_seconds=60 * budget_minutes,
         save=lambda suites: write_suite(save, suites[0]) if save else None,
-        say=place.say,
+        report_progress=place.report_progress,
     )
     began = time.monotonic()
     try:

@@ -15,7 +15,7 @@ import msgspec
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.display.document import joined
-from jupyter_gpuperf.display.numbers import quantity_words
+from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.messages import Message, without_messages
 from jupyter_gpuperf.messages.translator import translated
@@ -30,7 +30,7 @@ STARTED: Final = "recording"
 SUMMED_UP: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
 
 
-def record_in_terminal(known: argparse.Namespace) -> int:
+def record_in_terminal(parsed: argparse.Namespace) -> int:
     """Record until Ctrl-C, a termination, or the given time; return the exit code.
 
     An attached process reports on stdout when it has started, and ends when its stdin is closed. So it ends
@@ -39,26 +39,28 @@ def record_in_terminal(known: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    if known.attached:
+    if parsed.attached:
         threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
 
     def started(_recorder: Recorder) -> None:
-        if known.attached:
+        if parsed.attached:
             print(STARTED, flush=True)  # noqa: T201
-        elif not known.json:
-            message = Message("Recording to {file}; Ctrl-C stops it.", file=known.file)
+        elif not parsed.json:
+            message = Message("Recording to {file}; Ctrl-C stops it.", file=parsed.file)
             print(translated(message), file=sys.stderr)  # noqa: T201
 
     recorder = record_in_process(
-        Path(known.file),
-        RecordingRequest(label=known.label, interval_ms=known.interval_ms, seconds=known.seconds),
-        source=known.source or os.environ.get(SOURCE_VARIABLE) or "auto",
+        Path(parsed.file),
+        RecordingRequest(
+            label=parsed.label, interval_ms=parsed.interval_ms, seconds=parsed.seconds
+        ),
+        source=parsed.source or os.environ.get(SOURCE_VARIABLE) or "auto",
         stopping=stop.is_set,
         started=started,
         observers={ALERTS: AlertWatch(all_rules()).observe},
     )
     summary = summary_of(recorder)
-    print(json.dumps(summary) if known.json else sentence_of(summary))  # noqa: T201
+    print(json.dumps(summary) if parsed.json else summary_sentence(summary))  # noqa: T201
     return 0 if recorder.error is None else 1
 
 
@@ -71,12 +73,12 @@ def summary_of(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def sentence_of(summary: dict[str, Any]) -> str:
+def summary_sentence(summary: dict[str, Any]) -> str:
     """Return the summary as a sentence in the reader's language, below the error if there is one."""
     template = "{file}: {frames_count} readings in {duration_seconds:.1f} s, {size}"
     if summary["dropped_count"]:
         template = "{file}: {frames_count} readings in {duration_seconds:.1f} s, {size}; {dropped_count} lost"
-    message = Message(template, **summary, size=quantity_words(summary["size_bytes"], "bytes"))
+    message = Message(template, **summary, size=format_quantity(summary["size_bytes"], "bytes"))
     error = without_messages(summary["error"] or {"message": "", "hint": ""})
     return joined([joined([error["message"], error["hint"]], " "), message], "\n")
 

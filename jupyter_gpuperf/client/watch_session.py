@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from IPython import get_ipython
 
-from jupyter_gpuperf.display.watch_report import Cell, Report
+from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops import TelemetryThread, Watching
-from jupyter_gpuperf.loops.telemetry import Answer
+from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
+from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.loops.watching import silence_in_child
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
@@ -29,21 +29,21 @@ NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
 KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
 
 
-class Session:
+class WatchSession:
     """Everything that is watched in this kernel."""
 
     def __init__(self) -> None:
-        self.watching = Watching(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
+        self.watching = LoaderWatch(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
         self.telemetry: TelemetryThread | None = None
-        self.listeners: list[Callable[[Answer], None]] = []
+        self.listeners: list[Callable[[ServerMessage], None]] = []
         self._kernel_id = _kernel_id()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
 
     @property
-    def on(self) -> bool:
+    def is_watching_all(self) -> bool:
         """Whether every torch DataLoader is watched."""
-        return self.watching.everything
+        return self.watching.watches_all
 
     @property
     def connected(self) -> bool:
@@ -98,7 +98,7 @@ class Session:
         loops = [steps(clock.info, tallies[clock.info.id]) for clock in self.watching.clocks]
         return [each for each in loops if each]
 
-    def _hear(self, word: Answer) -> None:
+    def _hear(self, word: ServerMessage) -> None:
         for listener in list(self.listeners):
             listener(word)
 
@@ -107,12 +107,14 @@ class Session:
         self.telemetry = None
 
 
-def report_of(session: Session, cells: Sequence[Cell]) -> Report:
+def build_watch_report(session: WatchSession, cells: Sequence[WatchedCell]) -> WatchReport:
     """Return the session's report, with the given cells."""
-    return Report(_heading(session), loops=session.loops(), cells=cells, notes=notes_of(session))
+    return WatchReport(
+        _heading(session), loops=session.loops(), cells=cells, notes=notes_of(session)
+    )
 
 
-def notes_of(session: Session) -> list[Message]:
+def notes_of(session: WatchSession) -> list[Message]:
     """Return the current limitations, each with what to do."""
     if not session.watching.patch.applied and not session.watching.clocks:
         return []
@@ -139,23 +141,23 @@ def notes_of(session: Session) -> list[Message]:
     ]
 
 
-def _heading(session: Session) -> Message:
-    if session.on and session.connected:
+def _heading(session: WatchSession) -> Message:
+    if session.is_watching_all and session.connected:
         return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
-    if session.on:
+    if session.is_watching_all:
         return Message("Watching every torch DataLoader of this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")
     return Message("Nothing is watched. %gpuwatch on watches every torch DataLoader.")
 
 
-_session: list[Session] = []
+_session: list[WatchSession] = []
 
 
-def session() -> Session:
+def session() -> WatchSession:
     """Return this kernel's session; initially it watches nothing."""
     if not _session:
-        _session.append(Session())
+        _session.append(WatchSession())
     return _session[0]
 
 

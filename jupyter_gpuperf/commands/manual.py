@@ -40,7 +40,7 @@ WIDTH: Final = 84
 
 
 @dataclass(frozen=True, repr=False)
-class Listing(Displayed):
+class BenchmarkList(Displayed):
     """The list of benchmarks, one per line."""
 
     benchmarks: Sequence[Benchmark]

@@ -10,25 +10,25 @@ from typing import Any, Final, NamedTuple
 from jupyter_gpuperf.client.suites import run_suite
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.display.comparison_view import ComparisonView
-from jupyter_gpuperf.display.history_view import LISTED, History, history
-from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.history_view import LISTED, HistoryView, history
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.results.comparison import compare
-from jupyter_gpuperf.results.files import writing
+from jupyter_gpuperf.results.files import coded_write_errors
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
-Answer = History | ComparisonView | SuiteView
+SubcommandResult = HistoryView | ComparisonView | SuiteView
 
 
-class Asked(NamedTuple):
+class ParsedSubcommand(NamedTuple):
     """A parsed subcommand."""
 
-    run: Callable[[Callable[[], View]], Answer]
+    run: Callable[[Callable[[], ProgressView]], SubcommandResult]
     into: str | None = None
 
 
-def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | None:
+def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSubcommand | None:
     """Parse a line; return ``None`` if it names a benchmark.
 
     Raises
@@ -45,9 +45,9 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> Asked | N
     try:
         options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
-        return Asked(run=lambda _view: History([]))
+        return ParsedSubcommand(run=lambda _view: HistoryView([]))
     into = options.pop("into")
-    return Asked(run=lambda new_view: run(new_view=new_view, **options), into=into)
+    return ParsedSubcommand(run=lambda new_view: run(new_view=new_view, **options), into=into)
 
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
@@ -80,20 +80,20 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
 
 
-def run_history(*, new_view: Callable[[], View], **options: Any) -> History:
+def run_history(*, new_view: Callable[[], ProgressView], **options: Any) -> HistoryView:
     """List the stored results."""
     return history(**options)
 
 
 def run_compare(
-    *, new_view: Callable[[], View], before: Path, after: Path, html: Path | None
+    *, new_view: Callable[[], ProgressView], before: Path, after: Path, html: Path | None
 ) -> ComparisonView:
     """Compare two suite files."""
     changes = ComparisonView(
         compare(read_suite(before), read_suite(after)), before.stem, after.stem
     )
     if html is not None:
-        with writing(html):
+        with coded_write_errors(html):
             html.write_text(changes.page(), encoding="utf-8")
     return changes
 
@@ -106,7 +106,7 @@ def _count(text: str) -> int:
 
 
 AddOptions = Callable[[argparse.ArgumentParser], None]
-SUBCOMMANDS: Final[dict[str, tuple[AddOptions, Callable[..., Answer]]]] = {
+SUBCOMMANDS: Final[dict[str, tuple[AddOptions, Callable[..., SubcommandResult]]]] = {
     "history": (add_history_options, run_history),
     "suite": (add_suite_options, run_suite),
     "compare": (add_compare_options, run_compare),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from jupyter_gpuperf.client.in_process import named_object
 from jupyter_gpuperf.client.in_process_tuning import tune_in_process
 from jupyter_gpuperf.commands.options import Option
-from jupyter_gpuperf.display.progress import View
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 
@@ -35,7 +35,7 @@ def tune(
     subject: str | None,
     parameters: Mapping[str, Any],
     namespace: Mapping[str, Any],
-    new_view: Callable[[], View],
+    new_view: Callable[[], ProgressView],
 ) -> TuningView:
     """Tune the notebook's variable ``subject`` with the given options.
 

@@ -13,15 +13,15 @@ from jupyter_gpuperf.display.document import (
     Displayed,
     Heading,
     Line,
-    Plain,
+    PlainDataView,
     Table,
     joined,
     page_of,
 )
 from jupyter_gpuperf.display.numbers import (
-    interval_words,
-    quantity_words,
-    setting_words,
+    format_interval,
+    format_parameter,
+    format_quantity,
     split_name,
 )
 from jupyter_gpuperf.messages import Message
@@ -38,7 +38,7 @@ QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
 @dataclass(frozen=True, repr=False)
-class ComparisonView(Plain, Displayed):
+class ComparisonView(PlainDataView, Displayed):
     """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``."""
 
     data: SuiteComparison
@@ -53,7 +53,7 @@ class ComparisonView(Plain, Displayed):
         yield Heading(self.summary)
         if self.data.environment:
             rows = [
-                (each.name.replace("_", " "), *map(quantity_words, (each.before, each.after)))
+                (each.name.replace("_", " "), *map(format_quantity, (each.before, each.after)))
                 for each in self.data.environment
             ]
             yield Table(rows, looks=("label",) * 3, head=(Message("Environment"), *sides))
@@ -96,50 +96,50 @@ def comparison_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[
         if kept.baseline
         else "Compared with the previous run (number {number}, {date})"
     )
-    lines = [translated(Message(title, number=kept.id, date=when_words(kept.created_seconds)))]
+    lines = [translated(Message(title, number=kept.id, date=format_time(kept.created_seconds)))]
     for each in changes:
         label, unit = split_name(each.figure, each.unit)
-        before, after = (interval_words(side, unit)[0] for side in (each.before, each.after))
-        lines.append(f"  {translated(label)}: {before} → {after}: {ratio_words(each)}")
+        before, after = (format_interval(side, unit)[0] for side in (each.before, each.after))
+        lines.append(f"  {translated(label)}: {before} → {after}: {format_ratio(each)}")
     if any(each.verdict in ("better", "worse") for each in changes):
         caveat = Message("Single runs vary; use a suite to compare.")
         lines.append(f"  {translated(caveat)}")
     return lines
 
 
-def ratio_words(change: FigureChange) -> str:
+def format_ratio(change: FigureChange) -> str:
     """Return a ratio with its interval and verdict: ``1.12× [1.08, 1.16], worse``."""
     ratio = _ratio(change)
     return joined([ratio, VERDICTS[change.verdict if ratio else "unknown"]], ", ")
 
 
-def when_words(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Return a timestamp in local time, to the minute."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _ratio(change: FigureChange) -> str:
-    value, interval = interval_words(change.ratio, "")
+    value, interval = format_interval(change.ratio, "")
     return f"{value}× {interval}".rstrip() if change.ratio.value else ""
 
 
 def _cells(change: FigureChange) -> tuple[str, ...]:
     label, unit = split_name(change.figure, change.unit)
-    settings = loud_settings(change.parameters)
+    settings = distinguishing_parameters(change.parameters)
     name = f"{change.benchmark} {translated(label)}" + (f" ({settings})" if settings else "")
     return (
         name,
-        interval_words(change.before, unit)[0],
-        interval_words(change.after, unit)[0],
+        format_interval(change.before, unit)[0],
+        format_interval(change.after, unit)[0],
         _ratio(change),
         VERDICTS[change.verdict],
     )
 
 
-def loud_settings(parameters: Mapping[str, Scalar]) -> str:
+def distinguishing_parameters(parameters: Mapping[str, Scalar]) -> str:
     """Return the parameters that distinguish one run from another."""
     return " · ".join(
-        setting_words(name, value)
+        format_parameter(name, value)
         for name, value in parameters.items()
         if name not in QUIET_PARAMETERS and value not in (False, "")
     )

@@ -15,7 +15,7 @@ from jupyter_gpuperf.display.document import (
     Folded,
     Heading,
     Line,
-    Plain,
+    PlainDataView,
     Table,
     joined,
 )
@@ -31,7 +31,7 @@ KINDS: Final = {"check": "check", "environment": "environment", "package": "pack
 
 
 @dataclass(frozen=True, repr=False)
-class Report(Plain, Displayed):
+class DoctorReportView(PlainDataView, Displayed):
     """The return value of ``%gpudoctor``, ``gpuperf.doctor()`` and ``jupyter gpuperf doctor``.
 
     Attributes
@@ -43,7 +43,7 @@ class Report(Plain, Displayed):
     """
 
     data: DoctorReport
-    everything: bool = False
+    shows_all: bool = False
 
     @property
     def checks(self) -> list[CheckFinding]:
@@ -91,12 +91,12 @@ class Report(Plain, Displayed):
             if each.status not in WRONG
         ]
         table = Table(rows, looks=("quiet", "label", "code"))
-        hint = "" if self.everything else "(--all)"
-        yield Folded(joined([passed, hint], " "), [table], is_open=self.everything)
+        hint = "" if self.shows_all else "(--all)"
+        yield Folded(joined([passed, hint], " "), [table], is_open=self.shows_all)
 
 
 @dataclass(frozen=True, repr=False)
-class Differences(Plain):
+class DoctorComparisonView(PlainDataView):
     """The differences between two reports."""
 
     data: DoctorComparison

@@ -153,7 +153,7 @@ class Sentence(Displayed):
         yield self._line
 
 
-class Plain:
+class PlainDataView:
     """An object whose whole content is ``data``, in the shape that is sent over the wire."""
 
     data: msgspec.Struct
@@ -168,20 +168,20 @@ class DisplayedOnce(Displayed):
     """The result of a magic that both displays and returns it; the cell shows it once."""
 
     @abstractmethod
-    def above(self) -> str:
+    def terminal_name(self) -> str:
         """Return the name that a terminal prints if the result is already shown above."""
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        from jupyter_gpuperf.display.show_once import in_this_cell
+        from jupyter_gpuperf.display.show_once import is_shown_in_this_cell
 
         # A terminal has already written its Out[…] prompt and needs text after it.
-        above = translated(Message("<{result}, as above>", result=self.above()))
-        printer.text(above if in_this_cell(self) else repr(self))
+        terminal_name = translated(Message("<{result}, as above>", result=self.terminal_name()))
+        printer.text(terminal_name if is_shown_in_this_cell(self) else repr(self))
 
     def _ipython_display_(self) -> None:
-        from jupyter_gpuperf.display.show_once import in_terminal, in_this_cell
+        from jupyter_gpuperf.display.show_once import in_terminal, is_shown_in_this_cell
 
-        if in_terminal() or not in_this_cell(self):
+        if in_terminal() or not is_shown_in_this_cell(self):
             raise NotImplementedError  # makes IPython fall back to the views above
 
 

@@ -9,9 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.comparison_view import comparison_lines, loud_settings, when_words
+from jupyter_gpuperf.display.comparison_view import (
+    comparison_lines,
+    distinguishing_parameters,
+    format_time,
+)
 from jupyter_gpuperf.display.document import Block, Displayed, Line, Table, joined
-from jupyter_gpuperf.display.numbers import interval_words, split_name
+from jupyter_gpuperf.display.numbers import format_interval, split_name
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
@@ -27,7 +31,7 @@ LISTED: Final = 20
 
 
 @dataclass(frozen=True, repr=False)
-class History(Displayed):
+class HistoryView(Displayed):
     """Stored results, latest first."""
 
     results: Sequence[KeptResult]
@@ -49,7 +53,7 @@ def cells(kept: KeptResult) -> tuple[str, ...]:
     """Return one result as a table row."""
     number = joined([str(kept.id), Message("baseline") if kept.baseline else ""], " ")
     name, figures = name_and_figures(kept.result)
-    return number, when_words(kept.created_seconds), name, device_of(kept.result), figures
+    return number, format_time(kept.created_seconds), name, device_of(kept.result), figures
 
 
 def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
@@ -57,12 +61,12 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
     figures = []
     for name in compared_figures(result):
         label, unit = split_name(name, result.unit)
-        figures.append(joined([label, *interval_words(result.figures[name], unit)], " "))
-    name = f"{result.benchmark} {loud_settings(result.parameters)}".rstrip()
+        figures.append(joined([label, *format_interval(result.figures[name], unit)], " "))
+    name = f"{result.benchmark} {distinguishing_parameters(result.parameters)}".rstrip()
     return name, ", ".join(figures)
 
 
-def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> History:
+def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> HistoryView:
     """Return the latest stored results; if ``baseline`` is set, first make that result the baseline.
 
     Raises
@@ -73,7 +77,7 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
     store = ResultStore(default_path())
     if baseline:
         store.mark_baseline(baseline)
-    return History(store.newest(benchmark, limit))
+    return HistoryView(store.newest(benchmark, limit))
 
 
 def compared_with_baseline(result: Result) -> Result:

@@ -47,19 +47,19 @@ def split_name(name: str, unit: str = "") -> tuple[str, str]:
     return _label(name), unit
 
 
-def interval_words(interval: Interval, unit: str) -> tuple[str, str]:
+def format_interval(interval: Interval, unit: str) -> tuple[str, str]:
     """Return a value and its interval on the same scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
     factor, symbol = scale_of(interval.value, unit)
     decimals = _decimals(interval.value / factor, (interval.high - interval.low) / factor)
     value, low, high = (
-        number_words(each / factor, decimals)
+        format_number(each / factor, decimals)
         for each in (interval.value, interval.low, interval.high)
     )
     exact = interval.low == interval.high
     return f"{value}{_suffix(symbol)}", "" if exact else f"[{low}, {high}]"
 
 
-def quantity_words(value: Scalar | None, unit: str = "") -> str:
+def format_quantity(value: Scalar | None, unit: str = "") -> str:
     """Return one value with its unit, or a dash for ``None``."""
     if value is None:
         return MISSING
@@ -68,26 +68,26 @@ def quantity_words(value: Scalar | None, unit: str = "") -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not unit:
-        return number_words(value, 0)
+        return format_number(value, 0)
     factor, symbol = scale_of(value, unit)
-    return f"{number_words(value / factor, _decimals(value / factor))}{_suffix(symbol)}"
+    return f"{format_number(value / factor, _decimals(value / factor))}{_suffix(symbol)}"
 
 
-def setting_words(name: str, value: Scalar) -> str:
+def format_parameter(name: str, value: Scalar) -> str:
     """Return a parameter as it was set, without rounding, in the reader's language: ``time limit 30 s``."""
     label, unit = split_name(name)
     if isinstance(value, bool | str) or not unit:
-        return f"{translated(label)} {translated(quantity_words(value))}"
+        return f"{translated(label)} {translated(format_quantity(value))}"
     factor, symbol = scale_of(value, unit)
     return f"{translated(label)} {value / factor:g}{_suffix(symbol)}"
 
 
-def number_words(value: float, decimals: int) -> str:
+def format_number(value: float, decimals: int) -> str:
     """Return a number with separated thousands: ``5 710``."""
     return f"{value:,.{decimals}f}".replace(",", THIN_SPACE)
 
 
-def elapsed_words(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Return an elapsed time: ``7 s``, ``2 min 05 s``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

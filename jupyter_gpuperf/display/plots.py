@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from jupyter_gpuperf.display.numbers import quantity_words, scale_of, split_name
+from jupyter_gpuperf.display.numbers import format_quantity, scale_of, split_name
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 PANEL_INCHES: Final = (7.0, 2.2)
@@ -93,7 +93,7 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
         heights = [left * each.bandwidth / 1e12, each.peak / 1e12, each.peak / 1e12]
         axes.plot([left, ridge, right], heights, color="gray", linewidth=1)
         label, unit = split_name(each.name)
-        reached = quantity_words(each.achieved, unit)
+        reached = format_quantity(each.achieved, unit)
         axes.plot([each.intensity], [each.achieved / 1e12], "o", label=f"{label} {reached}".strip())
     axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of memory", ylabel="TFLOP/s")
     axes.legend(fontsize="small")

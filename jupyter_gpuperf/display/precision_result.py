@@ -23,7 +23,7 @@ from jupyter_gpuperf.display.document import (
     Rest,
     Table,
 )
-from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
+from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -88,7 +88,7 @@ class AmpProfile(DisplayedOnce):
         """Return the documented shape: new, plain data, ready for JSON."""
         return self.found.to_dict()
 
-    def above(self) -> str:
+    def terminal_name(self) -> str:
         """Return the name shown in a terminal."""
         return NAME
 
@@ -129,9 +129,9 @@ def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cel
     return (
         name,
         Bar(outcome.step_seconds["value"] / slowest),
-        *interval_words(Interval(**outcome.step_seconds), "seconds"),
-        *((MISSING, "") if gain is None else interval_words(Interval(**gain), "×")),
-        quantity_words(outcome.peak_allocated_bytes, "bytes"),
+        *format_interval(Interval(**outcome.step_seconds), "seconds"),
+        *((MISSING, "") if gain is None else format_interval(Interval(**gain), "×")),
+        format_quantity(outcome.peak_allocated_bytes, "bytes"),
         _formats(outcome),
         _numbers(outcome),
     )
@@ -192,8 +192,8 @@ def _curves(profile: Profile) -> str:
         return ""
     low, high = min(finite), max(finite)
     lines, legend = [], []
-    for place, (mode, losses) in enumerate(curves):
-        dash = STROKES[place % len(STROKES)]
+    for index, (mode, losses) in enumerate(curves):
+        dash = STROKES[index % len(STROKES)]
         points = _points(losses, low, (high - low) or 1.0)
         lines.append(
             f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5" '
@@ -218,8 +218,8 @@ def _curves(profile: Profile) -> str:
 def _points(losses: Sequence[float], low: float, span: float) -> str:
     width, height = CURVE_WIDTH - 4, CURVE_HEIGHT - 4
     return " ".join(
-        f"{2 + width * place / (len(losses) - 1):.1f},{2 + height * (1 - (value - low) / span):.1f}"
-        for place, value in enumerate(losses)
+        f"{2 + width * index / (len(losses) - 1):.1f},{2 + height * (1 - (value - low) / span):.1f}"
+        for index, value in enumerate(losses)
         if math.isfinite(value)
     )
 

@@ -10,17 +10,17 @@ from typing import Any
 from IPython.display import display
 
 from jupyter_gpuperf.display.document import Block, Displayed, Line, Sentence, Table
-from jupyter_gpuperf.display.numbers import quantity_words
+from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loops import Watching
-from jupyter_gpuperf.loops.explaining import Explanation, Share
+from jupyter_gpuperf.loops import LoaderWatch
+from jupyter_gpuperf.loops.explaining import ProfileEntry, StepProfile
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
 from jupyter_gpuperf.messages import Message
 
 LONGEST_NAME = 70
 
 
-def arm(watching: Watching, steps: int) -> None:
+def profile_next_steps(watching: LoaderWatch, steps: int) -> None:
     """Profile the next steps of a watched loop and show the result.
 
     Raises
@@ -37,12 +37,12 @@ def arm(watching: Watching, steps: int) -> None:
         )
 
     def finish() -> None:
-        watching.patch.around = None
+        watching.patch.draw_batch = None
 
-    watching.patch.around = ProfileWindow(torch, steps, _show, finish).draw
+    watching.patch.draw_batch = ProfileWindow(torch, steps, _show, finish).draw
 
 
-def _show(explanation: Explanation | None, reason: str) -> None:
+def _show(explanation: StepProfile | None, reason: str) -> None:
     failure = Message("The steps could not be profiled: {reason}.", reason=reason)
     display(Sentence(failure) if explanation is None else ProfileView(explanation))
 
@@ -56,7 +56,7 @@ class ProfileView(Displayed):
         All figures, in seconds per step.
     """
 
-    def __init__(self, data: Explanation) -> None:
+    def __init__(self, data: StepProfile) -> None:
         self.data = data
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class ProfileView(Displayed):
         yield Line(note, "quiet")
         yield Line("The profiler slows the host, which lengthens the gaps.", "quiet")
 
-    def _row(self, title: str, share: Share) -> tuple[str, str, str]:
+    def _row(self, title: str, share: ProfileEntry) -> tuple[str, str, str]:
         name = share.name[:LONGEST_NAME]
         return title, self._of_step(share.seconds_per_step), f"{name} × {share.per_step:.3g}"
 
@@ -124,4 +124,4 @@ class ProfileView(Displayed):
 
 
 def _time(seconds: float) -> str:
-    return quantity_words(seconds, "seconds")
+    return format_quantity(seconds, "seconds")

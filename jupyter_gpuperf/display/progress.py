@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 
 from jupyter_gpuperf.display.clicks import click_watch
 from jupyter_gpuperf.display.document import Line, Progress, html_of, joined, padded, text_width
-from jupyter_gpuperf.display.numbers import elapsed_words
+from jupyter_gpuperf.display.numbers import format_elapsed
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -20,7 +20,7 @@ from jupyter_gpuperf.schemas import JobInfo
 STATES: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
-class View:
+class ProgressView:
     """Base view. It shows no progress and serves scripts without a terminal."""
 
     def show(self, job: JobInfo) -> None:
@@ -38,24 +38,24 @@ class View:
             display(final)
 
 
-def status_words(job: JobInfo, now_seconds: float) -> str:
+def format_status(job: JobInfo, now_seconds: float) -> str:
     """Return a status line in the reader's language: ``dataloader · 40 % · measuring, round 3 of 8 · 12 s``."""
     started = now_seconds if job.started_seconds is None else job.started_seconds
     ended = started if job.ended_seconds is None else job.ended_seconds
     if job.state in ENDED:
-        elapsed = elapsed_words(ended - started) if ended - started >= 1 else ""
+        elapsed = format_elapsed(ended - started) if ended - started >= 1 else ""
         return joined([job.benchmark, Message(STATES[job.state]), elapsed])
     if job.state == "queued":
-        waited = elapsed_words(max(0.0, now_seconds - job.created_seconds))
+        waited = format_elapsed(max(0.0, now_seconds - job.created_seconds))
         return joined([job.benchmark, job.progress_message or Message("in the queue"), waited])
-    elapsed = elapsed_words(max(0.0, now_seconds - started))
+    elapsed = format_elapsed(max(0.0, now_seconds - started))
     parts = [job.benchmark, f"{100 * job.progress_ratio:.0f} %", job.progress_message, elapsed]
     if job.remaining_seconds is not None and job.remaining_seconds >= 1:
-        parts.append(Message("up to {time} left", time=elapsed_words(job.remaining_seconds)))
+        parts.append(Message("up to {time} left", time=format_elapsed(job.remaining_seconds)))
     return joined(parts)
 
 
-class TextView(View):
+class TextView(ProgressView):
     """One terminal line that is overwritten in place."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
@@ -65,7 +65,7 @@ class TextView(View):
 
     def show(self, job: JobInfo) -> None:
         """Rewrite the line."""
-        line = joined([status_words(job, self._clock()), Message("Ctrl+C cancels")])
+        line = joined([format_status(job, self._clock()), Message("Ctrl+C cancels")])
         self._stream.write(f"\r{padded(line, self._width)}")
         self._stream.flush()
         self._width = text_width(line)
@@ -77,7 +77,7 @@ class TextView(View):
         super().end(final, status)
 
 
-class OutputView(View):
+class OutputView(ProgressView):
     """One output of the cell, replaced in place: first the progress, at the end the result."""
 
     _output: Any = None
@@ -107,7 +107,7 @@ class HtmlView(OutputView):
     def show(self, job: JobInfo) -> None:
         """Draw the text and the bar."""
         hint = Message("interrupt the cell to cancel")
-        status = joined([status_words(job, time.time()), hint])
+        status = joined([format_status(job, time.time()), hint])
         self._replace_by(status, progress_html(status, job.progress_ratio))
 
 
@@ -134,7 +134,7 @@ class WidgetView(OutputView):
     def show(self, job: JobInfo) -> None:
         """Update the bar and the text."""
         self._bar.value = job.progress_ratio
-        self._status.value = status_words(job, time.time())
+        self._status.value = format_status(job, time.time())
 
     def cancel_wanted(self) -> bool:
         """Return whether the button was clicked, whether the click came by callback or by queue."""
@@ -159,7 +159,7 @@ def progress_html(status: str, ratio: float) -> str:
     return html_of([Line(status), Progress(ratio)])
 
 
-def view_here() -> View:
+def best_view() -> ProgressView:
     """Return the best view for the current environment."""
     shell = _running_shell()
     if shell is not None and getattr(shell, "kernel", None) is not None:
@@ -180,7 +180,7 @@ def _running_shell() -> Any:
     return get_ipython()
 
 
-def terminal_view(stream: TextIO | None = None) -> View:
+def terminal_view(stream: TextIO | None = None) -> ProgressView:
     """Return a text view for a terminal, otherwise a view that shows nothing."""
     stream = sys.stderr if stream is None else stream
-    return TextView(stream) if stream.isatty() else View()
+    return TextView(stream) if stream.isatty() else ProgressView()

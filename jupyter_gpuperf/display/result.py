@@ -12,15 +12,15 @@ from jupyter_gpuperf.display.document import (
     DisplayedOnce,
     Heading,
     Line,
-    Plain,
+    PlainDataView,
     Table,
     joined,
     warning_line,
 )
 from jupyter_gpuperf.display.numbers import (
-    interval_words,
-    quantity_words,
-    setting_words,
+    format_interval,
+    format_parameter,
+    format_quantity,
     split_name,
 )
 from jupyter_gpuperf.messages import Message
@@ -32,7 +32,7 @@ HIDDEN: Final = ("interpreter", "platform")
 
 
 @dataclass(frozen=True, repr=False)
-class Result(Plain, DisplayedOnce):
+class Result(PlainDataView, DisplayedOnce):
     """The return value of ``%gpubench`` and ``gpuperf.bench``.
 
     Attributes
@@ -93,9 +93,9 @@ class Result(Plain, DisplayedOnce):
         import pandas
 
         samples = [
-            (name, place, value)
+            (name, index, value)
             for name, values in self.data.samples.items()
-            for place, value in enumerate(values)
+            for index, value in enumerate(values)
         ]
         return pandas.DataFrame(samples, columns=["figure", "sample", "value"])
 
@@ -114,19 +114,19 @@ class Result(Plain, DisplayedOnce):
 
         return plot_of(self.data)
 
-    def above(self) -> str:
+    def terminal_name(self) -> str:
         """Return the benchmark's name."""
         return self.benchmark
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per figure, the warnings, and where it was measured."""
         data = self.data
-        parameters = " · ".join(setting_words(*each) for each in data.parameters.items())
+        parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
         yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
         yield from map(Line, self.against)
-        if where := surroundings(data):
+        if where := environment_line(data):
             yield Line(where, "quiet")
 
 
@@ -139,11 +139,11 @@ def rows(result: Result) -> list[tuple[str, str, str, str]]:
         taken = len(data.samples.get(name, ()))
         notes = [f"n = {taken}"] if taken > 1 else []
         note = joined(notes + shares(result, name))
-        cells.append((label, *interval_words(interval, unit), note))
+        cells.append((label, *format_interval(interval, unit), note))
     for name, limit in data.limits.items():
         if name not in data.figures:
             label, unit = split_name(name, data.unit)
-            cells.append((label, quantity_words(limit, unit), "", Message("limit")))
+            cells.append((label, format_quantity(limit, unit), "", Message("limit")))
     return cells
 
 
@@ -160,7 +160,7 @@ def shares(result: Result, name: str) -> list[str]:
         template = (
             "minimum {limit}, {percent:.0f} % reached" if is_time else "{percent:.0f} % of {limit}"
         )
-        shown_limit = quantity_words(limit, split_name(name, data.unit)[1])
+        shown_limit = format_quantity(limit, split_name(name, data.unit)[1])
         notes.append(Message(template, limit=shown_limit, percent=percent))
         clock, limit_clock = map(data.environment.get, ("clock_sm_mean_mhz", "limit_clock_mhz"))
         if name.endswith("_flops_per_second") and clock and limit_clock:
@@ -176,7 +176,7 @@ def shares(result: Result, name: str) -> list[str]:
     return notes
 
 
-def surroundings(data: BenchmarkResult) -> str:
+def environment_line(data: BenchmarkResult) -> str:
     """Return where it was measured, on one line, device first."""
     known = {
         name: value
@@ -184,4 +184,4 @@ def surroundings(data: BenchmarkResult) -> str:
         if value not in (None, "") and name not in HIDDEN
     }
     parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
-    return " · ".join(parts + [setting_words(name, value) for name, value in known.items()])
+    return " · ".join(parts + [format_parameter(name, value) for name, value in known.items()])

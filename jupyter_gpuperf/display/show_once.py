@@ -18,16 +18,16 @@ _shown: Final[dict[int, int]] = {}
 def show_once(result: object) -> None:
     """Display ``result`` now, and not again in this cell."""
     display(result)
-    remember(result)
+    mark_shown(result)
 
 
-def remember(result: object) -> None:
+def mark_shown(result: object) -> None:
     """Record that this cell already shows ``result``."""
     _shown.clear()
     _shown[id(result)] = _cell_number()
 
 
-def in_this_cell(result: object) -> bool:
+def is_shown_in_this_cell(result: object) -> bool:
     """Return whether the running cell already shows ``result``."""
     return _shown.get(id(result)) == _cell_number()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_gpuperf.ab_tests.ab_test import ABTestResult
 from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
-from jupyter_gpuperf.display.numbers import interval_words, quantity_words
+from jupyter_gpuperf.display.numbers import format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import Interval
 
@@ -45,7 +45,7 @@ class SpeedupView(Displayed):
     def blocks(self) -> Iterator[Block]:
         """Yield the result in words: the speed-up first, then the details."""
         data = self.data
-        value, interval = interval_words(Interval(**data.speedup), "×")
+        value, interval = format_interval(Interval(**data.speedup), "×")
         yield Heading(
             Message(
                 "{speedup} {interval} with {change}: {verdict}",
@@ -56,7 +56,7 @@ class SpeedupView(Displayed):
             )
         )
         before, after = (
-            " ".join(interval_words(Interval(**each), "seconds"))
+            " ".join(format_interval(Interval(**each), "seconds"))
             for each in (data.before, data.after)
         )
         yield Line(Message("{before} → {after} per step", before=before, after=after), "quiet")
@@ -65,7 +65,7 @@ class SpeedupView(Displayed):
                 "{rounds} rounds of {before} and {after} steps in {duration}",
                 rounds=len(data.samples["before"]),
                 **data.steps_per_block,
-                duration=quantity_words(data.cost_seconds, "seconds"),
+                duration=format_quantity(data.cost_seconds, "seconds"),
             ),
             "quiet",
         )

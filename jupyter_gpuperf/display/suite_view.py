@@ -12,7 +12,7 @@ from jupyter_gpuperf.display.document import (
     Displayed,
     Heading,
     Line,
-    Plain,
+    PlainDataView,
     Table,
     joined,
     page_of,
@@ -24,7 +24,7 @@ from jupyter_gpuperf.schemas import Suite, SuiteFailure, SuiteInfo
 
 
 @dataclass(frozen=True, repr=False)
-class SuiteView(Plain, Displayed):
+class SuiteView(PlainDataView, Displayed):
     """A suite's results: the last round of each benchmark, and what could not run."""
 
     data: Suite

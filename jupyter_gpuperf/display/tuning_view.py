@@ -16,7 +16,7 @@ from jupyter_gpuperf.display.document import (
     joined,
     warning_line,
 )
-from jupyter_gpuperf.display.numbers import MISSING, interval_words, quantity_words
+from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import Interval
@@ -102,7 +102,7 @@ class TuningView(DisplayedOnce):
 
         return plot_of_tuning(self.data)
 
-    def above(self) -> str:
+    def terminal_name(self) -> str:
         """Return the name shown in a terminal."""
         return Message("DataLoader tuning")
 
@@ -120,7 +120,7 @@ class TuningView(DisplayedOnce):
         yield from map(Line, data["advice"])
         yield from map(Line, filter(None, [self.before]))
         yield Line(data["regime_summary"])
-        yield Line(surroundings(data), "quiet")
+        yield Line(environment_line(data), "quiet")
 
 
 def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -138,7 +138,7 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a trial as a table row."""
     rate, interval = MISSING, ""
     if trial["batches_per_second"] is not None:
-        rate, interval = interval_words(Interval(**trial["batches_per_second"]), "")
+        rate, interval = format_interval(Interval(**trial["batches_per_second"]), "")
     wait, workers = trial["wait_ratio"], trial["num_workers"]
     # A trial that later ran with the step has a result, even if its rate was measured only in part.
     stopped = Message("stopped early") if trial["aborted"] and wait is None else ""
@@ -147,16 +147,16 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
         joined([ROLES[each] for each in trial["roles"]], ", "),
         str(workers),
         str(trial["prefetch_factor"]) if workers else MISSING,
-        quantity_words(trial["pin_memory"]),
-        quantity_words(trial["persistent_workers"]) if workers else MISSING,
+        format_quantity(trial["pin_memory"]),
+        format_quantity(trial["persistent_workers"]) if workers else MISSING,
         rate,
         interval,
         MISSING if wait is None else f"{100 * wait['value']:.1f} %",
-        quantity_words(trial["startup_seconds"], "seconds"),
-        quantity_words(trial["epoch_seconds"], "seconds"),
+        format_quantity(trial["startup_seconds"], "seconds"),
+        format_quantity(trial["epoch_seconds"], "seconds"),
         MISSING if trial["cpu_cores"] is None else f"{trial['cpu_cores']:.1f}",
-        quantity_words(trial["memory_bytes"], "bytes"),
-        quantity_words(trial["shared_memory_bytes"], "bytes"),
+        format_quantity(trial["memory_bytes"], "bytes"),
+        format_quantity(trial["shared_memory_bytes"], "bytes"),
         joined([trial["error"] or "", stopped, any_order, trial["start_method"] or ""]),
     )
 
@@ -178,7 +178,7 @@ def table(trials: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def surroundings(data: Mapping[str, Any]) -> str:
+def environment_line(data: Mapping[str, Any]) -> str:
     """Return what was tuned, and where, on one line."""
     environment, batch_size = data["environment"], data["batch_size"]
     return joined(

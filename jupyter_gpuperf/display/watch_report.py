@@ -17,7 +17,7 @@ from jupyter_gpuperf.display.document import (
     Table,
     joined,
 )
-from jupyter_gpuperf.display.numbers import quantity_words
+from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import LoaderSteps
@@ -35,7 +35,7 @@ TEXTS: Final = ("Loop", "DataLoader", "Cell")
 
 
 @dataclass
-class Cell:
+class WatchedCell:
     """A cell that ran while its notebook was watched.
 
     Attributes
@@ -56,21 +56,21 @@ class Cell:
 
     def line(self) -> Sentence:
         """Return the line below the cell."""
-        parts = [quantity_words(self.wall_seconds, "seconds")]
+        parts = [format_quantity(self.wall_seconds, "seconds")]
         if self.busy_ratio is not None:
-            busy = quantity_words(self.busy_ratio, "ratio")
+            busy = format_quantity(self.busy_ratio, "ratio")
             parts.append(Message("GPU busy {percent}", percent=busy))
         if self.peak_bytes is not None:
             parts.append(
-                Message("peak memory {size}", size=quantity_words(self.peak_bytes, "bytes"))
+                Message("peak memory {size}", size=format_quantity(self.peak_bytes, "bytes"))
             )
         if self.energy_joules is not None:
-            parts.append(quantity_words(self.energy_joules, "J"))
+            parts.append(format_quantity(self.energy_joules, "J"))
         return Sentence(joined(parts), "small")
 
 
 @dataclass(frozen=True, repr=False)
-class Report(Displayed):
+class WatchReport(Displayed):
     """The report on a watched notebook so far.
 
     Attributes
@@ -85,7 +85,7 @@ class Report(Displayed):
 
     heading: str
     loops: Sequence[LoaderSteps]
-    cells: Sequence[Cell]
+    cells: Sequence[WatchedCell]
     notes: Sequence[str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,16 +112,16 @@ class Report(Displayed):
 def _loop_row(loop: LoaderSteps) -> Sequence[str]:
     return (
         Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=loop.loader),
-        quantity_words(loop.count),
-        quantity_words(loop.samples_per_second),
-        quantity_words(loop.step_seconds, "seconds"),
-        quantity_words(loop.wait_ratio, "ratio"),
-        quantity_words(loop.idle_for_data_ratio, "ratio"),
-        settings_words(loop),
+        format_quantity(loop.count),
+        format_quantity(loop.samples_per_second),
+        format_quantity(loop.step_seconds, "seconds"),
+        format_quantity(loop.wait_ratio, "ratio"),
+        format_quantity(loop.idle_for_data_ratio, "ratio"),
+        format_loader_settings(loop),
     )
 
 
-def settings_words(loop: LoaderSteps) -> Message:
+def format_loader_settings(loop: LoaderSteps) -> Message:
     """Return a DataLoader's settings in short: ``batch size 64, 4 workers, prefetch 3, pinned``."""
     setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).words()
     if loop.batch_size is None:
@@ -130,11 +130,11 @@ def settings_words(loop: LoaderSteps) -> Message:
     return Message("{parts}", parts=[size, setting])
 
 
-def _cell_row(cell: Cell) -> Sequence[str]:
+def _cell_row(cell: WatchedCell) -> Sequence[str]:
     return (
         f"[{cell.number}]",
-        quantity_words(cell.wall_seconds, "seconds"),
-        quantity_words(cell.busy_ratio, "ratio"),
-        quantity_words(cell.peak_bytes, "bytes"),
-        quantity_words(cell.energy_joules, "J"),
+        format_quantity(cell.wall_seconds, "seconds"),
+        format_quantity(cell.busy_ratio, "ratio"),
+        format_quantity(cell.peak_bytes, "bytes"),
+        format_quantity(cell.energy_joules, "J"),
     )

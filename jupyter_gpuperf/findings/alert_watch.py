@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from jupyter_gpuperf.findings.holding import Holding
+from jupyter_gpuperf.findings.holding import CurrentFindings
 from jupyter_gpuperf.findings.wire import alert_of
-from jupyter_gpuperf.rules import Device, Finding, Rule, RuleInput, Series, View
-from jupyter_gpuperf.rules.judge import found_by
+from jupyter_gpuperf.rules import Device, Finding, ReadingSeries, Rule, RuleInput, View
+from jupyter_gpuperf.rules.judge import findings_of
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
 """Rules look at one reading per second at most: a tenth of a second changes nothing."""
-KEPT: Final = 600
+KEPT_READINGS: Final = 600
 """Readings kept per device: ten minutes."""
 HOST: Final = ""
 
@@ -26,7 +26,7 @@ class AlertWatch:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if rule.notify]
-        self._holding = Holding(self._rules)
+        self._holding = CurrentFindings(self._rules)
         self._kept: dict[str, _Kept] = {}
         """Times and columns of the metrics that the rules use, per device and for the machine."""
         self._looked_seconds = -math.inf
@@ -56,12 +56,12 @@ class AlertWatch:
         rules = [rule for rule in self._rules if rule.scope == scope]
         times, columns = self._kept.setdefault(uuid, ([], {}))
         times.append(now)
-        del times[:-KEPT]
+        del times[:-KEPT_READINGS]
         for name in {name for rule in rules for name in (*rule.needs, *rule.reads)}:
             column = columns.setdefault(name, [])
             column.append(readings.get(name, "not_recorded"))
-            del column[:-KEPT]
-        series = Series(times_seconds=times, columns=columns)
+            del column[:-KEPT_READINGS]
+        series = ReadingSeries(times_seconds=times, columns=columns)
         device = Device(uuid=uuid, index=0, name=uuid, series=series)
-        view = View(everything=RuleInput(), device=device, series=series, host_series=series)
-        return found_by(rules, view)
+        view = View(rule_input=RuleInput(), device=device, series=series, host_series=series)
+        return findings_of(rules, view)

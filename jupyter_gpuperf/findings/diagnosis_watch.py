@@ -15,10 +15,10 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.findings.holding import Holding
+from jupyter_gpuperf.findings.holding import CurrentFindings
 from jupyter_gpuperf.findings.rule_inputs import input_of_history
 from jupyter_gpuperf.findings.wire import finding_of
-from jupyter_gpuperf.rules import Finding, Listing, Rule, RuleInput, View, judge
+from jupyter_gpuperf.rules import Finding, ProcessListing, Rule, RuleInput, View, judge
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
@@ -37,7 +37,7 @@ REFRESH_SECONDS: Final = 10.0
 """Figures of a finding that stays are updated this often."""
 FEWEST_READINGS: Final = 8
 """Fewer readings are not judged: 0.8 s at the highest rate, and 40 s while nobody looks."""
-COURTESY_SECONDS: Final = 0.0002
+YIELD_SECONDS: Final = 0.0002
 """Sleep after each rule: a request of the server may need the interpreter, and would wait 5 ms for it."""
 
 
@@ -65,8 +65,8 @@ class DiagnosisWatch:
     def __post_init__(self) -> None:
         self._rules = tuple(_courteous(rule) for rule in self.rules if not rule.notify)
         self._alert_of = {rule.code: rule.alert for rule in self.rules}
-        self._listings: dict[str, list[Listing]] = {}
-        self._holding = Holding(self._rules)
+        self._listings: dict[str, list[ProcessListing]] = {}
+        self._holding = CurrentFindings(self._rules)
         self._refreshed_seconds = -math.inf
         self._marking = threading.Lock()
         self.current = FindingsChanged(findings=[])
@@ -82,7 +82,7 @@ class DiagnosisWatch:
             return marked
 
     def look(
-        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, Listing]
+        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
     ) -> bool:
         """Check the recent past, and return whether there is news.
 
@@ -95,12 +95,12 @@ class DiagnosisWatch:
         """
         now = latest.time_seconds
         self._keep(listed, now)
-        everything = self._input(latest, infos)
+        rule_input = self._input(latest, infos)
         changed = self._holding.take(
-            self._judged(everything) if everything.devices else (),
+            self._judged(rule_input) if rule_input.devices else (),
             now,
             present={info.uuid for info in infos},
-            working=_working(everything),
+            working=_working(rule_input),
         )
         if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
             self._refreshed_seconds = now
@@ -120,24 +120,24 @@ class DiagnosisWatch:
 
         return FindingsChanged(findings=[marked(each) for each in findings])
 
-    def _keep(self, listed: Mapping[str, Listing], now: float) -> None:
+    def _keep(self, listed: Mapping[str, ProcessListing], now: float) -> None:
         for uuid, listing in listed.items():
             self._listings.setdefault(uuid, []).append(replace(listing, time_seconds=now))
         # Of every device, also of one that is no longer listed: its processes may have ended.
         for uuid, kept in self._listings.items():
             self._listings[uuid] = [x for x in kept if now - LONG_SECONDS <= x.time_seconds <= now]
 
-    def _judged(self, everything: RuleInput) -> list[Finding]:
-        interval = min(each.series.interval_seconds for each in everything.devices)
+    def _judged(self, rule_input: RuleInput) -> list[Finding]:
+        interval = min(each.series.interval_seconds for each in rule_input.devices)
         seconds = min(LONG_SECONDS, max(SHORT_SECONDS, SHORT_READINGS * interval))
         found: list[Finding] = []
-        for horizon, part in (("long", everything), ("short", _last(everything, seconds))):
+        for horizon, part in (("long", rule_input), ("short", _last(rule_input, seconds))):
             rules = [rule for rule in self._rules if rule.horizon == horizon]
             found += judge(part, rules, live=True)
         return found
 
     def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
-        everything = input_of_history(
+        rule_input = input_of_history(
             *self.history.recent(LONG_SECONDS),
             latest=latest,
             infos=infos,
@@ -145,28 +145,28 @@ class DiagnosisWatch:
             steps=self.steps(SHORT_SECONDS),
         )
         enough = tuple(
-            each for each in everything.devices if len(each.series.times_seconds) >= FEWEST_READINGS
+            each for each in rule_input.devices if len(each.series.times_seconds) >= FEWEST_READINGS
         )
-        return replace(everything, devices=enough)
+        return replace(rule_input, devices=enough)
 
 
 def _courteous(rule: Rule) -> Rule:
     def check(view: View) -> Finding | None:
         finding = rule.check(view)
-        time.sleep(COURTESY_SECONDS)
+        time.sleep(YIELD_SECONDS)
         return finding
 
     return replace(rule, check=check)
 
 
-def _working(everything: RuleInput) -> set[str]:
-    recent = {each.uuid: each.series.last(WORKING_SECONDS) for each in everything.devices}
+def _working(rule_input: RuleInput) -> set[str]:
+    recent = {each.uuid: each.series.last(WORKING_SECONDS) for each in rule_input.devices}
     busy = {uuid: part.mean("utilization_percent") or 0.0 for uuid, part in recent.items()}
     return {uuid for uuid, percent in busy.items() if percent >= WORKING_PERCENT}
 
 
-def _last(everything: RuleInput, seconds: float) -> RuleInput:
-    end = max(each.series.times_seconds[-1] for each in everything.devices)
+def _last(rule_input: RuleInput, seconds: float) -> RuleInput:
+    end = max(each.series.times_seconds[-1] for each in rule_input.devices)
     span = (end - seconds, end)
-    devices = tuple(replace(x, series=x.series.between(*span)) for x in everything.devices)
-    return replace(everything, host=everything.host.between(*span), devices=devices)
+    devices = tuple(replace(x, series=x.series.between(*span)) for x in rule_input.devices)
+    return replace(rule_input, host=rule_input.host.between(*span), devices=devices)

@@ -15,7 +15,7 @@ class _Key(NamedTuple):
     device: str | None
 
 
-class Holding:
+class CurrentFindings:
     """Keeps what was found on all devices and on the machine. Use it from one thread at a time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:

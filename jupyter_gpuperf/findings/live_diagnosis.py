@@ -14,14 +14,14 @@ from typing import Final
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.rule_inputs import listings_of
-from jupyter_gpuperf.rules import Listing
+from jupyter_gpuperf.rules import ProcessListing
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS
 from jupyter_gpuperf.schemas import FindingsChanged, Frame, Processes, Reading, encode
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 2.0
 SHARE_OF_A_CORE: Final = 0.025
 LONGEST_PAUSE_SECONDS: Final = 4.0
 """A look at eight devices at 10 Hz takes 0.1 s of a slow core; looks then become less frequent."""
@@ -72,7 +72,7 @@ class LiveDiagnosis:
     async def look(self) -> None:
         """Look now, unless the last look was a moment ago."""
         async with self._looking:
-            if time.monotonic() - self._looked_at < LOOK_SECONDS / 2:
+            if time.monotonic() - self._looked_at < POLL_SECONDS / 2:
                 return
             self._looked_at = time.monotonic()
             latest = self.sampler.latest
@@ -91,14 +91,14 @@ class LiveDiagnosis:
 
     async def _run(self) -> None:
         while True:
-            pause_seconds = max(LOOK_SECONDS, self._look_seconds / SHARE_OF_A_CORE)
+            pause_seconds = max(POLL_SECONDS, self._look_seconds / SHARE_OF_A_CORE)
             await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
             try:
                 await self.look()
             except Exception:  # a bug in one look must not end the diagnosis
                 logger.exception("The diagnosis failed; it continues.")
 
-    async def _listed(self, latest: Frame) -> dict[str, Listing]:
+    async def _listed(self, latest: Frame) -> dict[str, ProcessListing]:
         is_due = time.monotonic() - self._listed_at >= LISTING_SECONDS
         if not is_due or not any(map(_is_in_use, latest.devices.values())):
             return {}

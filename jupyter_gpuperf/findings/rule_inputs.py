@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.recordings.recording import Recording
-from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
-from jupyter_gpuperf.sampling.tiers import Piece
+from jupyter_gpuperf.rules import Device, Process, ProcessListing, ReadingSeries, RuleInput
+from jupyter_gpuperf.sampling.tiers import HistoryPiece
 from jupyter_gpuperf.schemas.processes import ListedProcess, ProcessInfo
 from jupyter_gpuperf.schemas.readings import DeviceInfo, Frame, MissingReason, Reading
 from jupyter_gpuperf.schemas.training import LoaderSteps
@@ -29,7 +29,7 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
     times = list(recording.seconds)
     host: dict[str, list[Reading]] = {name: [] for name in names}
     columns: dict[str, dict[str, list[Reading]]] = {}
-    listings: dict[str, list[Listing]] = {}
+    listings: dict[str, list[ProcessListing]] = {}
     listed_seconds = -math.inf
     for place, seconds in enumerate(times):
         _take(host, recording.read_host(seconds), place)
@@ -41,9 +41,11 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
                 listings.setdefault(uuid, []).append(listing)
     ends = (times[0], times[-1])
     infos = {info.uuid: info for seconds in ends for info in recording.devices(seconds)}
-    series = {uuid: Series(times_seconds=times, columns=each) for uuid, each in columns.items()}
+    series = {
+        uuid: ReadingSeries(times_seconds=times, columns=each) for uuid, each in columns.items()
+    }
     return RuleInput(
-        host=Series(times_seconds=times, columns=host),
+        host=ReadingSeries(times_seconds=times, columns=host),
         devices=tuple(
             _device(uuid, infos.get(uuid), each, listings.get(uuid, ()))
             for uuid, each in series.items()
@@ -65,7 +67,7 @@ def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
 
 def listings_of(
     listed: Mapping[str, Sequence[ListedProcess | ProcessInfo] | MissingReason], seconds: float
-) -> dict[str, Listing]:
+) -> dict[str, ProcessListing]:
     """Return each device's computing processes, without the devices whose processes can't be listed.
 
     Parameters
@@ -74,7 +76,7 @@ def listings_of(
         The processes as the driver lists them, or with their notebooks; or the reason why they can't be listed.
     """
     return {
-        uuid: Listing(
+        uuid: ProcessListing(
             time_seconds=seconds,
             processes=tuple(_process(each) for each in processes if "compute" in each.kinds),
         )
@@ -94,12 +96,12 @@ def _process(listed: ListedProcess | ProcessInfo) -> Process:
 
 
 def input_of_history(
-    past: Mapping[str, Piece],
-    host: Piece,
+    past: Mapping[str, HistoryPiece],
+    host: HistoryPiece,
     *,
     latest: Frame,
     infos: Sequence[DeviceInfo],
-    listings: Mapping[str, Sequence[Listing]],
+    listings: Mapping[str, Sequence[ProcessListing]],
     steps: Sequence[LoaderSteps] = (),
 ) -> RuleInput:
     """Return the input of the rules for the recent history.
@@ -134,17 +136,17 @@ def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], pl
 
 
 def _device(
-    uuid: str, info: DeviceInfo | None, series: Series, listings: Sequence[Listing]
+    uuid: str, info: DeviceInfo | None, series: ReadingSeries, listings: Sequence[ProcessListing]
 ) -> Device:
     index, name = (info.index, info.name) if info else (0, uuid)
     return Device(uuid=uuid, index=index, name=name, series=series, listings=tuple(listings))
 
 
-def _with_limits(piece: Piece, readings: Mapping[str, Reading]) -> Series:
+def _with_limits(piece: HistoryPiece, readings: Mapping[str, Reading]) -> ReadingSeries:
     count = len(piece.times_seconds)
     limits: dict[str, Sequence[Reading]] = {
         name: [value] * count for name, value in readings.items() if name not in piece.metrics
     }
     # At full rate, minimum, mean and maximum are the same.
     means = {name: mean for name, (_, mean, _) in piece.metrics.items()}
-    return Series(times_seconds=piece.times_seconds, columns=limits | means)
+    return ReadingSeries(times_seconds=piece.times_seconds, columns=limits | means)

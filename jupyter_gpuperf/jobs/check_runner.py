@@ -14,8 +14,13 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import JobFailed, NotFound
 from jupyter_gpuperf.jobs.interpreter import interpreter_of
-from jupyter_gpuperf.jobs.process import Cancelled, Order, WorkerProcess, shutting_down
-from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.jobs.process import (
+    WorkerCancelled,
+    WorkerOrder,
+    WorkerProcess,
+    shutting_down_error,
+)
+from jupyter_gpuperf.jobs.tail import LogTail
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 
@@ -78,8 +83,8 @@ class CheckRunner:
         GpuPerfError
             The worker could not be started, died, or did not end.
         """
-        tail = Tail()
-        order = Order(
+        tail = LogTail()
+        order = WorkerOrder(
             task="doctor",
             benchmark="",
             parameters=target.request(),
@@ -89,13 +94,13 @@ class CheckRunner:
         )
         with self._lock:
             if self._closed:
-                raise shutting_down()
+                raise shutting_down_error()
             process = WorkerProcess(order, on_progress=lambda *_: None, tail=tail)
             self._running.add(process)
         try:
             return process.wait_for(DoctorReport)
-        except Cancelled as error:
-            raise shutting_down() from error
+        except WorkerCancelled as error:
+            raise shutting_down_error() from error
         except JobFailed as error:
             if log := tail.text().strip():
                 last_line = log.splitlines()[-1]

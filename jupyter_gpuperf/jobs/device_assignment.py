@@ -21,23 +21,23 @@ ALL: Final = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class DeviceAssignment:
     """Where a job runs: ``key`` names its queue, ``locks`` the devices that it has to itself."""
 
     key: str
     device: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    several: tuple[str, ...] = ()
+    device_uuids: tuple[str, ...] = ()
 
     @property
     def locks(self) -> tuple[str, ...]:
         """The keys on which nobody else may measure meanwhile."""
-        return self.several or (self.key,)
+        return self.device_uuids or (self.key,)
 
 
-def place_of(
+def assign_device(
     device: str | None, devices: Sequence[DeviceInfo], environment: Mapping[str, str]
-) -> Place:
+) -> DeviceAssignment:
     """Return where a job for ``device`` runs; for ``None``, the first device that CUDA would show.
 
     Parameters
@@ -59,20 +59,20 @@ def place_of(
     real = [each for each in devices if each.is_usable]
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if not real or visible in ("", "-1"):
-        return Place(key=HOST)
+        return DeviceAssignment(key=HOST)
     first = real[0].uuid if visible is None else _first_visible(visible, real)
     if first is None:  # a MIG instance, or a value that only CUDA understands: don't change it
-        return Place(key=str(visible))
+        return DeviceAssignment(key=str(visible))
     return _on(first)
 
 
-def place_of_all(devices: Sequence[DeviceInfo]) -> Place:
+def assign_all_devices(devices: Sequence[DeviceInfo]) -> DeviceAssignment:
     """Return the place of a job on all devices of this machine; if there are none, on the CPU."""
     real = tuple(each.uuid for each in devices if each.is_usable)
-    return Place(key=ALL, several=real) if real else Place(key=HOST)
+    return DeviceAssignment(key=ALL, device_uuids=real) if real else DeviceAssignment(key=HOST)
 
 
-def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
+def _named(device: str, devices: Sequence[DeviceInfo]) -> DeviceAssignment:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
         all_known = [each.uuid for each in devices] or [Message("none")]
@@ -93,8 +93,8 @@ def _named(device: str, devices: Sequence[DeviceInfo]) -> Place:
     return _on(known.uuid)
 
 
-def _on(uuid: str) -> Place:
-    return Place(key=uuid, device=uuid, environment={"CUDA_VISIBLE_DEVICES": uuid})
+def _on(uuid: str) -> DeviceAssignment:
+    return DeviceAssignment(key=uuid, device=uuid, environment={"CUDA_VISIBLE_DEVICES": uuid})
 
 
 def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:

@@ -39,7 +39,7 @@ THROTTLED: Final = {
 }
 
 
-class Watch:
+class DisturbanceLog:
     """Collects readings of one device and the host during a run.
 
     Parameters
@@ -101,7 +101,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Watcher:
+class DisturbanceWatcher:
     """Observes runs through the sampler.
 
     Parameters
@@ -113,13 +113,13 @@ class Watcher:
 
     sampler: Sampler
     subscribers: Subscribers
-    knows_before: bool = True
+    has_reading_before_run: bool = True
 
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[Finish]:
         """Observe while the block runs; the yielded function adds the observations to the result."""
-        watch = Watch(device)
-        if self.knows_before and self.sampler.latest is not None:
+        watch = DisturbanceLog(device)
+        if self.has_reading_before_run and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))
         watch.other_processes = self._others(device)
         listener = self.subscribers.add(

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from jupyter_gpuperf.jobs.device_assignment import Place
-from jupyter_gpuperf.jobs.process import Order, WorkerProcess
-from jupyter_gpuperf.jobs.remaining import Remaining
-from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.jobs.device_assignment import DeviceAssignment
+from jupyter_gpuperf.jobs.process import WorkerOrder, WorkerProcess
+from jupyter_gpuperf.jobs.remaining import RemainingTime
+from jupyter_gpuperf.jobs.tail import LogTail
 from jupyter_gpuperf.schemas import JobInfo, Scalar
 
 Listener = Callable[[JobInfo], None]
@@ -48,7 +48,7 @@ class Job:
     listeners: list[Listener] = field(default_factory=list)
     version: int = 0
     reported_at: float = 0.0
-    late_news: threading.Timer | None = None
+    delayed_notification: threading.Timer | None = None
 
     @property
     def id(self) -> str:
@@ -73,12 +73,12 @@ class Job:
 class WorkerJob(Job):
     """A benchmark that runs in a worker process of this server."""
 
-    place: Place
-    order: Order
-    tail: Tail = field(default_factory=Tail)
+    assignment: DeviceAssignment
+    order: WorkerOrder
+    tail: LogTail = field(default_factory=LogTail)
     cancelled: threading.Event = field(default_factory=threading.Event)
     process: WorkerProcess | None = None
-    remaining: Remaining = field(default_factory=Remaining)
+    remaining: RemainingTime = field(default_factory=RemainingTime)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
         """Return the state for the wire, with remaining time and log."""

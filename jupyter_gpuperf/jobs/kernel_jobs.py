@@ -13,7 +13,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.jobs.job import ENDED, Job
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link.router import KernelSession
-from jupyter_gpuperf.kernel_link.server_run import carried
+from jupyter_gpuperf.kernel_link.server_run import worker_environment
 from jupyter_gpuperf.schemas import JobInfo, JobRequest
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, RunRequest
 
@@ -47,7 +47,7 @@ class KernelJobs:
         job = self._manager.submit(
             requested,
             interpreter=request.interpreter or sys.executable,
-            environment=carried(request.environment),
+            environment=worker_environment(request.environment),
         )
 
         def changed(now: JobInfo) -> None:

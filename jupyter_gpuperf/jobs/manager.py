@@ -18,10 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
-from jupyter_gpuperf.jobs.device_assignment import Place, place_of, place_of_all
+from jupyter_gpuperf.jobs.device_assignment import (
+    DeviceAssignment,
+    assign_all_devices,
+    assign_device,
+)
 from jupyter_gpuperf.jobs.job import WorkerJob, new_job
 from jupyter_gpuperf.jobs.locking import locked
-from jupyter_gpuperf.jobs.process import WORKER, Cancelled, Order, WorkerProcess, shutting_down
+from jupyter_gpuperf.jobs.process import (
+    WORKER,
+    WorkerCancelled,
+    WorkerOrder,
+    WorkerProcess,
+    shutting_down_error,
+)
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.messages import Message
@@ -60,14 +70,14 @@ class JobManager(JobRegistry):
         *,
         devices: Callable[[], Sequence[DeviceInfo]],
         deadline_seconds: float,
-        around: RunHooks | None = None,
+        run_hooks: RunHooks | None = None,
         lock_directory: Path | None = None,
         worker: Sequence[str] = WORKER,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
         self._devices, self._deadline_seconds = devices, deadline_seconds
-        self._around = around or RunHooks()
+        self._around = run_hooks or RunHooks()
         self._lock_directory, self._worker = lock_directory, worker
         self._queues: dict[str, deque[WorkerJob]] = {}
         self._lanes: dict[str, threading.Thread] = {}
@@ -104,23 +114,23 @@ class JobManager(JobRegistry):
 
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
-        place = self.place(benchmark, request.device, environment or {})
+        assignment = self.assignment(benchmark, request.device, environment or {})
         job: WorkerJob = WorkerJob(
             known=new_job(
                 benchmark.name,
                 parameters,
                 created_seconds=self._clock(),
                 kernel_name=request.kernel_name,
-                device=place.device,
+                device=assignment.device,
                 suite=suite,
             ),
             stop=lambda: self._cancel(job),
-            place=place,
-            order=Order(
+            assignment=assignment,
+            order=WorkerOrder(
                 benchmark=benchmark.name,
                 parameters=parameters,
                 interpreter=interpreter,
-                environment={**(environment or {}), **place.environment},
+                environment={**(environment or {}), **assignment.environment},
                 deadline_seconds=self._deadline_seconds,
                 worker=self._worker,
             ),
@@ -129,14 +139,14 @@ class JobManager(JobRegistry):
             self._enqueue(job)
             return self._info(job)
 
-    def place(
+    def assignment(
         self, benchmark: Benchmark, device: str | None, environment: Mapping[str, str]
-    ) -> Place:
+    ) -> DeviceAssignment:
         """Return where a benchmark would run; raises like :meth:`submit`."""
         if benchmark.all_devices:
-            return place_of_all(self._devices())
+            return assign_all_devices(self._devices())
         chosen = {**os.environ, **environment}  # a kernel may have chosen its device
-        return place_of(device, self._devices(), chosen)
+        return assign_device(device, self._devices(), chosen)
 
     def close(self) -> None:
         """Cancel everything; return when no process is left. Later submissions are refused."""
@@ -151,18 +161,18 @@ class JobManager(JobRegistry):
 
     def _enqueue(self, job: WorkerJob) -> None:
         if self._closed:
-            raise shutting_down()
-        queue = self._queues.setdefault(job.place.key, deque())
+            raise shutting_down_error()
+        queue = self._queues.setdefault(job.assignment.key, deque())
         if len(queue) >= LONGEST_QUEUE:
             raise Unavailable("queue_full", "Too many jobs are queued.", "Cancel some of them.")
         queue.append(job)
-        if len(queue) > 1 or job.place.key in self._lanes:
+        if len(queue) > 1 or job.assignment.key in self._lanes:
             job.change(progress_message="Waiting for the previous benchmark")
         self.add(job)
-        if job.place.key not in self._lanes:
-            run = partial(self._run_lane, job.place.key)
+        if job.assignment.key not in self._lanes:
+            run = partial(self._run_lane, job.assignment.key)
             lane = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
-            self._lanes[job.place.key] = lane
+            self._lanes[job.assignment.key] = lane
             lane.start()
 
     def _cancel(self, job: WorkerJob) -> None:
@@ -173,7 +183,7 @@ class JobManager(JobRegistry):
             job.process.cancel()  # the lane records the end, once no process is left
         elif job.known.started_seconds is None:
             with contextlib.suppress(ValueError):
-                self._queues[job.place.key].remove(job)
+                self._queues[job.assignment.key].remove(job)
             self._end(job)
 
     def _run_lane(self, key: str) -> None:
@@ -189,7 +199,7 @@ class JobManager(JobRegistry):
         try:
             with (
                 self._devices_locked(job) as descriptors,
-                self._around.run(job.place.device) as finish,
+                self._around.run(job.assignment.device) as finish,
             ):
                 runs = run_count(job.known.parameters)
                 results = [
@@ -199,7 +209,7 @@ class JobManager(JobRegistry):
                 result, number = finish(combined(results))
             with self._lock:
                 job.change(state="done", result=result, result_id=number, progress_ratio=1.0)
-        except Cancelled:
+        except WorkerCancelled:
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
             self._fail(job, error)
@@ -216,24 +226,24 @@ class JobManager(JobRegistry):
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, Message("Waiting: another server uses this device"))
             if job.cancelled.wait(seconds):
-                raise Cancelled
+                raise WorkerCancelled
 
-        return locked(job.place.locks, self._lock_directory, wait=wait)
+        return locked(job.assignment.locks, self._lock_directory, wait=wait)
 
     def _start(
         self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int
     ) -> WorkerProcess:
         with self._lock:
             if job.cancelled.is_set():
-                raise Cancelled
+                raise WorkerCancelled
             job.process = WorkerProcess(
-                replace(job.order, lock_descriptors=descriptors, mark=uuid.uuid4().hex),
+                replace(job.order, lock_descriptors=descriptors, marker=uuid.uuid4().hex),
                 on_progress=partial(self._progress_of_run, job, number, runs),
                 tail=job.tail,
             )
             started = job.known.started_seconds or self._clock()
             job.change(state="running", progress_message="Starting", started_seconds=started)
-            self.tell(job)
+            self.notify(job)
             return job.process
 
     def _progress_of_run(
@@ -250,7 +260,7 @@ class JobManager(JobRegistry):
             job.change(progress_ratio=ratio, progress_message=message)
             job.remaining.observe(self._clock(), ratio)
             if changed:
-                self.tell_soon(job)
+                self.notify_soon(job)
 
     def _fail(self, job: WorkerJob, error: GpuPerfError) -> None:
         with self._lock:
@@ -264,4 +274,4 @@ class JobManager(JobRegistry):
                 ended_seconds=self._clock(),
                 progress_message="",
             )
-            self.tell(job)
+            self.notify(job)

@@ -21,7 +21,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.tail import Tail
+from jupyter_gpuperf.jobs.tail import LogTail
 from jupyter_gpuperf.messages import Message, without_messages
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -39,17 +39,17 @@ MARKER: Final = "JUPYTER_GPUPERF_JOB"
 """A variable that identifies a worker's processes, wherever they moved."""
 
 
-class Cancelled(Exception):
+class WorkerCancelled(Exception):
     """The worker was ended on request."""
 
 
-def shutting_down() -> Unavailable:
+def shutting_down_error() -> Unavailable:
     """Return the error for all requests while the server shuts down."""
     return Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class WorkerOrder:
     """What to run, with which parameters, and the maximum time."""
 
     benchmark: str
@@ -59,14 +59,14 @@ class Order:
     environment: Mapping[str, str] = field(default_factory=dict)
     lock_descriptors: tuple[int, ...] = ()
     worker: Sequence[str] = WORKER
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    marker: str = field(default_factory=lambda: uuid.uuid4().hex)
     task: str = "benchmark"
     """The worker's task: ``benchmark`` or ``doctor``."""
 
     @property
     def scratch(self) -> str:
         """Folder of the worker's temporary files."""
-        return os.path.join(tempfile.gettempdir(), f"gpuperf-{self.mark[:12]}")
+        return os.path.join(tempfile.gettempdir(), f"gpuperf-{self.marker[:12]}")
 
     def encode(self) -> bytes:
         """Return the supervisor's first input line."""
@@ -75,7 +75,7 @@ class Order:
         order = {
             "command": [self.interpreter, *self.worker],
             "request": json.dumps({"task": self.task, **request}),
-            "environment": {**inherited, **self.environment, MARKER: self.mark},
+            "environment": {**inherited, **self.environment, MARKER: self.marker},
             "deadline_seconds": self.deadline_seconds,
             "scratch": self.scratch,
         }
@@ -99,7 +99,7 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, order: Order, *, on_progress: Callable[[float, str], None], tail: Tail
+        self, order: WorkerOrder, *, on_progress: Callable[[float, str], None], tail: LogTail
     ) -> None:
         if not posix.AVAILABLE:
             message = "Benchmarks can't run on {platform}."
@@ -199,13 +199,13 @@ class WorkerProcess:
         # A supervisor that is itself killed can't kill. Its worker dies with it (see posix.py),
         # and this ends the worker's children, which also hold the pipes that others read here.
         if self._process.wait() != 0:
-            posix.kill_marked(f"{MARKER}={self._order.mark}")
+            posix.kill_marked(f"{MARKER}={self._order.marker}")
             shutil.rmtree(self._order.scratch, ignore_errors=True)
 
     def _conclude(self, shape: type[T]) -> T:
         reason = self._end.get("reason")
         if reason == "cancelled" or (self._cancelled and self._answer is None):
-            raise Cancelled
+            raise WorkerCancelled
         if reason == "start_failed":
             raise JobFailed(
                 "worker_start_failed",

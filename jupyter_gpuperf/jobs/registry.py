@@ -18,7 +18,7 @@ from jupyter_gpuperf.schemas import JobInfo, JobsChanged
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_NEWS_SECONDS: Final = 0.05
+SHORTEST_NOTIFY_SECONDS: Final = 0.05
 """Minimum time between two updates of a job."""
 KEPT_JOBS: Final = 50  # how many ended jobs are remembered
 
@@ -75,7 +75,7 @@ class JobRegistry:
         with self._lock:
             self._jobs[job.id] = job
             self._forget_old()
-            self.tell(job)
+            self.notify(job)
 
     def cancel(self, job_id: str) -> JobInfo:
         """End a job; one that has already ended is not changed."""
@@ -105,9 +105,9 @@ class JobRegistry:
         """Store the state of a job that runs elsewhere; it keeps its id."""
         with self._lock:
             job.known = msgspec.structs.replace(known, id=job.id)
-            self.tell(job)
+            self.notify(job)
 
-    def tell(self, job: Job) -> None:
+    def notify(self, job: Job) -> None:
         """Notify all listeners that a job has changed."""
         with self._lock:
             self._version += 1
@@ -122,26 +122,26 @@ class JobRegistry:
                 self._forget_old()
             self.on_change()
 
-    def tell_soon(self, job: Job) -> None:
+    def notify_soon(self, job: Job) -> None:
         """Notify now, or if the last update is very recent, a moment later, once for all changes until then.
 
         The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
             # Never longer than this, even if the clock was set back.
-            wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NEWS_SECONDS
+            wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NOTIFY_SECONDS
             if wait_seconds <= 0:
-                self.tell(job)
-            elif job.late_news is None:
-                job.late_news = threading.Timer(wait_seconds, self._tell_late, (job,))
-                job.late_news.daemon = True
-                job.late_news.start()
+                self.notify(job)
+            elif job.delayed_notification is None:
+                job.delayed_notification = threading.Timer(wait_seconds, self._tell_late, (job,))
+                job.delayed_notification.daemon = True
+                job.delayed_notification.start()
 
     def _tell_late(self, job: Job) -> None:
         with self._lock:
-            job.late_news = None
+            job.delayed_notification = None
             if not job.has_ended:  # the final state is the last one reported
-                self.tell(job)
+                self.notify(job)
 
     def _info(self, job: Job) -> JobInfo:
         return job.info(self._clock(), self._before(job))
@@ -159,7 +159,7 @@ class JobRegistry:
             return []
         earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
         waiting = (each for each in earlier if isinstance(each, WorkerJob) and not each.has_ended)
-        return [each.id for each in waiting if each.place.key == job.place.key]
+        return [each.id for each in waiting if each.assignment.key == job.assignment.key]
 
     def _forget_old(self) -> None:
         # Oldest first; a suite's many jobs must not displace those requested individually.

@@ -25,7 +25,7 @@ SHORTEST_SILENCE_SECONDS: Final = 5.0
 MOST_KEPT: Final = 256
 
 
-class Remaining:
+class RemainingTime:
     """Takes progress and estimates the remaining time; times are seconds of any one clock."""
 
     def __init__(self) -> None:

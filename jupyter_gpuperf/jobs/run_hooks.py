@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -20,7 +20,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult
 logger = logging.getLogger(__name__)
 
 
-class Finished(NamedTuple):
+class FinishedRun(NamedTuple):
     """A result as reported, and its number among the stored results."""
 
     result: BenchmarkResult
@@ -28,27 +28,29 @@ class Finished(NamedTuple):
 
 
 Observe = Callable[[BenchmarkResult], BenchmarkResult]
-Finish = Callable[[BenchmarkResult], Finished]
+Finish = Callable[[BenchmarkResult], FinishedRun]
 
 
-def keep(result: BenchmarkResult, store: ResultStore | None, now_seconds: float) -> Finished:
+def store_result(
+    result: BenchmarkResult, store: ResultStore | None, now_seconds: float
+) -> FinishedRun:
     """Store a result, if there is a store; if that fails, the result gets a warning."""
     if store is None:
-        return Finished(result, None)
+        return FinishedRun(result, None)
     try:
-        return Finished(result, store.add(result, now_seconds))
+        return FinishedRun(result, store.add(result, now_seconds))
     except Unavailable as error:
         # The result is worth more than its place in a file.
         logger.warning("%s", error.message)
         message = "The result was not saved. {error} {what_to_do}"
         warning = Message(message, error=error.message, what_to_do=error.hint)
         result = msgspec.structs.replace(result, warnings=[*result.warnings, warning])
-        return Finished(result, None)
+        return FinishedRun(result, None)
 
 
-def keep_result(result: BenchmarkResult) -> Finished:
+def store_for_user(result: BenchmarkResult) -> FinishedRun:
     """Store a result in this user's file."""
-    return keep(result, ResultStore(default_path()), time.time())
+    return store_result(result, ResultStore(default_path()), time.time())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class RunHooks:
     """
 
     store: ResultStore | None = None
-    watcher: Watcher | None = None
+    watcher: DisturbanceWatcher | None = None
     clock: Callable[[], float] = time.time
 
     @contextmanager
@@ -74,4 +76,4 @@ class RunHooks:
         """Wrap a run on this device; the yielded function takes its result."""
         unwatched: AbstractContextManager[Observe] = nullcontext(lambda result: result)
         with self.watcher.watch(device) if self.watcher else unwatched as observe:
-            yield lambda result: keep(observe(result), self.store, self.clock())
+            yield lambda result: store_result(observe(result), self.store, self.clock())

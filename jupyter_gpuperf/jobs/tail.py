@@ -8,7 +8,7 @@ from typing import Final
 LONGEST_TAIL_BYTES: Final = 8192
 
 
-class Tail:
+class LogTail:
     """Keeps the last ``limit_bytes`` of what is added; safe to use from any thread."""
 
     def __init__(self, limit_bytes: int = LONGEST_TAIL_BYTES) -> None:

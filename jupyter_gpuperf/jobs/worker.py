@@ -23,10 +23,10 @@ OLDEST = (3, 10)
 
 def main() -> None:
     """Run the request from standard input, and send its result or an error."""
-    say = _take_over_stdout()
+    send = _take_over_stdout()
     if sys.version_info < OLDEST:
         hint = "Choose a kernel with Python 3.10 or newer."
-        say(_too_old(message="This kernel runs Python {version}.", hint=hint))
+        send(_too_old(message="This kernel runs Python {version}.", hint=hint))
         return
     request = json.load(sys.stdin)
     _make_package_importable()
@@ -34,7 +34,7 @@ def main() -> None:
         from jupyter_gpuperf.checks.runner import run_request
     else:
         from jupyter_gpuperf.benchmarks.running import run_request
-    run_request(request, say)
+    run_request(request, send)
     sys.stderr.flush()
     os._exit(0)  # a library's exit handler must not delay the result; the supervisor cleans up
 
@@ -51,10 +51,10 @@ def _take_over_stdout() -> "Callable[[dict[str, Any]], None]":
     os.dup2(2, 1)
     sys.stdout = sys.stderr
 
-    def say(message: "dict[str, Any]") -> None:
+    def send(message: "dict[str, Any]") -> None:
         messages.write(json.dumps(message).encode() + b"\n")
 
-    return say
+    return send
 
 
 def _make_package_importable() -> None:

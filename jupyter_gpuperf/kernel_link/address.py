@@ -54,7 +54,7 @@ def find_server(
     return next((Path(each.socket) for each in servers if each and each.pid == int(pid)), None)
 
 
-def announce(directory: Path, address: ServerAddress) -> None:
+def write_server_file(directory: Path, address: ServerAddress) -> None:
     """Write the address where kernels find this server: atomically, and readable only by this user."""
     target = directory / server_file_name(address.pid)
     draft = target.with_suffix(".new")

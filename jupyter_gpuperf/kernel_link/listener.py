@@ -58,10 +58,10 @@ class KernelListener:
             address.remove_stale_files(self.runtime_directory)
             self._path = peer.socket_path(self.runtime_directory, self.process_id)
             self._server = await asyncio.start_unix_server(
-                self._accept, sock=peer.listening(self._path), limit=CHUNK_BYTES
+                self._accept, sock=peer.listening_socket(self._path), limit=CHUNK_BYTES
             )
             own = ServerAddress(socket=str(self._path), pid=self.process_id, version=self.version)
-            address.announce(self.runtime_directory, own)
+            address.write_server_file(self.runtime_directory, own)
         except OSError as error:
             logger.warning("Kernels can't reach this server (%s); their magics run locally.", error)
             await self.stop()

@@ -16,7 +16,7 @@ from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 
-LOOK_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 5.0
 
 
 @functools.cache
@@ -51,7 +51,7 @@ class MemoryReporter(ReportingThread):
         link: ServerLink | None = None,
         *,
         memory: Callable[[], MemoryReport] = lambda: memory_report(sys.modules.get("torch")),
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__("gpuperf-memory", link or ServerLink(), look_seconds)
         self._memory = memory

@@ -54,7 +54,7 @@ def socket_path(directory: Path, pid: int) -> Path:
     return Path(tempfile.mkdtemp(prefix=PRIVATE_PREFIX)) / PRIVATE_NAME
 
 
-def listening(path: Path) -> socket.socket:
+def listening_socket(path: Path) -> socket.socket:
     """Return a socket bound to ``path`` that only this user may open."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -80,7 +80,7 @@ class KernelSession:
         """Register a call for when the kernel has disconnected."""
         self._at_end.callback(call)
 
-    def later(self, answer: Coroutine[Any, Any, None]) -> None:
+    def answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
         """Prepare an answer while other messages are handled; it is dropped when the kernel disconnects."""
         task = asyncio.ensure_future(answer)
         self._tasks.add(task)

@@ -39,7 +39,7 @@ CARRIED_VARIABLES: Final = (
 as the notebook. The worker gets everything else from the server; secrets are never sent."""
 
 
-def carried(environment: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a worker needs to see what its kernel sees."""
     return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
 
@@ -63,7 +63,7 @@ class ServerRun:
             parameters=self.request.parameters,
             device=self.request.device,
             interpreter=self.interpreter,
-            environment=carried(self.environment),
+            environment=worker_environment(self.environment),
         )
         self.link.send(request, SEND_SECONDS)
 

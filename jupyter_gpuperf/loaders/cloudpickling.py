@@ -18,7 +18,7 @@ MOST_BYTES: Final = 200 * 10**6
 
 
 @dataclass
-class ByValue:
+class PickledByValue:
     """Stands for an object and becomes that object in another process."""
 
     content: bytes
@@ -71,7 +71,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
             type=type(error).__name__,
             error=error,
         ) from error
-    return ByValue(content, pickler.loads)
+    return PickledByValue(content, pickler.loads)
 
 
 def pickled_bytes(value: object) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
+from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 
 FIRST_WORKERS: Final = 4
 """Suggested when there are no workers yet; the tuner finds how many are enough."""
@@ -56,7 +56,7 @@ def more_workers(loader: Any, cores_limit: float | None) -> str:
 def loader_code(loader: Any, **changes: int | bool) -> str:
     """Return code that creates the same loader with other settings; comments when no code makes an equal one."""
     own = {name: getattr(loader, name) for name in SETTINGS}
-    settings = fitting({name: each for name, each in own.items() if each} | changes)
+    settings = accepted_arguments({name: each for name, each in own.items() if each} | changes)
     settings.setdefault("num_workers", loader.num_workers)
     given = [f"{name}={value}" for name, value in settings.items()]
     if loader.arguments is not None and not loader.arguments:

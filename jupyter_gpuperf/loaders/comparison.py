@@ -12,7 +12,7 @@ from types import MethodType
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.randomness import random_state_kept
-from jupyter_gpuperf.loaders.samplers import copied, nested
+from jupyter_gpuperf.loaders.samplers import copy_sampler, with_nested_samplers
 from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
 from jupyter_gpuperf.messages import Message
 
@@ -63,19 +63,21 @@ def same_indices(own: Any, made: Any) -> bool | None:
     samplers = own._index_sampler, made._index_sampler
     if samplers[0] is samplers[1]:
         return True
-    if not all(is_torchs(each) for sampler in samplers for each in nested(sampler)):
+    if not all(
+        is_torch_sampler(each) for sampler in samplers for each in with_nested_samplers(sampler)
+    ):
         return None
     drawn = []
     for loader in (own, made):
         with random_state_kept():
-            sampler = copied(loader._index_sampler, loader.dataset)
+            sampler = copy_sampler(loader._index_sampler, loader.dataset)
             rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
             drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))
     shortest = min(map(len, drawn))  # another batch size may drop more at the end
     return drawn[0][:shortest] == drawn[1][:shortest]
 
 
-def is_torchs(sampler: Any) -> bool:
+def is_torch_sampler(sampler: Any) -> bool:
     """Return whether a sampler is one of torch's or plain indices: drawing from a copy then has no side effects."""
     kind = type(sampler)
     return kind in (list, tuple, range) or kind.__module__.startswith("torch.utils.data")

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.rebuilding import KEPT
-from jupyter_gpuperf.loaders.samplers import Again, Generators, copied
-from jupyter_gpuperf.loaders.setting import fitting
+from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS
+from jupyter_gpuperf.loaders.samplers import GeneratorCopies, RestartingSampler, copy_sampler
+from jupyter_gpuperf.loaders.setting import accepted_arguments
 from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     )
 
 
-def settings_of(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
+def loader_settings(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a loader like ``subject``, overridden by the given ones.
 
     Parameters
@@ -83,7 +83,7 @@ def loader_like(
     Parameters
     ----------
     settings
-        As returned by :func:`settings_of`.
+        As returned by :func:`loader_settings`.
     hang_seconds
         A batch that takes workers longer than this is an error, unless the user's loader sets a timeout.
 
@@ -101,7 +101,7 @@ def loader_like(
         "pin_memory": settings["pin_memory"],
         "timeout": arguments.get("timeout") or hang_seconds,
     }
-    return DataLoader(**fitting(arguments))
+    return DataLoader(**accepted_arguments(arguments))
 
 
 def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
@@ -116,9 +116,11 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
 
     batches = None if own is None else rebatched(own, batch_size)
     arguments: dict[str, Any] = {
-        name: value for name in KEPT if (value := getattr(own, name, None)) not in (None, "")
+        name: value
+        for name in KEPT_ARGUMENTS
+        if (value := getattr(own, name, None)) not in (None, "")
     }
-    generators = Generators()
+    generators = GeneratorCopies()
     arguments |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
     if isinstance(dataset, IterableDataset):
         drops = bool(batch_size) and getattr(own, "drop_last", False)
@@ -126,11 +128,11 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
     if own is None:
         batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
-        sampler = Again(copied(own.sampler, dataset, generators))
+        sampler = RestartingSampler(copy_sampler(own.sampler, dataset, generators))
         return arguments | {"sampler": sampler, "batch_size": None}
     else:
-        batches = copied(batches, dataset, generators)
-    return arguments | {"batch_sampler": Again(batches)}
+        batches = copy_sampler(batches, dataset, generators)
+    return arguments | {"batch_sampler": RestartingSampler(batches)}
 
 
 def rebatched(loader: Any, batch_size: int) -> Any:

@@ -12,7 +12,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import length_of, same_indices
 from jupyter_gpuperf.loaders.endless import rebatched
 from jupyter_gpuperf.loaders.rebuilding import arguments_of, parameters_of, rebuilt
-from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, fitting
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, accepted_arguments
 
 SHORT: Final = 8
 PLAIN: tuple[type, ...] = (bool, int, float, str, type(None))
@@ -42,7 +42,7 @@ def code_of(
 
     scope = {**({name: given} if names is None else names), "torch": torch}
     if _value(name, scope) is not given:
-        return refusal("The loader has no name in this notebook.", setting)
+        return reason_as_comments("The loader has no name in this notebook.", setting)
     changes = setting.arguments()
     if batch_size is not None:
         if own.batch_size is not None:
@@ -53,7 +53,7 @@ def code_of(
     try:
         made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
     except BadRequest as error:
-        return refusal(error.message, setting)
+        return reason_as_comments(error.message, setting)
     if same_indices(own, made) is None:
         writer.notes.append(
             "Its order was compared by its parts: only torch's samplers are drawn from."
@@ -87,13 +87,15 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
 def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
     """Return the line that creates a loader over a dataset."""
     parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
-    parts += [f"{each}={value!r}" for each, value in fitting(setting.arguments()).items()]
+    parts += [
+        f"{each}={value!r}" for each, value in accepted_arguments(setting.arguments()).items()
+    ]
     return f"loader = torch.utils.data.DataLoader({', '.join(parts)})"
 
 
-def refusal(reason: str, setting: Setting) -> str:
+def reason_as_comments(reason: str, setting: Setting) -> str:
     """Return comments that replace a line, with the reason and the settings to use."""
-    given = [f"{name}={value!r}" for name, value in fitting(setting.arguments()).items()]
+    given = [f"{name}={value!r}" for name, value in accepted_arguments(setting.arguments()).items()]
     where = "Set them where the loader is created, before anything wraps it"
     return f"# {' '.join(reason.split())}\n# {where}: {', '.join(given)}"
 

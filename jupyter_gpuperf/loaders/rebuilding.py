@@ -10,10 +10,10 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.randomness import random_state_kept
-from jupyter_gpuperf.loaders.setting import SETTINGS, fitting
+from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 from jupyter_gpuperf.messages import Message
 
-KEPT: Final = (
+KEPT_ARGUMENTS: Final = (
     *("collate_fn", "worker_init_fn", "generator", "timeout"),
     *("multiprocessing_context", "pin_memory_device", "in_order"),
 )
@@ -65,7 +65,7 @@ def rebuilt(
         raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
-    tries = [arguments := fitting(taken)]
+    tries = [arguments := accepted_arguments(taken)]
     if kind is not DataLoader:  # it may pass a collate function of its own to torch
         tries.insert(0, {name: each for name, each in arguments.items() if name != "collate_fn"})
     reason = ""
@@ -100,15 +100,17 @@ def arguments_of(loader: Any) -> dict[str, Any]:
     parameters = parameters_of(type(loader))
     torchs = inspect.signature(DataLoader).parameters
     arguments = {"dataset": loader.dataset, **_sampling(loader)}
-    for name in (*KEPT, *SETTINGS, *(each for each in parameters if each not in torchs)):
+    for name in (*KEPT_ARGUMENTS, *SETTINGS, *(each for each in parameters if each not in torchs)):
         if name not in parameters or not hasattr(loader, name):
             continue
         value, default = getattr(loader, name), parameters[name].default
         is_default = isinstance(value, (int, float, str)) and value == default
         # The user did not pass torch's own collate functions or methods of the loader.
-        is_torchs = str(getattr(value, "__module__", "")).startswith("torch.utils.data._utils")
-        is_own = getattr(value, "__self__", None) is loader
-        if value is not None and not (is_default or is_torchs or is_own):
+        is_torch_sampler = str(getattr(value, "__module__", "")).startswith(
+            "torch.utils.data._utils"
+        )
+        is_user_module = getattr(value, "__self__", None) is loader
+        if value is not None and not (is_default or is_torch_sampler or is_user_module):
             arguments[name] = value
     return arguments
 

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_gpuperf.errors import BadRequest
 
 
-class Again:
+class RestartingSampler:
     """An endless sampler: restarts the inner one when it ends, so that no loader restart falls into the timing."""
 
     def __init__(self, inner: Any) -> None:  # any iterable of indices
@@ -28,7 +28,7 @@ class Again:
                 return
 
 
-class Generators:
+class GeneratorCopies:
     """Copies of random generators. A loader and its sampler that share a generator also share its copy."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Generators:
         return self._copies[id(generator)]
 
 
-def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> Any:
+def copy_sampler(sampler: Any, dataset: Any, generators: GeneratorCopies | None = None) -> Any:
     """Copy a sampler and its state, but not the data it refers to.
 
     Raises
@@ -55,9 +55,9 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
     BadRequest
         ``sampler_not_copied``.
     """
-    generators = generators or Generators()
+    generators = generators or GeneratorCopies()
     memo: dict[int, Any] = {id(dataset): dataset}
-    for holder in nested(sampler):
+    for holder in with_nested_samplers(sampler):
         for name in ("data_source", "dataset"):
             if (data := getattr(holder, name, None)) is not None:
                 memo[id(data)] = data
@@ -66,7 +66,7 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
     try:
         return copy.deepcopy(sampler, memo)
     except Exception as error:  # the user's own: generators, files and locks can't be copied
-        *_, own = nested(sampler)  # the user's own is the innermost
+        *_, own = with_nested_samplers(sampler)  # the user's own is the innermost
         raise BadRequest(
             "sampler_not_copied",
             "The {type} can't be copied ({error}), and the original must not advance.",
@@ -76,7 +76,7 @@ def copied(sampler: Any, dataset: Any, generators: Generators | None = None) -> 
         ) from error
 
 
-def nested(sampler: Any) -> Iterator[Any]:
+def with_nested_samplers(sampler: Any) -> Iterator[Any]:
     """Yield a sampler and those nested in it: some samplers split another one's batches into shards."""
     waiting, seen = [sampler], set()
     while waiting:

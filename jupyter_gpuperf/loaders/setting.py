@@ -43,9 +43,9 @@ class Setting:
     @classmethod
     def of(cls, **values: Any) -> Setting:
         """Return a setting that torch accepts."""
-        return cls(num_workers=0).but(**values)
+        return cls(num_workers=0).with_changes(**values)
 
-    def but(self, **changes: Any) -> Setting:
+    def with_changes(self, **changes: Any) -> Setting:
         """Return a copy with changes, adjusted so that torch accepts it."""
         changed = dataclasses.replace(self, **changes)
         if changed.num_workers:
@@ -109,7 +109,7 @@ def common_recipe(cpus: int, *, start_method: str | None = None) -> Setting:
     )
 
 
-def fitting(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def accepted_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments without those left to torch and those that torch refuses without workers."""
     workers = arguments.get("num_workers")
     return {

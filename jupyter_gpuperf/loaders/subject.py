@@ -16,7 +16,7 @@ from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.endless import batch_size_of, endless_arguments, loader_and_data
 from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
-from jupyter_gpuperf.loaders.setting import Setting, fitting
+from jupyter_gpuperf.loaders.setting import Setting, accepted_arguments
 
 SHARD_COUNT_ATTRIBUTES: Final = ("num_shards", "n_shards")
 """Attributes with which Hugging Face streams report into how many parts they can be split."""
@@ -24,7 +24,7 @@ KILL_FIRST: Final = "1000"
 DATA_ALONE_BATCH_SIZE: Final = 64
 
 
-class Subject:
+class TuningSubject:
     """A user's loader or dataset; its own iterator, sampler and generators are never touched.
 
     Parameters
@@ -84,7 +84,7 @@ class Subject:
         return items // self.batch_size if items and self.batch_size else None
 
     @property
-    def present(self) -> Setting | None:
+    def current_setting(self) -> Setting | None:
         """The present setting of the user's loader; ``None`` for a dataset alone."""
         if self.own is None:
             return None
@@ -142,15 +142,15 @@ class Subject:
             method = setting.start_method or default_start_method()
             if method != "fork":
                 data = cloudpickled(self.dataset, "dataset")
-                options["dataset"] = of_kind(data, is_stream=self.is_stream)
+                options["dataset"] = as_dataset_kind(data, is_stream=self.is_stream)
                 options["collate_fn"] = cloudpickled(self.collate_function(), "collate_fn")
                 own_init = cloudpickled(own_init, "worker_init_fn")
             options |= {
-                "multiprocessing_context": noting_context(method, processes),
-                "worker_init_fn": BeginWorker(_kill_me_first, own_init),
+                "multiprocessing_context": recording_context(method, processes),
+                "worker_init_fn": WorkerInit(_kill_me_first, own_init),
                 "timeout": max(timeout_seconds, float(options.get("timeout") or 0.0)),
             }
-        return DataLoader(**fitting(options)), processes
+        return DataLoader(**accepted_arguments(options)), processes
 
     def _counted(self, batches: Iterable[Any]) -> Iterator[Any]:
         for indices in batches:
@@ -180,7 +180,7 @@ class _GoingOn:
 
 
 @dataclass
-class BeginWorker:
+class WorkerInit:
     """A ``worker_init_fn`` that calls ``first``, then the user's own function."""
 
     first: Callable[[], object]
@@ -204,7 +204,7 @@ def default_start_method() -> str:
     return str(multiprocessing.get_start_method())
 
 
-def noting_context(method: str, processes: list[Any]) -> Any:
+def recording_context(method: str, processes: list[Any]) -> Any:
     """Return a multiprocessing context that adds each process it creates to ``processes``: the tuner's own workers."""
     context: Any = multiprocessing.get_context(method)
 
@@ -217,7 +217,7 @@ def noting_context(method: str, processes: list[Any]) -> Any:
     return Noting()
 
 
-def of_kind(wrapped: Any, *, is_stream: bool) -> Any:
+def as_dataset_kind(wrapped: Any, *, is_stream: bool) -> Any:
     """Return an object that torch takes for a dataset of the same kind; torch checks the class."""
     from torch.utils.data import Dataset, IterableDataset
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.measure.statistics import inverse, mean_interval, mean_of_few
+from jupyter_gpuperf.measure.statistics import inverse, mean_interval, small_sample_mean
 from jupyter_gpuperf.measure.stopping import StopRule, target_ratio
 from jupyter_gpuperf.messages import Message
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
 Progress = Callable[[float, str], object]
-NOTHING: Final = object()
-STARTS: Final = 4
+END_OF_DATA: Final = object()
+START_COUNT: Final = 4
 """How many times the workers are started to time the start."""
 BLOCK_SECONDS: Final = 0.1
 """Shortest block: long compared with the clock's resolution and the scheduler's time slice."""
@@ -55,13 +55,13 @@ def measure_loader(
     BadRequest
         ``data_too_short``.
     """
-    starts = [_start_seconds(loader, progress, number) for number in range(STARTS)]
+    starts = [_start_seconds(loader, progress, number) for number in range(START_COUNT)]
     rule = _time_blocks(loader, parameters, progress)
     if doubt := rule.doubt():
         warn(doubt)
     blocks = rule.blocks
     batch = mean_interval(blocks)
-    figures = {"batch_seconds": batch, "startup_seconds": mean_of_few(starts)}
+    figures = {"batch_seconds": batch, "startup_seconds": small_sample_mean(starts)}
     if parameters["batch_size"]:
         figures[f"{things}_per_second"] = inverse(batch, parameters["batch_size"])
     return {
@@ -72,11 +72,11 @@ def measure_loader(
 
 
 def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> float:
-    progress(0.05 + 0.05 * number / STARTS, "Timing the start-up of the workers")
+    progress(0.05 + 0.05 * number / START_COUNT, "Timing the start-up of the workers")
     began = time.perf_counter()
     batches = iter(loader)  # keep a reference: the workers must end after the time is taken
-    if next(batches, NOTHING) is NOTHING:
-        raise too_short(1)
+    if next(batches, END_OF_DATA) is END_OF_DATA:
+        raise data_too_short_error(1)
     return time.perf_counter() - began
 
 
@@ -84,7 +84,7 @@ def _time_blocks(
     loader: DataLoader[Any], parameters: Mapping[str, Any], progress: Progress
 ) -> StopRule:
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
-    batches = Batches(loader, prefetched=1 + workers * prefetch)
+    batches = BatchBlocks(loader, prefetched=1 + workers * prefetch)
     # Whole rounds, longer than all prefetched batches; otherwise blocks borrow from each other.
     block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
     rule = StopRule(
@@ -112,26 +112,26 @@ class ToDevice:
 
     def __call__(self, batch: Any) -> None:
         """Start copying a batch."""
-        copied(batch, self._device, self._pinned)
+        copied_to_device(batch, self._device, self._pinned)
 
-    def settle(self) -> None:
+    def wait_for_copies(self) -> None:
         """Wait until the copies are complete."""
         self._torch.cuda.synchronize()
 
 
-def copied(batch: Any, device: Any, non_blocking: bool) -> Any:
+def copied_to_device(batch: Any, device: Any, non_blocking: bool) -> Any:
     """Return a batch with its tensors copied to the device, however they are nested."""
     if hasattr(batch, "is_cuda"):
         return batch.to(device, non_blocking=non_blocking)
     if isinstance(batch, Mapping):
-        return {name: copied(each, device, non_blocking) for name, each in batch.items()}
+        return {name: copied_to_device(each, device, non_blocking) for name, each in batch.items()}
     if isinstance(batch, (list, tuple)):
-        return [copied(each, device, non_blocking) for each in batch]
+        return [copied_to_device(each, device, non_blocking) for each in batch]
     return batch
 
 
 @dataclass
-class Batches:
+class BatchBlocks:
     """The loader's batches in blocks without previously prefetched ones; restarts when the data ends.
 
     Attributes
@@ -145,7 +145,7 @@ class Batches:
     loader: DataLoader[Any]
     prefetched: int
     take: ToDevice | None = None
-    begun: Callable[[Any], object] = lambda iterator: None
+    on_start: Callable[[Any], object] = lambda iterator: None
 
     def __post_init__(self) -> None:
         self._begin()
@@ -165,7 +165,7 @@ class Batches:
                 return count
             count *= 2
         if count == least:
-            raise too_short(least + self.prefetched)
+            raise data_too_short_error(least + self.prefetched)
         return count // 2
 
     def seconds_each(self, count: int) -> float:
@@ -178,7 +178,7 @@ class Batches:
         """
         seconds = self._block_seconds(count)
         if seconds is None:
-            raise too_short(count + self.prefetched)
+            raise data_too_short_error(count + self.prefetched)
         return seconds / count
 
     def _block_seconds(self, count: int) -> float | None:
@@ -198,19 +198,19 @@ class Batches:
                 self.take(batch)
             taken += 1
         if self.take is not None:
-            self.take.settle()
+            self.take.wait_for_copies()
         return taken
 
     def _begin(self) -> None:
         began = time.perf_counter()
         self.iterator = iter(self.loader)
-        self.begun(self.iterator)
-        next(self.iterator, NOTHING)
+        self.on_start(self.iterator)
+        next(self.iterator, END_OF_DATA)
         self.startup_seconds = time.perf_counter() - began
         self._taken(self.prefetched - 1)  # prefetched batches come too fast
 
 
-def too_short(needed: int) -> BadRequest:
+def data_too_short_error(needed: int) -> BadRequest:
     """Return the refusal for data that ends before ``needed`` batches."""
     return BadRequest(
         "data_too_short",

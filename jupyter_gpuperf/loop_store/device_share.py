@@ -25,14 +25,14 @@ MOST_STEPS: Final = 2000
 """Limit per query: a cell that ran for hours is read in coarser steps."""
 
 
-class Busy(NamedTuple):
+class BusyShare(NamedTuple):
     """A busy share, and the metric that it comes from."""
 
     percent: float
     metric: BusyMetric
 
 
-class DeviceShare:
+class DeviceUsage:
     """Queries the history about spans of time.
 
     Parameters
@@ -44,7 +44,7 @@ class DeviceShare:
     def __init__(self, history: HistoryStore, now: Callable[[], float]) -> None:
         self._history, self._now = history, now
 
-    def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> Busy | None:
+    def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> BusyShare | None:
         """Return the mean busy share of a device between two times, or ``None`` without readings.
 
         GPM's metric is a slow reading: if no whole reading lies within the span, the driver's share is returned.
@@ -58,9 +58,9 @@ class DeviceShare:
         else:
             percent = _mean(slow)
         if percent is not None:
-            return Busy(percent, BUSY_METRICS[0])
+            return BusyShare(percent, BUSY_METRICS[0])
         percent = _mean(quick)
-        return None if percent is None else Busy(percent, BUSY_METRICS[1])
+        return None if percent is None else BusyShare(percent, BUSY_METRICS[1])
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
         """Return mean power × time, or ``None`` without a power reading in that time.

@@ -31,12 +31,12 @@ class KernelTraining:
 
     def steps(self, session: KernelSession, steps: Steps) -> None:
         """Store the steps that a kernel reports."""
-        self.store.keep(self._key(session, steps.kernel_id), session.pid, steps)
+        self.store.store_steps(self._key(session, steps.kernel_id), session.pid, steps)
 
     def cell_ran(self, session: KernelSession, cell: CellRan) -> None:
         """Store when a cell ran, and answer with its footprint."""
         self.store.cell_ran(self._key(session, cell.kernel_id), cell)
-        session.later(self._answer(session, cell))
+        session.answer_later(self._answer(session, cell))
 
     def _key(self, session: KernelSession, kernel_id: str | None) -> str:
         key = self._keys.get(session)
@@ -44,7 +44,7 @@ class KernelTraining:
             key = self._keys[session] = kernel_id or str(session.pid)
             send = session.send  # bound once: the store identifies the connection by it
             self.store.connected(key, session.pid, send)
-            session.on_close(lambda: self.store.hung_up(self._keys.pop(session), send))
+            session.on_close(lambda: self.store.disconnected(self._keys.pop(session), send))
         return key
 
     async def _answer(self, session: KernelSession, cell: CellRan) -> None:

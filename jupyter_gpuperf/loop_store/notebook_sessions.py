@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.loop_store.step_window import merged
-from jupyter_gpuperf.sampling.tiers import COARSE, Track, TrackDump
+from jupyter_gpuperf.sampling.tiers import COARSE, TieredHistory, TieredHistoryDump
 from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
 
 TALLY_SECONDS: Final = 0.5
@@ -32,7 +32,7 @@ FORGOTTEN_SECONDS: Final = 600.0
 SKEW_SECONDS: Final = 1.0
 """A step may be this far ahead of the server's clock."""
 
-Say = Callable[[msgspec.Struct], None]
+SendToKernel = Callable[[msgspec.Struct], None]
 Values = Mapping[str, float]
 
 
@@ -44,7 +44,7 @@ class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
     seen_seconds: float
     told_until_seconds: float
     cells: list[CellMark]
-    track: TrackDump
+    track: TieredHistoryDump
 
 
 class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,25 +83,25 @@ class NotebookSession:
         self.pid: int | None = None
         self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
-        self.track = Track(KEPT_TALLIES, COARSE)
+        self.track = TieredHistory(KEPT_TALLIES, COARSE)
         self.told_until_seconds = 0.0
         """End of the latest step in the track."""
         self.seen_seconds = 0.0
-        self.connections: list[tuple[int | None, Say]] = []
+        self.connections: list[tuple[int | None, SendToKernel]] = []
 
-    def connected(self, pid: int | None, say: Say) -> None:
+    def connected(self, pid: int | None, send: SendToKernel) -> None:
         """Add a process. Reports of processes that are gone date from before a restart and are dropped."""
-        self.connections.append((pid, say))
+        self.connections.append((pid, send))
         self.pid = self.connections[0][0]  # later ones are its children
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]
 
-    def hung_up(self, say: Say) -> None:
+    def disconnected(self, send: SendToKernel) -> None:
         """Remove a process; its reports stay."""
-        self.connections = [each for each in self.connections if each[1] is not say]
+        self.connections = [each for each in self.connections if each[1] is not send]
 
-    def keep(self, pid: int | None, steps: Steps) -> None:
+    def store_steps(self, pid: int | None, steps: Steps) -> None:
         """Store what a process reports."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
@@ -153,7 +153,7 @@ class NotebookSession:
             track=self.track.dump(full=full),
         )
 
-    def take_past(self, earlier: NotebookSession) -> None:
+    def prepend_past(self, earlier: NotebookSession) -> None:
         """Prepend what the file held: this kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
@@ -196,7 +196,7 @@ class NotebookSessions(dict[str, NotebookSession]):
         before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
         for key, notebook in self.items():
             if key in before:
-                notebook.take_past(before.pop(key))
+                notebook.prepend_past(before.pop(key))
         return NotebookSessions(before | self)
 
     def of(self, key: str) -> NotebookSession:

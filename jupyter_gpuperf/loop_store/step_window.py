@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.loop_store.device_share import Busy
+from jupyter_gpuperf.loop_store.device_share import BusyShare
 from jupyter_gpuperf.schemas.training import (
     LoaderSteps,
     StepBin,
@@ -44,7 +44,7 @@ def steps_of(
     pid: int | None,
     notebook: str,
     notebook_key: str = "",
-    busy: Callable[[str, float, float], Busy | None],
+    busy: Callable[[str, float, float], BusyShare | None],
 ) -> LoaderSteps | None:
     """Return the figures of the tallies, or ``None`` where they contain no whole step.
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import (
     FORGOTTEN_SECONDS,
     WINDOW_SECONDS,
     NotebookSession,
     NotebookSessions,
-    Say,
+    SendToKernel,
     TrainingDump,
     notebooks_of,
 )
@@ -66,8 +66,8 @@ class TrainingStore:
         Called with whether any notebook is watched, when that changes: devices are then read more often.
     """
 
-    share: DeviceShare
-    played: Callable[[], TrainingNow | None] = lambda: None
+    share: DeviceUsage
+    replayed_training: Callable[[], TrainingNow | None] = lambda: None
     on_active: Callable[[bool], None] = lambda active: None
     now: Callable[[], float] = time.time
 
@@ -81,28 +81,28 @@ class TrainingStore:
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
         """The last message sent to the pages."""
 
-    def connected(self, key: str, pid: int | None, say: Say) -> None:
+    def connected(self, key: str, pid: int | None, send: SendToKernel) -> None:
         """Add a kernel's connection; ``say`` sends it a message."""
         with self._lock:
-            self._notebooks.of(key).connected(pid, say)
+            self._notebooks.of(key).connected(pid, send)
             first = self._notebooks.connections == 1
             self._changed = True
         if first:
             self.on_active(True)
 
-    def hung_up(self, key: str, say: Say) -> None:
+    def disconnected(self, key: str, send: SendToKernel) -> None:
         """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
-            self._notebooks.of(key).hung_up(say)
+            self._notebooks.of(key).disconnected(send)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
             self.on_active(False)
 
-    def keep(self, key: str, pid: int | None, steps: Steps) -> None:
+    def store_steps(self, key: str, pid: int | None, steps: Steps) -> None:
         """Store what a kernel reports."""
         with self._lock:
-            self._notebooks.of(key).keep(pid, steps)
+            self._notebooks.of(key).store_steps(pid, steps)
             self._changed = True
 
     def name(self, key: str, path: str | None) -> None:
@@ -145,8 +145,8 @@ class TrainingStore:
         if not connections:
             hint = "First run %gpuwatch on in it."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
-        _, say = connections[0]  # the kernel; its ranks have no cell to show it below
-        say(ExplainNow(steps=steps))
+        _, send = connections[0]  # the kernel; its ranks have no cell to show it below
+        send(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
         """Return the figures of each loader's steps in the last ``seconds``; loaders without a step are left out."""
@@ -160,15 +160,17 @@ class TrainingStore:
             ]
         steps = [self._steps(*each) for each in reports]
         # A recording holds what was shown: sums over a few seconds, which are good enough for a rule.
-        played = [each for notebook in self._of_replay() for each in notebook.loaders]
-        return [each for each in (*steps, *played) if each and each.last_seconds >= since]
+        replayed_training = [each for notebook in self._of_replay() for each in notebook.loaders]
+        return [
+            each for each in (*steps, *replayed_training) if each and each.last_seconds >= since
+        ]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
         """Return the message for the pages after a tick of the sampler, or ``None``."""
-        played = self.played()
-        if played is not None and played is not self._replayed:
-            self._replayed = played
-            self._replay_later_seconds = self.now() - played.time_seconds
+        replayed_training = self.replayed_training()
+        if replayed_training is not None and replayed_training is not self._replayed:
+            self._replayed = replayed_training
+            self._replay_later_seconds = self.now() - replayed_training.time_seconds
             self._changed = True
         if not self._changed or frame.time_seconds - self._sent_seconds < SEND_SECONDS:
             return None
@@ -203,7 +205,7 @@ class TrainingStore:
         with self._lock:
             return self._notebooks.dump(full=full)
 
-    def prepared(self, dump: TrainingDump) -> Callable[[], None]:
+    def prepare_restore(self, dump: TrainingDump) -> Callable[[], None]:
         """Return a function that takes a dump as the past of this store; nothing changes until it is called.
 
         Raises

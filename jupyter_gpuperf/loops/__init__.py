@@ -5,6 +5,6 @@ run at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`tele
 """
 
 from jupyter_gpuperf.loops.telemetry import TelemetryThread
-from jupyter_gpuperf.loops.watching import Watching
+from jupyter_gpuperf.loops.watching import LoaderWatch
 
-__all__ = ["TelemetryThread", "Watching"]
+__all__ = ["LoaderWatch", "TelemetryThread"]

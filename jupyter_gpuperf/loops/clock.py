@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batches import size_of
-from jupyter_gpuperf.loops.events import EventLane, Pair
+from jupyter_gpuperf.loops.events import IdleTimer, Pair
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 MOST_WAITING: Final = 8192
@@ -21,11 +21,11 @@ NESTED_STEPS: Final = 2
 """A step in which other loops were given this many batches contains a loop, such as an evaluation. A single batch
 means only a second loader that the same loop draws from."""
 
-A_PAUSE: Final = 1000
+PAUSE_BATCHES: Final = 1000
 """A pause (the end of a cell, the watch switched off and on) counts as this many batches of another loop."""
 
 
-class Step(NamedTuple):
+class StepTimes(NamedTuple):
     """One step, by the host's clock."""
 
     began: float
@@ -37,10 +37,10 @@ class Step(NamedTuple):
 
 
 RawStep = tuple[float, float, float, int, bool, bool]
-"""The fields of a :class:`Step`."""
+"""The fields of a :class:`StepTimes`."""
 
 
-class Given:
+class BatchCounter:
     """Counts the batches given to all loops of this process, to detect a loop that ran within another's step."""
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class LoaderClock:
     """All epochs of one loader."""
 
     info: WatchedLoader
-    given: Given
+    given: BatchCounter
     steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
-    lane: EventLane | None = None
+    idle_timer: IdleTimer | None = None
     worker_pids: tuple[int, ...] = ()
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
@@ -86,8 +86,8 @@ class IteratorClock:
     _count: int = 0
     _training: bool = True
     _pair: Pair | None = None
-    _lane: EventLane | None = None
-    _shared: Given = field(init=False)
+    _idle_timer: IdleTimer | None = None
+    _shared: BatchCounter = field(init=False)
     _append: Callable[[RawStep], None] = field(init=False)
     _samples_fixed: int = field(init=False)
     _samples: int = field(init=False)
@@ -98,7 +98,7 @@ class IteratorClock:
         self._samples_fixed = self._samples = self._loader.info.batch_size or 0
         self._loader.newest = self
 
-    def ask(self, now: float) -> None:
+    def batch_requested(self, now: float) -> None:
         """Note that the loop asks for a batch, which ends the previous batch's step."""
         try:
             given = self._given
@@ -108,26 +108,26 @@ class IteratorClock:
                 self._append((self._began, given, now, self._samples, nested, self._training))
                 self._given = 0.0
                 pair = self._pair
-                if pair is not None and self._lane is not None:
+                if pair is not None and self._idle_timer is not None:
                     self._pair = None
                     if nested:
-                        self._lane.drop(pair)
+                        self._idle_timer.drop(pair)
                     else:
-                        self._lane.end(pair, now - self._began)
+                        self._idle_timer.end(pair, now - self._began)
             self._began = now
-            lane = self._loader.lane
-            if lane is not None:
-                self._lane = lane
-                self._pair = lane.ask()
+            idle_timer = self._loader.idle_timer
+            if idle_timer is not None:
+                self._idle_timer = idle_timer
+                self._pair = idle_timer.batch_requested()
         except Exception as error:  # noqa: BLE001  (the user's loop must go on)
             self._go_quiet(error)
 
-    def give(self, now: float, batch: Any) -> None:
+    def batch_received(self, now: float, batch: Any) -> None:
         """Note that the loop has its batch."""
         try:
             self._given = now
-            if self._pair is not None and self._lane is not None:
-                self._lane.give(self._pair)
+            if self._pair is not None and self._idle_timer is not None:
+                self._idle_timer.batch_received(self._pair)
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
             self._training = self._grad_enabled()
@@ -142,12 +142,12 @@ class IteratorClock:
         self._loader.last_epoch_batches = self.batches
         self.batches = 0
         self._given = 0.0
-        if self._pair is not None and self._lane is not None:
-            self._lane.drop(self._pair)
+        if self._pair is not None and self._idle_timer is not None:
+            self._idle_timer.drop(self._pair)
         self._pair = None
 
     def _go_quiet(self, error: Exception) -> None:
         self._loader.error = f"{type(error).__name__}: {error}"
-        self._loader.lane = self._lane = None
+        self._loader.idle_timer = self._idle_timer = None
         self._pair = None
         self._given = 0.0

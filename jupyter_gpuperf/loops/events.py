@@ -19,11 +19,11 @@ READS_A_STEP: Final = 2
 
 Pair = tuple[Any, Any]
 
-_lanes: weakref.WeakSet[EventLane] = weakref.WeakSet()
-_kept: list[EventLane] = []
+_idle_timers: weakref.WeakSet[IdleTimer] = weakref.WeakSet()
+_kept: list[IdleTimer] = []
 
 
-class EventLane:
+class IdleTimer:
     """Event pairs on one device, on whatever stream the loop uses.
 
     Parameters
@@ -46,10 +46,10 @@ class EventLane:
         self._stream: Any = None
         self._free: list[Pair] = []
         self._made: list[Pair] = []
-        _lanes.add(self)
+        _idle_timers.add(self)
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
-    def ask(self) -> Pair | None:
+    def batch_requested(self) -> Pair | None:
         """Record that the loop asks for a batch; ``None`` while all pairs are in use."""
         pending = self._pending
         for _ in range(READS_A_STEP):
@@ -63,7 +63,7 @@ class EventLane:
             pair[0].record(self._stream_now())
         return pair
 
-    def give(self, pair: Pair) -> None:
+    def batch_received(self, pair: Pair) -> None:
         """Record that the loop has its batch, on the stream that was current when it asked."""
         pair[1].record(self._stream)
 
@@ -90,12 +90,12 @@ class EventLane:
         return self._stream
 
 
-def never_give_back() -> None:
+def keep_events_of_parent() -> None:
     """Keep all events of the parent in a forked child, including those that wait for the garbage collector.
 
     Releasing an event needs CUDA, which a forked process does not have: torch would end the process with SIGABRT.
     """
-    _kept.extend(_lanes)
+    _kept.extend(_idle_timers)
 
 
 def device_in_use(torch: Any) -> int | None:

@@ -25,7 +25,7 @@ SYNCHRONISING: Final = (
 SHOWN: Final = 5
 
 
-class Event(NamedTuple):
+class ProfileEvent(NamedTuple):
     """One event of the profile; times in seconds."""
 
     name: str
@@ -35,7 +35,7 @@ class Event(NamedTuple):
     self_cpu_seconds: float = 0.0
 
 
-class Share(NamedTuple):
+class ProfileEntry(NamedTuple):
     """Something that took time: how often per step, and for how many seconds of it."""
 
     name: str
@@ -44,7 +44,7 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class StepProfile:
     """What the profiled steps did, in seconds per step.
 
     Attributes
@@ -71,16 +71,16 @@ class Explanation:
     kernels_per_step: float
     kernel_seconds: float | None
     gaps_per_step: float
-    copies: Sequence[Share]
-    syncs: Sequence[Share]
-    kernels: Sequence[Share]
-    operations: Sequence[Share]
+    copies: Sequence[ProfileEntry]
+    syncs: Sequence[ProfileEntry]
+    kernels: Sequence[ProfileEntry]
+    operations: Sequence[ProfileEntry]
     cost_seconds: float
 
 
-def explained(
-    events: Iterable[Event], *, plain_step_seconds: float | None, cost_seconds: float
-) -> Explanation | None:
+def summarize_profile(
+    events: Iterable[ProfileEvent], *, plain_step_seconds: float | None, cost_seconds: float
+) -> StepProfile | None:
     """Return what a profile's steps did; ``None`` if the profile contains no whole step."""
     everything = list(events)
     steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
@@ -102,7 +102,7 @@ def explained(
     idle_in_next = _overlap(idle, waits)
     known = bool(on_device)
     mean = math.fsum(each.ended - each.began for each in kernels) / max(1, len(kernels))
-    return Explanation(
+    return StepProfile(
         steps=count,
         step_seconds=(ended - began) / count,
         plain_step_seconds=plain_step_seconds,
@@ -155,12 +155,14 @@ def _length(spans: Sequence[tuple[float, float]]) -> float:
 
 
 def _shares(
-    events: Sequence[Event],
+    events: Sequence[ProfileEvent],
     steps: int,
-    seconds_of: Callable[[Event], float] = lambda each: each.ended - each.began,
-) -> list[Share]:
+    seconds_of: Callable[[ProfileEvent], float] = lambda each: each.ended - each.began,
+) -> list[ProfileEntry]:
     times: dict[str, list[float]] = defaultdict(list)
     for each in events:
         times[each.name].append(seconds_of(each))
-    shares = [Share(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()]
+    shares = [
+        ProfileEntry(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()
+    ]
     return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]

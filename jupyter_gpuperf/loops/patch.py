@@ -35,7 +35,7 @@ class Patch:
     def __init__(self, begin: Begin) -> None:
         self.quiet = False
         """Set in forked children, and where another patch covers ours: then ours only passes calls through."""
-        self.around: Callable[[Any, Callable[[Any], Any]], Any] | None = None
+        self.draw_batch: Callable[[Any, Callable[[Any], Any]], Any] | None = None
         """Called to draw the batch instead, while some steps are profiled."""
         self._begin = begin
         self._finder: _Finder | None = None
@@ -93,14 +93,14 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
             clock = begin(self)
             if clock is None:
                 return original(self)
-        clock.ask(now())
-        around = patch.around
+        clock.batch_requested(now())
+        draw_batch = patch.draw_batch
         try:
-            batch = original(self) if around is None else around(self, original)
+            batch = original(self) if draw_batch is None else draw_batch(self, original)
         except BaseException:
             clock.end()
             raise
-        clock.give(now(), batch)
+        clock.batch_received(now(), batch)
         return batch
 
     return __next__

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.explaining import NEXT, Event, Explanation, explained
+from jupyter_gpuperf.loops.explaining import NEXT, ProfileEvent, StepProfile, summarize_profile
 from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
@@ -23,7 +23,7 @@ WARM_STEPS: Final = 1
 MOST_CUT_SHORT: Final = 3
 """Epochs that may end while they are profiled, before they are reported as too short."""
 
-Done = Callable[[Explanation | None, str], None]
+Done = Callable[[StepProfile | None, str], None]
 
 
 @dataclass(eq=False)
@@ -104,7 +104,7 @@ class ProfileWindow:
             self.torch.cuda.synchronize()  # or the last step's kernels are missing
         profile.step()
         profile.stop()
-        explanation = explained(
+        explanation = summarize_profile(
             _events(profile),
             plain_step_seconds=self._plain_step_seconds,
             cost_seconds=time.perf_counter() - self._began,
@@ -121,7 +121,7 @@ class ProfileWindow:
         if self._cut_short == MOST_CUT_SHORT:
             self._end(None, Message("the loop ended too early"))
 
-    def _end(self, explanation: Explanation | None, reason: str) -> None:
+    def _end(self, explanation: StepProfile | None, reason: str) -> None:
         self.finish()
         self.done(explanation, reason)
 
@@ -133,9 +133,9 @@ class ProfileWindow:
             self._end(None, f"{type(error).__name__}: {error}")
 
 
-def _events(profile: Any) -> Iterator[Event]:
+def _events(profile: Any) -> Iterator[ProfileEvent]:
     for each in profile.events():
-        yield Event(
+        yield ProfileEvent(
             name=each.name,
             on_device=each.device_type.name != "CPU",
             began=each.time_range.start / 1e6,  # it returns microseconds

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
-from jupyter_gpuperf.loops.clock import LoaderClock, Step
+from jupyter_gpuperf.loops.clock import LoaderClock, StepTimes
 from jupyter_gpuperf.schemas.training import (
     BINS_PER_OCTAVE,
     SHORTEST_STEP_SECONDS,
@@ -28,11 +28,11 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
     wall_offset_seconds
         Added to the clock's time to get Unix time.
     """
-    steps = [Step(*each) for each in _taken(clock.steps)]
+    steps = [StepTimes(*each) for each in _taken(clock.steps)]
     if not steps:
         return None
     plain = [step for step in steps if not step.nested]
-    idle = [] if clock.lane is None else list(_taken(clock.lane.read))
+    idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.read))
     return StepTally(
         loader=clock.info.id,
         began_seconds=steps[0].began + wall_offset_seconds,

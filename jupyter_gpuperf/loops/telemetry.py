@@ -15,19 +15,19 @@ import msgspec
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
 from jupyter_gpuperf.loops.tallies import tally_of
-from jupyter_gpuperf.loops.watching import Watching
+from jupyter_gpuperf.loops.watching import LoaderWatch
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
 
-LOOK_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 SLOW_LOOKS: Final = 6
 """The device and the workers' threads are checked once in this many looks."""
 KEPT_TALLIES: Final = 7200
 KEPT_CELLS: Final = 64
-COURTESY_SECONDS: Final = 0.0005
+YIELD_SECONDS: Final = 0.0005
 """Sleep between two tallies: the loop may need the interpreter."""
 
-Answer = Footprint | ExplainNow
+ServerMessage = Footprint | ExplainNow
 
 
 class TelemetryThread(ReportingThread):
@@ -41,13 +41,13 @@ class TelemetryThread(ReportingThread):
 
     def __init__(
         self,
-        watching: Watching,
+        watching: LoaderWatch,
         link: ServerLink,
         *,
-        hear: Callable[[Answer], None] = lambda message: None,
+        hear: Callable[[ServerMessage], None] = lambda message: None,
         kernel_id: str | None = None,
         notebook_path: str | None = None,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__("gpuperf-steps", link, look_seconds)
         self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
@@ -73,7 +73,7 @@ class TelemetryThread(ReportingThread):
         tallies = self._tally()
         self.recent.extend(tallies)
         for message in self.link.receive():
-            if isinstance(message, Answer):
+            if isinstance(message, ServerMessage):
                 self._hear(message)
         if tallies or not self.link.connected:  # announces the watch before the first step
             active = {tally.loader for tally in tallies}
@@ -93,7 +93,7 @@ class TelemetryThread(ReportingThread):
         for clock in self._watching.clocks:
             while (tally := tally_of(clock, offset)) is not None:
                 tallies.append(tally)
-                time.sleep(COURTESY_SECONDS)
+                time.sleep(YIELD_SECONDS)
         return tallies
 
     def _look_at_workers(self) -> None:

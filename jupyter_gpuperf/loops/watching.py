@@ -1,4 +1,4 @@
-"""What is watched in this process: every torch DataLoader, or only those given to :meth:`Watching.watch`."""
+"""What is watched in this process: every torch DataLoader, or only those given to :meth:`LoaderWatch.watch`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
-from jupyter_gpuperf.loops.clock import A_PAUSE, Given, IteratorClock, LoaderClock
-from jupyter_gpuperf.loops.events import EventLane, device_in_use, never_give_back
+from jupyter_gpuperf.loops.clock import PAUSE_BATCHES, BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.events import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
@@ -33,7 +33,7 @@ FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ran
 
 
 @dataclass(eq=False)
-class Watching:
+class LoaderWatch:
     """The watched loaders and their clocks.
 
     Parameters
@@ -49,8 +49,8 @@ class Watching:
     arguments_of: Callable[[str], list[str] | None] = lambda name: None
 
     def __post_init__(self) -> None:
-        self.given = Given()
-        self.everything = False
+        self.given = BatchCounter()
+        self.watches_all = False
         self.patch = Patch(self._begin)
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
@@ -65,7 +65,7 @@ class Watching:
     def watch_everything(self) -> None:
         """Watch every torch DataLoader, including loaders created later and a torch imported later."""
         self.pause()
-        self.everything = True
+        self.watches_all = True
         self.patch.apply()
 
     def watch(self, loader: T) -> T:
@@ -94,14 +94,14 @@ class Watching:
 
     def stop(self) -> None:
         """Stop watching, and restore torch's own method."""
-        self.everything = False
+        self.watches_all = False
         self._named.clear()
         self.patch.undo()
         self.pause()
 
     def pause(self) -> None:
         """Note a pause: the time from here to the next batch is no step, since a cell ended or the watch was off."""
-        self.given.count += A_PAUSE
+        self.given.count += PAUSE_BATCHES
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
@@ -121,8 +121,10 @@ class Watching:
             return
         uuid = uuid_of(torch, device)
         for clock in self.clocks:
-            if clock.error is None and (clock.lane is None or clock.lane.device != device):
-                clock.lane = EventLane(torch, device)
+            if clock.error is None and (
+                clock.idle_timer is None or clock.idle_timer.device != device
+            ):
+                clock.idle_timer = IdleTimer(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
     def find_rank(self) -> None:
@@ -145,12 +147,12 @@ class Watching:
         try:
             sampler = iterator._index_sampler
             named = self._named.get(id(sampler), lambda: None)
-            if not self.everything and named() is not sampler:
+            if not self.watches_all and named() is not sampler:
                 return None
             clock = self._clock_of(iterator, sampler)
             fresh = IteratorClock(clock, self._grad_enabled())
             setattr(iterator, SLOT, fresh)
-            if clock.lane is None:
+            if clock.idle_timer is None:
                 self.find_device()
         except Exception:  # noqa: BLE001  (an iterator with other internals: it stays unwatched)
             return None
@@ -205,7 +207,7 @@ class Watching:
         del self._wrapped[:-MOST_LOADERS]
 
         def new_clock() -> IteratorClock:
-            if clock.lane is None:
+            if clock.idle_timer is None:
                 self.find_device()
             return IteratorClock(clock, self._grad_enabled())
 
@@ -214,10 +216,10 @@ class Watching:
         return TimedIterable(loader, new_clock)
 
 
-def silence_in_child(watching: Watching) -> None:
+def silence_in_child(watching: LoaderWatch) -> None:
     """Stop timing in a forked child: its batches belong neither to this process nor to its thread."""
     watching.patch.quiet = True
-    never_give_back()
+    keep_events_of_parent()
     watching.forget()
 
 

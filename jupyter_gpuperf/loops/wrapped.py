@@ -20,13 +20,13 @@ class TimedIterator:
 
     def __next__(self) -> Any:
         clock = self._clock
-        clock.ask(time.perf_counter())
+        clock.batch_requested(time.perf_counter())
         try:
             batch = next(self._inner)
         except BaseException:
             clock.end()
             raise
-        clock.give(time.perf_counter(), batch)
+        clock.batch_received(time.perf_counter(), batch)
         return batch
 
     def __getattr__(self, name: str) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.precision_result import AmpProfile
-    from jupyter_gpuperf.precision.options import Options
+    from jupyter_gpuperf.precision.options import ProfileOptions
 
 MANUAL: Final = """\
 Run the cell in every precision: speed, memory, and whether the numbers stay correct.
@@ -33,7 +33,7 @@ are as after one ordinary run, even after an interrupt. The cell's output is sho
 """
 
 
-def parse(line: str) -> tuple[Options, str | None, str | None]:
+def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
     """Return the parsed line: the options, the setup code, and a name for the result.
 
     Raises
@@ -42,7 +42,7 @@ def parse(line: str) -> tuple[Options, str | None, str | None]:
         An unknown option or mode, or a value of the wrong type.
     """
     from jupyter_gpuperf.precision.modes import MODES
-    from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+    from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 
     parser = OptionParser(prog="%%amp_profile", allow_abbrev=False, add_help=False)
     parser.add_argument("--modes", default=",".join(MODES))
@@ -59,13 +59,13 @@ def parse(line: str) -> tuple[Options, str | None, str | None]:
     del given["quick"]  # same as without --rigorous
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
-    return Options(modes=modes, **given).checked(), setup, into
+    return ProfileOptions(modes=modes, **given).checked(), setup, into
 
 
 def register(ipython: Any) -> None:
     """Register the magic and its manual with ``ipython``."""
 
-    @in_short()
+    @shortened_errors()
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:
         if cell is None or words_of(line) in (["-h"], ["--help"]):
             print(MANUAL)  # noqa: T201  (the user asked for the manual)

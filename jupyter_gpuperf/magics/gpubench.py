@@ -10,17 +10,23 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
-from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process import named_object, run_on_object
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.commands.magic_line import words_of
-from jupyter_gpuperf.commands.manual import COMMON, Listing, benchmark_manual, manual, options_text
+from jupyter_gpuperf.commands.manual import (
+    COMMON,
+    BenchmarkList,
+    benchmark_manual,
+    manual,
+    options_text,
+)
 from jupyter_gpuperf.commands.options import add_options, option_of, parser_of, take_options
-from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, Answer, subcommand_of
+from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, SubcommandResult, subcommand_of
 from jupyter_gpuperf.commands.tune_options import OPTIONS as TUNE_OPTIONS
 from jupyter_gpuperf.commands.tune_options import TUNED, tune, tuning_of
 from jupyter_gpuperf.display import show_once as shown
-from jupyter_gpuperf.display.progress import view_here
+from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
@@ -79,20 +85,20 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     """The magics that measure on demand."""
 
     @line_magic  # type: ignore[untyped-decorator]
-    @in_short()
-    def gpubench(self, line: str) -> Result | TuningView | Answer | None:
+    @shortened_errors()
+    def gpubench(self, line: str) -> Result | TuningView | SubcommandResult | None:
         """List the benchmarks, run one or all, or show stored results; :func:`register` sets the manual."""
         if (asked := subcommand_of(words_of(line))) is not None:
-            return self._bound(asked.run(view_here), asked.into)
+            return self._bound(asked.run(best_view), asked.into)
         command = parse(line)
         if command is None:
-            display(Listing(all_benchmarks()))
+            display(BenchmarkList(all_benchmarks()))
             return None
         if command.help:
             print(help_text(command.name))  # noqa: T201  (the user asked for the manual)
             return None
         result = self._run(command)
-        shown.remember(result)
+        shown.mark_shown(result)
         return self._bound(result, command.into)
 
     def _bound(self, answer: T, into: str | None) -> T:
@@ -104,13 +110,13 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         name, parameters, subject = command.name, command.parameters, command.subject
         names = self.shell.user_ns
         if command.tuning is not None:
-            return tune(command.tuning, subject, parameters, names, view_here)
+            return tune(command.tuning, subject, parameters, names, best_view)
         options: dict[str, Any] = {"display_result": True, "baseline": command.baseline}
         if subject:
             found = named_object(subject, names)
-            return run_on_object(name, found, subject, parameters, new_view=view_here, **options)
+            return run_on_object(name, found, subject, parameters, new_view=best_view, **options)
         options |= {"device": command.device, "local": command.local}
-        return run_benchmark(name, parameters, new_view=view_here, **options)
+        return run_benchmark(name, parameters, new_view=best_view, **options)
 
 
 def help_text(name: str) -> str:

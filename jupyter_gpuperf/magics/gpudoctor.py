@@ -7,16 +7,16 @@ import argparse
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_gpuperf.client.doctor import run
-from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.doctor_options import add_options
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
-from jupyter_gpuperf.display.doctor_report import Differences, Report
+from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.errors import BadRequest
 
 
-@in_short()
-def gpudoctor(line: str) -> Report | Differences:
+@shortened_errors()
+def gpudoctor(line: str) -> DoctorReportView | DoctorComparisonView:
     """Check everything that can make this notebook slow or broken, and show how to fix it.
 
     %gpudoctor                   show the problems, and the commands that fix them

@@ -18,8 +18,8 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from jupyter_gpuperf.client.failures import in_short
-from jupyter_gpuperf.client.terminal_recording import STARTED, sentence_of
+from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.client.terminal_recording import STARTED, summary_sentence
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
@@ -44,7 +44,7 @@ To replay it, start a server with c.GpuPerf.source = "replay:FILE".
 
 
 @dataclass(kw_only=True)
-class Recording:
+class RecordedFile:
     """A finished or running recording.
 
     Attributes
@@ -61,7 +61,7 @@ class Recording:
 
     def __repr__(self) -> str:
         if self.summary:
-            return sentence_of(self.summary)
+            return summary_sentence(self.summary)
         seconds = time.monotonic() - self.began
         return translated(
             Message("{file}: recording for {seconds:.0f} s", file=self.file, seconds=seconds)
@@ -78,7 +78,7 @@ class RecordingProcess:
     """
 
     def __init__(self, file: str, options: list[str]) -> None:
-        self.recording = Recording(file=file)
+        self.recording = RecordedFile(file=file)
         command = [sys.executable, "-m", "jupyter_gpuperf", "record", file, "--attached", "--json"]
         self._process = Popen([*command, *options], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
         # Ctrl-C in a terminal reaches the whole process group: it ends the recording with the
@@ -94,11 +94,11 @@ class RecordingProcess:
             raise self._failure()
 
     @property
-    def runs(self) -> bool:
+    def is_recording(self) -> bool:
         """Whether it still records."""
         return self._process.poll() is None
 
-    def stop(self) -> Recording:
+    def stop(self) -> RecordedFile:
         """End the recording, and return it."""
         if not self.recording.summary:
             try:
@@ -130,8 +130,8 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     current: RecordingProcess | None = None
 
     @line_cell_magic  # type: ignore[untyped-decorator]
-    @in_short()
-    def gpurecord(self, line: str, cell: str | None = None) -> Recording | None:
+    @shortened_errors()
+    def gpurecord(self, line: str, cell: str | None = None) -> RecordedFile | None:
         """Record; see :data:`MANUAL`."""
         words = words_of(line)
         if cell is not None:
@@ -146,7 +146,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
                 return self._stop()
         raise BadRequest("usage", "Unknown action: {line}.", "See %gpurecord?", line=line)
 
-    def _record_cell(self, words: list[str], cell: str) -> Recording:
+    def _record_cell(self, words: list[str], cell: str) -> RecordedFile:
         self._start(words)
         try:
             # The shell shows the cell's error, if any; the user still wants the recording.
@@ -156,20 +156,20 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return recording
 
     def _start(self, words: list[str]) -> None:
-        if self.current is not None and self.current.runs:
+        if self.current is not None and self.current.is_recording:
             message, file = "A recording to {file} is already running.", self.current.recording.file
             raise BadRequest("recording_runs", message, "Stop it with %gpurecord stop.", file=file)
         file, options = parse(words)
         self.current = RecordingProcess(file, options)
         atexit.register(self.current.stop)
 
-    def _state(self) -> Recording | None:
+    def _state(self) -> RecordedFile | None:
         if self.current is None:
             print(translated(Message("No recording. %gpurecord start starts one.")))  # noqa: T201
             return None
-        return self.current.recording if self.current.runs else self._stop()
+        return self.current.recording if self.current.is_recording else self._stop()
 
-    def _stop(self) -> Recording:
+    def _stop(self) -> RecordedFile:
         if self.current is None:
             raise BadRequest("no_recording", "No recording.", "%gpurecord start starts one.")
         process, self.current = self.current, None

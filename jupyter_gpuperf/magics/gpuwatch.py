@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from jupyter_gpuperf.client.failures import in_short
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
@@ -17,9 +17,9 @@ from jupyter_gpuperf.messages.translator import translated
 # The modules for watching are imported with the first %gpuwatch, not with the extension.
 if TYPE_CHECKING:
     from jupyter_gpuperf.client.cells import CellLog
-    from jupyter_gpuperf.client.watch_session import Session
+    from jupyter_gpuperf.client.watch_session import WatchSession
     from jupyter_gpuperf.display.speedup_view import SpeedupView
-    from jupyter_gpuperf.display.watch_report import Report
+    from jupyter_gpuperf.display.watch_report import WatchReport
 
 MANUAL: Final = """Watch this notebook's training loops and cells, without changing what they do.
 
@@ -48,8 +48,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     log: CellLog | None = None
 
     @line_magic  # type: ignore[untyped-decorator]
-    @in_short()
-    def gpuwatch(self, line: str) -> Report | SpeedupView | None:
+    @shortened_errors()
+    def gpuwatch(self, line: str) -> WatchReport | SpeedupView | None:
         """Watch; see :data:`MANUAL`."""
         given = parse(words_of(line))
         return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
@@ -76,13 +76,13 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             session().listeners.remove(_explain_when_asked)
         _print(Message("Stopped watching."))
 
-    def _state(self, given: Any) -> Report:
-        from jupyter_gpuperf.client.watch_session import report_of
+    def _state(self, given: Any) -> WatchReport:
+        from jupyter_gpuperf.client.watch_session import build_watch_report
 
         if self.log is None:
-            return report_of(session(), ())
+            return build_watch_report(session(), ())
         self.log.quiet |= given.quiet
-        return report_of(session(), tuple(self.log.cells) if given.action else ())
+        return build_watch_report(session(), tuple(self.log.cells) if given.action else ())
 
     _report = _state
 
@@ -99,13 +99,13 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     _headspace = _headroom
 
     def _explain(self, given: Any) -> None:
-        from jupyter_gpuperf.display.profile_view import arm
+        from jupyter_gpuperf.display.profile_view import profile_next_steps
 
         steps = 5 if given.steps is None else given.steps
         if not 1 <= steps <= MOST_STEPS:
             message, hint = "steps = {steps} is out of range.", "Choose from 1 to {most}."
             raise BadRequest("parameter_out_of_range", message, hint, steps=steps, most=MOST_STEPS)
-        arm(session().watching, steps)
+        profile_next_steps(session().watching, steps)
         _print(Message("Will profile {steps} steps of the next loop.", steps=steps))
 
 
@@ -113,7 +113,7 @@ def _print(message: Message) -> None:
     print(translated(message))  # noqa: T201
 
 
-def session() -> Session:
+def session() -> WatchSession:
     """Return this kernel's watch session."""
     from jupyter_gpuperf.client import watch_session as watching_here
 
@@ -121,11 +121,11 @@ def session() -> Session:
 
 
 def _explain_when_asked(word: object) -> None:
-    from jupyter_gpuperf.display.profile_view import arm
+    from jupyter_gpuperf.display.profile_view import profile_next_steps
     from jupyter_gpuperf.schemas.training import ExplainNow
 
     if isinstance(word, ExplainNow):
-        arm(session().watching, word.steps)
+        profile_next_steps(session().watching, word.steps)
 
 
 def parse(words: list[str]) -> Any:

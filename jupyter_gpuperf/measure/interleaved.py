@@ -15,9 +15,9 @@ from typing import Final
 from jupyter_gpuperf.measure.statistics import (
     RESAMPLES,
     Interval,
-    geometric_of_few,
     half_width_ratio,
     median_interval,
+    small_sample_geometric_mean,
 )
 from jupyter_gpuperf.measure.stopping import (
     FEWEST_BLOCKS,
@@ -133,7 +133,7 @@ def paired_ratio(
 
 def _middle(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
     if 2 <= len(samples) < MEDIAN_ROUNDS:
-        return geometric_of_few(samples)
+        return small_sample_geometric_mean(samples)
     return median_interval(samples, resamples)
 
 

@@ -18,7 +18,7 @@ def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]
 
     It runs twice because in the second run the optimizer's state and the gradients exist from the start.
     """
-    free(torch)
+    free_device_memory(torch)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     step = make()
@@ -27,11 +27,13 @@ def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]
     torch.cuda.synchronize(device)
     peak = float(torch.cuda.max_memory_allocated(device) - before)
     del step
-    free(torch)
+    free_device_memory(torch)
     return peak
 
 
-def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]) -> S:
+def largest_that_fits(
+    torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]
+) -> S:
     """Return ``size`` with its batch halved until ``attempt`` no longer runs out of device memory.
 
     Raises
@@ -47,12 +49,12 @@ def fits(torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[st
             if size.batch <= 1:
                 raise
         finally:
-            free(torch)
+            free_device_memory(torch)
         size = dataclasses.replace(size, batch=size.batch // 2)
         warn(Message("Out of GPU memory; measured with batch size {batch}.", batch=size.batch))
 
 
-def free(torch: Any) -> None:
+def free_device_memory(torch: Any) -> None:
     """Collect garbage, and return unused cached memory to the device."""
     gc.collect()
     if torch.cuda.is_available():

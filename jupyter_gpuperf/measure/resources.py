@@ -37,7 +37,7 @@ def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> in
     return min((value for value in found if value is not None), default=None)
 
 
-def check_room(needed_bytes: float, *, hint: str) -> None:
+def check_available_memory(needed_bytes: float, *, hint: str) -> None:
     """Raise an error if more than 80 % of the available memory is needed.
 
     Raises

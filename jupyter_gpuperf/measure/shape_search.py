@@ -48,10 +48,10 @@ class Search:
         *,
         largest: int,
         limit_seconds: float,
-        say: Callable[[float, float], None],
+        report_progress: Callable[[float, float], None],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._rate, self._largest, self._say, self._clock = rate, largest, say, clock
+        self._rate, self._largest, self._say, self._clock = rate, largest, report_progress, clock
         self._limit_seconds = limit_seconds
         self._began = clock()
         self.rates: dict[Shape, float] = {}

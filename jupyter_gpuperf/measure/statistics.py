@@ -50,7 +50,7 @@ def median_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Int
     return bootstrap(samples, statistics.median, resamples)
 
 
-def exactly(value: float) -> Interval:
+def exact_interval(value: float) -> Interval:
     """Return a single value as an interval of width 0; it is displayed without an interval."""
     return {"value": value, "low": value, "high": value}
 
@@ -60,7 +60,7 @@ def mean_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Inter
     return bootstrap(samples, statistics.fmean, resamples)
 
 
-def mean_of_few(samples: Sequence[float]) -> Interval:
+def small_sample_mean(samples: Sequence[float]) -> Interval:
     """Return the mean of 2 to 10 samples with Student's interval: too few samples for a bootstrap.
 
     Raises
@@ -72,7 +72,7 @@ def mean_of_few(samples: Sequence[float]) -> Interval:
     return {"value": mean, "low": max(0.0, mean - half), "high": mean + half}
 
 
-def geometric_of_few(samples: Sequence[float]) -> Interval:
+def small_sample_geometric_mean(samples: Sequence[float]) -> Interval:
     """Return the geometric mean of 2 to 10 samples with Student's interval of their logarithms.
 
     Use it for times and ratios of few rounds: it never reaches zero, and for ``a / b`` it is the inverse of ``b / a``.
@@ -143,7 +143,7 @@ def student_t_quantile(probability: float, freedom: float) -> float:
 
 def _cosine_integral(angle: float, power: float, pieces: int = 400) -> float:
     step = angle / pieces
-    values = [float(math.cos(place * step) ** power) for place in range(pieces + 1)]
+    values = [float(math.cos(index * step) ** power) for index in range(pieces + 1)]
     return step / 3 * (values[0] + values[-1] + 4 * sum(values[1::2]) + 2 * sum(values[2:-1:2]))
 
 

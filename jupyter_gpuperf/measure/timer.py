@@ -121,7 +121,7 @@ def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a t
     return lambda: buffer.zero_()
 
 
-def warm_block(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
+def warmed_up_timer(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
     """Return a function that times one call in seconds, after ``calls`` calls to warm up or compile."""
     time_block = block_timer(call, device)
     time_block(calls)

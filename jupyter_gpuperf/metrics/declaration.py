@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from jupyter_gpuperf.schemas import MetricInfo, Reading
-from jupyter_gpuperf.units import unit_of, wears_its_unit
+from jupyter_gpuperf.units import has_unit_suffix, unit_of
 
 HIGHEST_PLAUSIBLE: Final = {
     "percent": 101.0,
@@ -97,7 +97,7 @@ class Metric(Struct, frozen=True):
     def __post_init__(self) -> None:
         if not self.unit:
             force_setattr(self, "unit", unit_of(self.name))
-        if not wears_its_unit(self.name, self.unit):
+        if not has_unit_suffix(self.name, self.unit):
             raise ValueError(f"metric {self.name!r} must end with its unit: _{self.unit or '…'}")
         if self.unit == "percent" and self.maximum_metric is None and self.maximum is None:
             force_setattr(self, "maximum", 100.0)

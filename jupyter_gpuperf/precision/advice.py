@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from jupyter_gpuperf.measure.statistics import Interval, exactly
+from jupyter_gpuperf.measure.statistics import Interval, exact_interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.numerics import CLOSE, UNKNOWN, WITHIN
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
@@ -23,7 +23,7 @@ REASONS: Final = {
 """Reason why an operator stayed in fp32 → the sentence that reports it. Other reasons are not reported."""
 
 
-def choose(profile: Profile) -> None:
+def recommend_mode(profile: Profile) -> None:
     """Fill in the recommended mode and the sentence that explains it."""
     timed = [each for each in profile.modes if each.step_seconds is not None]
     gaining = [each for each in timed if _sound(each) and _gain(profile, each)["low"] > WORTH_RATIO]
@@ -72,8 +72,8 @@ def _sound(outcome: ModeOutcome) -> bool:
 
 def _gain(profile: Profile, outcome: ModeOutcome) -> Interval:
     if outcome.mode == profile.same_as_now:
-        return exactly(1.0)
-    return outcome.speedup_over_now or outcome.speedup or exactly(1.0)
+        return exact_interval(1.0)
+    return outcome.speedup_over_now or outcome.speedup or exact_interval(1.0)
 
 
 def _recommendation(profile: Profile, best: ModeOutcome) -> Message:
@@ -119,7 +119,7 @@ def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
     return Message("Keep the cell as it is: at best, {alternative}.", alternative=best)
 
 
-def explain(profile: Profile, facts: dict[str, Any]) -> None:
+def explain_limits(profile: Profile, facts: dict[str, Any]) -> None:
     """Fill in why there is no more to gain, and what to try next.
 
     Parameters

@@ -109,7 +109,7 @@ def why_float32(operator: str, flop: float) -> str:
 
 
 @contextlib.contextmanager
-def counting(torch: Any) -> Iterator[Census]:
+def counting_operators(torch: Any) -> Iterator[Census]:
     """Count the operators that run inside the context."""
     from torch.utils._pytree import tree_leaves
 
@@ -128,11 +128,11 @@ def counting(torch: Any) -> Iterator[Census]:
             census.casts += 1
             census.cast_bytes += result.numel() * result.element_size()
 
-    with observed(see):
+    with observing_operators(see):
         yield census
 
 
-def observed(see: Callable[[Any, Any, Any, Any], object]) -> Any:
+def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
     """Return a context that passes each operator to ``see`` after it ran: function, args, kwargs and result."""
     from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -11,10 +11,10 @@ from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import kernels as kernel_names
 from jupyter_gpuperf.precision.activity import TensorActivity
-from jupyter_gpuperf.precision.census import counting
-from jupyter_gpuperf.precision.numerics import Floors, compare, floors_of
-from jupyter_gpuperf.precision.session import Session
-from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, traced
+from jupyter_gpuperf.precision.census import counting_operators
+from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, noise_floors
+from jupyter_gpuperf.precision.session import ProfileSession
+from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, trace_runs
 
 REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
@@ -23,7 +23,7 @@ SETTLE_SECONDS: Final = 1.2
 """Wait before reading the power: the driver reports a mean over the last second."""
 
 
-class Checking:
+class ModeChecks:
     """The checks of one session. The fp32 reference is run once and shared.
 
     Parameters
@@ -37,7 +37,7 @@ class Checking:
     """
 
     def __init__(
-        self, session: Session, *, steps: int, run_seconds: float, budget_seconds: float
+        self, session: ProfileSession, *, steps: int, run_seconds: float, budget_seconds: float
     ) -> None:
         self._session = session
         self.warnings: list[str] = []
@@ -60,7 +60,7 @@ class Checking:
     def census(self, mode: str) -> dict[str, Any]:
         """Return which operator ran in which dtype, over one run."""
         session = self._session
-        with session.mode(mode), counting(session.torch) as census:
+        with session.mode(mode), counting_operators(session.torch) as census:
             session.run()
         return census.to_dict()
 
@@ -103,18 +103,19 @@ class Checking:
                 "losses": reference.losses,
                 "floors": floors.to_dict(),
             }
-        trace = traced(self._session, mode, runs=self._runs)
+        trace = trace_runs(self._session, mode, runs=self._runs)
         return compare(trace, reference, floors, (self._operators(mode), operators))
 
     @functools.cached_property
-    def _reference(self) -> tuple[Trace, Floors, list[Operator]]:
+    def _reference(self) -> tuple[Trace, NoiseFloors, list[Operator]]:
         session, runs = self._session, self._runs
-        reference = traced(session, REFERENCE, runs=runs)
-        again = traced(session, REFERENCE, runs=runs)
+        reference = trace_runs(session, REFERENCE, runs=runs)
+        again = trace_runs(session, REFERENCE, runs=runs)
         others = [
-            traced(session, REFERENCE, runs=runs, details=False, seed=seed) for seed in OTHER_SEEDS
+            trace_runs(session, REFERENCE, runs=runs, details=False, seed=seed)
+            for seed in OTHER_SEEDS
         ]
-        floors = floors_of(reference, again, others)
+        floors = noise_floors(reference, again, others)
         return reference, floors, self._operators(REFERENCE)
 
     def _operators(self, mode: str) -> list[Operator]:

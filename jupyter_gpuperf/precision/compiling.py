@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.compiler import check_compiler
-from jupyter_gpuperf.precision.session import Session
-from jupyter_gpuperf.precision.timing import Stopwatch, Variant
+from jupyter_gpuperf.precision.session import ProfileSession
+from jupyter_gpuperf.precision.timing import CellStopwatch, Variant
 
 SETTLING_RUNS: Final = 3
 """Runs after the first: the optimizer's state or a new shape may cause another compilation."""
@@ -23,7 +23,7 @@ class Compilation:
         ``nothing_to_compile``, or an error of :func:`check_compiler`.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ProfileSession) -> None:
         check_compiler(session.torch, session.device)
         self._session = session
         models = [module for _, module in session.models_used()]
@@ -54,7 +54,7 @@ class Compilation:
         for module, forward in self._compiled:
             module.forward = forward
 
-    def measure(self, stopwatch: Stopwatch, variant: Variant) -> dict[str, Any]:
+    def measure(self, stopwatch: CellStopwatch, variant: Variant) -> dict[str, Any]:
         """Compile by running. Return the seconds it took, the graphs, the graph breaks and the recompilations."""
         session = self._session
         with stopwatch.using(variant):

@@ -23,7 +23,7 @@ PROCESSES: Final = frozenset({"run", "Popen", "call", "check_call", "check_outpu
 MOST_NAMED: Final = 4
 
 
-def warnings_of(tree: ast.AST) -> list[str]:
+def side_effect_warnings(tree: ast.AST) -> list[str]:
     """Return warnings about the side effects of the code that every run repeats.
 
     Raises
@@ -72,7 +72,7 @@ def _side_effect(node: Any) -> Message | None:
     return None
 
 
-def mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
+def names_mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
     """Return the names that code may use: its own, and those used by the notebook's functions and classes it names."""
     names, pending = set[str](), [code]
     for each in pending:  # the list grows during the loop

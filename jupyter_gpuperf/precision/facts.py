@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.session import Session
+from jupyter_gpuperf.precision.session import ProfileSession
 
 MULTIPLE: Final = 8
 """Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
 
-def warnings_of(session: Session) -> Iterator[Message]:
+def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
     """Yield warnings about how the cell was measured."""
     if session.device.type == "cpu":
         if session.torch.cuda.is_available():
             yield Message("The cell uses no GPU; measured on the CPU.")
         else:
             yield Message("PyTorch found no GPU; measured on the CPU.")
-    if dtype := session.around.own_autocast:
+    if dtype := session.mode_context.own_autocast:
         yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
-    if session.around.has_scaler:
+    if session.mode_context.has_scaler:
         yield Message("All modes used the cell's own GradScaler.")
     for name, count in session.replayed.items():
         yield Message.counted(
@@ -34,7 +34,7 @@ def warnings_of(session: Session) -> Iterator[Message]:
         yield Message("Not restored after each run: {paths}.", paths=lost[:5])
 
 
-def advice_facts(session: Session, compiled: bool) -> dict[str, Any]:
+def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
     """Return the facts for :func:`advice.explain`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())

@@ -11,7 +11,7 @@ from jupyter_gpuperf.precision.timing import VariantFailed
 LONGEST: Final = 300
 
 
-def described(error: BaseException) -> dict[str, Any]:
+def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
     """Return ``{"code", "message", "hint"}`` for an error in one mode."""
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
@@ -28,7 +28,7 @@ def described(error: BaseException) -> dict[str, Any]:
     )
 
 
-def as_it_is(error: BaseException) -> dict[str, Any]:
+def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
     """Return ``{"code", "message", "hint"}`` when the ordinary run raised."""
     return _failed(error, Message("See the traceback. The state from before the cell is restored."))
 

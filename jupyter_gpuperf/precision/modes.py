@@ -21,7 +21,7 @@ from jupyter_gpuperf.precision.scaling import INITIAL_SCALE, Scaling
 from jupyter_gpuperf.state.switches import float32_as
 
 MODES: Final = ("fp32", "tf32", "bf16", "fp16")
-NOW: Final = "now"
+CURRENT_MODE: Final = "now"
 """The user's own setting: no switch is changed."""
 AUTOCAST: Final = {"bf16": "bfloat16", "fp16": "float16"}
 UNSUPPORTED_REASONS: Final = {
@@ -33,7 +33,7 @@ UNSUPPORTED_REASONS: Final = {
 
 
 @dataclass(slots=True)
-class Watch:
+class RunObserver:
     """Records what happens in a run. Callbacks that are ``None`` cost nothing.
 
     Parameters
@@ -76,7 +76,7 @@ class ModeContext:
     """Optimizers whose gradients the cell clips."""
 
 
-def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
+def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None:
     """Refuse a mode that is not available here.
 
     Raises
@@ -88,34 +88,36 @@ def check(torch: Any, mode: str, device: Any, around: ModeContext) -> None:
         unsupported = Message("This device does not support {mode}.", mode=mode)
         reason = UNSUPPORTED_REASONS.get((mode, device.type), unsupported)
         raise Unavailable("mode_not_supported", reason)
-    if mode in AUTOCAST and around.own_autocast is not None:
+    if mode in AUTOCAST and mode_context.own_autocast is not None:
         raise Unavailable(
             "own_autocast",
             "The cell has its own autocast ({dtype}), which overrides this mode.",
             "To compare modes, remove autocast from the cell.",
-            dtype=around.own_autocast,
+            dtype=mode_context.own_autocast,
         )
 
 
 @contextlib.contextmanager
-def applied(torch: Any, mode: str, around: ModeContext, watch: Watch) -> Iterator[None]:
+def mode_applied(
+    torch: Any, mode: str, mode_context: ModeContext, watch: RunObserver
+) -> Iterator[None]:
     """Run the body in ``mode`` and report to ``watch`` what it does."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
             stack.enter_context(float32_as(torch, mode))
         watch.scaling = None
-        if mode == "fp16" and not around.has_scaler:
-            device, scale = around.device_type, watch.initial_scale
-            watch.scaling = Scaling(torch, device, around.clipped, scale)
-        outside = _Outside(torch, around.device_type if mode in AUTOCAST else None)
+        if mode == "fp16" and not mode_context.has_scaler:
+            device, scale = mode_context.device_type, watch.initial_scale
+            watch.scaling = Scaling(torch, device, mode_context.clipped, scale)
+        outside = _Outside(torch, mode_context.device_type if mode in AUTOCAST else None)
         stack.enter_context(_backward(torch, outside, watch))
         if mode in AUTOCAST:
             for owner in (torch.no_grad, torch.inference_mode):
                 forgetting = _forgetting_casts(torch, owner.__exit__)
                 stack.enter_context(_replaced(owner, "__exit__", forgetting))
             dtype = getattr(torch, AUTOCAST[mode])
-            stack.enter_context(torch.autocast(around.device_type, dtype=dtype))
-        elif mode == NOW:
+            stack.enter_context(torch.autocast(mode_context.device_type, dtype=dtype))
+        elif mode == CURRENT_MODE:
             noting = _noting_autocast(torch, watch)
             stack.enter_context(_replaced(torch.autocast, "__enter__", noting))
         # Innermost: when a step raises, its autocast exit must be undone before the mode ends.
@@ -150,7 +152,7 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
+def _backward(torch: Any, outside: _Outside, watch: RunObserver) -> Iterator[None]:
     """Wrap ``torch.autograd.backward``, which ``tensor.backward()`` also calls, and ``torch.autograd.grad``."""
     backward, grad, scaling = torch.autograd.backward, torch.autograd.grad, watch.scaling
 
@@ -189,7 +191,7 @@ def _backward(torch: Any, outside: _Outside, watch: Watch) -> Iterator[None]:
 class _Steps:
     """Hooks before and after each step of any optimizer."""
 
-    def __init__(self, outside: _Outside, watch: Watch) -> None:
+    def __init__(self, outside: _Outside, watch: RunObserver) -> None:
         self._outside, self._watch = outside, watch
         self.entered: list[contextlib.AbstractContextManager[Any]] = []
         """Contexts without autocast, of steps that have begun and not ended."""
@@ -218,7 +220,7 @@ class _Steps:
 
 
 @contextlib.contextmanager
-def _steps(outside: _Outside, watch: Watch) -> Iterator[None]:
+def _steps(outside: _Outside, watch: RunObserver) -> Iterator[None]:
     from torch.optim import optimizer
 
     steps = _Steps(outside, watch)
@@ -244,7 +246,7 @@ def _forgetting_casts(torch: Any, leave: Any) -> Any:
     return around_leave
 
 
-def _noting_autocast(torch: Any, watch: Watch) -> Any:
+def _noting_autocast(torch: Any, watch: RunObserver) -> Any:
     """Return autocast's ``__enter__`` that also records the dtype."""
     enter = torch.autocast.__enter__
 

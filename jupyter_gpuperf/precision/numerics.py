@@ -39,7 +39,7 @@ A draw alone is no proof: a DataLoader draws a seed for its workers even when it
 
 
 @dataclass(slots=True)
-class Floors:
+class NoiseFloors:
     """How far fp32 is from itself, as root-mean-square differences of the loss.
 
     Parameters
@@ -73,13 +73,13 @@ class Floors:
         return {name: value for name, value in asdict(self).items() if name != "is_random"}
 
 
-def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors:
+def noise_floors(reference: Trace, again: Trace, others: Sequence[Trace]) -> NoiseFloors:
     """Return fp32's floors from the reference, an identical run, and runs with other seeds."""
     losses = reference.curve
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
     repeat = difference(losses, again.curve)
     seed = max((difference(losses, each.curve) for each in others), default=0.0)
-    return Floors(
+    return NoiseFloors(
         repeat=repeat,
         seed=seed,
         is_random=reference.is_random and seed > RANDOM_RATIO * repeat,
@@ -91,7 +91,7 @@ def floors_of(reference: Trace, again: Trace, others: Sequence[Trace]) -> Floors
 def compare(
     trace: Trace,
     reference: Trace,
-    floors: Floors,
+    floors: NoiseFloors,
     operators: tuple[Sequence[Operator], Sequence[Operator]] | None = None,
 ) -> dict[str, Any]:
     """Return how a mode's run compares with fp32's, as plain data.
@@ -120,7 +120,7 @@ def compare(
 
 
 def _judged(
-    losses: list[float], reference_losses: list[float], off: float, floors: Floors
+    losses: list[float], reference_losses: list[float], off: float, floors: NoiseFloors
 ) -> tuple[str, Message, float | None]:
     """Return the verdict, the verdict in words, and the deviation as a multiple of the floor."""
     floor, noise = floors.floor
@@ -220,7 +220,7 @@ def first_divergence(
     ``None`` when there is none, or when the two runs took different operators before one was found.
     """
     epsilon = EPSILON["float32"]
-    for place, (each, reference) in enumerate(zip(operators, references, strict=False)):
+    for index, (each, reference) in enumerate(zip(operators, references, strict=False)):
         if (each.name, each.shape) != (reference.name, reference.shape):
             return None
         broken = not math.isfinite(each.norm) and math.isfinite(reference.norm)
@@ -230,7 +230,7 @@ def first_divergence(
         if broken or apart > DIVERGES * epsilon:
             return {
                 "operator": each.name,
-                "place": place,
+                "place": index,
                 "dtype": each.dtype,
                 "shape": list(each.shape),
                 "relative": None if broken else apart,

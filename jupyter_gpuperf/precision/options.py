@@ -14,7 +14,7 @@ DEFAULT_STEPS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class ProfileOptions:
     """The options of a profile.
 
     Parameters
@@ -43,7 +43,7 @@ class Options:
             return self.time_limit_seconds
         return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
 
-    def checked(self) -> Options:
+    def checked(self) -> ProfileOptions:
         """Return the options after checking them.
 
         Raises

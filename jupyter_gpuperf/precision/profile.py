@@ -12,19 +12,19 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
-from jupyter_gpuperf.measure.memory import free
+from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, target_ratio
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import advice, facts, rewriting
-from jupyter_gpuperf.precision.checking import REFERENCE, Checking
+from jupyter_gpuperf.precision.checking import REFERENCE, ModeChecks
 from jupyter_gpuperf.precision.compiling import Compilation
-from jupyter_gpuperf.precision.failing import described
-from jupyter_gpuperf.precision.modes import MODES, NOW, check
+from jupyter_gpuperf.precision.failing import describe_failure_in_mode
+from jupyter_gpuperf.precision.modes import CURRENT_MODE, MODES, check
 from jupyter_gpuperf.precision.numerics import UNKNOWN
-from jupyter_gpuperf.precision.options import QUICK_SECONDS, Options
+from jupyter_gpuperf.precision.options import QUICK_SECONDS, ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.precision.session import Session, Subject
-from jupyter_gpuperf.precision.timing import Stopwatch, Variant, VariantFailed, interval_or_none
+from jupyter_gpuperf.precision.session import ProfiledCode, ProfileSession
+from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed, interval_or_none
 from jupyter_gpuperf.state.switches import tf32_is_on
 
 COMPILE_SHARE: Final = 0.5
@@ -34,8 +34,8 @@ Progress = Callable[[float, str], None]
 
 
 def run_profile(
-    subject: Subject,
-    options: Options,
+    subject: ProfiledCode,
+    options: ProfileOptions,
     *,
     source: str = "",
     progress: Progress = lambda ratio, message: None,
@@ -53,7 +53,7 @@ def run_profile(
 
     options.checked()
     began = time.perf_counter()
-    session = Session(torch, subject)
+    session = ProfileSession(torch, subject)
     with contextlib.closing(session):
         progress(0.02, "Running the cell once")
         session.ordinary_run()
@@ -64,20 +64,22 @@ def run_profile(
 
 
 class _Profiling:
-    def __init__(self, session: Session, options: Options, source: str, progress: Progress) -> None:
+    def __init__(
+        self, session: ProfileSession, options: ProfileOptions, source: str, progress: Progress
+    ) -> None:
         self._torch, self._session, self._device = session.torch, session, session.device
         self._options, self._source, self._progress = options, source, progress
-        self._stopwatch = Stopwatch(session)
+        self._stopwatch = CellStopwatch(session)
         self._on_gpu = session.device.type == "cuda"
         same_as_now = {(False, False): REFERENCE, (True, True): "tf32"}
         now = same_as_now.get(tf32_is_on(session.torch)) if self._on_gpu else REFERENCE
         names: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
         if now not in names:
-            names.append(NOW)
+            names.append(CURRENT_MODE)
         self._outcomes = {name: ModeOutcome(name) for name in names}
         self._variants = {name: Variant(name, name) for name in names}
         """The variants that still run; those that fail are removed."""
-        self._now = now or NOW
+        self._now = now or CURRENT_MODE
         self._profile = Profile(modes=[], now=None, same_as_now=now)
 
     def run(self) -> Profile:
@@ -87,11 +89,11 @@ class _Profiling:
         timings = self._timed()
         for variant in list(self._variants.values()):
             try:
-                self._stopwatch.fill_peak(variant, self._outcomes[variant.name])
+                self._stopwatch.measure_peak_memory(variant, self._outcomes[variant.name])
             except VariantFailed as error:
                 self._failed(error.name, error)
         reference = self._variants.get(REFERENCE)
-        checking = Checking(
+        checking = ModeChecks(
             self._session,
             steps=options.steps,
             run_seconds=reference.run_seconds if reference else 0.0,
@@ -101,14 +103,14 @@ class _Profiling:
             self._examine(checking)
         if options.compile:
             self._compile()
-        profile.now = self._outcomes.pop(NOW, None)
+        profile.now = self._outcomes.pop(CURRENT_MODE, None)
         profile.modes = list(self._outcomes.values())
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
         profile.steps_per_run = self._session.steps_per_run
         profile.numerics_steps = checking.steps_compared
         environment = describe(self._torch, self._device)
         profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
-        profile.warnings += facts.warnings_of(self._session)
+        profile.warnings += facts.measurement_warnings(self._session)
         if timings is not None and timings.doubt:
             profile.warnings.append(timings.doubt)
         profile.warnings += checking.warnings
@@ -116,12 +118,12 @@ class _Profiling:
         return profile
 
     def _warm_up(self) -> None:
-        for place, name in enumerate(self._outcomes):
-            done = place / len(self._outcomes)
+        for index, name in enumerate(self._outcomes):
+            done = index / len(self._outcomes)
             self._progress(0.05 + 0.15 * done, Message("Warming up {mode}", mode=name))
             try:
-                if name != NOW:
-                    check(self._torch, name, self._device, self._session.around)
+                if name != CURRENT_MODE:
+                    check(self._torch, name, self._device, self._session.mode_context)
                 self._stopwatch.warm_up(self._variants[name])
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(name, error)
@@ -134,9 +136,9 @@ class _Profiling:
             )
 
     def _failed(self, name: str, error: Exception) -> None:
-        self._outcomes[name].error = described(error)
+        self._outcomes[name].error = describe_failure_in_mode(error)
         self._variants.pop(name, None)
-        free(self._torch)
+        free_device_memory(self._torch)
 
     def _timed(self) -> Interleaved | None:
         while self._variants:
@@ -168,9 +170,9 @@ class _Profiling:
         if self._now in timings.samples:
             outcome.speedup_over_now = timings.speedup(name, self._now)
 
-    def _examine(self, checking: Checking) -> None:
-        for place, name in enumerate(self._variants):
-            outcome, done = self._outcomes[name], place / len(self._variants)
+    def _examine(self, checking: ModeChecks) -> None:
+        for index, name in enumerate(self._variants):
+            outcome, done = self._outcomes[name], index / len(self._variants)
             self._progress(0.6 + 0.25 * done, Message("Checking {mode}", mode=name))
             try:
                 outcome.dtypes = checking.census(name)
@@ -178,14 +180,16 @@ class _Profiling:
                     outcome.kernels = checking.kernels(name)
                     uuid = uuid_of(self._torch, self._device)
                     outcome.tensor_active_ratio = checking.tensor_active_ratio(name, uuid)
-                if self._options.numerics and name != NOW:
+                if self._options.numerics and name != CURRENT_MODE:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
             except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
-                sentence = Message("check failed: {reason}", reason=described(error)["message"])
+                sentence = Message(
+                    "check failed: {reason}", reason=describe_failure_in_mode(error)["message"]
+                )
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
-                free(self._torch)
+                free_device_memory(self._torch)
 
     def _compile(self) -> None:
         try:
@@ -195,10 +199,10 @@ class _Profiling:
                 Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
             )
             return
-        modes = [name for name in self._variants if name != NOW]
-        for place, mode in enumerate(modes):
+        modes = [name for name in self._variants if name != CURRENT_MODE]
+        for index, mode in enumerate(modes):
             name = f"{mode}+compile"
-            done = place / len(modes)
+            done = index / len(modes)
             self._progress(0.85 + 0.13 * done, Message("Compiling for {mode}", mode=mode))
             outcome = self._outcomes[name] = ModeOutcome(name)
             variant = Variant(name, mode, prepare=compilation.in_place)
@@ -207,10 +211,10 @@ class _Profiling:
                 outcome.compiled = compilation.measure(self._stopwatch, variant)
                 timings = self._timed_beside_eager(variant)
                 outcome.compiled["speedup_over_eager"] = timings.speedup(name, mode)
-                self._stopwatch.fill_peak(variant, outcome)
+                self._stopwatch.measure_peak_memory(variant, outcome)
             except VariantFailed as error:
-                outcome.error = described(error)
-                free(self._torch)
+                outcome.error = describe_failure_in_mode(error)
+                free_device_memory(self._torch)
             finally:
                 compilation.end()
 
@@ -231,17 +235,17 @@ class _Profiling:
 
     def _advise(self) -> None:
         profile, session = self._profile, self._session
-        advice.choose(profile)
+        advice.recommend_mode(profile)
         known = facts.advice_facts(session, self._options.compile)
-        advice.explain(profile, known)
-        mode, _, compiled = (profile.recommended or NOW).partition("+")
-        if mode in (NOW, profile.same_as_now) and not compiled:
+        advice.explain_limits(profile, known)
+        mode, _, compiled = (profile.recommended or CURRENT_MODE).partition("+")
+        if mode in (CURRENT_MODE, profile.same_as_now) and not compiled:
             return
         profile.code = rewriting.code_for(
             self._source,
             mode,
             self._device.type,
             compiled=tuple(known["model_names"]) if compiled else (),
-            has_scaler=session.around.has_scaler,
-            is_forward=rewriting.calls_of(session.subject.namespace, session.torch),
+            has_scaler=session.mode_context.has_scaler,
+            is_forward=rewriting.forward_call_test(session.subject.namespace, session.torch),
         )

@@ -58,7 +58,7 @@ def code_for(
     return "\n".join([*head, *_pattern(mode, device_type, scaled)])
 
 
-def calls_of(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
+def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
     """Return a function that decides whether a statement calls a model, a loss, or a function of the notebook."""
 
     def called(node: ast.Call) -> bool:

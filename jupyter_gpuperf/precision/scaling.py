@@ -15,7 +15,7 @@ INITIAL_SCALE: Final = 65_536.0
 """torch's default."""
 
 
-class Stepper:
+class OptimizerStandIn:
     """Stand-in for an optimizer: gives the scaler the gradients and notes whether it may step."""
 
     def __init__(self, optimizer: Any) -> None:
@@ -47,7 +47,7 @@ class Scaling:
     ) -> None:
         self._scaler = torch.amp.GradScaler(device_type, init_scale=initial_scale)
         self._early = early
-        self._steppers: dict[int, Stepper] = {}
+        self._steppers: dict[int, OptimizerStandIn] = {}
         self._put_aside: dict[int, list[tuple[Any, Any]]] = {}
         self._unscaled: set[int] = set()
         self.skipped = 0
@@ -97,5 +97,5 @@ class Scaling:
         """The current scale factor."""
         return float(self._scaler.get_scale())
 
-    def _stepper(self, optimizer: Any) -> Stepper:
-        return self._steppers.setdefault(id(optimizer), Stepper(optimizer))
+    def _stepper(self, optimizer: Any) -> OptimizerStandIn:
+        return self._steppers.setdefault(id(optimizer), OptimizerStandIn(optimizer))

@@ -17,19 +17,19 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.effects import mentioned
-from jupyter_gpuperf.precision.modes import NOW, ModeContext, Watch, applied
+from jupyter_gpuperf.precision.effects import names_mentioned
+from jupyter_gpuperf.precision.modes import CURRENT_MODE, ModeContext, RunObserver, mode_applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
-from jupyter_gpuperf.state.iterators import Iterators
+from jupyter_gpuperf.state.iterators import LiveIterators
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 CLIPPING: Final = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"})
 WORTH_NAMING: Final = ("pandas", "h5py", "sqlite3", "polars")
 
 
 @dataclass(kw_only=True, slots=True)
-class Subject:
+class ProfiledCode:
     """The code to profile.
 
     Parameters
@@ -61,7 +61,7 @@ class CellFailed(Exception):
     """The cell raised an exception, which is the cause of this one."""
 
 
-class Session:
+class ProfileSession:
     """One profile of one cell. It must be closed in any case.
 
     Attributes
@@ -79,20 +79,20 @@ class Session:
     """
 
     device: Any
-    around: ModeContext
+    mode_context: ModeContext
     steps_per_run: int
     replayed: Mapping[str, int]
 
-    def __init__(self, torch: Any, subject: Subject) -> None:
+    def __init__(self, torch: Any, subject: ProfiledCode) -> None:
         self.torch, self.subject = torch, subject
         self.warnings: list[str] = []
-        self._after: Snapshot | None = None
+        self._after: StateSnapshot | None = None
         self.allocated_before_bytes = 0
         if cuda_in_use(torch):
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
             self.allocated_before_bytes = int(torch.cuda.memory_allocated())
-        self._iterators = Iterators(subject.namespace, subject.hidden, self._keep)
+        self._iterators = LiveIterators(subject.namespace, subject.hidden, self._keep)
         self.before = self._taken()
         if self.before.on_host:
             self.warnings.append(
@@ -108,15 +108,17 @@ class Session:
                 type=type(module).__name__,
             )
 
-    def _taken(self, *, on_host: bool | None = None) -> Snapshot:
+    def _taken(self, *, on_host: bool | None = None) -> StateSnapshot:
         subject = self.subject
         roots = Roots.of_notebook(
             subject.namespace, hidden=subject.hidden, more=subject.roots, code=subject.code
         )
-        return Snapshot(self.torch, roots, passed_over=self._iterators.originals, on_host=on_host)
+        return StateSnapshot(
+            self.torch, roots, passed_over=self._iterators.originals, on_host=on_host
+        )
 
     def _keep(self, item: Any) -> Callable[[], None]:
-        before = Snapshot(self.torch, Roots({"item": item}), on_host=self.before.on_host)
+        before = StateSnapshot(self.torch, Roots({"item": item}), on_host=self.before.on_host)
         return before.restore_contents
 
     def ordinary_run(self) -> None:
@@ -129,10 +131,10 @@ class Session:
         BadRequest
             ``iterator_not_replayable``: the cell uses up an iterator that can't be rewound.
         """
-        torch, watch = self.torch, Watch()
+        torch, watch = self.torch, RunObserver()
         self._iterators.install()
         try:
-            with applied(torch, NOW, ModeContext("cpu"), watch):
+            with mode_applied(torch, CURRENT_MODE, ModeContext("cpu"), watch):
                 (self.subject.first or self.subject.body)()
             self.synchronize()
         except Exception as error:  # the cell's own exception, reported as such
@@ -148,7 +150,7 @@ class Session:
                 iterators=moved,
             )
         self.device = self._device_in_use()
-        self.around = self._around(watch)
+        self.mode_context = self._around(watch)
         self.steps_per_run = watch.step_count
 
     def fresh(self) -> None:
@@ -157,11 +159,11 @@ class Session:
         self._iterators.install(fresh=True)
 
     @contextlib.contextmanager
-    def mode(self, mode: str, watch: Watch | None = None) -> Iterator[Watch]:
+    def mode(self, mode: str, watch: RunObserver | None = None) -> Iterator[RunObserver]:
         """Enter a mode for :meth:`run`, from the fresh state and with output hidden."""
         self.fresh()
-        watch = Watch() if watch is None else watch
-        with self.subject.quiet(), applied(self.torch, mode, self.around, watch):
+        watch = RunObserver() if watch is None else watch
+        with self.subject.quiet(), mode_applied(self.torch, mode, self.mode_context, watch):
             yield watch
 
     def run(self) -> None:
@@ -203,7 +205,7 @@ class Session:
         most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
         return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
 
-    def _around(self, watch: Watch) -> ModeContext:
+    def _around(self, watch: RunObserver) -> ModeContext:
         names = self.names_used()
         scalers = [each for _, each in self.before.reached.scalers if each.is_enabled()]
         optimizers = tuple(each for _, each in self.before.reached.optimizers)
@@ -217,7 +219,7 @@ class Session:
     def names_used(self) -> frozenset[str]:
         """Return the names that the cell, and the notebook's functions that it calls, may use."""
         code = self.subject.code
-        return frozenset() if code is None else mentioned(code, self.subject.namespace)
+        return frozenset() if code is None else names_mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
         """Return path and model of each model that has parameters, is named by the cell, and is no part of another one."""

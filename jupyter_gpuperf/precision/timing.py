@@ -12,10 +12,10 @@ from typing import Final
 
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
-from jupyter_gpuperf.precision.modes import Watch
+from jupyter_gpuperf.precision.modes import RunObserver
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE
-from jupyter_gpuperf.precision.session import Session
+from jupyter_gpuperf.precision.session import ProfileSession
 
 BLOCK_SECONDS: Final = 0.1
 LONG_RUN_SECONDS: Final = 2.0
@@ -54,10 +54,10 @@ class VariantFailed(Exception):
         self.name, self.cause = name, cause
 
 
-class Stopwatch:
+class CellStopwatch:
     """Times runs of one session's cell."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ProfileSession) -> None:
         self._session, self._device = session, session.device
         self._on_gpu = session.device.type == "cuda"
 
@@ -65,7 +65,9 @@ class Stopwatch:
     def using(self, variant: Variant) -> Iterator[None]:
         """Enter a variant from the fresh state. Whatever the body raises becomes :class:`VariantFailed`."""
         try:
-            with self._session.mode(variant.mode, Watch(initial_scale=variant.scale)) as watch:
+            with self._session.mode(
+                variant.mode, RunObserver(initial_scale=variant.scale)
+            ) as watch:
                 variant.prepare()
                 yield
                 if watch.scaling is not None:
@@ -128,7 +130,7 @@ class Stopwatch:
             progress=progress,
         )
 
-    def fill_peak(self, variant: Variant, outcome: ModeOutcome) -> None:
+    def measure_peak_memory(self, variant: Variant, outcome: ModeOutcome) -> None:
         """Fill in the peak bytes of tensors and of the allocator over two runs; on a GPU only.
 
         Memory that the profile itself holds is not counted.

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.precision.census import CASTS, VIEWS, observed
-from jupyter_gpuperf.precision.modes import Watch
-from jupyter_gpuperf.precision.session import Session
+from jupyter_gpuperf.precision.census import CASTS, VIEWS, observing_operators
+from jupyter_gpuperf.precision.modes import RunObserver
+from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.state.tensors import copy_of
 
 LARGEST_FP16: Final = 65_504.0
@@ -49,7 +49,7 @@ class Trace:
 
 
 class Tracer:
-    """Collects a trace through a :class:`modes.Watch`."""
+    """Collects a trace through a :class:`modes.RunObserver`."""
 
     def __init__(self, names: Mapping[int, str], *, details: bool, on_host: bool) -> None:
         self._names, self._details, self._on_host = names, details, on_host
@@ -58,15 +58,15 @@ class Tracer:
         self._stepped: set[int] = set()
         self.trace = Trace()
 
-    def watch(self) -> Watch:
+    def watch(self) -> RunObserver:
         """Return the watch that reports to this tracer."""
-        return Watch(
+        return RunObserver(
             on_loss=self._on_loss,
             on_gradients=self._on_gradients if self._details else None,
             on_step=self._on_step if self._details else None,
         )
 
-    def finish(self, watch: Watch) -> Trace:
+    def finish(self, watch: RunObserver) -> Trace:
         """Read the losses from the device and return the trace."""
         self.trace.losses = [float(each) for each in self._losses]
         self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
@@ -96,12 +96,12 @@ class Tracer:
 
     def _parameters(self, optimizer: Any) -> Iterator[tuple[str, Any]]:
         parameters = (each for group in optimizer.param_groups for each in group["params"])
-        for place, parameter in enumerate(parameters):
-            yield self._names.get(id(parameter), f"parameter {place}"), parameter
+        for index, parameter in enumerate(parameters):
+            yield self._names.get(id(parameter), f"parameter {index}"), parameter
 
 
-def traced(
-    session: Session, mode: str, *, runs: int, details: bool = True, seed: int | None = None
+def trace_runs(
+    session: ProfileSession, mode: str, *, runs: int, details: bool = True, seed: int | None = None
 ) -> Trace:
     """Run the cell ``runs`` times in a row from the fresh state, and return what it computed.
 
@@ -130,7 +130,7 @@ def traced(
     return tracer.finish(watch)
 
 
-def _outputs(session: Session, known: set[int]) -> dict[str, Any]:
+def _outputs(session: ProfileSession, known: set[int]) -> dict[str, Any]:
     torch = session.torch
     return {
         name: value.detach().clone()
@@ -168,6 +168,6 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
             seen.append((name, dtype, tuple(first.shape), norm))
 
     done: list[Operator] = []
-    with observed(see):
+    with observing_operators(see):
         yield done
     done += [Operator(name, dtype, shape, float(norm)) for name, dtype, shape, norm in seen]

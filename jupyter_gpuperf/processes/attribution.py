@@ -9,7 +9,7 @@ from typing import Literal, cast
 from msgspec import Struct
 
 from jupyter_gpuperf.kernel_link.memory_reports import ReportedMemory
-from jupyter_gpuperf.processes.process_table import Described, ProcessTable
+from jupyter_gpuperf.processes.process_table import ProcessDescription, ProcessTable
 from jupyter_gpuperf.schemas import (
     DeviceProcesses,
     KernelInfo,
@@ -98,7 +98,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
         kernel, found_by = self._kernel_of(pid, kernels)
         if kernel is not None and translated:
             found_by = "namespace_pid"
-        described = Described() if pid is None else self.table.describe(pid)
+        described = ProcessDescription() if pid is None else self.table.describe(pid)
         return ProcessInfo(
             pid=pid,
             driver_pid=listed.pid,

@@ -17,7 +17,7 @@ LONGEST_COMMAND: Final = 80
 DEVICE_PREFIX: Final = "/dev/nvidia"
 
 
-class Described(NamedTuple):
+class ProcessDescription(NamedTuple):
     """A process as shown to people; ``None`` for what can't be seen."""
 
     user: str | None = None
@@ -36,7 +36,7 @@ class ProcessTable:
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc
-        self._described: dict[tuple[int, str], Described] = {}
+        self._described: dict[tuple[int, str], ProcessDescription] = {}
 
     @cached_property
     def is_nested(self) -> bool:
@@ -94,7 +94,7 @@ class ProcessTable:
             return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
         return False
 
-    def describe(self, pid: int) -> Described:
+    def describe(self, pid: int) -> ProcessDescription:
         """Return the user, the command and the start time of a process."""
         fields = self._stat(pid)
         key = (pid, fields[19] if fields else "")  # a pid may be reused
@@ -123,15 +123,15 @@ def _target(link: Path) -> str:
     return ""
 
 
-def _describe(pid: int) -> Described:
+def _describe(pid: int) -> ProcessDescription:
     import psutil
 
     try:
         facts = psutil.Process(pid).as_dict(["username", "cmdline", "name", "create_time"])
     except psutil.Error:
-        return Described()
+        return ProcessDescription()
     command = _command(facts["cmdline"] or []) or facts["name"]
-    return Described(facts["username"], command, facts["create_time"])
+    return ProcessDescription(facts["username"], command, facts["create_time"])
 
 
 def _command(arguments: list[str]) -> str | None:
@@ -139,9 +139,9 @@ def _command(arguments: list[str]) -> str | None:
     if not arguments:
         return None
     program = Path(arguments[0]).name
-    for place, argument in enumerate(arguments[1:], start=1):
-        if argument == "-m" and place + 1 < len(arguments):
-            return f"{program} -m {arguments[place + 1]}"[:LONGEST_COMMAND]
+    for index, argument in enumerate(arguments[1:], start=1):
+        if argument == "-m" and index + 1 < len(arguments):
+            return f"{program} -m {arguments[index + 1]}"[:LONGEST_COMMAND]
         if argument == "-c":
             return f"{program} -c"
         if not argument.startswith("-"):

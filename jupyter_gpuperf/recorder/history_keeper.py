@@ -38,7 +38,7 @@ CANNOT_SAVE: Final = (
 )
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
     """The file's content."""
 
     format: str
@@ -102,7 +102,7 @@ class HistoryKeeper:
             logger.warning(CANNOT_READ, self._path, error)
             return False
         try:
-            kept = msgspec.msgpack.decode(zlib.decompress(content), type=Kept)
+            kept = msgspec.msgpack.decode(zlib.decompress(content), type=HistoryFile)
             if (kept.format, kept.format_version, kept.byte_order) != OWN_FORMAT:
                 raise ValueError("different format")
             self._restore(kept)
@@ -110,11 +110,11 @@ class HistoryKeeper:
             return self._set_aside(error)
         return True
 
-    def _restore(self, kept: Kept) -> None:
+    def _restore(self, kept: HistoryFile) -> None:
         # All or nothing: any mismatch is found before anything is restored.
-        restore = [self._history.prepared(kept.history)]
+        restore = [self._history.prepare_restore(kept.history)]
         if kept.training is not None:
-            restore.append(self._training.prepared(kept.training))
+            restore.append(self._training.prepare_restore(kept.training))
         for each in restore:
             each()
 
@@ -132,7 +132,7 @@ class HistoryKeeper:
         return True
 
     def _save(self, *, full: bool) -> None:
-        kept = Kept(
+        kept = HistoryFile(
             format=FORMAT,
             format_version=FORMAT_VERSION,
             byte_order=sys.byteorder,

@@ -14,7 +14,7 @@ from jupyter_gpuperf.sampling.standalone import standalone_sampler
 from jupyter_gpuperf.schemas import RecordingRequest
 
 FIRST_TICK_SECONDS: Final = 30.0
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 
 
 def record_in_process(
@@ -54,7 +54,7 @@ def record_in_process(
         recorder = start_recorder(path, request, sampler=sampler, subscribers=subscribers)
         started(recorder)
         try:
-            while not recorder.wait(LOOK_SECONDS):
+            while not recorder.wait(POLL_SECONDS):
                 if stopping():
                     break
         finally:  # also when interrupted, so that the recording is complete

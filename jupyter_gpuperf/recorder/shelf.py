@@ -91,7 +91,7 @@ def _check(request: RecordingRequest) -> None:
             )
 
 
-class RecordingShelf:
+class RecordingStore:
     """Starts and stops recordings, and lists those of earlier runs of the server.
 
     Safe to use from any thread. Starting, stopping and listing access the disk, so don't call them on the event loop.

@@ -14,7 +14,7 @@ import msgspec
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.own_format import FORMAT
 from jupyter_gpuperf.recordings.recording import Recording
-from jupyter_gpuperf.recordings.trace import translated
+from jupyter_gpuperf.recordings.trace import converted
 
 logger = logging.getLogger(__name__)
 
@@ -121,5 +121,5 @@ def _understood(
     if header is None:
         raise ValueError("it is empty")
     if header.get("format") != FORMAT:
-        header, objects = translated(header, objects, metrics)
+        header, objects = converted(header, objects, metrics)
     return Recording(header, objects, metrics, uuid_prefix)

@@ -34,7 +34,9 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
     shared = [name for name in last.figures if all(name in each.figures for each in results)]
     return msgspec.structs.replace(
         last,
-        figures={name: expected([each.figures[name] for each in results]) for name in shared},
+        figures={
+            name: next_run_interval([each.figures[name] for each in results]) for name in shared
+        },
         samples={
             name: [value for each in results for value in each.samples.get(name, ())]
             for name in last.samples
@@ -44,7 +46,7 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
     )
 
 
-def expected(runs: Sequence[Interval]) -> Interval:
+def next_run_interval(runs: Sequence[Interval]) -> Interval:
     """Return the median of the runs, with the interval in which the next run would lie."""
     values = [each.value for each in runs]
     middle = statistics.median(values)

@@ -46,7 +46,7 @@ def compare_with_baseline(
         figures=compare_results(other.result, result) if other else [],
         environment=environment_changes([other.result], [result]) if other else [],
         best=best_on_machine(store, result),
-        history=[summary_of(each) for each in store.like(result, HISTORY_LENGTH)],
+        history=[summary_of(each) for each in store.similar_results(result, HISTORY_LENGTH)],
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.results.store import settings_of
+from jupyter_gpuperf.results.store import measured_parameters
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,
     EnvironmentChange,
@@ -174,13 +174,13 @@ def _by_subject(results: Sequence[BenchmarkResult]) -> dict[str, list[BenchmarkR
     """Group the rounds by benchmark and settings, but not by device: it may be what changed."""
     found: dict[str, list[BenchmarkResult]] = {}
     for each in results:
-        subject = json.dumps([each.benchmark, settings_of(each)], sort_keys=True)
+        subject = json.dumps([each.benchmark, measured_parameters(each)], sort_keys=True)
         found.setdefault(subject, []).append(each)
     return found
 
 
 def _name(result: BenchmarkResult) -> str:
-    settings = settings_of(result).items()
+    settings = measured_parameters(result).items()
     return " ".join([result.benchmark, *(f"{name}={value}" for name, value in settings)])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.results.files import read_as, readable, writing
+from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json
 from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison, DoctorReport
 
 
@@ -21,8 +21,8 @@ def save(report: DoctorReport, path: Path) -> None:
     """
     if path.exists():
         raise BadRequest("file_exists", "{path} already exists.", "Choose another file.", path=path)
-    with writing(path), path.open("xb") as file:
-        file.write(readable(report))
+    with coded_write_errors(path), path.open("xb") as file:
+        file.write(readable_json(report))
 
 
 def load(path: Path) -> DoctorReport:

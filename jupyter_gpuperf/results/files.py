@@ -15,13 +15,13 @@ from jupyter_gpuperf.schemas import encode
 T = TypeVar("T")
 
 
-def readable(content: object) -> bytes:
+def readable_json(content: object) -> bytes:
     """Return the content of a file: indented JSON."""
     return msgspec.json.format(encode(content), indent=1) + b"\n"
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
+def coded_write_errors(path: Path) -> Iterator[None]:
     """Turn ``OSError`` into ``BadRequest`` (``file_not_writable``)."""
     try:
         yield

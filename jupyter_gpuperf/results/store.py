@@ -82,7 +82,7 @@ class ResultStore:
             row = connection.execute(
                 "INSERT INTO results (created_seconds, benchmark, subject, content)"
                 " VALUES (?, ?, ?, ?)",
-                (created_seconds, result.benchmark, subject_of(result), encode(result)),
+                (created_seconds, result.benchmark, subject_key(result), encode(result)),
             )
             return int(row.lastrowid or 0)
 
@@ -115,7 +115,7 @@ class ResultStore:
         """
         return self._first(
             "subject = ? AND (? IS NULL OR id < ?) ORDER BY baseline DESC, id DESC",
-            (subject_of(result), before, before),
+            (subject_key(result), before, before),
         )
 
     def mark_baseline(self, number: int) -> KeptResult:
@@ -126,18 +126,18 @@ class ResultStore:
         NotFound
             ``unknown_result``.
         """
-        subject = subject_of(self.get(number).result)
+        subject = subject_key(self.get(number).result)
         with self.open("marked") as connection:
             connection.execute(
                 "UPDATE results SET baseline = (id = ?) WHERE subject = ?", (number, subject)
             )
         return self.get(number)
 
-    def like(self, result: BenchmarkResult, limit: int = 100) -> list[KeptResult]:
+    def similar_results(self, result: BenchmarkResult, limit: int = 100) -> list[KeptResult]:
         """Return the latest results of the same benchmark, device and parameters."""
         return self._all(
             "benchmark = ? AND subject = ? ORDER BY id DESC LIMIT ?",
-            (result.benchmark, subject_of(result), limit),
+            (result.benchmark, subject_key(result), limit),
         )
 
     def best(self, result: BenchmarkResult, figures: Sequence[str]) -> dict[str, float]:
@@ -212,12 +212,14 @@ class ResultStore:
         return connection
 
 
-def subject_of(result: BenchmarkResult) -> str:
+def subject_key(result: BenchmarkResult) -> str:
     """Return what was measured, as a key; results with equal keys are comparable."""
-    return json.dumps([result.benchmark, device_of(result), settings_of(result)], sort_keys=True)
+    return json.dumps(
+        [result.benchmark, device_of(result), measured_parameters(result)], sort_keys=True
+    )
 
 
-def settings_of(result: BenchmarkResult) -> dict[str, Scalar]:
+def measured_parameters(result: BenchmarkResult) -> dict[str, Scalar]:
     """Return the parameters that define what was measured."""
     return {name: each for name, each in result.parameters.items() if name not in PRECISION_KEYS}
 

@@ -74,7 +74,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     async def open(self, *args: str, **kwargs: str) -> None:
         """Send a hello with all that a page needs, then subscribe."""
         super().open(*args, **kwargs)
-        await self.services.fresh()
+        await self.services.wait_for_readings()
         await self._send(encode(await in_thread(self._hello)))
         if self.ws_connection is not None:
             outbox = self.outbox = self.services.fanout.add(self._start_to_send)

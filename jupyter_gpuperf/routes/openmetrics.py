@@ -23,11 +23,11 @@ class MetricsHandler(GpuPerfHandler):
     @operation("text/plain")
     async def get(self) -> None:
         """The latest frame for Prometheus, in the text format that the Accept header asks for."""
-        from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector
+        from jupyter_gpuperf.sampling.openmetrics import FrameCollector
 
         services = self.services
         processes = await services.processes.read(await running_kernels(self))
-        collector = SnapshotCollector(
+        collector = FrameCollector(
             catalog=services.catalog,
             hostname=socket.gethostname(),
             version=services.sampler.version,

@@ -36,7 +36,7 @@ class DevicesHandler(GpuPerfHandler):
     @operation(Devices)
     async def get(self) -> Devices:
         """Per device: uuid, index, name, driver, limits, `host` (null: this machine); or why there is none."""
-        await self.services.fresh()
+        await self.services.wait_for_readings()
         return self.services.sampler.devices
 
 
@@ -70,7 +70,7 @@ class HistoryHandler(GpuPerfHandler):
     )
     async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:
         """Columns per device: times, and min, mean, max per metric."""
-        await self.services.fresh()
+        await self.services.wait_for_readings()
         store = self.services.history
         names = [name for name in metrics.split(",") if name] or None
         span = seconds or store.seconds

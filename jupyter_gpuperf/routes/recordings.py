@@ -28,7 +28,7 @@ class RecordingsHandler(GpuPerfHandler):
     @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
     async def post(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording."""
-        await self.services.fresh()  # the header lists the devices
+        await self.services.wait_for_readings()  # the header lists the devices
         return await in_thread(lambda: self.services.recordings.start(request))
 
 

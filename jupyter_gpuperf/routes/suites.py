@@ -27,7 +27,7 @@ class SuitesHandler(GpuPerfHandler):
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        await self.services.fresh()  # the suite's place depends on the devices
+        await self.services.wait_for_readings()  # the suite's place depends on the devices
         names: list[str | None] = [*request.kernel_names] or [None]
         pythons = [(await self.kernel_python(name))._asdict() for name in names]
         sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]
@@ -41,10 +41,12 @@ class SuiteHandler(GpuPerfHandler):
     @operation(SuiteReport)
     async def get(self, suite_id: str) -> SuiteReport:
         """The suite's state, and its results so far: the comparison of two kernels, or the results of one."""
-        from jupyter_gpuperf.suites.report import report_of
+        from jupyter_gpuperf.suites.report import build_suite_report
 
         suites = self.services.suites
-        return await in_thread(lambda: report_of(suites.get(suite_id), suites.suites_of(suite_id)))
+        return await in_thread(
+            lambda: build_suite_report(suites.get(suite_id), suites.suites_of(suite_id))
+        )
 
     @operation(SuiteInfo)
     async def delete(self, suite_id: str) -> SuiteInfo:

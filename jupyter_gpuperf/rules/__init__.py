@@ -27,7 +27,13 @@ from jupyter_gpuperf.rules import (
 )
 from jupyter_gpuperf.rules.judge import judge
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View
-from jupyter_gpuperf.rules.rule_input import Device, Listing, Process, RuleInput, Series
+from jupyter_gpuperf.rules.rule_input import (
+    Device,
+    Process,
+    ProcessListing,
+    ReadingSeries,
+    RuleInput,
+)
 from jupyter_gpuperf.rules.threshold import Threshold
 
 __all__ = [
@@ -35,11 +41,11 @@ __all__ = [
     "Device",
     "Finding",
     "HoldOff",
-    "Listing",
     "Process",
+    "ProcessListing",
+    "ReadingSeries",
     "Rule",
     "RuleInput",
-    "Series",
     "Threshold",
     "View",
     "all_rules",

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple
 
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 
 SM, UTILIZATION, MEMORY = "sm_active_percent", "utilization_percent", "memory_used_bytes"
 
@@ -55,7 +55,7 @@ class Span(NamedTuple):
         return self.end_seconds - self.start_seconds
 
 
-def activity_metric(series: Series) -> str | None:
+def activity_metric(series: ReadingSeries) -> str | None:
     """Return the metric that best shows whether the device worked; ``None`` if there is none.
 
     GPM's value covers all the time between two readings. The driver's utilization covers part of it, with a delay.
@@ -64,7 +64,7 @@ def activity_metric(series: Series) -> str | None:
     return next((each for each in (SM, UTILIZATION) if len(series.values(each)) >= enough), None)
 
 
-def busy_spans(series: Series) -> list[Span]:
+def busy_spans(series: ReadingSeries) -> list[Span]:
     """Return when the device worked: one span per job, from its first kernel to its last."""
     metric = activity_metric(series)
     if metric is None:
@@ -85,7 +85,7 @@ def busy_spans(series: Series) -> list[Span]:
     return [Span(max(begin, start), end) for start, end in spans]
 
 
-def steady_part(series: Series, job: Span) -> Span | None:
+def steady_part(series: ReadingSeries, job: Span) -> Span | None:
     """Return the steady part of a job; ``None`` if the job was too short to have one."""
     interval = series.interval_seconds
     start = job.start_seconds
@@ -106,7 +106,7 @@ def steady_part(series: Series, job: Span) -> Span | None:
     return Span(start, end)
 
 
-def steady_spans(series: Series, *, live: bool = False) -> list[Span]:
+def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
     """Return the steady part of each job that has one; ``live``: only of the job that still runs at the end."""
     jobs = busy_spans(series)
     if live:
@@ -114,7 +114,7 @@ def steady_spans(series: Series, *, live: bool = False) -> list[Span]:
     return [part for job in jobs if (part := steady_part(series, job)) is not None]
 
 
-def _goes_on(series: Series, job: Span) -> bool:
+def _goes_on(series: ReadingSeries, job: Span) -> bool:
     """Return whether the job may still run at the last reading: its current gap is short."""
     gap = series.times_seconds[-1] - job.end_seconds
     interval = series.interval_seconds
@@ -123,7 +123,7 @@ def _goes_on(series: Series, job: Span) -> bool:
     )
 
 
-def _is_held(series: Series, since_seconds: float, job: Span) -> bool:
+def _is_held(series: ReadingSeries, since_seconds: float, job: Span) -> bool:
     level = series.between(*job).values(MEMORY)
     ended = since_seconds >= job.end_seconds
     until = series.times_seconds[-1] if ended else max(since_seconds, job.start_seconds)
@@ -137,7 +137,9 @@ def _longest_gap(busy: Sequence[float], interval: float) -> float:
     return max(PAUSE_SECONDS, PAUSE_READINGS * interval, usual)
 
 
-def _ends_a_job(series: Series, before: float, after: float, longest: float, level: float) -> bool:
+def _ends_a_job(
+    series: ReadingSeries, before: float, after: float, longest: float, level: float
+) -> bool:
     gap = after - before
     # A gap this short never ends a job, whatever the memory did; there are hundreds of them.
     if gap <= longest and gap < max(FREED_SECONDS, 2 * series.interval_seconds):
@@ -149,7 +151,7 @@ def _ends_a_job(series: Series, before: float, after: float, longest: float, lev
     return gap > longest or (known and min(used) < FREED_RATIO * level)
 
 
-def _filled_at(series: Series, job: Span) -> float | None:
+def _filled_at(series: ReadingSeries, job: Span) -> float | None:
     points = series.between(*job).points(MEMORY)
     if len(points) < LEAST_READINGS:
         return None

@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.straggler import Cause, Straggler, fill_of
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import link_rate
@@ -136,7 +136,7 @@ def _has_busy_peers(view: View) -> bool:
     return any((mean or 0.0) / 100 >= BUSY_RATIO for mean in means)
 
 
-def _pcie_ratio(series: Series, work: Workload) -> float | None:
+def _pcie_ratio(series: ReadingSeries, work: Workload) -> float | None:
     received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
     if received is None or sent is None:
         return None
@@ -144,7 +144,7 @@ def _pcie_ratio(series: Series, work: Workload) -> float | None:
     return None if lesser < BALANCED_RATIO * greater else lesser / link_rate(series)
 
 
-def _nvlink_ratio(series: Series) -> float | None:
+def _nvlink_ratio(series: ReadingSeries) -> float | None:
     links = series.newest("nvlink_links_count")
     means = (series.mean(f"nvlink_{way}_bytes_per_second") for way in ("receive", "transmit"))
     known = [mean for mean in means if mean is not None]

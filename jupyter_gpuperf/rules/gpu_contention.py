@@ -7,7 +7,7 @@ from itertools import chain
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
-from jupyter_gpuperf.rules.rule_input import Listing, is_value
+from jupyter_gpuperf.rules.rule_input import ProcessListing, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
 
 SHARE_PERCENT = Threshold(
@@ -34,7 +34,7 @@ def _check(view: View) -> Finding | None:
     return _decided(view, together) if any(map(_is_known, together)) else _undecided(view, together)
 
 
-def _decided(view: View, together: list[Listing]) -> Finding | None:
+def _decided(view: View, together: list[ProcessListing]) -> Finding | None:
     shares = _shares(together)
     working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
     if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
@@ -61,7 +61,7 @@ def _decided(view: View, together: list[Listing]) -> Finding | None:
     )
 
 
-def _undecided(view: View, together: list[Listing]) -> Finding:
+def _undecided(view: View, together: list[ProcessListing]) -> Finding:
     count = max(len(each.processes) for each in together)
     return Finding(
         severity="info",
@@ -73,12 +73,12 @@ def _undecided(view: View, together: list[Listing]) -> Finding:
     )
 
 
-def _is_known(listing: Listing) -> bool:
+def _is_known(listing: ProcessListing) -> bool:
     # All must have a value: one alone proves nothing. If the driver's lists use different pids, none has one.
     return all(is_value(each.sm_utilization_percent) for each in listing.processes)
 
 
-def _shares(together: list[Listing]) -> dict[int, float]:
+def _shares(together: list[ProcessListing]) -> dict[int, float]:
     known = [listing for listing in together if _is_known(listing)]
     totals: defaultdict[int, float] = defaultdict(float)
     for each in chain.from_iterable(listing.processes for listing in known):

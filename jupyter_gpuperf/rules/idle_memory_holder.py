@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
-from jupyter_gpuperf.rules.rule_input import Listing, Process, is_value
+from jupyter_gpuperf.rules.rule_input import Process, ProcessListing, is_value
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import GIB
 
@@ -56,7 +56,7 @@ def _check(view: View) -> Finding | None:
     )
 
 
-def _holder(view: View, listings: tuple[Listing, ...], total: float) -> Process | None:
+def _holder(view: View, listings: tuple[ProcessListing, ...], total: float) -> Process | None:
     utilization = view.series.values("utilization_percent")
     device_is_idle = max(utilization, default=1.0) <= 0.0
     for process in listings[-1].processes:

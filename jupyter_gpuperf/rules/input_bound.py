@@ -8,7 +8,7 @@ from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.waiting import Waiting, is_calm, kind_of_waiting
+from jupyter_gpuperf.rules.waiting import IdlePattern, idle_pattern_of, is_host_idle
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
@@ -88,7 +88,10 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(work)
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
-    pattern = {"resting_ratio": work.rest_ratio, "bursts_per_second": work.bursts_per_second}
+    pattern = {
+        "resting_ratio": work.idle_readings_ratio,
+        "bursts_per_second": work.bursts_per_second,
+    }
     return Finding(
         severity=severity,
         confidence="suspected",
@@ -96,7 +99,7 @@ def _suspected(view: View) -> Finding | None:
         evidence={
             "busy_ratio": work.busy_ratio,
             # Infrequent readings cover several bursts each.
-            **(pattern if work.rest_ratio else {"filled_ratio": work.fill_ratio}),
+            **(pattern if work.idle_readings_ratio else {"filled_ratio": work.fill_ratio}),
             "host_to_device_bytes_per_second": work.receive_bytes_per_second,
             **_host(work),
         },
@@ -109,28 +112,28 @@ def _suspected(view: View) -> Finding | None:
 
 def _severity(work: Workload) -> Severity | None:
     received = work.receive_bytes_per_second or 0.0
-    match kind_of_waiting(work):
-        case Waiting.RESTS:
+    match idle_pattern_of(work):
+        case IdlePattern.IDLE_GAPS:
             is_loop = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
             is_fed = received >= FED_BYTES_PER_SECOND
-            return "warning" if not is_calm(work) or is_loop or is_fed else "info"
-        case Waiting.STALLS:
+            return "warning" if not is_host_idle(work) or is_loop or is_fed else "info"
+        case IdlePattern.STALLS:
             written = work.disk_write_bytes_per_second or 0.0
             return None if written >= BATCHES_BYTES_PER_SECOND else "info"
-        case Waiting.UNKNOWN:
+        case IdlePattern.UNKNOWN:
             return "info"
-        case Waiting.BETWEEN:
+        case IdlePattern.SHORT_GAPS:
             is_prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
             return "info" if is_prepared or received >= BATCHES_BYTES_PER_SECOND else None
     return None
 
 
 def _summary(work: Workload) -> str:
-    if kind_of_waiting(work) is not Waiting.RESTS:
+    if idle_pattern_of(work) is not IdlePattern.IDLE_GAPS:
         template = "GPU idle {idle:.0f} %: possibly waiting for data."
-    elif is_calm(work):
+    elif is_host_idle(work):
         template = "GPU idle {idle:.0f} %, host idle too: no work, or a slow remote store."
-    elif work.rest_ratio:
+    elif work.idle_readings_ratio:
         template = "GPU idle {idle:.0f} % between bursts: probably waiting for data."
     else:
         template = "GPU busy {busy:.0f} %: probably waiting for data."

@@ -19,7 +19,7 @@ FEWEST_PARTS: Final = 2
 """A single moment is not a finding: it must hold in two parts of a long job."""
 
 
-def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
+def judge(rule_input: RuleInput, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
     """Return the findings of all rules that are not alerts, worst first.
 
     Parameters
@@ -29,10 +29,10 @@ def judge(everything: RuleInput, rules: Sequence[Rule], *, live: bool = False) -
     """
     rules = [rule for rule in rules if not rule.notify]
     found: dict[tuple[str, str | None], Finding] = {}
-    for device in everything.devices:
+    for device in rule_input.devices:
         if not device.series.times_seconds:
             continue
-        for each in _of_device(everything, device, rules, live=live):
+        for each in _of_device(rule_input, device, rules, live=live):
             key = (each.code, each.device)
             found[key] = max(found.get(key, each), each, key=_urgency)
     return worst_first(found.values(), rules)
@@ -44,7 +44,7 @@ def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Find
     return sorted(findings, key=lambda each: (-SEVERITIES.index(each.severity), places[each.code]))
 
 
-def found_by(rules: Iterable[Rule], view: View) -> list[Finding]:
+def findings_of(rules: Iterable[Rule], view: View) -> list[Finding]:
     """Return the findings, completed with what checks leave out. A rule that raises finds nothing."""
     return [found for rule in rules if (found := _checked(rule, view)) is not None]
 
@@ -80,12 +80,12 @@ def _plain(value: float | str | None) -> float | str:
 
 
 def _of_device(
-    everything: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
+    rule_input: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
 ) -> Iterator[Finding]:
     def in_span(rules: Iterable[Rule], span: Span) -> list[Finding]:
-        series, host = device.series.between(*span), everything.host.between(*span)
-        view = View(everything=everything, device=device, series=series, host_series=host)
-        return found_by(rules, view)
+        series, host = device.series.between(*span), rule_input.host.between(*span)
+        view = View(rule_input=rule_input, device=device, series=series, host_series=host)
+        return findings_of(rules, view)
 
     times = device.series.times_seconds
     whole = [rule for rule in rules if rule.looks_at == "whole"]

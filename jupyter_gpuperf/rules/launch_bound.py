@@ -10,7 +10,12 @@ from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.waiting import NO_TRAFFIC_RATIO, Waiting, is_calm, kind_of_waiting
+from jupyter_gpuperf.rules.waiting import (
+    NO_TRAFFIC_RATIO,
+    IdlePattern,
+    idle_pattern_of,
+    is_host_idle,
+)
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
@@ -84,7 +89,7 @@ def _suspected(view: View) -> Finding | None:
         confidence="suspected",
         summary=Message(
             "GPU busy {percent:.0f} % with tiny kernels: the host launches them too slowly."
-            if kind_of_waiting(work) is Waiting.LAUNCHES
+            if idle_pattern_of(work) is IdlePattern.LAUNCHES
             else "GPU busy {percent:.0f} % with short gaps: the host launches work too slowly.",
             percent=100 * work.busy_ratio,
         ),
@@ -95,12 +100,12 @@ def _suspected(view: View) -> Finding | None:
 
 
 def _severity(view: View) -> Severity | None:
-    work, waiting = view.work, kind_of_waiting(view.work)
+    work, waiting = view.work, idle_pattern_of(view.work)
     if work.busy_ratio >= BUSY_INFO_RATIO:
         return None
-    if waiting is Waiting.UNKNOWN:
+    if waiting is IdlePattern.UNKNOWN:
         return "info"
-    if waiting not in (Waiting.LAUNCHES, Waiting.BETWEEN) or is_calm(work):
+    if waiting not in (IdlePattern.LAUNCHES, IdlePattern.SHORT_GAPS) or is_host_idle(work):
         return None  # a program that launches all the time keeps a core busy
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"

@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule, View, alert
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import GIB
 
@@ -115,7 +115,7 @@ def _summary(used: float, total: float, seconds_left: float | None = None) -> st
     )
 
 
-def seconds_until_full(series: Series, total: float) -> float | None:
+def seconds_until_full(series: ReadingSeries, total: float) -> float | None:
     """Return the seconds until memory that grows in many small steps is full; ``None`` without such growth."""
     points = series.last(TREND_SECONDS).points("memory_used_bytes")
     if not points or points[-1][1] < GROWING_RATIO * total:

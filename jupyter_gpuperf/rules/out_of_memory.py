@@ -35,10 +35,10 @@ def _check(view: View) -> Finding | None:
     points = series.points("memory_used_bytes")
     if not total or len(points) < 3:
         return None
-    for place, ((_, peak), (gone, left)) in enumerate(pairwise(points)):
+    for index, ((_, peak), (gone, left)) in enumerate(pairwise(points)):
         if peak < PEAK_RATIO * total or left > FREED_RATIO * peak:
             continue
-        first = place
+        first = index
         while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
             first -= 1
         seconds = gone - points[first][0]

@@ -8,7 +8,7 @@ from jupyter_gpuperf.loaders.code_suggestions import loader_code
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.waiting import is_calm, is_stalling, stalls_of, usual_run_seconds
+from jupyter_gpuperf.rules.waiting import is_host_idle, is_stalling, stalls_of, usual_run_seconds
 
 LOST_WARNING_RATIO = Threshold(
     0.1,
@@ -39,7 +39,7 @@ def _check(view: View) -> Finding | None:
     writes = written >= WRITING_BYTES_PER_SECOND or sent >= SENDING_BYTES_PER_SECOND
     loader = view.loader
     # A person who looks at results between two calls does not stall anything.
-    is_loud = lost >= LOST_WARNING_RATIO and (writes or not is_calm(work))
+    is_loud = lost >= LOST_WARNING_RATIO and (writes or not is_host_idle(work))
     is_restarting = loader and loader.num_workers and not loader.persistent_workers and not writes
     return Finding(
         severity="warning" if is_loud else "info",

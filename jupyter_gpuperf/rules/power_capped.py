@@ -6,7 +6,7 @@ from typing import Final
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
 
 POWER_CAP_BIT: Final = 0x4
@@ -65,7 +65,7 @@ def _check(view: View) -> Finding | None:
     )
 
 
-def clock_lost(series: Series) -> float | None:
+def clock_lost(series: ReadingSeries) -> float | None:
     """Return the share of the highest clock that is missing while the device is busy; ``None`` if unknown."""
     highest = series.newest("clock_sm_max_mhz")
     used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
@@ -75,7 +75,7 @@ def clock_lost(series: Series) -> float | None:
     return max(0.0, 1.0 - sum(busy) / len(busy) / highest)
 
 
-def bit_ratio(series: Series, mask: int) -> float | None:
+def bit_ratio(series: ReadingSeries, mask: int) -> float | None:
     """Return the share of readings in which one of these bits was set; ``None`` without readings."""
     flags = [int(value) for value in series.values("clock_event_flags")]
     return sum(bool(value & mask) for value in flags) / len(flags) if flags else None

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from jupyter_gpuperf.rules.busy_spans import UTILIZATION
-from jupyter_gpuperf.rules.rule_input import Device, RuleInput, Series
+from jupyter_gpuperf.rules.rule_input import Device, ReadingSeries, RuleInput
 from jupyter_gpuperf.rules.straggler import Straggler, main_loop, straggler_of
 from jupyter_gpuperf.rules.workload import Workload, workload_of
 from jupyter_gpuperf.schemas.training import LoaderSteps
@@ -37,10 +37,10 @@ class View:
         The part that the rule looks at: the steady state, or all readings.
     """
 
-    everything: RuleInput
+    rule_input: RuleInput
     device: Device
-    series: Series
-    host_series: Series
+    series: ReadingSeries
+    host_series: ReadingSeries
 
     @cached_property
     def work(self) -> Workload:
@@ -50,23 +50,23 @@ class View:
     @cached_property
     def loader(self) -> LoaderSteps | None:
         """The watched loader whose steps take most of this device's time; training takes priority over evaluation."""
-        alone = len(self.everything.devices) == 1
+        alone = len(self.rule_input.devices) == 1
         return main_loop(
             each
-            for each in self.everything.steps
+            for each in self.rule_input.steps
             if each.device_uuid == self.device.uuid or (each.device_uuid is None and alone)
         )
 
     @property
     def peers(self) -> tuple[Device, ...]:
         """The other devices."""
-        return tuple(each for each in self.everything.devices if each.uuid != self.device.uuid)
+        return tuple(each for each in self.rule_input.devices if each.uuid != self.device.uuid)
 
     @cached_property
     def straggler(self) -> Straggler | None:
         """The straggler in the training that this device shares with others; ``None`` if there is none."""
         start, end = self.series.times_seconds[0], self.series.times_seconds[-1]
-        return straggler_of(self.device, self.everything, start, end)
+        return straggler_of(self.device, self.rule_input, start, end)
 
     @property
     def is_held_up(self) -> bool:

@@ -32,7 +32,7 @@ class _Slices(Mapping[str, Sequence[Reading]]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
+class ReadingSeries:
     """Readings over time, in columns.
 
     Parameters
@@ -49,7 +49,7 @@ class Series:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Cache: every rule asks whether its metrics have values at all."""
-    _parts: dict[tuple[int, int], Series] = field(
+    _parts: dict[tuple[int, int], ReadingSeries] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Cache: all devices are compared with the same part of the host's readings."""
@@ -85,17 +85,17 @@ class Series:
         reading = self.columns.get(metric, (None,))[-1]
         return float(reading) if is_value(reading) else None
 
-    def last(self, seconds: float) -> Series:
+    def last(self, seconds: float) -> ReadingSeries:
         """Return the part that is at most ``seconds`` old."""
         return self.between(self.times_seconds[-1] - seconds, self.times_seconds[-1])
 
-    def between(self, start_seconds: float, end_seconds: float) -> Series:
+    def between(self, start_seconds: float, end_seconds: float) -> ReadingSeries:
         """Return the part with ``start_seconds <= time <= end_seconds``."""
         first = bisect_left(self.times_seconds, start_seconds)
         last = bisect_right(self.times_seconds, end_seconds)
         if (first, last) not in self._parts:
             times, columns = self.times_seconds[first:last], _Slices(self.columns, first, last)
-            self._parts[first, last] = Series(times_seconds=times, columns=columns)
+            self._parts[first, last] = ReadingSeries(times_seconds=times, columns=columns)
         return self._parts[first, last]
 
     @cached_property
@@ -110,7 +110,7 @@ class Series:
         return self.times_seconds[-1] - self.times_seconds[0] if self.times_seconds else 0.0
 
 
-NOTHING = Series(times_seconds=(), columns={})
+EMPTY_SERIES = ReadingSeries(times_seconds=(), columns={})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ class Process:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
+class ProcessListing:
     """The processes that computed on a device at one time."""
 
     time_seconds: float
@@ -138,15 +138,15 @@ class Device:
     uuid: str
     index: int
     name: str
-    series: Series
-    listings: tuple[Listing, ...] = ()
+    series: ReadingSeries
+    listings: tuple[ProcessListing, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInput:
     """All that is known about some time."""
 
-    host: Series = NOTHING
+    host: ReadingSeries = EMPTY_SERIES
     devices: tuple[Device, ...] = ()
     steps: tuple[LoaderSteps, ...] = ()
     """Steps of watched loaders; empty where no step clock runs."""

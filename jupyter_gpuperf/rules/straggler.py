@@ -102,19 +102,19 @@ def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
 
 
 def straggler_of(
-    device: Device, everything: RuleInput, start_seconds: float, end_seconds: float
+    device: Device, rule_input: RuleInput, start_seconds: float, end_seconds: float
 ) -> Straggler | None:
     """Return the straggler in the training that a device takes part in; ``None`` if there is none or it is unknown."""
     main_loops = {
-        each.uuid: main_loop(steps for steps in everything.steps if steps.device_uuid == each.uuid)
-        for each in everything.devices
+        each.uuid: main_loop(steps for steps in rule_input.steps if steps.device_uuid == each.uuid)
+        for each in rule_input.devices
     }
     own = main_loops.get(device.uuid)
     if own is None or not own.is_training:
         return None
     members = [
         (each, steps)
-        for each in everything.devices
+        for each in rule_input.devices
         if (steps := main_loops[each.uuid]) and (steps is own or _trains_with(own, steps))
     ]
     if len(members) < 2 or not _are_ranks([steps for _, steps in members]):

@@ -11,7 +11,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.power_capped import bit_ratio, clock_lost
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View, alert
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
 
 CAUSES: Final = {
@@ -92,7 +92,7 @@ def _alert(view: View) -> Finding | None:
     )
 
 
-def _held(series: Series, cause: tuple[str, int]) -> float:
+def _held(series: ReadingSeries, cause: tuple[str, int]) -> float:
     # The counter misses nothing; older drivers only report the bit at the moment of each reading.
     metric, bit = cause
     counted = series.mean(metric)

@@ -7,7 +7,7 @@ from typing import Final
 from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
@@ -92,12 +92,12 @@ def copying_ratio(view: View) -> float | None:
     return min(1.0, max(received, sent) / pageable_rate(view.series))
 
 
-def pageable_rate(series: Series) -> float:
+def pageable_rate(series: ReadingSeries) -> float:
     """Return the rate of a copy from pageable memory, in bytes per second."""
     return min(PAGEABLE_BYTES_PER_SECOND, PAGEABLE_RATIO * link_rate(series))
 
 
-def link_rate(series: Series) -> float:
+def link_rate(series: ReadingSeries) -> float:
     """Return the rate of the PCIe link in one direction, in bytes per second."""
     # An idle link runs at a lower generation; the highest one seen shows what it can do.
     generation = max(

@@ -19,12 +19,12 @@ from statistics import median
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.workload import Workload
 
-RESTS_RATIO = Threshold(
+IDLE_READINGS_RATIO = Threshold(
     0.3,
     reason="Share of readings without any work. Launch gaps are thousands of times shorter than a reading.",
     margin="A JPEG loader with one worker 0.70 at 10 Hz; launch-bound loops 0.05 and less.",
 )
-RESTS_COUNT = 3
+IDLE_GAPS_COUNT = 3
 """One rest is a pause, and two may be chance."""
 SELDOM_BUSY_RATIO = Threshold(
     0.25,
@@ -66,35 +66,39 @@ RUN_BUSY_RATIO = Threshold(
     reason="Between stalls the device works at its usual speed; a starved one never does.",
     margin="Between checkpoints 0.70; bursts of a starved loader 0.09.",
 )
-CALM_CORES = Threshold(
+IDLE_HOST_CORES = Threshold(
     0.5,
     reason="A program that launches, decodes or copies keeps one core busy.",
     margin="Every working loop of ours 0.9 and more; an idle host 0.05.",
 )
-CALM_BYTES_PER_SECOND = Threshold(
+IDLE_HOST_BYTES_PER_SECOND = Threshold(
     20e6,
     reason="Disk or network traffic too low for training: logs, pages, heartbeats.",
     margin="An idle host below 1 MB/s; a disk that feeds training was not measured.",
 )
 
 
-class Waiting(Enum):
+class IdlePattern(Enum):
     """What the idle time looks like."""
 
-    RESTS = "idle again and again, for longer than any launch takes"
+    IDLE_GAPS = "idle again and again, for longer than any launch takes"
     STALLS = "full speed, with stalls of seconds again and again"
     LAUNCHES = "tiny kernels one after another"
-    BETWEEN = "idle gaps too short to be seen"
+    SHORT_GAPS = "idle gaps too short to be seen"
     PAUSE = "idle once or twice, for whatever reason"
     UNKNOWN = "not visible in the readings"
 
 
-def kind_of_waiting(work: Workload) -> Waiting:
+def idle_pattern_of(work: Workload) -> IdlePattern:
     """Return what the idle time of a device looks like."""
     if is_stalling(work):
-        return Waiting.STALLS
-    if work.rest_ratio >= RESTS_RATIO:
-        return Waiting.RESTS if len(work.rests_seconds) >= RESTS_COUNT else Waiting.PAUSE
+        return IdlePattern.STALLS
+    if work.idle_readings_ratio >= IDLE_READINGS_RATIO:
+        return (
+            IdlePattern.IDLE_GAPS
+            if len(work.idle_gaps_seconds) >= IDLE_GAPS_COUNT
+            else IdlePattern.PAUSE
+        )
     is_filled = is_tiny = False
     if work.fill_ratio is not None:
         is_filled, is_tiny = work.fill_ratio >= FILLED_RATIO, work.fill_ratio < TINY_RATIO
@@ -102,10 +106,12 @@ def kind_of_waiting(work: Workload) -> Waiting:
         is_filled = work.traffic_ratio >= TRAFFIC_RATIO
         is_tiny = work.traffic_ratio < NO_TRAFFIC_RATIO
     if is_tiny:
-        return Waiting.LAUNCHES
+        return IdlePattern.LAUNCHES
     if is_filled and work.busy_ratio < SELDOM_BUSY_RATIO:
-        return Waiting.RESTS
-    return Waiting.BETWEEN if is_filled or work.fill_ratio is not None else Waiting.UNKNOWN
+        return IdlePattern.IDLE_GAPS
+    return (
+        IdlePattern.SHORT_GAPS if is_filled or work.fill_ratio is not None else IdlePattern.UNKNOWN
+    )
 
 
 def is_stalling(work: Workload) -> bool:
@@ -120,17 +126,17 @@ def is_stalling(work: Workload) -> bool:
 def stalls_of(work: Workload) -> list[float]:
     """Return the lengths of the rests that are stalls, in seconds."""
     least = max(STALL_SECONDS, 0.9 * work.interval_seconds)
-    return [length for length in work.rests_seconds if length >= least]
+    return [length for length in work.idle_gaps_seconds if length >= least]
 
 
 def usual_run_seconds(work: Workload) -> float:
     """Return the median of the longer half of the runs of work, in seconds; 0 where there are none."""
-    runs = sorted(work.runs_seconds)
+    runs = sorted(work.busy_runs_seconds)
     return median(runs[len(runs) // 2 :]) if runs else 0.0
 
 
-def is_calm(work: Workload) -> bool:
+def is_host_idle(work: Workload) -> bool:
     """Return whether CPU, disk and network were idle; ``False`` if CPU use is unknown."""
     traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
-    is_quiet = all((each or 0.0) < CALM_BYTES_PER_SECOND for each in traffic)
-    return is_quiet and work.host_cores is not None and work.host_cores < CALM_CORES
+    is_quiet = all((each or 0.0) < IDLE_HOST_BYTES_PER_SECOND for each in traffic)
+    return is_quiet and work.host_cores is not None and work.host_cores < IDLE_HOST_CORES

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Final
 
 from jupyter_gpuperf.rules.busy_spans import LEAST_PERCENT, SM, UTILIZATION, activity_metric
-from jupyter_gpuperf.rules.rule_input import Series
+from jupyter_gpuperf.rules.rule_input import ReadingSeries
 
 HIGH: Final = 0.9
 """Quantile that defines the level of a working device: a tenth of all readings are above it."""
-REST_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
+IDLE_SHARE_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
 """A reading is at rest below this share of the high level. The driver's utilization trails off over a second."""
 
 
@@ -47,9 +47,9 @@ class Workload:
     busy_ratio: float
     fill_ratio: float | None
     traffic_ratio: float | None
-    rest_ratio: float
-    rests_seconds: tuple[float, ...]
-    runs_seconds: tuple[float, ...]
+    idle_readings_ratio: float
+    idle_gaps_seconds: tuple[float, ...]
+    busy_runs_seconds: tuple[float, ...]
     run_busy_ratio: float
     bursts_per_second: float
     receive_bytes_per_second: float | None
@@ -66,7 +66,7 @@ class Workload:
         return max(0.0, 1.0 - self.busy_ratio)
 
 
-def workload_of(series: Series, host: Series) -> Workload:
+def workload_of(series: ReadingSeries, host: ReadingSeries) -> Workload:
     """Return the figures of one device's steady state, and of the host in that time."""
     metric = activity_metric(series)
     points = series.points(metric) if metric else []
@@ -81,9 +81,9 @@ def workload_of(series: Series, host: Series) -> Workload:
         busy_ratio=busy,
         fill_ratio=_while_busy(series, SM, busy),
         traffic_ratio=_while_busy(series, "memory_controller_percent", busy),
-        rest_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
-        rests_seconds=tuple(rests),
-        runs_seconds=tuple(runs),
+        idle_readings_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
+        idle_gaps_seconds=tuple(rests),
+        busy_runs_seconds=tuple(runs),
         run_busy_ratio=sum(worked) / len(worked) / 100 if worked else 0.0,
         bursts_per_second=begun / series.seconds if series.seconds else 0.0,
         receive_bytes_per_second=series.mean("pcie_receive_bytes_per_second"),
@@ -96,7 +96,7 @@ def workload_of(series: Series, host: Series) -> Workload:
     )
 
 
-def _while_busy(series: Series, metric: str, busy: float) -> float | None:
+def _while_busy(series: ReadingSeries, metric: str, busy: float) -> float | None:
     mean = series.mean(metric)
     return min(1.0, max(0.0, mean / 100) / busy) if mean is not None and busy else None
 
@@ -105,7 +105,7 @@ def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:
     if metric is None or not values:
         return []
     high = sorted(values)[int(HIGH * (len(values) - 1))]
-    limit = max(LEAST_PERCENT[metric], REST_OF_HIGH[metric] * high)
+    limit = max(LEAST_PERCENT[metric], IDLE_SHARE_OF_HIGH[metric] * high)
     return [value < limit for value in values]
 
 
@@ -119,7 +119,7 @@ def _lengths(times: Sequence[float], at_rest: Sequence[bool]) -> tuple[list[floa
     return rests, runs
 
 
-def _cores(host: Series) -> float | None:
+def _cores(host: ReadingSeries) -> float | None:
     used = host.mean("host_cpu_used_cores")
     if used is not None:
         return used

@@ -15,10 +15,16 @@ from msgspec import Struct
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
-from jupyter_gpuperf.sampling.tiers import COARSE, Piece, TierSize, Track, TrackDump
+from jupyter_gpuperf.sampling.tiers import (
+    COARSE,
+    HistoryPiece,
+    TieredHistory,
+    TieredHistoryDump,
+    TierSize,
+)
 from jupyter_gpuperf.schemas import Columns, Frame, History, Series
 
-HERE: Final = ""
+THIS_MACHINE: Final = ""
 """Key of the server's own machine among the hosts."""
 
 MOST_STEPS: Final = 10_000
@@ -30,9 +36,9 @@ class HistoryDump(Struct, frozen=True, kw_only=True):
 
     newest_seconds: float
     steps_seconds: list[float]
-    devices: dict[str, TrackDump]
-    host: TrackDump
-    hosts: dict[str, TrackDump] = {}
+    devices: dict[str, TieredHistoryDump]
+    host: TieredHistoryDump
+    hosts: dict[str, TieredHistoryDump] = {}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -60,10 +66,10 @@ class HistoryStore:
     def __post_init__(self) -> None:
         self.reach_seconds = max([self.seconds, *(size.seconds for size in self.coarse)])
         capacity = max(2, math.ceil(self.seconds / self.shortest_interval_seconds))
-        self._new_track = partial(Track, capacity, self.coarse)
+        self._new_track = partial(TieredHistory, capacity, self.coarse)
         self._lock = threading.Lock()
-        self._devices: dict[str, Track] = {}
-        self._hosts = {HERE: self._new_track()}
+        self._devices: dict[str, TieredHistory] = {}
+        self._hosts = {THIS_MACHINE: self._new_track()}
         self._newest_seconds = 0.0
 
     def append(self, frame: Frame, now: float | None = None) -> None:
@@ -82,7 +88,7 @@ class HistoryStore:
                 for track in (*self._hosts.values(), *self._devices.values()):
                     track.forget_from(now)
             self._newest_seconds = now
-            hosts = {HERE: frame.host, **frame.hosts} if frame.host else frame.hosts
+            hosts = {THIS_MACHINE: frame.host, **frame.hosts} if frame.host else frame.hosts
             for tracks, latest in ((self._devices, frame.devices), (self._hosts, hosts)):
                 for name, readings in latest.items():
                     if name not in tracks:
@@ -119,10 +125,10 @@ class HistoryStore:
             {key: columns_of(each, names, step_seconds) for key, each in parts.items()}
             for parts, names in zip(pieces, (of_device, of_host), strict=True)
         )
-        here = hosts.pop(HERE)
+        here = hosts.pop(THIS_MACHINE)
         return History(step_seconds=step_seconds, devices=devices, host=here, hosts=hosts)
 
-    def recent(self, seconds: float) -> tuple[dict[str, Piece], Piece]:
+    def recent(self, seconds: float) -> tuple[dict[str, HistoryPiece], HistoryPiece]:
         """Return copies of the last ``seconds`` as they were read: for each device, and for the host.
 
         Only at full rate, with NaN where a tick had no value; used to detect patterns over time.
@@ -130,8 +136,10 @@ class HistoryStore:
         with self._lock:
             oldest = self._newest_seconds - seconds
             names = self.device_metrics
-            devices = {uuid: track.fine(oldest, names) for uuid, track in self._devices.items()}
-            return devices, self._hosts[HERE].fine(oldest, self.host_metrics)
+            devices = {
+                uuid: track.full_rate(oldest, names) for uuid, track in self._devices.items()
+            }
+            return devices, self._hosts[THIS_MACHINE].full_rate(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
         """Return a copy of the history; ``full``: every tick too, not only the coarse steps."""
@@ -141,11 +149,11 @@ class HistoryStore:
                 newest_seconds=self._newest_seconds,
                 steps_seconds=[size.step_seconds for size in self.coarse],
                 devices={uuid: track.dump(full=full) for uuid, track in self._devices.items()},
-                host=hosts.pop(HERE),
+                host=hosts.pop(THIS_MACHINE),
                 hosts=hosts,
             )
 
-    def prepared(self, dump: HistoryDump) -> Callable[[], None]:
+    def prepare_restore(self, dump: HistoryDump) -> Callable[[], None]:
         """Return a function that replaces the history by a dump; nothing changes until it is called.
 
         Raises
@@ -157,7 +165,7 @@ class HistoryStore:
             raise ValueError("other resolutions")
         devices, hosts = (
             {name: self._restored(each) for name, each in dumps.items()}
-            for dumps in (dump.devices, {HERE: dump.host, **dump.hosts})
+            for dumps in (dump.devices, {THIS_MACHINE: dump.host, **dump.hosts})
         )
 
         def take() -> None:
@@ -167,7 +175,7 @@ class HistoryStore:
 
         return take
 
-    def _restored(self, dump: TrackDump) -> Track:
+    def _restored(self, dump: TieredHistoryDump) -> TieredHistory:
         track = self._new_track()
         track.restore(dump)
         return track
@@ -184,7 +192,9 @@ class HistoryStore:
             raise BadRequest("too_many_steps", "More than {limit} steps.", hint, limit=MOST_STEPS)
 
 
-def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: float) -> Columns:
+def columns_of(
+    pieces: Sequence[HistoryPiece], names: Sequence[str], step_seconds: float
+) -> Columns:
     """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
@@ -197,7 +207,7 @@ def columns_of(pieces: Sequence[Piece], names: Sequence[str], step_seconds: floa
     )
 
 
-def _series(pieces: Sequence[Piece], name: str, bounds: Sequence[tuple[int, int]]) -> Series:
+def _series(pieces: Sequence[HistoryPiece], name: str, bounds: Sequence[tuple[int, int]]) -> Series:
     lowest, mean, highest = (_joined(pieces, name, place) for place in range(3))
     return Series(
         min=[_of(min, lowest[start:end]) for start, end in bounds],
@@ -206,7 +216,7 @@ def _series(pieces: Sequence[Piece], name: str, bounds: Sequence[tuple[int, int]
     )
 
 
-def _joined(pieces: Sequence[Piece], name: str, place: int) -> list[float]:
+def _joined(pieces: Sequence[HistoryPiece], name: str, place: int) -> list[float]:
     joined: list[float] = []
     for piece in pieces:
         columns = piece.metrics.get(name)

@@ -52,7 +52,7 @@ ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotCollector(Collector):
+class FrameCollector(Collector):
     """Makes metric families for one scrape, from what was read before.
 
     Parameters

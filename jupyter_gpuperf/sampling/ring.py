@@ -16,7 +16,7 @@ VALUE: Final = "f"
 """Four bytes are enough for charts: a memory of 80 GiB is accurate to 8 KiB."""
 
 
-class Dump(Struct, frozen=True, kw_only=True):
+class RingDump(Struct, frozen=True, kw_only=True):
     """A ring's entries, oldest first, in this machine's byte order."""
 
     times: bytes
@@ -99,15 +99,15 @@ class Ring:
         self._times = times[:kept]
         self._next = kept % self._capacity
 
-    def dump(self) -> Dump:
+    def dump(self) -> RingDump:
         """Return a copy of all entries, to be saved to a file."""
-        return Dump(
+        return RingDump(
             times=self._ordered(self._times).tobytes(),
             columns={name: self._ordered(each).tobytes() for name, each in self._columns.items()},
             dropped=self._dropped,
         )
 
-    def restore(self, dump: Dump) -> None:
+    def restore(self, dump: RingDump) -> None:
         """Replace all entries by the latest ones of a dump.
 
         Raises

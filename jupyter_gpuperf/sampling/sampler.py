@@ -22,7 +22,7 @@ from jupyter_gpuperf.schemas import API_VERSION, encode
 from jupyter_gpuperf.schemas.processes import ListedProcesses
 from jupyter_gpuperf.schemas.readings import Devices, DevicesChanged, Frame, NoDevices, Version
 from jupyter_gpuperf.sources import Sample, Source
-from jupyter_gpuperf.sources.local import COURTESY_SECONDS
+from jupyter_gpuperf.sources.local import YIELD_SECONDS
 from jupyter_gpuperf.version import package_version
 
 logger = logging.getLogger(__name__)
@@ -164,12 +164,12 @@ class Sampler:
         began = self.monotonic()
         samples, devices = self.source.read(), self.source.devices()
         now = self.wall_clock()
-        time.sleep(COURTESY_SECONDS)
+        time.sleep(YIELD_SECONDS)
         for sample in samples:
             seconds = now if sample.time_seconds is None else sample.time_seconds
             if self.history is not None:
                 self.history.append(frame_of([sample], seconds), now)
-        time.sleep(COURTESY_SECONDS)
+        time.sleep(YIELD_SECONDS)
         self._newest = newest_of([*self._newest, *samples], devices)
         self.latest = frame = frame_of(self._newest, now)
         self._notice(devices)

@@ -73,7 +73,7 @@ class Subscribers:
             self._subscriptions.discard(subscription)
         self.on_change()
 
-    def pay_attention(self, active: bool) -> None:
+    def read_often(self, active: bool) -> None:
         """Keep the devices read often while something needs it that takes no frames itself."""
         with self._lock:
             change = self._subscriptions.add if active else self._subscriptions.discard

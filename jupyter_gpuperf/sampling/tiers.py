@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from jupyter_gpuperf.sampling.ring import Dump, Ring
+from jupyter_gpuperf.sampling.ring import Ring, RingDump
 from jupyter_gpuperf.schemas import Reading
 
 LOWEST, MEAN, HIGHEST = "<", "=", ">"
@@ -27,27 +27,27 @@ COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
 """In addition to some minutes at full rate: two hours in steps of 5 s, a day in steps of a minute."""
 
 
-class Piece(NamedTuple):
+class HistoryPiece(NamedTuple):
     """A part of the past at one resolution: times, and the minimum, mean and maximum of each metric."""
 
     times_seconds: Sequence[float]
     metrics: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
 
-    def since(self, time_seconds: float) -> Piece:
+    def since(self, time_seconds: float) -> HistoryPiece:
         """Return the part from this time on."""
         first = bisect_left(self.times_seconds, time_seconds)
         metrics = {
             name: (low[first:], mean[first:], high[first:])
             for name, (low, mean, high) in self.metrics.items()
         }
-        return Piece(self.times_seconds[first:], metrics)
+        return HistoryPiece(self.times_seconds[first:], metrics)
 
 
-NOTHING: Final = Dump(times=b"", columns={}, dropped=True)
+EMPTY_DUMP: Final = RingDump(times=b"", columns={}, dropped=True)
 """Stands for the ticks when only the coarse steps were saved."""
 
 
-class Condensed:
+class CoarseTier:
     """One coarse resolution of one device.
 
     It takes ticks. A step that is over is stored with its minimum, mean and maximum.
@@ -89,7 +89,7 @@ class Condensed:
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 
-    def restore(self, dump: Dump) -> None:
+    def restore(self, dump: RingDump) -> None:
         """Take the stored steps of a dump; the step after them becomes the current one."""
         self.ring.restore(dump)
         self._running = {}
@@ -97,7 +97,7 @@ class Condensed:
         self._step = newest if math.isinf(newest) else round(newest / self.size.step_seconds) + 1
 
     @property
-    def running_seconds(self) -> float:
+    def current_step_seconds(self) -> float:
         """When the current step began; minus infinity before the first tick."""
         return self._step * self.size.step_seconds
 
@@ -107,7 +107,7 @@ class Condensed:
             return time_seconds
         return math.ceil(time_seconds / self.size.step_seconds) * self.size.step_seconds
 
-    def piece(self, oldest: float, newest: float, names: Iterable[str]) -> Piece:
+    def piece(self, oldest: float, newest: float, names: Iterable[str]) -> HistoryPiece:
         """Return the stored steps with ``oldest <= time < newest``."""
         names = list(names)
         wanted = [name + kind for name in names for kind in (LOWEST, MEAN, HIGHEST)]
@@ -117,22 +117,22 @@ class Condensed:
             for name in names
             if name + MEAN in columns
         }
-        return Piece(times, metrics)
+        return HistoryPiece(times, metrics)
 
 
-class TrackDump(Struct, frozen=True, kw_only=True):
+class TieredHistoryDump(Struct, frozen=True, kw_only=True):
     """All resolutions of one device."""
 
-    full: Dump | None
-    coarse: list[Dump]
+    full: RingDump | None
+    coarse: list[RingDump]
 
 
-class Track:
+class TieredHistory:
     """All resolutions of one device, or of the host."""
 
     def __init__(self, capacity: int, coarse: Sequence[TierSize]) -> None:
         self._full = Ring(capacity)
-        self._coarse = [Condensed(size) for size in coarse]
+        self._coarse = [CoarseTier(size) for size in coarse]
 
     def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
         """Add a tick. If its machine's clock was set back, all entries from the tick's time on are dropped."""
@@ -143,7 +143,9 @@ class Track:
         for tier in self._coarse:
             tier.add(time_seconds, values)
 
-    def pieces(self, oldest: float, step_seconds: float, names: Sequence[str]) -> Iterator[Piece]:
+    def pieces(
+        self, oldest: float, step_seconds: float, names: Sequence[str]
+    ) -> Iterator[HistoryPiece]:
         """Yield the past from ``oldest`` on, oldest first, each part at the finest stored resolution.
 
         A resolution as coarse as ``step_seconds`` is enough, and cheaper than the full rate. Every tick is in
@@ -152,29 +154,29 @@ class Track:
         enough = [tier for tier in self._coarse if tier.size.step_seconds <= step_seconds]
         coarse = self._coarse[self._coarse.index(enough[-1]) :] if enough else self._coarse
         # The current step exists only at full rate.
-        since = coarse[0].running_seconds if enough else self._full.complete_from_seconds()
-        parts = [self.fine(max(oldest, since), names)]
+        since = coarse[0].current_step_seconds if enough else self._full.complete_from_seconds()
+        parts = [self.full_rate(max(oldest, since), names)]
         for tier in coarse:
             # A step that the finer part covers only partly is taken whole from this tier, unless it is the current one.
-            begin = min(tier.end_of_step(since), tier.running_seconds)
+            begin = min(tier.end_of_step(since), tier.current_step_seconds)
             parts[-1] = parts[-1].since(begin)
             parts.append(tier.piece(oldest, begin, names))
             since = tier.ring.complete_from_seconds()
         yield from reversed(parts)
 
-    def fine(self, oldest: float, names: Sequence[str]) -> Piece:
+    def full_rate(self, oldest: float, names: Sequence[str]) -> HistoryPiece:
         """Return the ticks from ``oldest`` on that are stored one by one."""
         times, columns = self._full.between(oldest, math.inf, names)
-        return Piece(times, {name: (each, each, each) for name, each in columns.items()})
+        return HistoryPiece(times, {name: (each, each, each) for name, each in columns.items()})
 
-    def dump(self, *, full: bool) -> TrackDump:
+    def dump(self, *, full: bool) -> TieredHistoryDump:
         """Return a copy of all steps that are over, without the current ones; ``full``: every tick too."""
-        return TrackDump(
+        return TieredHistoryDump(
             full=self._full.dump() if full else None,
             coarse=[tier.ring.dump() for tier in self._coarse],
         )
 
-    def restore(self, dump: TrackDump) -> None:
+    def restore(self, dump: TieredHistoryDump) -> None:
         """Replace everything by a dump; resolutions that it lacks stay empty.
 
         Raises
@@ -182,11 +184,11 @@ class Track:
         ValueError
             The dump is inconsistent.
         """
-        self._full.restore(dump.full or NOTHING)
+        self._full.restore(dump.full or EMPTY_DUMP)
         for tier, kept in zip(self._coarse, dump.coarse, strict=False):
             tier.restore(kept)
             # The step that was current is only in the ticks: without them it would be a gap once the next begins.
-            for time_seconds, values in self._full.entries(tier.running_seconds):
+            for time_seconds, values in self._full.entries(tier.current_step_seconds):
                 tier.add(time_seconds, values)
 
     def forget_from(self, time_seconds: float) -> None:

@@ -29,7 +29,7 @@ ACTIVE_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 10.0
 """Refresh interval otherwise: other processes may create or delete files."""
 
-RUNS: Final = ("queued", "running", "recording")
+RUNNING_STATES: Final = ("queued", "running", "recording")
 Item = TypeVar("Item", SuiteInfo, RecordingInfo)
 
 
@@ -70,7 +70,7 @@ class WholeList(Generic[Item]):
     @property
     def active(self) -> bool:
         """Whether anything in the list runs."""
-        return any(each.state in RUNS for each in self._items or ())
+        return any(each.state in RUNNING_STATES for each in self._items or ())
 
     def refresh(self) -> None:
         """Read the list."""

@@ -12,7 +12,7 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.recorder.shelf import RecordingShelf
+from jupyter_gpuperf.recorder.shelf import RecordingStore
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.schemas import Catalog, Frame
@@ -38,7 +38,7 @@ class Services:
     sampler: Sampler
     jobs: JobManager
     processes: ProcessReader
-    recordings: RecordingShelf
+    recordings: RecordingStore
     results: ResultStore
     suites: SuiteManager
     doctor: Examinations
@@ -57,12 +57,12 @@ class Services:
         Unavailable
             The driver did not answer in time.
         """
-        await self.fresh(LATEST_SECONDS)
+        await self.wait_for_readings(LATEST_SECONDS)
         if self.sampler.latest is None:  # only if a stop in between discarded the first tick
             raise Unavailable("no_sample_yet", "No reading yet.", "Try again.")
         return self.sampler.latest
 
-    async def fresh(self, oldest_seconds: float = math.inf) -> None:
+    async def wait_for_readings(self, oldest_seconds: float = math.inf) -> None:
         """Wait until there are readings, not older than ``oldest_seconds``.
 
         Raises

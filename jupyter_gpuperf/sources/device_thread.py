@@ -13,7 +13,7 @@ PATIENCE_SECONDS: Final = 0.1
 CLOSE_SECONDS: Final = 0.5
 
 
-class Late(Exception):
+class DeviceNotAnswering(Exception):
     """The device has not answered yet."""
 
 
@@ -57,7 +57,7 @@ class DeviceThread:
             The call has not ended in time.
         """
         if not wait([self._answer], timeout_seconds).done:
-            raise Late
+            raise DeviceNotAnswering
         return self._answer.result()
 
     def close(self) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, Refused, code_of
-from jupyter_gpuperf.sources.rates import NotYet
+from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, DriverRefused, code_of
+from jupyter_gpuperf.sources.rates import NoSampleYet
 
 SHORTEST_SECONDS: Final = 0.09
 """With samples less than 80 ms apart an H100 often returns 0 or NaN for everything, and reports success."""
@@ -56,12 +56,12 @@ class GpmSampler:
         if metric_id not in self._metric_ids:
             self._metric_ids.append(metric_id)  # evaluated from the next tick on
         if self._values is None or metric_id not in self._values:
-            raise NotYet
+            raise NoSampleYet
         return self._values[metric_id]
 
     def _tick(self) -> None:
         if self._take is None:
-            raise Refused("GPM", NOT_SUPPORTED)
+            raise DriverRefused("GPM", NOT_SUPPORTED)
         now = self._clock()
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
             return  # the last values still hold
@@ -74,7 +74,7 @@ class GpmSampler:
                 self._values = self._evaluate(before, sample)
                 self._spare = before
         except self._nvml.NVMLError as error:
-            raise Refused("GPM", code_of(error) or 0) from error
+            raise DriverRefused("GPM", code_of(error) or 0) from error
 
     def close(self) -> None:
         """Free the samples."""
@@ -87,8 +87,8 @@ class GpmSampler:
         request.version = METRICS_GET_VERSION
         request.numMetrics = len(self._metric_ids)
         request.sample1, request.sample2 = before, after
-        for place, metric_id in enumerate(self._metric_ids):
-            request.metrics[place].metricId = metric_id
+        for index, metric_id in enumerate(self._metric_ids):
+            request.metrics[index].metricId = metric_id
         self._nvml.nvmlGpmMetricsGet(request)
-        answers = [request.metrics[place] for place in range(len(self._metric_ids))]
+        answers = [request.metrics[index] for index in range(len(self._metric_ids))]
         return {each.metricId: each.value if each.nvmlReturn == 0 else None for each in answers}

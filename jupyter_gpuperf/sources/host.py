@@ -12,7 +12,7 @@ from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
-from jupyter_gpuperf.sources.rates import NotYet
+from jupyter_gpuperf.sources.rates import NoSampleYet
 from jupyter_gpuperf.sources.reading import MetricReader
 
 SHORTEST_CPU_SECONDS: Final = 0.05
@@ -106,7 +106,7 @@ def _container_memory_bytes() -> int | None:
 
 def _most(shares: list[float]) -> float:
     if not shares:
-        raise NotYet
+        raise NoSampleYet
     return max(shares)
 
 

@@ -11,7 +11,7 @@ from jupyter_gpuperf.schemas import TrainingNow
 from jupyter_gpuperf.sources.host import HostReader
 from jupyter_gpuperf.sources.protocol import Driver, Sample
 
-COURTESY_SECONDS: Final = 0.0002
+YIELD_SECONDS: Final = 0.0002
 """Sleep between the steps of a tick: the interpreter runs one thread at a time, so a request then waits for one
 step (0.3 ms with eight devices), not for all of them."""
 
@@ -34,7 +34,7 @@ class LocalSource:
     def read(self) -> Sequence[Sample]:
         """Read everything once."""
         devices = self._driver.read()
-        time.sleep(COURTESY_SECONDS)
+        time.sleep(YIELD_SECONDS)
         machine, cores_percent = self._host.read(), self._host.read_cores()
         return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
 

@@ -24,7 +24,7 @@ from jupyter_gpuperf.schemas import (
     Readings,
 )
 from jupyter_gpuperf.sources import nvml_errors
-from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceThread, Late
+from jupyter_gpuperf.sources.device_thread import PATIENCE_SECONDS, DeviceNotAnswering, DeviceThread
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.nvml_device import NvmlDevice
 from jupyter_gpuperf.sources.nvml_devices import find_devices
@@ -154,7 +154,7 @@ class NvmlDriver:
         try:
             self._open = library.answer(timeout_seconds)
         except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
-            late = isinstance(error, Late)
+            late = isinstance(error, DeviceNotAnswering)
             reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
             if reason.code == "driver_error":
                 logger.warning("NVML could not be opened: %s", error)
@@ -177,7 +177,7 @@ class NvmlDriver:
             answer = thread.answer(0.0 if hangs else max(0.0, deadline - self._clock()))
             if isinstance(answer, dict):  # not a list of processes that came late
                 self._readings[uuid] = answer
-        except Late:
+        except DeviceNotAnswering:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
                 self._readings[uuid] = self._all("not_answering")
         except Exception:
@@ -200,7 +200,7 @@ class NvmlDriver:
 def _processes(thread: DeviceThread) -> list[ListedProcess] | MissingReason:
     try:
         listed: list[ListedProcess] = thread.answer(PROCESSES_SECONDS)
-    except Late:
+    except DeviceNotAnswering:
         return "not_answering"
     except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
         return nvml_errors.missing_reason(error)

@@ -113,7 +113,7 @@ class NvmlDevice:
     def _field_value(self, field_id: int) -> float:
         (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
         if answer.nvmlReturn != 0:
-            raise nvml_errors.Refused("a field value", answer.nvmlReturn)
+            raise nvml_errors.DriverRefused("a field value", answer.nvmlReturn)
         return float(getattr(answer.value, VALUE_FIELDS[answer.valueType]))
 
     def _pcie_counter_rate(self, field_id: int) -> float | None:

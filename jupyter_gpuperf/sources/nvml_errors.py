@@ -12,7 +12,7 @@ UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 3, 4, 6
 DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
 GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
 
-MISSING: Final[dict[int, MissingReason]] = {
+REASON_OF_ERROR: Final[dict[int, MissingReason]] = {
     NOT_SUPPORTED: "not_supported",
     FUNCTION_NOT_FOUND: "not_supported",
     NO_PERMISSION: "no_permission",
@@ -70,7 +70,7 @@ NOT_ANSWERING: Final = NoDevices(
 )
 
 
-class Refused(LookupError):
+class DriverRefused(LookupError):
     """Something that this device lacks, or that the driver refuses with an error code in its answer.
 
     Parameters
@@ -95,7 +95,7 @@ def missing_reason(error: Exception) -> MissingReason:
     code = code_of(error)
     if code is None and isinstance(error, (AttributeError, LookupError)):
         return "not_supported"  # this version of the module has no such function or value
-    return MISSING.get(code or 0, "driver_error")
+    return REASON_OF_ERROR.get(code or 0, "driver_error")
 
 
 def why_no_devices(error: Exception) -> NoDevices:

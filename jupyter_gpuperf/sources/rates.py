@@ -9,7 +9,7 @@ SHORTEST_SECONDS: Final = 0.05
 """A rate over a shorter time is noise: the totals themselves grow in steps."""
 
 
-class NotYet(Exception):
+class NoSampleYet(Exception):
     """A rate was requested before its second sample."""
 
 
@@ -64,5 +64,5 @@ class Rates:
             if is_ambiguous:
                 return None
         if rate is None:
-            raise NotYet
+            raise NoSampleYet
         return rate

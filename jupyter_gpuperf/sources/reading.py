@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.metrics import Calls, Metric
 from jupyter_gpuperf.schemas import MissingReason, Reading, Readings
-from jupyter_gpuperf.sources.rates import NotYet, Rates
+from jupyter_gpuperf.sources.rates import NoSampleYet, Rates
 
 SLOW_SECONDS: Final = 5.0
 """Time between two readings of a slow metric. On an H100 the slow ones take about 6 ms together
@@ -70,7 +70,7 @@ class MetricReader:
             value = metric.read(calls)
             if value is not None and metric.per_second:
                 value = self._rates.rate(metric.name, float(value))
-        except NotYet:
+        except NoSampleYet:
             return "not_yet"
         except Exception as error:  # noqa: BLE001  (translated by the source's own table)
             return self._reason_of(error)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.nvml_devices import text
-from jupyter_gpuperf.sources.rates import NotYet
+from jupyter_gpuperf.sources.rates import NoSampleYet
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class XidWatch:
             return None
         count, code = self._errors[uuid]
         if count == 0:
-            raise NotYet
+            raise NoSampleYet
         return code
 
     def close(self) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from jupyter_gpuperf.state.copies import Copies, place_of
+from jupyter_gpuperf.state.copies import CopyPlan, memory_key
 
 WATCHED_ITEMS: Final = 65_536
 """Items of a large array, spread over it, that are compared to detect changes."""
 
 
-class Arrays:
+class SavedArrays:
     """The contents of arrays at one moment."""
 
-    def __init__(self, arrays: Iterable[tuple[str, Any]], copies: Copies) -> None:
+    def __init__(self, arrays: Iterable[tuple[str, Any]], copies: CopyPlan) -> None:
         self._kept: list[tuple[str, Any, Any]] = []
         self._watched: list[tuple[str, Any, int]] = []
         for path, array in arrays:
-            if place_of(array) in copies.places:
+            if memory_key(array) in copies.places:
                 self._kept.append((path, array, array.copy(order="K")))
             elif array.flags.writeable:
                 self._watched.append((path, array, _fingerprint(array)))

@@ -11,13 +11,13 @@ import types
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
 
-MISSING: Final = object()
+NO_VALUE: Final = object()
 CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
 PLAIN: Final = (*CONTAINERS, tuple, frozenset)
 BUFFERS: Final = (bytearray, array.array)
 
 
-class Names:
+class SavedNames:
     """The bindings of a namespace, and of single names elsewhere.
 
     Parameters
@@ -39,7 +39,7 @@ class Names:
         self._namespace, self._hidden = namespace, hidden
         bound = [(namespace, name) for name in self._visible()]
         self._before = [
-            (owner, name, owner.get(name, MISSING)) for owner, name in (*bound, *others)
+            (owner, name, owner.get(name, NO_VALUE)) for owner, name in (*bound, *others)
         ]
 
     def _visible(self) -> list[str]:
@@ -52,13 +52,13 @@ class Names:
             if name not in before:
                 del self._namespace[name]
         for owner, name, value in self._before:
-            if value is MISSING:
+            if value is NO_VALUE:
                 owner.pop(name, None)
-            elif owner.get(name, MISSING) is not value:
+            elif owner.get(name, NO_VALUE) is not value:
                 owner[name] = value
 
 
-class Containers:
+class SavedContainers:
     """The members of lists, dictionaries, sets, deques and buffers."""
 
     def __init__(self, containers: Iterable[Any]) -> None:
@@ -71,7 +71,7 @@ class Containers:
                 _refill(container, members)
 
 
-class Attributes:
+class SavedAttributes:
     """The attributes of objects, and the contents of closures."""
 
     def __init__(self, objects: Iterable[tuple[str, Any]], cells: Iterable[types.CellType]) -> None:
@@ -84,12 +84,12 @@ class Attributes:
         for path, value, before in self._before:
             now = attributes_of(value)
             for name in now.keys() | before.keys():
-                content = before.get(name, MISSING)
-                if now.get(name, MISSING) is not content:
+                content = before.get(name, NO_VALUE)
+                if now.get(name, NO_VALUE) is not content:
                     self._change(path, value, name, content)
         for cell, content in self._cells:
             if content_of(cell) is not content:
-                if content is MISSING:
+                if content is NO_VALUE:
                     del cell.cell_contents
                 else:
                     cell.cell_contents = content
@@ -98,15 +98,15 @@ class Attributes:
         try:
             own = getattr(value, "__dict__", None)
             if isinstance(own, dict):  # bypasses properties, and the bookkeeping of nn.Module
-                if content is MISSING and name in own:
+                if content is NO_VALUE and name in own:
                     del own[name]
                     return
-                if content is not MISSING and (name in own or not hasattr(type(value), name)):
+                if content is not NO_VALUE and (name in own or not hasattr(type(value), name)):
                     own[name] = content
                     return
             # A class, or a slot. object.__setattr__ also works for frozen dataclasses.
             setter = type if isinstance(value, type) else object
-            if content is MISSING:
+            if content is NO_VALUE:
                 setter.__delattr__(value, name)
             else:
                 setter.__setattr__(value, name, content)
@@ -134,7 +134,7 @@ def content_of(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:
-        return MISSING
+        return NO_VALUE
 
 
 def plain_kind(value: object) -> Any:

@@ -20,13 +20,13 @@ HOST_SHARE: Final = 0.8
 
 
 @dataclass(slots=True)
-class Copies:
+class CopyPlan:
     """The memory that is copied.
 
     Attributes
     ----------
     places
-        Identifiers of the memory, from :func:`place_of`.
+        Identifiers of the memory, from :func:`memory_key`.
     sizes_bytes
         Device type → bytes of the copies.
     """
@@ -40,7 +40,7 @@ class Copies:
             self.places.add(place)
             self.sizes_bytes[device] += size_bytes
 
-    def fit_beside(self, torch: Any) -> bool:
+    def fit_on_gpu(self, torch: Any) -> bool:
         """Return whether copies of GPU tensors fit into its free memory, with as much left for the steps."""
         if not cuda_in_use(torch):
             return True
@@ -67,13 +67,13 @@ class Copies:
             )
 
 
-def copies_of(reached: Reached) -> Copies:
+def plan_copies(reached: Reached) -> CopyPlan:
     """Choose what to copy: parameters, buffers and optimizer state of any size; other data if it is small enough."""
-    copies, always = Copies(), frozenset(map(id, _of_models(reached)))
+    copies, always = CopyPlan(), frozenset(map(id, _of_models(reached)))
     tensors = [each for _, each in reached.tensors if is_plain(each)]
     for each in tensors:
         if id(each) in always or each.requires_grad:
-            copies.add(place_of(each), each.device.type, each.untyped_storage().nbytes())
+            copies.add(memory_key(each), each.device.type, each.untyped_storage().nbytes())
         if each.is_leaf and each.grad is not None:
             copies.add(id(each), each.device.type, each.grad.nbytes)
     data_bytes = 0
@@ -83,13 +83,13 @@ def copies_of(reached: Reached) -> Copies:
         size_bytes = each.untyped_storage().nbytes() if is_tensor else each.nbytes
         in_all = data_bytes + size_bytes if device == "cpu" else 0
         is_small = size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES
-        if is_small and place_of(each) not in copies.places:
+        if is_small and memory_key(each) not in copies.places:
             data_bytes = in_all if device == "cpu" else data_bytes
-            copies.add(place_of(each), device, size_bytes)
+            copies.add(memory_key(each), device, size_bytes)
     return copies
 
 
-def place_of(each: Any) -> object:
+def memory_key(each: Any) -> object:
     """Return an identifier of the memory of a tensor or an array; for an array, its ``id``."""
     if not hasattr(each, "untyped_storage"):
         return id(each)

@@ -24,7 +24,7 @@ def progress_of(iterator: Any) -> object:
     return hint(iterator) if hint is not None else None
 
 
-class Replayed:
+class ReplayedIterator:
     """Stands in for an iterator. All other attributes come from the original.
 
     Parameters
@@ -40,7 +40,7 @@ class Replayed:
         self._place = 0
         self._ended = False
 
-    def __iter__(self) -> Replayed:
+    def __iter__(self) -> ReplayedIterator:
         return self
 
     def __next__(self) -> Any:
@@ -68,7 +68,7 @@ class Replayed:
                 put_back()
 
 
-class Iterators:
+class LiveIterators:
     """The live iterators among a namespace's names.
 
     During a run the names are bound to stand-ins, and otherwise to the iterators themselves.
@@ -81,11 +81,11 @@ class Iterators:
         keep: Callable[[Any], Callable[[], None]],
     ) -> None:
         self._namespace = namespace
-        stand_ins: dict[int, Replayed] = {}
-        self._bound: dict[str, tuple[Any, Replayed]] = {}
+        stand_ins: dict[int, ReplayedIterator] = {}
+        self._bound: dict[str, tuple[Any, ReplayedIterator]] = {}
         for name, value in namespace.items():
             if name not in hidden and is_live_iterator(value):
-                stand_in = stand_ins.setdefault(id(value), Replayed(value, keep))
+                stand_in = stand_ins.setdefault(id(value), ReplayedIterator(value, keep))
                 self._bound[name] = (value, stand_in)
         self._taken: dict[str, int] = {}
 

@@ -19,14 +19,14 @@ from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
     BUFFERS,
     CONTAINERS,
-    MISSING,
+    NO_VALUE,
     PLAIN,
     attributes_of,
     content_of,
     plain_kind,
 )
 from jupyter_gpuperf.state.reached import Reached
-from jupyter_gpuperf.state.roots import Roots, is_own, names_in
+from jupyter_gpuperf.state.roots import Roots, is_user_module, names_in
 
 MOST_OBJECTS: Final = 500_000
 MOST_MEMBERS: Final = 100_000
@@ -63,11 +63,11 @@ class _Walker:
         self.reached = Reached()
         self._torch, self._roots = torch, roots
         self._ndarray = getattr(sys.modules.get("numpy"), "ndarray", ())
-        self._seen = {id(MISSING), id(roots.namespace), *map(id, passed_over)}
+        self._seen = {id(NO_VALUE), id(roots.namespace), *map(id, passed_over)}
         # Keeps every found object alive, so that its id is not reused during the search.
         self._found: list[tuple[str, Any]] = []
         name = str(roots.namespace.get("__name__", "__main__"))
-        self._is_own = functools.cache(lambda module: module == name or is_own(module))
+        self._is_own = functools.cache(lambda module: module == name or is_user_module(module))
 
     def run(self) -> Reached:
         for name, value in self._roots.values.items():
@@ -105,8 +105,8 @@ class _Walker:
             reached.generators.append(value)
         elif isinstance(value, self._ndarray):
             reached.arrays.append((path, value))
-            for place, each in enumerate(value.flat if value.dtype == object else ()):
-                self._want(f"{path}[{place}]", each)
+            for index, each in enumerate(value.flat if value.dtype == object else ()):
+                self._want(f"{path}[{index}]", each)
         elif isinstance(value, BUFFERS):
             reached.containers.append(value)
         elif isinstance(value, io.IOBase):
@@ -159,9 +159,9 @@ class _Walker:
                 continue
             done.add(id(owner))
             for name in names:
-                value = owner.get(name, MISSING)
+                value = owner.get(name, NO_VALUE)
                 if owner is not self._roots.namespace and (
-                    value is not MISSING or owner is namespace
+                    value is not NO_VALUE or owner is namespace
                 ):
                     self.reached.globals.append((owner, name))
                 self._want(name, value)
@@ -179,9 +179,9 @@ class _Walker:
 
     def _members(self, path: str, value: Any, kind: Any) -> None:
         if not isinstance(value, dict):
-            for place, each in enumerate(list(kind.__iter__(value))):
+            for index, each in enumerate(list(kind.__iter__(value))):
                 if type(each) not in ATOMS:
-                    self._want(f"{path}[{place}]", each)
+                    self._want(f"{path}[{index}]", each)
             return
         for key, each in list(kind.items(value)):
             if type(each) not in ATOMS:

@@ -16,7 +16,7 @@ LIBRARIES: Final = tuple(
 LIBRARY_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
 NOT_OWN: Final = frozenset({"torch", "numpy", "jupyter_gpuperf"})
 """Treated as libraries even when installed from a working copy."""
-NOTHING: Final[Mapping[str, Any]] = types.MappingProxyType({})
+EMPTY_MAPPING: Final[Mapping[str, Any]] = types.MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Roots:
         namespace: MutableMapping[str, Any],
         *,
         hidden: frozenset[str] = frozenset(),
-        more: Mapping[str, Any] = NOTHING,
+        more: Mapping[str, Any] = EMPTY_MAPPING,
         code: types.CodeType | None = None,
     ) -> Roots:
         """Start from all visible names of a notebook, and from ``more``: a function with its closure, or its object."""
@@ -54,12 +54,12 @@ class Roots:
         return cls({**visible, **more}, namespace, hidden, code)
 
     @classmethod
-    def of_step(cls, step: object, more: Mapping[str, Any] = NOTHING) -> Roots:
+    def of_step(cls, step: object, more: Mapping[str, Any] = EMPTY_MAPPING) -> Roots:
         """Start from a step, its closure, defaults and object, the globals that its code names, and ``more``."""
         return cls({"step": step, **more})
 
 
-def is_own(module_name: str) -> bool:
+def is_user_module(module_name: str) -> bool:
     """Return whether a module is the notebook or a file of the user, not a library.
 
     Functions and classes of a library keep their state in objects, which are found anyway.

@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jupyter_gpuperf.loaders.randomness import Randomness
-from jupyter_gpuperf.state.arrays import Arrays
-from jupyter_gpuperf.state.bindings import Attributes, Containers, Names
-from jupyter_gpuperf.state.copies import copies_of
+from jupyter_gpuperf.state.arrays import SavedArrays
+from jupyter_gpuperf.state.bindings import SavedAttributes, SavedContainers, SavedNames
+from jupyter_gpuperf.state.copies import plan_copies
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import progress_of
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.switches import Switches
-from jupyter_gpuperf.state.tensors import Tensors
+from jupyter_gpuperf.state.switches import SavedSwitches
+from jupyter_gpuperf.state.tensors import SavedTensors
 
 
-class Snapshot:
+class StateSnapshot:
     """The state at one moment. :meth:`restore` may be called any number of times.
 
     Parameters
@@ -47,15 +47,15 @@ class Snapshot:
         on_host: bool | None = None,
     ) -> None:
         self.reached = reached = reached_from(torch, roots, passed_over)
-        copies = copies_of(reached)
-        self.on_host = not copies.fit_beside(torch) if on_host is None else on_host
+        copies = plan_copies(reached)
+        self.on_host = not copies.fit_on_gpu(torch) if on_host is None else on_host
         copies.refuse_what_does_not_fit(on_host=self.on_host)
-        self._tensors = Tensors(torch, reached.tensors, copies, on_host=self.on_host)
-        self._arrays = Arrays(reached.arrays, copies)
-        self._names = Names(roots.namespace, roots.hidden, reached.globals)
-        self._containers = Containers(reached.containers)
-        self._attributes = Attributes(reached.objects, reached.cells)
-        self._switches = Switches(torch)
+        self._tensors = SavedTensors(torch, reached.tensors, copies, on_host=self.on_host)
+        self._arrays = SavedArrays(reached.arrays, copies)
+        self._names = SavedNames(roots.namespace, roots.hidden, reached.globals)
+        self._containers = SavedContainers(reached.containers)
+        self._attributes = SavedAttributes(reached.objects, reached.cells)
+        self._switches = SavedSwitches(torch)
         self._files = [
             (file, place) for file in reached.files if (place := _place_in(file)) is not None
         ]
@@ -96,9 +96,9 @@ class Snapshot:
 
 
 @contextlib.contextmanager
-def kept(torch: Any, roots: Roots) -> Iterator[Snapshot]:
+def kept(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, however it ends."""
-    snapshot = Snapshot(torch, roots)
+    snapshot = StateSnapshot(torch, roots)
     try:
         yield snapshot
     finally:

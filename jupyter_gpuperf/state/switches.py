@@ -23,7 +23,7 @@ REDUCED: Final = (
 ATTENTION: Final = ("flash", "mem_efficient", "math", "cudnn")
 
 
-class Switches:
+class SavedSwitches:
     """The default dtype, grad mode, determinism, autocast, and the switches of the backends."""
 
     def __init__(self, torch: Any) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.state.copies import Copies, is_plain, place_of
+from jupyter_gpuperf.state.copies import CopyPlan, is_plain, memory_key
 
 WATCHED_BYTES: Final = 4096
 """Bytes of a large tensor, spread over it, that are compared to detect changes."""
 
 
-class Tensors:
+class SavedTensors:
     """The contents of tensors at one moment.
 
     Parameters
@@ -31,7 +31,7 @@ class Tensors:
     """
 
     def __init__(
-        self, torch: Any, tensors: Iterable[tuple[str, Any]], copies: Copies, *, on_host: bool
+        self, torch: Any, tensors: Iterable[tuple[str, Any]], copies: CopyPlan, *, on_host: bool
     ) -> None:
         self._torch, self._on_host = torch, on_host
         self._storages: dict[object, _Storage] = {}
@@ -42,7 +42,7 @@ class Tensors:
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
-                self._keep(path, tensor, copied=place_of(tensor) in copies.places)
+                self._keep(path, tensor, copied=memory_key(tensor) in copies.places)
             elif tensor.device.type != "meta":
                 self._keep_other(path, tensor)
 
@@ -52,9 +52,9 @@ class Tensors:
         if tensor.is_leaf or tensor.retains_grad:
             saved.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
         self._tensors.append(saved)
-        if place_of(tensor) not in self._storages and alias.untyped_storage().nbytes():
+        if memory_key(tensor) not in self._storages and alias.untyped_storage().nbytes():
             storage = _Storage(self._torch, path, alias, copied=copied, on_host=self._on_host)
-            self._storages[place_of(tensor)] = storage
+            self._storages[memory_key(tensor)] = storage
 
     def _keep_other(self, path: str, tensor: Any) -> None:
         """Keep a sparse tensor, or this process's part of a distributed one, with torch's own copy."""

@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.process import shutting_down
+from jupyter_gpuperf.jobs.process import shutting_down_error
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
@@ -69,7 +69,7 @@ class SuiteManager:
         suite = self._made(request, sides)
         with self._lock:
             if self._closed:
-                raise shutting_down()
+                raise shutting_down_error()
             if len(self._queue) >= LONGEST_QUEUE:
                 raise Unavailable(
                     "queue_full", "Too many suites are queued.", "Cancel some of them."
@@ -126,14 +126,14 @@ class SuiteManager:
     def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
         # Imported late, so that a server starts without loading the benchmarks.
         from jupyter_gpuperf.benchmarks import find
-        from jupyter_gpuperf.suites.suite_file import chosen
+        from jupyter_gpuperf.suites.suite_file import chosen_benchmarks
 
         _check_numbers(request, sides)
         for name, parameters in request.parameters.items():
             find(name).check(parameters)
-        benchmarks = chosen(",".join(request.benchmarks))
+        benchmarks = chosen_benchmarks(",".join(request.benchmarks))
         for side in sides:  # refuse an unknown device at once
-            self._jobs.place(benchmarks[0], request.device, side.environment)
+            self._jobs.assignment(benchmarks[0], request.device, side.environment)
         info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
         self._store.put(info)
         return RunningSuite(

@@ -11,14 +11,14 @@ from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.schemas import BenchmarkResult, Suite, SuiteInfo, SuiteReport
 
 
-def report_of(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
+def build_suite_report(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
     """Return a suite with its results so far."""
     if len(suites) == 2:
         return SuiteReport(suite=info, comparison=compare(*suites), results=[])
-    return SuiteReport(suite=info, comparison=None, results=in_rounds(suites[0]))
+    return SuiteReport(suite=info, comparison=None, results=combine_rounds(suites[0]))
 
 
-def in_rounds(suite: Suite) -> list[BenchmarkResult]:
+def combine_rounds(suite: Suite) -> list[BenchmarkResult]:
     """Combine each benchmark's rounds into one result, without samples; its interval is for the next run."""
     rounds: dict[str, list[BenchmarkResult]] = {}
     for each in suite.results:

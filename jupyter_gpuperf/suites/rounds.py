@@ -58,13 +58,13 @@ class Rounds:
         rounds: int = ROUNDS,
         budget_seconds: float = BUDGET_SECONDS,
         save: Callable[[Sequence[Suite]], None] = lambda suites: None,
-        say: Callable[[str, float], None] = lambda step, ratio: None,
+        report_progress: Callable[[str, float], None] = lambda step, ratio: None,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._benchmarks, self._sides = list(benchmarks), list(sides)
         self._rounds, self._budget_seconds = rounds, budget_seconds
-        self._save, self._say, self._clock = save, say, clock
+        self._save, self._say, self._clock = save, report_progress, clock
         self._suites = [empty_suite(wall_clock())] * len(self._sides)
 
     def run(self) -> list[Suite]:
@@ -84,9 +84,9 @@ class Rounds:
         runs = len(self._sides) * max(1, len(self._benchmarks))
         share_seconds = MEASURING_RATIO * self._budget_seconds / (self._rounds * runs)
         order = range(len(self._sides))[:: -1 if done % 2 else 1]
-        for place, benchmark in enumerate(tuple(self._benchmarks)):
+        for index, benchmark in enumerate(tuple(self._benchmarks)):
             for turn, side in enumerate(order):
-                ratio = (done + (place * len(order) + turn) / runs) / self._rounds
+                ratio = (done + (index * len(order) + turn) / runs) / self._rounds
                 message = "{name}, round {number} of {rounds}"
                 facts = {"number": done + 1, "rounds": self._rounds}
                 self._say(Message(message, name=benchmark.name, **facts), ratio)

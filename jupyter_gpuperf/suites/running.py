@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.remaining import Remaining
+from jupyter_gpuperf.jobs.remaining import RemainingTime
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,
@@ -82,7 +82,7 @@ class RunningSuite:
         self._cancelled = False
         self._job_id: str | None = None
         self._step, self._ratio = "", 0.0
-        self._remaining = Remaining()
+        self._remaining = RemainingTime()
         self.suites: list[Suite] = []
         """The measurements so far, one suite per side."""
 
@@ -112,7 +112,7 @@ class RunningSuite:
             rounds=self._info.rounds,
             budget_seconds=self._info.budget_seconds,
             save=self._save,
-            say=self._say,
+            report_progress=self._report_progress,
             wall_clock=self._clock,
         )
         try:
@@ -185,7 +185,7 @@ class RunningSuite:
                 self._job_id = None
         return job
 
-    def _say(self, step: str, ratio: float) -> None:
+    def _report_progress(self, step: str, ratio: float) -> None:
         with self._lock:
             self._step, self._ratio = step, ratio
             self._change(progress_message=step, progress_ratio=ratio)

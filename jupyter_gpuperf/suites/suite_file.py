@@ -7,12 +7,11 @@ from pathlib import Path
 
 from jupyter_gpuperf.benchmarks import Benchmark, all_benchmarks, find
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.results.files import read_as, readable, writing
+from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json
 from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, Suite
 
 
-def chosen(names: str) -> list[Benchmark]:
+def chosen_benchmarks(names: str) -> list[Benchmark]:
     """Return the benchmarks in a comma-separated list; all of them for an empty string.
 
     Raises
@@ -32,9 +31,9 @@ def write_suite(path: Path, suite: Suite) -> None:
         ``file_not_writable``.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with writing(path):
+    with coded_write_errors(path):
         try:
-            draft.write_bytes(readable(suite))
+            draft.write_bytes(readable_json(suite))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -10,8 +10,14 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject
-from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, NOTHING, Batches, ToDevice, too_short
+from jupyter_gpuperf.loaders.subject import TuningSubject
+from jupyter_gpuperf.loaders.timing import (
+    BLOCK_SECONDS,
+    END_OF_DATA,
+    BatchBlocks,
+    ToDevice,
+    data_too_short_error,
+)
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
@@ -20,7 +26,7 @@ from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.room import infeasible_reason
-from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
+from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
 
@@ -32,7 +38,7 @@ FRESH_START_SECONDS: Final = 20.0
 
 
 @dataclass
-class Bench:
+class TrialRunner:
     """Measures settings of one subject.
 
     Parameters
@@ -44,10 +50,10 @@ class Bench:
     most_workers
         Most useful workers: more would repeat a stream or have nothing to do. ``None`` without such a limit.
     on_trial
-        Called with each :meth:`drain` trial when it has ended.
+        Called with each :meth:`measure_loading` trial when it has ended.
     """
 
-    subject: Subject
+    subject: TuningSubject
     probe: Probe
     budget: Budget
     clock: Countdown
@@ -55,7 +61,7 @@ class Bench:
     most_workers: int | None = None
     on_trial: Callable[[Trial], object] = lambda trial: None
 
-    def drain(
+    def measure_loading(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
         """Measure how fast batches come when nothing else is done.
@@ -70,11 +76,11 @@ class Bench:
 
         def work(run: _Run) -> None:
             trial, size = run.trial, max(1, setting.num_workers)
-            batches = Batches(
+            batches = BatchBlocks(
                 run.loader,
                 prefetched=1 + setting.in_flight_batches,
                 take=ToDevice(pinned=setting.pin_memory) if self.to_gpu else None,
-                begun=run.begun,
+                on_start=run.on_start,
             )
             trial.startup_seconds = batches.startup_seconds
             if self.probe.batch_seconds < BLOCK_SECONDS:
@@ -101,7 +107,7 @@ class Bench:
         self.on_trial(trial)
         return trial
 
-    def with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
+    def measure_with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
         """Measure how long the step waits for its batches."""
 
         def work(run: _Run) -> None:
@@ -115,7 +121,7 @@ class Bench:
                 if took is None:
                     took = _with_steps(iterator := run.iterate(), step, block)
                 if took is None:
-                    raise too_short(block + 1)
+                    raise data_too_short_error(block + 1)
                 run.trial.waits.append(took[0])
                 steps.append(took[1])
                 run.trial.step_seconds = sum(steps) / len(steps)
@@ -123,14 +129,14 @@ class Bench:
 
         return self._run(setting, seconds, work)
 
-    def starts(self, setting: Setting) -> Trial:
+    def measure_starts(self, setting: Setting) -> Trial:
         """Measure a start, and the start of the next epoch with the same workers."""
-        persistent = setting.but(persistent_workers=True)
+        persistent = setting.with_changes(persistent_workers=True)
 
         def work(run: _Run) -> None:
             run.iterate()
             began = time.perf_counter()
-            next(run.iterate(), NOTHING)
+            next(run.iterate(), END_OF_DATA)
             # Subtract batches already in flight; a real epoch ends with none.
             pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
             waited = time.perf_counter() - began - pending
@@ -179,9 +185,9 @@ class Bench:
         except GpuPerfError as error:
             trial.error = error.message
         except Exception as error:  # from the user's code or one of its workers  # noqa: BLE001
-            trial.error = failure_words(error, run.processes, run.watch_reason)
+            trial.error = describe_failure(error, run.processes, run.watch_reason)
         finally:
-            with self.clock.alarm.held():
+            with self.clock.alarm.suspended():
                 run.end(at_once=self.probe.batch_seconds > SLOW_BATCH_SECONDS)
         return trial
 
@@ -215,7 +221,7 @@ class _Run:
         """Why the watchdog ended the workers; ``None`` if it did not."""
         return None if self._watchdog is None else self._watchdog.reason
 
-    def begun(self, iterator: Any) -> None:
+    def on_start(self, iterator: Any) -> None:
         """Remember the current iterator, and watch its workers."""
         self._iterator = iterator
         if self.processes and self._watchdog is None:
@@ -226,8 +232,8 @@ class _Run:
         """Start a new iterator, take its first batch, and return the iterator. The first start is timed."""
         began = time.perf_counter()
         iterator = iter(self.loader)
-        self.begun(iterator)
-        next(iterator, NOTHING)
+        self.on_start(iterator)
+        next(iterator, END_OF_DATA)
         if self.trial.startup_seconds is None:
             self.trial.startup_seconds = time.perf_counter() - began
         return iterator
@@ -251,9 +257,9 @@ def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | 
     waited = stepped = 0.0
     for _ in range(count):
         began = time.perf_counter()
-        batch = next(iterator, NOTHING)
+        batch = next(iterator, END_OF_DATA)
         came = time.perf_counter()
-        if batch is NOTHING:
+        if batch is END_OF_DATA:
             return None
         step(batch)
         waited += came - began

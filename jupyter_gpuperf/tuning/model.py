@@ -20,7 +20,7 @@ Row = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Model:
+class WorkerTimeModel:
     """A fitted model; see the module's docstring."""
 
     parallel: float
@@ -46,7 +46,7 @@ class Model:
         return next(found, None)
 
 
-def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Model:
+def fit_model(measured: Mapping[int, float], *, cpus: float, computing: float) -> WorkerTimeModel:
     """Return the model nearest to the measured times, by relative error.
 
     Parameters
@@ -70,12 +70,12 @@ def fit(measured: Mapping[int, float], *, cpus: float, computing: float) -> Mode
         if solved is None or min(solved) < 0:
             continue
         known = dict(zip(kept, solved, strict=True))
-        factors = [known.get(place, 0.0) for place in range(3)]
+        factors = [known.get(index, 0.0) for index in range(3)]
         error = sum((_product(factors, row) - 1) ** 2 for row in rows)
         if best is None or error < best[0] - 1e-9:
             best = error, tuple(factors)
     parallel, serial, crowding = best[1] if best else (next(iter(measured.values())), 0.0, 0.0)
-    return Model(
+    return WorkerTimeModel(
         parallel=parallel, serial=serial, crowding=crowding, cpus=cpus, computing=computing
     )
 

@@ -14,10 +14,15 @@ from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.randomness import Randomness
-from jupyter_gpuperf.loaders.subject import BeginWorker, Subject, default_start_method, of_kind
+from jupyter_gpuperf.loaders.subject import (
+    TuningSubject,
+    WorkerInit,
+    as_dataset_kind,
+    default_start_method,
+)
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, Watched
-from jupyter_gpuperf.tuning.safety import failure_words, from_workers
+from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, RecordingDataset
+from jupyter_gpuperf.tuning.safety import describe_failure, from_workers
 
 FEWEST_ITEMS: Final = 8
 
@@ -86,7 +91,11 @@ def regime_of(storage_ratio: float) -> str:
 
 
 def probe(
-    subject: Subject, limit_seconds: float, timeout_seconds: float, *, method: str | None = None
+    subject: TuningSubject,
+    limit_seconds: float,
+    timeout_seconds: float,
+    *,
+    method: str | None = None,
 ) -> Probe:
     """Load items in a worker until the limit, at least one.
 
@@ -100,19 +109,19 @@ def probe(
     data: Any = _watched(subject)
     method = method or default_start_method()
     if method != "fork":
-        data = of_kind(cloudpickled(data, "data set"), is_stream=False)
+        data = as_dataset_kind(cloudpickled(data, "data set"), is_stream=False)
     loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
     with from_workers(data, 1, method, **loads) as (items, processes):
         try:
             records = _until(items, limit_seconds)
         except Exception as error:  # from the user's code, or because the worker ended
-            raise ProbeFailed(failure_words(error, processes, None), str(error)) from error
-    return summary(records, subject)
+            raise ProbeFailed(describe_failure(error, processes, None), str(error)) from error
+    return probe_of_records(records, subject)
 
 
-def probe_in_process(subject: Subject, limit_seconds: float) -> Probe:
+def probe_in_process(subject: TuningSubject, limit_seconds: float) -> Probe:
     """Load items in this process: for datasets that use CUDA and that no worker here can load."""
-    found = summary(_until(_watched(subject).records(), limit_seconds), subject)
+    found = probe_of_records(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
@@ -132,9 +141,9 @@ class ProbeFailed(Exception):
         self.message, self.text = reason, text
 
 
-def _watched(subject: Subject) -> Watched:
+def _watched(subject: TuningSubject) -> RecordingDataset:
     indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches(), [])]
-    return Watched(
+    return RecordingDataset(
         subject.dataset,
         subject.collate_function(),
         indices,
@@ -153,7 +162,7 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
     return records
 
 
-def summary(records: Iterable[Record], subject: Subject) -> Probe:
+def probe_of_records(records: Iterable[Record], subject: TuningSubject) -> Probe:
     """Combine the records into a probe.
 
     Raises
@@ -209,15 +218,15 @@ SEED: Final = 20_260
 MOST_VALUES: Final = 64
 
 
-def is_repeated(subject: Subject, timeout_seconds: float) -> bool | None:
+def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
     """Return whether two workers give the same items; ``None`` when that can't be determined.
 
     Both draw the same random numbers, so that streams that shuffle are recognized too.
     """
     if default_start_method() != "fork":
         return None
-    begin = BeginWorker(_draw_alike, subject.worker_init_function())
-    loads = {"collate_fn": print_of, "worker_init_fn": begin, "timeout": timeout_seconds}
+    begin = WorkerInit(_draw_alike, subject.worker_init_function())
+    loads = {"collate_fn": fingerprint_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
         with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
@@ -235,12 +244,12 @@ def _draw_alike() -> None:
     Randomness(torch).reseed(SEED)
 
 
-def print_of(item: Any) -> str:
+def fingerprint_of(item: Any) -> str:
     """Return a text that is the same for equal items: the first values of tensors, however nested."""
     if hasattr(item, "flatten") and hasattr(item, "shape"):
         return f"{tuple(item.shape)}{item.flatten()[:MOST_VALUES].tolist()}"
     if isinstance(item, Mapping):
-        return str({str(name): print_of(each) for name, each in item.items()})
+        return str({str(name): fingerprint_of(each) for name, each in item.items()})
     if isinstance(item, (list, tuple)):
-        return str([print_of(each) for each in item])
+        return str([fingerprint_of(each) for each in item])
     return repr(item)[:1000]

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
-NOTHING: Final = "nothing"
+NO_ITEM: Final = "nothing"
 SHARED: Final = (
     *("wall_seconds", "thread_seconds", "process_seconds"),
     *("bytes", "read_bytes", "storage_bytes"),
@@ -42,7 +42,7 @@ class Record(NamedTuple):
 
 
 @dataclass
-class Watched:
+class RecordingDataset:
     """A dataset of records: its n-th item records what loading the n-th item of the user's dataset took."""
 
     dataset: Any
@@ -92,7 +92,7 @@ class Watched:
         if not self.indices:  # a stream
             items = iter(self.dataset)
             while True:
-                yield lambda: next(items, NOTHING)
+                yield lambda: next(items, NO_ITEM)
         for batch in self.indices:
             if self._is_whole:
                 yield functools.partial(self.dataset.__getitems__, batch)
@@ -113,7 +113,7 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
         wall, thread, process = (
             clock() - start for clock, start in zip(CLOCKS, began, strict=True)
         )
-        if value is NOTHING:
+        if value is NO_ITEM:
             return
         read, stored = (now - then for now, then in zip(_read_so_far(), read_before, strict=True))
         found = (bytes_of(value), uses_cuda(value), read, stored, _cv_threads())

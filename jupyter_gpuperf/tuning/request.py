@@ -19,7 +19,7 @@ MOST_STEPS: Final = 50
 Step = Callable[[Any], object]
 
 
-def settled(step: Step) -> Step:
+def synchronized_step(step: Step) -> Step:
     """Return a step that also waits for the work it started on the GPU."""
 
     def run(batch: Any) -> None:

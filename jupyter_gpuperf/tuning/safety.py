@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.subject import noting_context
+from jupyter_gpuperf.loaders.subject import recording_context
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget, gib
@@ -26,7 +26,7 @@ STOPPED: Final = {
     "memory": "stopped: only {free} of memory were free",
     "shared memory": "stopped: only {free} of shared memory were free",
 }
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 KILLED_SECONDS: Final = 2.0
 """How long torch may take to close an iterator whose workers are dead."""
 SHUTDOWN_SECONDS: Final = 20.0
@@ -69,7 +69,7 @@ class Watchdog(threading.Thread):
         """Check every 0.1 s until stopped."""
         while self.reason is None:
             self.look()
-            if self._stop_asked.wait(LOOK_SECONDS):
+            if self._stop_asked.wait(POLL_SECONDS):
                 return
 
     def look(self) -> None:
@@ -146,7 +146,7 @@ def from_workers(
             batch_size=None,
             num_workers=count,
             prefetch_factor=count,
-            multiprocessing_context=noting_context(method, processes),
+            multiprocessing_context=recording_context(method, processes),
             **options,
         )
     )
@@ -182,7 +182,7 @@ EXITS: Final = {
 RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 
 
-def failure_words(error: BaseException, processes: Sequence[Any], reason: Message | None) -> str:
+def describe_failure(error: BaseException, processes: Sequence[Any], reason: Message | None) -> str:
     """Return in one line how a trial failed."""
     if reason is not None:
         return reason
@@ -222,7 +222,7 @@ ENDS: Final = (OSError, EOFError)
 
 
 @contextlib.contextmanager
-def thrown_away_quietly() -> Iterator[None]:
+def suppressing_iterator_errors() -> Iterator[None]:
     """Collect interrupted iterators before the context ends, without torch's tracebacks; report all other errors."""
     unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
     users_threads = set(threading.enumerate())

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.bench import TrialRunner
 from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial, slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
@@ -33,7 +33,7 @@ FIRST_OF_SLOW: Final = 4
 """Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
 
 
-def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Found:
+def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) -> SearchResult:
     """Search until the time is up or nothing is left to try.
 
     Parameters
@@ -53,7 +53,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
     _knobs(log)
     best = best_of(log)
     enough = keeps_up(best) if best is not None and best.waits else None
-    return Found(
+    return SearchResult(
         trials=list(log.trials.values()), best=best, enough=enough, cut_short=log.cut_short
     )
 
@@ -61,7 +61,7 @@ def search(space: Space, bench: Bench, left_seconds: Callable[[], float]) -> Fou
 def _is_slow(log: TrialLog) -> bool:
     """Return whether the trials that are always run would take too long; then likely winners come first."""
     space = log.space
-    usual = [space.base.but(num_workers=each) for each in FIRST]
+    usual = [space.base.with_changes(num_workers=each) for each in FIRST]
     seconds = sum(map(log.least_seconds, {*usual, *space.named.values()}))
     return seconds > FIRST_SHARE * log.left()
 
@@ -69,25 +69,27 @@ def _is_slow(log: TrialLog) -> bool:
 def _named(log: TrialLog) -> None:
     """Measure the present setting, then no workers (a quick trial), then the recipes."""
     _measure(log, "present")
-    log.drain(log.space.base.but(num_workers=0))
+    log.measure_loading(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
         _measure(log, role)
 
 
 def _measure(log: TrialLog, role: str) -> None:
     setting = log.space.named.get(role)
-    if setting is not None and (trial := log.drain(setting)) is not None:
+    if setting is not None and (trial := log.measure_loading(setting)) is not None:
         trial.roles.add(role)
 
 
 def _knobs(log: TrialLog) -> None:
     space = log.space
     if space.pinning:
-        _vary(log, lambda setting: setting.but(pin_memory=not setting.pin_memory), alone=True)
+        _vary(
+            log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory), alone=True
+        )
     if space.variation > VARIED or space.step_seconds is None:
-        _vary(log, lambda setting: setting.but(prefetch_factor=DEEPER_PREFETCH))
+        _vary(log, lambda setting: setting.with_changes(prefetch_factor=DEEPER_PREFETCH))
     if space.variation > VARIED and space.any_order:
-        _vary(log, lambda setting: setting.but(in_order=False))
+        _vary(log, lambda setting: setting.with_changes(in_order=False))
     _persistence(log)
 
 
@@ -97,7 +99,7 @@ def _vary(log: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = 
     if best is None or log.is_enough(best):
         return
     if best.setting.num_workers or alone:
-        log.drain(change(best.setting))
+        log.measure_loading(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
@@ -110,11 +112,11 @@ def _persistence(log: TrialLog) -> None:
     if best.start_seconds <= NEAR_RATIO * epoch:
         return
     for method in space.start_methods:
-        log.drain(best.setting.but(start_method=method))
-    persistent = (_fastest_once_started(log) or best).setting.but(persistent_workers=True)
-    trial = log.drain(persistent)
+        log.measure_loading(best.setting.with_changes(start_method=method))
+    persistent = (_fastest_once_started(log) or best).setting.with_changes(persistent_workers=True)
+    trial = log.measure_loading(persistent)
     if trial is not None and trial.error is None:
-        trial.restart_seconds = log.bench.starts(persistent).restart_seconds
+        trial.restart_seconds = log.bench.measure_starts(persistent).restart_seconds
 
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
@@ -173,7 +175,7 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
     blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
     for trial in (*finalists, *reversed(finalists)):
         if log.left() > seconds / 2:
-            made = log.bench.drain(trial.setting, seconds=seconds, target_ratio=TARGET)
+            made = log.bench.measure_loading(trial.setting, seconds=seconds, target_ratio=TARGET)
             blocks[id(trial)] += made.blocks
     # Compare only trials that were measured side by side, so all need a turn.
     if all(len(each) > 1 for each in blocks.values()):
@@ -215,7 +217,7 @@ def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
     if left <= 0 or (needed > left and any(each.waits for each in log.measured())):
         log.cut_short = True
         return False
-    made = log.bench.with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
+    made = log.bench.measure_with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
     trial.waits, trial.step_seconds = made.waits, made.step_seconds
     log.cut_short |= made.out_of_time
     if not made.out_of_time:  # otherwise the trial keeps its rate

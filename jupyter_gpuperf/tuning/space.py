@@ -11,7 +11,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import default_start_method
-from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.bench import TrialRunner
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.room import infeasible_reason
@@ -67,7 +67,7 @@ class Space:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchResult:
     """The trials in the order they were run, and the recommended one."""
 
     trials: Sequence[Trial]
@@ -78,7 +78,7 @@ class Found:
 
 
 def build_space(
-    bench: Bench,
+    bench: TrialRunner,
     *,
     kept: Setting | None,
     start_method: str | None,
@@ -97,19 +97,19 @@ def build_space(
     from torch.utils.data import DataLoader
 
     subject, probed, budget = bench.subject, bench.probe, bench.budget
-    present = subject.present
-    method = start_method or (present.start_method if present else None)
-    pinned = bench.to_gpu and (present is None or present.pin_memory)
+    current_setting = subject.current_setting
+    method = start_method or (current_setting.start_method if current_setting else None)
+    pinned = bench.to_gpu and (current_setting is None or current_setting.pin_memory)
     base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
     recipe = common_recipe(budget.seen_cpus, start_method=method)
-    named = {"present": present, "golden": recipe, "kept": kept}
+    named = {"present": current_setting, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - probed.blocked_ratio)
     most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
     if bench.most_workers is not None:
         most = min(most, bench.most_workers)
     if probed.uses_cuda and start_method is None and default_start_method() == "fork":
         most = 0
-    while most > 0 and infeasible_reason(base.but(num_workers=most), probed, budget):
+    while most > 0 and infeasible_reason(base.with_changes(num_workers=most), probed, budget):
         most -= 1
     return Space(
         named={role: each for role, each in named.items() if each is not None},

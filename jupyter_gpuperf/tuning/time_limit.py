@@ -68,7 +68,7 @@ class Alarm:
             self._ends.pop()
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def suspended(self) -> Iterator[None]:
         """Suppress the alarm in code that must not be left half done."""
         self._held += 1
         try:
@@ -80,11 +80,11 @@ class Alarm:
         if self._held or _forks(frame):
             return
         now = time.monotonic()
-        for place, end in enumerate(self._ends):
+        for index, end in enumerate(self._ends):
             if now >= end:
-                self._ends[place] = now + AGAIN_SECONDS
+                self._ends[index] = now + AGAIN_SECONDS
                 raise TimeIsUp
-        with self.held():
+        with self.suspended():
             self._look()
 
 
@@ -118,7 +118,7 @@ class Countdown:
         """Report the current activity, at most every 0.2 s."""
         self._activity = activity
         if time.monotonic() - self._reported >= REPORT_SECONDS:
-            with self.alarm.held():
+            with self.alarm.suspended():
                 self.look()
 
     def look(self) -> None:

@@ -21,7 +21,7 @@ from jupyter_gpuperf.measure.statistics import (
     Interval,
     inverse,
     mean_interval,
-    mean_of_few,
+    small_sample_mean,
 )
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
@@ -146,7 +146,7 @@ def interval_of(blocks: Sequence[float]) -> Interval | None:
 @functools.lru_cache(256)  # requested repeatedly, and takes thousands of resamples
 def _interval(blocks: tuple[float, ...]) -> Interval:
     if len(blocks) < FEWEST_BLOCKS <= len(STUDENT_T):
-        return mean_of_few(blocks)
+        return small_sample_mean(blocks)
     return mean_interval(blocks)
 
 

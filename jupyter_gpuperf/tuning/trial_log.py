@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.bench import TrialRunner
 from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
 
@@ -32,13 +32,13 @@ class TrialLog:
         Returns the seconds that are left.
     """
 
-    def __init__(self, space: Space, bench: Bench, left_seconds: Callable[[], float]) -> None:
+    def __init__(self, space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) -> None:
         self.space, self.bench, self.left = space, bench, left_seconds
         self.all_seconds = left_seconds()
         self.trials: dict[Setting, Trial] = {}
         self.cut_short = False
 
-    def drain(self, setting: Setting) -> Trial | None:
+    def measure_loading(self, setting: Setting) -> Trial | None:
         """Return a setting's trial; run it now if there is none. ``None`` when no time is left."""
         if setting in self.trials:
             return self.trials[setting]
@@ -49,7 +49,7 @@ class TrialLog:
             self.cut_short = True
             return None
         best = min(self.measured(), key=load_seconds, default=None)
-        trial = self.bench.drain(
+        trial = self.bench.measure_loading(
             setting,
             seconds=min(2.0, max(0.3, self.all_seconds / 60)),
             target_ratio=SCREEN_TARGET,
@@ -79,10 +79,10 @@ class TrialLog:
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         return crowded * self.space.batch_seconds
 
-    def again(self, trial: Trial) -> None:
+    def measure_again(self, trial: Trial) -> None:
         """Measure a setting again because something else ran meanwhile. Keep the old trial if that fails."""
         del self.trials[trial.setting]
-        made = self.drain(trial.setting)
+        made = self.measure_loading(trial.setting)
         if made is None or made.error is not None:
             self.trials[trial.setting] = trial
         else:

@@ -15,22 +15,22 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.loaders.printed_code import refusal
+from jupyter_gpuperf.loaders.printed_code import reason_as_comments
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject, default_start_method
+from jupyter_gpuperf.loaders.subject import TuningSubject, default_start_method
 from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning import verdict
-from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.bench import TrialRunner
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, is_repeated, probe, probe_in_process
-from jupyter_gpuperf.tuning.request import Step, TuneRequest, settled, step_seconds_of
-from jupyter_gpuperf.tuning.safety import thrown_away_quietly
+from jupyter_gpuperf.tuning.request import Step, TuneRequest, step_seconds_of, synchronized_step
+from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
 from jupyter_gpuperf.tuning.search import search
-from jupyter_gpuperf.tuning.space import Found, Space, build_space
+from jupyter_gpuperf.tuning.space import SearchResult, Space, build_space
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 
@@ -82,12 +82,12 @@ def tune_loader(
         # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
         kept(torch, Roots.of_step(request.step)) as before,
         _quiet(),
-        thrown_away_quietly(),
+        suppressing_iterator_errors(),
         clock.alarm as alarm,
     ):
         try:
             with alarm.within(clock.left()):
-                subject = Subject(given, name, request.batch_size, names)
+                subject = TuningSubject(given, name, request.batch_size, names)
                 outcome = _Tuning(subject, request, clock, on_trial).run()
         except TimeIsUp:
             message = "The dataset returned nothing to measure within {seconds:.0f} s."
@@ -104,7 +104,7 @@ def tune_loader(
 class _Tuning:
     """One tuning in progress."""
 
-    subject: Subject
+    subject: TuningSubject
     request: TuneRequest
     clock: Countdown
     on_trial: Callable[[Trial], object]
@@ -125,7 +125,7 @@ class _Tuning:
                 budget=self.request.budget_seconds,
                 enough=math.ceil(40 * probed.batch_seconds),
             )
-        bench = Bench(
+        bench = TrialRunner(
             self.subject,
             probed,
             self.budget,
@@ -178,7 +178,7 @@ class _Tuning:
             return 1
         return None
 
-    def _step(self, bench: Bench) -> tuple[Step | None, float | None]:
+    def _step(self, bench: TrialRunner) -> tuple[Step | None, float | None]:
         request = self.request
         if request.target_rate is not None:
             seconds = 1 / request.target_rate
@@ -187,7 +187,7 @@ class _Tuning:
         if request.step is None:
             return None, None
         self.clock.report(Message("timing the step"))
-        step = settled(request.step)
+        step = synchronized_step(request.step)
         batch = bench.first_batch()
         try:
             return step, step_seconds_of(step, batch, max(0.5, request.budget_seconds / 20))
@@ -204,7 +204,7 @@ class _Tuning:
                 "step_failed", "The step raised {error!r}.", hint, error=error
             ) from error
 
-    def _outcome(self, found: Found, space: Space, probed: Probe) -> dict[str, Any]:
+    def _outcome(self, found: SearchResult, space: Space, probed: Probe) -> dict[str, Any]:
         best, subject = found.best, self.subject
         if best is None:
             raise GpuPerfError(
@@ -259,10 +259,10 @@ class _Tuning:
             with self.clock.alarm.within(CODE_SECONDS):
                 return self.subject.code(setting)
         except TimeIsUp:  # keep the measurements all the same
-            return refusal("Time ran out before a loader like yours was built.", setting)
+            return reason_as_comments("Time ran out before a loader like yours was built.", setting)
 
 
-def _failures(found: Found) -> list[Message]:
+def _failures(found: SearchResult) -> list[Message]:
     """Return the failures, each reason once with the first setting that met it."""
     first: dict[str, str] = {}
     for each in found.trials:

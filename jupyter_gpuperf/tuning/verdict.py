@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
-from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial, slower
 from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
@@ -67,7 +67,7 @@ class Limit(NamedTuple):
     advice: list[Message]
 
 
-def limit_of(best: Trial, found: Found, probe: Probe, budget: Budget) -> Limit:
+def limit_of(best: Trial, found: SearchResult, probe: Probe, budget: Budget) -> Limit:
     """Return the bottleneck of the recommended setting."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
     summary = Message(LIMITS[bottleneck], **_facts(best, probe, budget))
@@ -131,7 +131,7 @@ REMARKS: Final = {
 }
 
 
-def summary_of(best: Trial, found: Found, space: Space) -> list[str]:
+def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
     """Return the recommendation in sentences, the figure first."""
     sentences = [_result(best, space)]
     for role, name in OTHERS.items():
@@ -226,7 +226,7 @@ REUSES: Final = {
 }
 
 
-def regime_summary(regime: str, subject: Subject, *, copies: bool) -> Message:
+def regime_summary(regime: str, subject: TuningSubject, *, copies: bool) -> Message:
     """Return the regime in a few sentences; ``copies``: the time includes the copy to the GPU."""
     epochs = subject.batches_drawn / (subject.batches_per_epoch or math.inf)
     reuse = "stream" if subject.is_stream else "again" if epochs > 1 else "new"

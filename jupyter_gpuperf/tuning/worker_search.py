@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.model import Model, fit
+from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, load_seconds
 
@@ -42,18 +42,18 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._log.is_enough(self._log.drain(self._setting(workers))):
+            if self._log.is_enough(self._log.measure_loading(self._setting(workers))):
                 return
         for _ in range(MOST_TRIALS):
             workers_next = self._next() or self._as_many_as_lead()
             if workers_next is not None:
-                if self._log.drain(self._setting(workers_next)) is None:
+                if self._log.measure_loading(self._setting(workers_next)) is None:
                     return
             elif not self._again_where_disturbed():
                 return
 
     def _setting(self, workers: int) -> Setting:
-        return self._space.base.but(num_workers=workers)
+        return self._space.base.with_changes(num_workers=workers)
 
     def _curve(self) -> dict[int, Trial]:
         """Return workers → trial, for the trials that differ from the base only in workers."""
@@ -64,13 +64,13 @@ class WorkerSearch:
         }
         return dict(sorted(found.items()))
 
-    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> Model | None:
+    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> WorkerTimeModel | None:
         # Fall back to trials that differ in other settings: they still show the effect of workers.
         others = {each.setting.num_workers: each for each in self._log.measured()}
         known = {**others, **curve}.items()
         times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
         space = self._space
-        return fit(times, cpus=space.cpus, computing=space.computing) if times else None
+        return fit_model(times, cpus=space.cpus, computing=space.computing) if times else None
 
     def _next(self) -> int | None:
         """Return how many to try next: the model's best, then its neighbors; ``None`` when nothing is left to try."""
@@ -88,13 +88,13 @@ class WorkerSearch:
         best = min(workers, key=lambda count: load_seconds(curve[count]))
         return next((each for each in self._around(best, workers) if self._is_new(each)), None)
 
-    def _predicted(self, model: Model) -> int:
+    def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
         found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
         tried = max((each.setting.num_workers for each in self._log.measured()), default=1)
         return min(found or model.best(most), FARTHEST * max(1, tried))
 
-    def _is_hopeless(self, model: Model, curve: Mapping[int, Trial]) -> bool:
+    def _is_hopeless(self, model: WorkerTimeModel, curve: Mapping[int, Trial]) -> bool:
         if 0 not in curve or len(curve) <= len(FIRST) - 1:
             return False
         most = self._space.most_workers
@@ -145,7 +145,7 @@ class WorkerSearch:
                 _is_bent(count, curve) or self._falls_short(count, curve)
             ):
                 self._again.add(trial.setting)
-                self._log.again(trial)
+                self._log.measure_again(trial)
                 return True
         return False
 

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
-from jupyter_gpuperf.client.ab_tests import settings_of
+from jupyter_gpuperf.client.ab_tests import changed_settings
 from jupyter_gpuperf.display.speedup_view import SpeedupView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.rebuilding import loader_with
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 torch = pytest.importorskip("torch")
 
@@ -112,7 +112,7 @@ def test_all_that_a_step_changes_is_put_back_to_the_bit(trainer, fresh):
     if fresh:  # an optimizer without a state yet
         trainer = Trainer()
     before, parameters = content(trainer), list(trainer.model.parameters())
-    snapshot = Snapshot(torch, Roots.of_step(trainer.step))
+    snapshot = StateSnapshot(torch, Roots.of_step(trainer.step))
     for batch in torch.utils.data.DataLoader(Slow(0.0, 32), batch_size=4, shuffle=True):
         trainer.step(batch)
     assert content(trainer) != before
@@ -125,7 +125,7 @@ def test_all_that_a_step_changes_is_put_back_to_the_bit(trainer, fresh):
 def test_training_goes_on_as_if_nothing_had_been(trainer):
     batches = list(torch.utils.data.DataLoader(Slow(0.0, 32), batch_size=4))
     alone = copy.deepcopy(content(trainer))
-    snapshot = Snapshot(torch, Roots.of_step(trainer.step))
+    snapshot = StateSnapshot(torch, Roots.of_step(trainer.step))
     for batch in batches:
         trainer.step(batch)
     once = content(trainer)
@@ -212,13 +212,13 @@ def test_a_step_without_a_model_is_refused():
 
 def test_a_finding_carries_its_settings():
     finding = SimpleNamespace(settings={"num_workers": 4})
-    assert settings_of(finding) == {"num_workers": 4}
-    assert settings_of({"settings": {"pin_memory": True}}) == {"pin_memory": True}
-    assert settings_of({"num_workers": 1}) == {"num_workers": 1}
+    assert changed_settings(finding) == {"num_workers": 4}
+    assert changed_settings({"settings": {"pin_memory": True}}) == {"pin_memory": True}
+    assert changed_settings({"num_workers": 1}) == {"num_workers": 1}
     tuned = TuningView({"recommended": {"num_workers": 12, "pin_memory": True, "in_order": False}})
-    assert settings_of(tuned) == {"num_workers": 12, "pin_memory": True}
+    assert changed_settings(tuned) == {"num_workers": 12, "pin_memory": True}
     with pytest.raises(BadRequest):
-        settings_of(object())
+        changed_settings(object())
 
 
 class Transformed(Slow):

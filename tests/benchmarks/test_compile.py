@@ -24,7 +24,7 @@ def test_compiling_has_paid_when_the_steps_have_saved_its_seconds():
 
 
 def test_how_sure_that_is_depends_on_how_the_steps_scatter():
-    compiled = [0.5 + 0.01 * place for place in range(20)]
+    compiled = [0.5 + 0.01 * index for index in range(20)]
     found = _break_even([1.0] * 20, compiled, cold_seconds=30.0)
     assert found["low"] <= found["value"] <= found["high"]
     assert found["low"] < found["high"]

@@ -9,7 +9,7 @@ from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.benchmarks.compute import _needed_bytes, number_format
 from jupyter_gpuperf.benchmarks.workloads import timing
 from jupyter_gpuperf.benchmarks.workloads.device import warn_if_launch_bound
-from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, Pass
+from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, ForwardPass
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.chips import CHIPS
 from jupyter_gpuperf.measure.timer import Timing
@@ -76,7 +76,7 @@ def test_a_pass_that_does_not_fit_into_memory_is_refused(machine, refusal_of, no
 @pytest.mark.parametrize("memory_bytes", [int(NEEDED_BYTES / 0.8) + 8, None])
 def test_a_pass_that_fits_or_of_which_nothing_is_known_is_taken(machine, memory_bytes):
     machine(memory_bytes=memory_bytes)
-    resources.check_room(_needed_bytes(find("compute").check(SMALL)), hint="")
+    resources.check_available_memory(_needed_bytes(find("compute").check(SMALL)), hint="")
 
 
 @pytest.mark.parametrize(
@@ -141,17 +141,17 @@ def test_variants_are_measured_in_turn_and_held_against_the_pass_that_was_asked_
 
 
 def test_the_work_of_a_pass_is_that_of_its_layers():
-    work = Pass(batch_size=128, image_size=224).work
+    work = ForwardPass(batch_size=128, image_size=224).work
     assert work.flop == pytest.approx(2 * 27 * 64 * 128 * 224**2)
     assert work.traffic_bytes == pytest.approx(6.65e9, rel=0.01)  # known from measuring
-    half = Pass(batch_size=128, image_size=224, precision="bf16").work
+    half = ForwardPass(batch_size=128, image_size=224, precision="bf16").work
     assert 0.5 < half.traffic_bytes / work.traffic_bytes < 0.53  # half, and the images converted
 
 
 @pytest.mark.parametrize(("tf32", "kind"), [(True, "tf32"), (False, "fp32")])
 def test_a_known_chip_gives_a_floor_for_the_pass_and_a_roof_for_its_operations(tf32, kind):
     (chip,) = (each for each in CHIPS if each.name == "H100 SXM")
-    wanted = Pass(batch_size=128, image_size=224)
+    wanted = ForwardPass(batch_size=128, image_size=224)
     assert number_format(wanted, chip, tf32=tf32) == kind
     limits = wanted.work.limits(chip, kind, "pass_seconds", prefix="model_")
     assert limits["pass_seconds"] == pytest.approx(1.98e-3, rel=0.01)

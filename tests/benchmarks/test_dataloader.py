@@ -12,7 +12,7 @@ from jupyter_gpuperf.benchmarks.dataloader import (
     _warn_of_settings,
 )
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.timing import STARTS
+from jupyter_gpuperf.loaders.timing import START_COUNT
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 SMALL = {"items": 64, "batch_size": 8, "prefetch_factor": 2, "time_limit_seconds": 1.0}
@@ -49,7 +49,7 @@ def test_figures_agree_with_each_other_and_with_their_samples(result):
     assert batch.value == pytest.approx(statistics.fmean(result.samples["batch_seconds"]))
     startup = statistics.fmean(result.samples["startup_seconds"])
     assert result.figures["startup_seconds"].value == pytest.approx(startup)
-    assert len(result.samples["startup_seconds"]) == STARTS
+    assert len(result.samples["startup_seconds"]) == START_COUNT
 
 
 @WORKERS
@@ -100,7 +100,7 @@ def test_starting_the_workers_is_timed_without_ending_them(monkeypatch):
         loader_timing.time, "perf_counter", lambda: order.append("clock") or next(clock)
     )
 
-    class Batches:
+    class BatchBlocks:
         def __next__(self):
             order.append("batch")
 
@@ -109,7 +109,7 @@ def test_starting_the_workers_is_timed_without_ending_them(monkeypatch):
 
     class Loader:
         def __iter__(self):
-            return Batches()
+            return BatchBlocks()
 
     assert loader_timing._start_seconds(Loader(), lambda ratio, message: None, 0) == 1.0
     assert order == ["clock", "batch", "clock", "workers ended"]

@@ -17,7 +17,11 @@ from jupyter_gpuperf.benchmarks import Context, blas, startup
 from jupyter_gpuperf.benchmarks.pandas import write_table
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
 from jupyter_gpuperf.benchmarks.workloads.images import images_in, readers, write_photographs
-from jupyter_gpuperf.benchmarks.workloads.page_cache import drop, filesystem_of, resident_ratio
+from jupyter_gpuperf.benchmarks.workloads.page_cache import (
+    drop_from_cache,
+    filesystem_of,
+    resident_ratio,
+)
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -125,7 +129,7 @@ class TestDisk:
             file.write(os.urandom(1 << 20))
             file.flush()
             os.fsync(file.fileno())
-        if drop(path) > 0.05:
+        if drop_from_cache(path) > 0.05:
             pytest.skip("the temporary folder lies in memory: pages stay")
         return path
 
@@ -133,7 +137,7 @@ class TestDisk:
         assert resident_ratio(on_disk) <= 0.05
         on_disk.read_bytes()
         assert resident_ratio(on_disk) == 1.0
-        assert drop(on_disk) <= 0.05
+        assert drop_from_cache(on_disk) <= 0.05
 
     def test_a_file_system_in_memory_gives_no_cold_figures(self, run_on_the_processor, monkeypatch):
         if not Path("/dev/shm").is_dir():
@@ -212,10 +216,10 @@ Traceback (most recent call last):
 
 class TestStartUp:
     def test_an_extensions_share_is_the_time_since_the_line_before(self):
-        assert startup.shares_of(LOG) == pytest.approx(
+        assert startup.extension_seconds(LOG) == pytest.approx(
             {"extension_jupyter_lsp": 0.3, "extension_my_own": 0.1}
         )
-        assert startup.shares_of([]) == {}
+        assert startup.extension_seconds([]) == {}
 
     def test_a_real_server_answers_and_is_ended(self, tmp_path, monkeypatch):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -14,7 +14,7 @@ from jupyter_gpuperf.benchmarks.workloads.training import (
     TrainingStep,
     flop_of,
 )
-from jupyter_gpuperf.measure.memory import fits
+from jupyter_gpuperf.measure.memory import largest_that_fits
 from jupyter_gpuperf.schemas import BenchmarkResult
 from jupyter_gpuperf.state.switches import float32_as
 
@@ -167,7 +167,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_said(torch):
         if size.batch > 20:
             raise torch.cuda.OutOfMemoryError("no room")
 
-    assert fits(torch, attempt, Size(batch=128, side=1), warnings.append).batch == 16
+    assert largest_that_fits(torch, attempt, Size(batch=128, side=1), warnings.append).batch == 16
     assert warnings[-1].endswith("batch size 16.")
 
 
@@ -176,4 +176,4 @@ def test_not_even_one_that_does_not_fit_is_an_error(torch):
         raise torch.cuda.OutOfMemoryError("no room")
 
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        fits(torch, attempt, Size(batch=4, side=1), lambda sentence: None)
+        largest_that_fits(torch, attempt, Size(batch=4, side=1), lambda sentence: None)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from jupyter_gpuperf.checks.probes import gpus
-from jupyter_gpuperf.checks.probes.machine import Machine, Ran, Room
+from jupyter_gpuperf.checks.probes.machine import CommandResult, DiskSpace, Machine
 
 GIB = 1 << 30
 HEALTHY_H100 = {
@@ -160,7 +160,7 @@ def machine_of(
         root=root,
         environment={**environment, **(variables or {})},
         run_command=lambda command, _seconds, _environment: ran(outputs, command),
-        room_of=lambda path: room(root, path, all_rooms),
+        disk_space_of=lambda path: disk_space(root, path, all_rooms),
         interpreter="/env/bin/python",
         packages=[WHEEL],
         headers="/env/include/python3.12",
@@ -205,25 +205,31 @@ def outputs_with(faults):
     }
 
 
-def ran(outputs, command) -> Ran:
+def ran(outputs, command) -> CommandResult:
     """Return how a program ended."""
     words = " ".join(command)
     if "--query-gpu" in words:
-        return Ran(*outputs["smi"])
+        return CommandResult(*outputs["smi"])
     if words.endswith(gpus.CUDA_PROBE):
-        return Ran(0, json.dumps(outputs["cuda"]), "")
+        return CommandResult(0, json.dumps(outputs["cuda"]), "")
     if "imports_probe" in words:
         imports = outputs["imports"]
-        return Ran(0, json.dumps(imports), "") if isinstance(imports, dict) else Ran(*imports)
-    return Ran(*outputs.get(words, (None, "", f"{command[0]}: No such file or directory")))
+        return (
+            CommandResult(0, json.dumps(imports), "")
+            if isinstance(imports, dict)
+            else CommandResult(*imports)
+        )
+    return CommandResult(
+        *outputs.get(words, (None, "", f"{command[0]}: No such file or directory"))
+    )
 
 
-def room(root: Path, path: Path, rooms: dict[str, tuple[int, int]]) -> Room | None:
+def disk_space(root: Path, path: Path, rooms: dict[str, tuple[int, int]]) -> DiskSpace | None:
     """Return the room of a folder; ``None`` if it does not exist."""
     name = f"/{path.relative_to(root)}"
     if name in rooms:
-        return Room(*rooms[name])
-    return Room(500 * GIB, 200 * GIB) if path.exists() else None
+        return DiskSpace(*rooms[name])
+    return DiskSpace(500 * GIB, 200 * GIB) if path.exists() else None
 
 
 def write(path: Path, text: str) -> None:

@@ -19,24 +19,23 @@ from jupyter_gpuperf.checks import CHECKS, subject_of
 from jupyter_gpuperf.client import watch_session
 from jupyter_gpuperf.client.diagnosis import diagnosis_of
 from jupyter_gpuperf.client.failures import BenchmarkError
-from jupyter_gpuperf.client.terminal_recording import sentence_of
-from jupyter_gpuperf.client.watch_session import Session
+from jupyter_gpuperf.client.terminal_recording import summary_sentence
+from jupyter_gpuperf.client.watch_session import WatchSession
 from jupyter_gpuperf.display.comparison_view import ComparisonView, comparison_lines
-from jupyter_gpuperf.display.doctor_report import Differences, Report
-from jupyter_gpuperf.display.history_view import History
+from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
+from jupyter_gpuperf.display.history_view import HistoryView
 from jupyter_gpuperf.display.precision_result import AmpProfile
 from jupyter_gpuperf.display.profile_view import ProfileView
-from jupyter_gpuperf.display.progress import status_words
+from jupyter_gpuperf.display.progress import format_status
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.display.speedup_view import SpeedupView
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.display.tuning_view import TuningView
-from jupyter_gpuperf.display.watch_report import Cell
-from jupyter_gpuperf.display.watch_report import Report as WatchReport
+from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import new_job
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
-from jupyter_gpuperf.loops.explaining import Explanation, Share
+from jupyter_gpuperf.loops.explaining import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.results.comparison import compare, compare_results
@@ -49,7 +48,7 @@ from jupyter_gpuperf.schemas import (
     KeptResult,
     SuiteFailure,
 )
-from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import doubts, limit_of, regime_summary, summary_of
 
@@ -98,13 +97,13 @@ def doctor():
         taken_seconds=1.0,
         duration_seconds=1.0,
     )
-    return Report(report, everything=True)
+    return DoctorReportView(report, shows_all=True)
 
 
 def doctor_comparison():
     kinds = ("check", "environment", "package")
     changes = [DoctorChange(kind=kind, name="torch", before=None, after="2.11") for kind in kinds]
-    return Differences(DoctorComparison(changes=changes), before="old", after="now")
+    return DoctorComparisonView(DoctorComparison(changes=changes), before="old", after="now")
 
 
 class Subject:
@@ -120,7 +119,7 @@ def tuning():
         Trial(setting=recipe, roles={"golden"}, error=Message("no batch came in time")),
         Trial(setting=Setting.of(num_workers=2, in_order=False), blocks=[0.02] * 5),
     ]
-    found = Found(trials=trials, best=trials[0], enough=False, cut_short=True)
+    found = SearchResult(trials=trials, best=trials[0], enough=False, cut_short=True)
     named = {"present": trials[1].setting, "golden": recipe}
     space = Space(named=named, base=best, most_workers=8, cpus=4.0)
     probe = dataclasses.replace(PROBE, cv_threads=4, uses_cuda=True, read_bytes=1000)
@@ -159,7 +158,7 @@ def result():
 
 
 def history():
-    return History([KeptResult(id=1, created_seconds=0.0, baseline=True, result=measured())])
+    return HistoryView([KeptResult(id=1, created_seconds=0.0, baseline=True, result=measured())])
 
 
 def a_suite():
@@ -174,9 +173,9 @@ def comparison():
 
 
 def watched():
-    cell = Cell(1, 0.0, 2.0, 2.0**30, busy_ratio=0.5, energy_joules=100.0)
+    cell = WatchedCell(1, 0.0, 2.0, 2.0**30, busy_ratio=0.5, energy_joules=100.0)
     loops = [steps(), steps(is_training=False, num_workers=0)]
-    return [WatchReport(watch_session._heading(Session()), loops, [cell], []), cell.line()]
+    return [WatchReport(watch_session._heading(WatchSession()), loops, [cell], []), cell.line()]
 
 
 def headroom():
@@ -197,7 +196,7 @@ def headroom():
 
 
 def profile():
-    shares = [Share("name", 2.0, 0.01)]
+    shares = [ProfileEntry("name", 2.0, 0.01)]
     seconds = (
         "step_seconds",
         "plain_step_seconds",
@@ -208,7 +207,7 @@ def profile():
     rates = ("idle_in_next_seconds", "idle_elsewhere_seconds", "cost_seconds", "kernels_per_step")
     figures = dict.fromkeys((*seconds, *rates, "gaps_per_step"), 1.0)
     lists = dict.fromkeys(("copies", "syncs", "kernels", "operations"), shares)
-    return ProfileView(Explanation(steps=5, **figures, **lists))
+    return ProfileView(StepProfile(steps=5, **figures, **lists))
 
 
 def amp_profile():
@@ -245,8 +244,8 @@ def test_what_is_displayed_is_in_chinese(example):
 def test_progress_is_in_chinese(state):
     times = {"created_seconds": 0.0, "started_seconds": 0.0, "ended_seconds": 5.0}
     job = new_job("compute", {}, state=state, remaining_seconds=9.0, **times)
-    assert english(status_words(job, 7.0)) == []
-    assert re.search(r"[\u4e00-\u9fff]", status_words(job, 7.0))
+    assert english(format_status(job, 7.0)) == []
+    assert re.search(r"[\u4e00-\u9fff]", format_status(job, 7.0))
 
 
 def test_an_error_is_shown_in_chinese_and_stays_english_for_programs():
@@ -259,4 +258,4 @@ def test_an_error_is_shown_in_chinese_and_stays_english_for_programs():
 
 def test_a_recording_is_summed_up_in_chinese():
     figures = {"frames_count": 3, "duration_seconds": 1.0, "size_bytes": 5000, "dropped_count": 1}
-    assert english(sentence_of({"file": "run.jsonl.gz", "error": None, **figures})) == []
+    assert english(summary_sentence({"file": "run.jsonl.gz", "error": None, **figures})) == []

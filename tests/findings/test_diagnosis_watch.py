@@ -14,12 +14,12 @@ from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.rule_inputs import listings_of
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
-from jupyter_gpuperf.rules import RULES, Listing, Process
+from jupyter_gpuperf.rules import RULES, Process, ProcessListing
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Alert, AlertsChanged, Frame
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 BEGAN = 1_700_000_000.0
 
 
@@ -52,7 +52,7 @@ class Played:
         self.watch = DiagnosisWatch(RULES, self.history)
         self.interval_seconds = interval_seconds
         self.now = BEGAN
-        self.told: list[tuple[float, dict[str, str]]] = []
+        self.reported: list[tuple[float, dict[str, str]]] = []
         self._looked = self.now
 
     def play(self, name: str, from_seconds: float = 0.0, until_seconds: float = 1000.0) -> Played:
@@ -69,19 +69,22 @@ class Played:
             )
             self.history.append(frame)
             self.now = frame.time_seconds + 0.1
-            if frame.time_seconds - self._looked >= LOOK_SECONDS:
+            if frame.time_seconds - self._looked >= POLL_SECONDS:
                 self._looked = frame.time_seconds
                 self.watch.look(frame, infos, listings_of({"GPU": listed}, frame.time_seconds))
                 now = {each.code: each.severity for each in self.watch.current.findings}
-                self.told.append((frame.time_seconds, now))
+                self.reported.append((frame.time_seconds, now))
         return self
 
     def first_told(self, code: str) -> float:
-        return next(time for time, codes in self.told if code in codes)
+        return next(time for time, codes in self.reported if code in codes)
 
     def loud(self) -> set[str]:
         return {
-            code for _, codes in self.told for code, severity in codes.items() if severity != "info"
+            code
+            for _, codes in self.reported
+            for code, severity in codes.items()
+            if severity != "info"
         }
 
 
@@ -118,7 +121,7 @@ def test_a_cause_that_comes_in_the_middle_of_good_work_is_told_within_15_seconds
 
 def test_what_is_over_is_taken_back_and_nothing_flickers():
     played = Played().play("power_capped_matmul").play("idle").play("idle")
-    states = ["power-capped" in codes for _, codes in played.told]
+    states = ["power-capped" in codes for _, codes in played.reported]
     assert states[0] is False
     assert states[-1] is False
     changes = sum(before != after for before, after in pairwise(states))
@@ -130,7 +133,7 @@ def test_a_clock_that_is_set_back_ends_nothing_and_raises_nothing():
     played.now -= 3600
     played._looked = played.now
     played.play("input_bound_jpeg_1worker")
-    assert "input-bound" in played.told[-1][1] or played.told[-1][1] == {}
+    assert "input-bound" in played.reported[-1][1] or played.reported[-1][1] == {}
 
 
 def test_since_when_a_finding_holds_does_not_move():
@@ -145,13 +148,13 @@ def test_what_an_alert_says_already_is_marked_while_it_does():
     played = Played()
     alerts = AlertWatch(RULES)
     played.watch = DiagnosisWatch(RULES, played.history, alerts=lambda: alerts.current)
-    marks, told = [], []
+    marks, reported = [], []
     append = played.history.append
 
     def tick(frame):
         append(frame)
         alerts.observe(frame)
-        told.append(played.watch.observe(frame))
+        reported.append(played.watch.observe(frame))
         marks.append(
             {
                 each.alert
@@ -166,7 +169,7 @@ def test_what_an_alert_says_already_is_marked_while_it_does():
     played.play("near_oom_gpt_bf16").play("idle")
     assert {"memory_nearly_full"} in marks
     assert {None} in marks  # the finding looks back at a minute, and outlives the alert
-    assert any(told)  # pages hear of it by the tick that saw it
+    assert any(reported)  # pages hear of it by the tick that saw it
 
 
 def test_an_alert_of_another_device_or_of_something_else_marks_nothing():
@@ -193,12 +196,12 @@ def test_an_alert_of_another_device_or_of_something_else_marks_nothing():
 
 def test_work_that_goes_well_takes_back_what_was_wrong_before_it():
     played = Played().play("input_bound_jpeg_1worker")
-    assert "input-bound" in played.told[-1][1]
+    assert "input-bound" in played.reported[-1][1]
     changed = played.now
     for _ in range(2):  # while it is busy
         played.play("healthy_gpt_bf16", from_seconds=12.0, until_seconds=22.0)
     taken_back = next(
-        time for time, codes in played.told if time > changed and "input-bound" not in codes
+        time for time, codes in played.reported if time > changed and "input-bound" not in codes
     )
     assert taken_back - changed <= 12.0
 
@@ -211,7 +214,7 @@ def test_a_holder_that_has_gone_is_taken_back_although_its_device_is_listed_no_m
         pid=1, notebook="old.ipynb", memory_used_bytes=20 * 2**30, sm_utilization_percent=0.0
     )
 
-    def look(second: int, listed: dict[str, Listing]) -> list[str]:
+    def look(second: int, listed: dict[str, ProcessListing]) -> list[str]:
         frame = Frame(
             time_seconds=BEGAN + second, devices={"GPU": held}, host=host, host_cores_percent=[]
         )
@@ -220,7 +223,7 @@ def test_a_holder_that_has_gone_is_taken_back_although_its_device_is_listed_no_m
         return [each.code for each in played.watch.current.findings]
 
     for second in range(60):
-        codes = look(second, {"GPU": Listing(time_seconds=BEGAN + second, processes=(old,))})
+        codes = look(second, {"GPU": ProcessListing(time_seconds=BEGAN + second, processes=(old,))})
     assert codes == ["idle-memory-holder"]
     held["memory_used_bytes"] = (
         0.5 * 2**30

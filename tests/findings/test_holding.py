@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.findings.holding import Holding
+from jupyter_gpuperf.findings.holding import CurrentFindings
 from jupyter_gpuperf.rules import Finding, HoldOff, Rule
 
 SLOW = HoldOff(after_seconds=5.0, until_seconds=15.0, until_working_seconds=5.0)
@@ -26,7 +26,7 @@ class Held:
     """A machine with one GPU, in which things are found."""
 
     def __init__(self):
-        self.holding, self.now = Holding(RULES), 1000.0
+        self.holding, self.now = CurrentFindings(RULES), 1000.0
 
     def take(self, *findings, seconds=1.0, present=(None, "GPU"), working=()):
         self.now += seconds

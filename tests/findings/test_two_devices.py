@@ -13,8 +13,8 @@ from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Frame
 
 BEGAN = 1_700_000_000.0
-LOOK_SECONDS = 2.0
-TOLD_SECONDS = 15.0
+POLL_SECONDS = 2.0
+PUBLISH_SECONDS = 15.0
 LATE = {("communication-bound", 1), ("input-bound", 1)}
 
 
@@ -53,13 +53,13 @@ class Played:
         self._watch = DiagnosisWatch(RULES, history, lambda _seconds: self._steps())
 
     def _steps(self):
-        told = self._recording.read_training(self._now)
-        notebooks = told.notebooks if told else ()
+        reported = self._recording.read_training(self._now)
+        notebooks = reported.notebooks if reported else ()
         return [each for notebook in notebooks for each in notebook.loaders]
 
-    def told(self, from_seconds, until_seconds):
+    def reported(self, from_seconds, until_seconds):
         """Return what was loud, by when, after each look."""
-        said, look_at = {}, from_seconds + LOOK_SECONDS
+        said, look_at = {}, from_seconds + POLL_SECONDS
         for seconds in self._recording.seconds:
             if not from_seconds <= seconds <= until_seconds:
                 continue
@@ -73,7 +73,7 @@ class Played:
             self._history.append(frame)
             if seconds < look_at:
                 continue
-            look_at = seconds + LOOK_SECONDS
+            look_at = seconds + POLL_SECONDS
             infos = self._recording.devices(seconds)
             listed = listings_of(self._recording.read_processes(seconds), frame.time_seconds)
             self._watch.look(frame, infos, listed)
@@ -89,12 +89,14 @@ class Played:
 def test_live_it_is_told_within_15_s_and_taken_back_when_both_work(recording):
     loader, host = PHASES["late by its loader"][0], PHASES["late by its host"][0]
     # Ten seconds after the training's start: what the ranks told earlier covers what came before it.
-    told = Played(recording).told(10.0, PHASES["late by its host"][1])
-    assert {code for at, said in told.items() if at < loader for code in said} == set()
-    assert any(said == LATE for at, said in told.items() if loader < at <= loader + TOLD_SECONDS)
-    assert told[max(at for at in told if at < host)] == set()  # taken back
-    after = [said for at, said in told.items() if host < at <= host + TOLD_SECONDS]
+    reported = Played(recording).reported(10.0, PHASES["late by its host"][1])
+    assert {code for at, said in reported.items() if at < loader for code in said} == set()
+    assert any(
+        said == LATE for at, said in reported.items() if loader < at <= loader + PUBLISH_SECONDS
+    )
+    assert reported[max(at for at in reported if at < host)] == set()  # taken back
+    after = [said for at, said in reported.items() if host < at <= host + PUBLISH_SECONDS]
     assert any(("communication-bound", 1) in said for said in after)
     assert not any(("input-bound", 1) in said for said in after)
     # Of the device that waits nothing at any time.
-    assert {device for said in told.values() for _, device in said} == {1}
+    assert {device for said in reported.values() for _, device in said} == {1}

@@ -29,10 +29,10 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.precision.kernels import kernel_seconds, kind_of
-from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import Subject
-from jupyter_gpuperf.precision.timing import BLOCK_SECONDS, Stopwatch
+from jupyter_gpuperf.precision.session import ProfiledCode
+from jupyter_gpuperf.precision.timing import BLOCK_SECONDS, CellStopwatch
 from jupyter_gpuperf.state.switches import float32_as
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -117,8 +117,8 @@ def by_hand(ns, mode):
 def profiled(ns, **options):
     code = compile(CELL, "<cell>", "exec")
     hidden = frozenset({"__builtins__", "__name__"})
-    subject = Subject(body=lambda: exec(code, ns), namespace=ns, code=code, hidden=hidden)
-    return run_profile(subject, Options(**options), source=CELL)
+    subject = ProfiledCode(body=lambda: exec(code, ns), namespace=ns, code=code, hidden=hidden)
+    return run_profile(subject, ProfileOptions(**options), source=CELL)
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ def modes():
     return precisions_of(torch, torch.device("cuda"))
 
 
-class BesideLoops(Stopwatch):
+class BesideLoops(CellStopwatch):
     """Times loops that are written by hand in turn with the profile's own modes: a host that slows hurts both alike."""
 
     loops: ClassVar[dict[str, Callable[[], float]]] = {}
@@ -182,7 +182,7 @@ def test_step_times_are_those_of_loops_written_by_hand(name, figures, monkeypatc
     """Within 3 %, or as near as the machine lets tell: where the host launches too slowly, its own speed wanders."""
     loops = {f"{mode} by hand": loop_by_hand(name, mode) for mode in modes()}
     monkeypatch.setattr(BesideLoops, "loops", loops)
-    monkeypatch.setattr("jupyter_gpuperf.precision.profile.Stopwatch", BesideLoops)
+    monkeypatch.setattr("jupyter_gpuperf.precision.profile.CellStopwatch", BesideLoops)
     profile = profiled(notebook(name), numerics=False, time_limit_seconds=20.0)
     rows = {}
     for mode in modes():

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpuperf.loops import Watching
+from jupyter_gpuperf.loops import LoaderWatch
 from jupyter_gpuperf.loops.events import MOST_PAIRS
-from jupyter_gpuperf.loops.explaining import NEXT, STEP, explained
+from jupyter_gpuperf.loops.explaining import NEXT, STEP, summarize_profile
 from jupyter_gpuperf.loops.profile_window import _events
 from jupyter_gpuperf.loops.tallies import tally_of
 
@@ -103,7 +103,7 @@ def loader_of(name, watching):
     if options["num_workers"]:
         options = {**options, "persistent_workers": True}
     watching.watch_everything()
-    watching.patch.around = marked
+    watching.patch.draw_batch = marked
     return torch.utils.data.DataLoader(Items(STEPS * 32, **item), batch_size=32, **options)
 
 
@@ -129,13 +129,13 @@ def taken(clock):
     """Take what the clock saw; the device has passed all of it."""
     torch.cuda.synchronize()
     for _ in range(MOST_PAIRS):  # each reads some of what the device has passed
-        clock.lane.drop(clock.lane.ask())
+        clock.idle_timer.drop(clock.idle_timer.batch_requested())
     return tally_of(clock, 0.0)
 
 
 def measured(name):
     """Return idle for data in percent of wall time: by events, by the profiler's kernels, and the host's wait."""
-    watching, step = Watching(), training()
+    watching, step = LoaderWatch(), training()
     loader = loader_of(name, watching)
     epoch(loader, step)  # workers, cuDNN and the allocator are warm afterwards
     watching.find_device()
@@ -152,7 +152,7 @@ def measured(name):
     watching.stop()
     assert tally.count == STEPS
     assert tally.event_step_seconds > 0.9 * tally.step_seconds
-    truth = explained(_events(profile), plain_step_seconds=None, cost_seconds=0.0)
+    truth = summarize_profile(_events(profile), plain_step_seconds=None, cost_seconds=0.0)
     wall = truth.step_seconds
     return {
         "loader": name,
@@ -201,16 +201,16 @@ def test_what_the_clock_costs_is_printed():
 def test_explain_sees_kernels_copies_and_synchronisation():
     from jupyter_gpuperf.loops.profile_window import ProfileWindow
 
-    step, watching, said = training(), Watching(), []
+    step, watching, said = training(), LoaderWatch(), []
     watching.watch_everything()
     loader = torch.utils.data.DataLoader(Items(32 * 20), batch_size=32)
     window = ProfileWindow(
         torch,
         5,
         lambda found, why: said.append((found, why)),
-        lambda: setattr(watching.patch, "around", None),
+        lambda: setattr(watching.patch, "draw_batch", None),
     )
-    watching.patch.around = window.draw
+    watching.patch.draw_batch = window.draw
     for batch in loader:
         step(batch)
         torch.cuda.synchronize()

@@ -8,7 +8,7 @@ import pytest
 from job_tools import device, follow, request
 from measured import measured
 
-from jupyter_gpuperf.jobs.disturbances import Watcher
+from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import Subscribers
@@ -65,7 +65,7 @@ def seen():
         subscribers = Subscribers()
         sampler = Sampler(subscribers, processes)
         sampler.latest = before
-        with Watcher(sampler, subscribers).watch(on) as finish:
+        with DisturbanceWatcher(sampler, subscribers).watch(on) as finish:
             for each in frames:
                 sampler.tick(each)
             result = finish(measured())
@@ -131,7 +131,7 @@ def test_a_busy_machine_is_said(seen):
 
 def test_a_job_is_kept_with_its_number(make_manager, tmp_path):
     store = ResultStore(tmp_path / "results")
-    manager = make_manager(around=RunHooks(store=store))
+    manager = make_manager(run_hooks=RunHooks(store=store))
     last = follow(manager, manager.submit(request()).id)[-1]
     assert last.state == "done"
     assert store.get(last.result_id).result == last.result
@@ -139,7 +139,7 @@ def test_a_job_is_kept_with_its_number(make_manager, tmp_path):
 
 def test_a_result_that_cannot_be_kept_is_told_all_the_same(make_manager, tmp_path):
     (tmp_path / "file").write_text("")
-    manager = make_manager(around=RunHooks(store=ResultStore(tmp_path / "file" / "results")))
+    manager = make_manager(run_hooks=RunHooks(store=ResultStore(tmp_path / "file" / "results")))
     last = follow(manager, manager.submit(request()).id)[-1]
     assert last.state == "done"
     assert last.result_id is None
@@ -148,10 +148,10 @@ def test_a_result_that_cannot_be_kept_is_told_all_the_same(make_manager, tmp_pat
 
 def test_a_failed_job_keeps_nothing_and_stops_watching(make_manager, tmp_path):
     subscribers = Subscribers()
-    watcher = Watcher(Sampler(subscribers), subscribers)
+    watcher = DisturbanceWatcher(Sampler(subscribers), subscribers)
     store = ResultStore(tmp_path / "results")
     manager = make_manager(
-        around=RunHooks(store=store, watcher=watcher), devices=lambda: [device(GPU)]
+        run_hooks=RunHooks(store=store, watcher=watcher), devices=lambda: [device(GPU)]
     )
     assert follow(manager, manager.submit(request("exits")).id)[-1].state == "failed"
     assert store.newest() == []

@@ -8,7 +8,7 @@ from job_tools import device
 
 from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.device_assignment import HOST, lock_path, place_of
+from jupyter_gpuperf.jobs.device_assignment import HOST, assign_device, lock_path
 
 A, B = device("GPU-aaaa-1111"), device("GPU-bbbb-2222", 1)
 
@@ -27,35 +27,35 @@ A, B = device("GPU-aaaa-1111"), device("GPU-bbbb-2222", 1)
 )
 def test_without_a_wish_it_is_the_first_device_that_cuda_would_show(visible, expected):
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
-    place = place_of(None, [A, B], environment)
-    assert place.device == expected
-    assert place.key == (expected or HOST)
+    assignment = assign_device(None, [A, B], environment)
+    assert assignment.device == expected
+    assert assignment.key == (expected or HOST)
     if expected:
-        assert place.environment == {"CUDA_VISIBLE_DEVICES": expected}
+        assert assignment.environment == {"CUDA_VISIBLE_DEVICES": expected}
 
 
 def test_what_cuda_alone_understands_is_left_as_it_is():
-    place = place_of(None, [A], {"CUDA_VISIBLE_DEVICES": "MIG-1234"})
-    assert (place.device, place.environment) == (None, {})
-    assert place.key == "MIG-1234"
+    assignment = assign_device(None, [A], {"CUDA_VISIBLE_DEVICES": "MIG-1234"})
+    assert (assignment.device, assignment.environment) == (None, {})
+    assert assignment.key == "MIG-1234"
 
 
 @pytest.mark.parametrize(("index", "device"), [("0", A), ("1", B)])
 def test_a_device_may_be_named_by_its_index(index, device):
-    assert place_of(index, [A, B], {}) == place_of(device.uuid, [A, B], {})
+    assert assign_device(index, [A, B], {}) == assign_device(device.uuid, [A, B], {})
 
 
 def test_a_recording_is_no_device_to_measure_on():
     recording = device("REPLAY-0", replayed=True)
-    assert place_of(None, [recording], {}).key == HOST
+    assert assign_device(None, [recording], {}).key == HOST
     with pytest.raises(BadRequest) as refusal:
-        place_of("REPLAY-0", [recording], {})
+        assign_device("REPLAY-0", [recording], {})
     assert refusal.value.code == "device_is_a_recording"
 
 
 def test_an_unknown_device_is_refused_with_those_that_there_are():
     with pytest.raises(NotFound) as refusal:
-        place_of("GPU-zzzz", [A, B], {})
+        assign_device("GPU-zzzz", [A, B], {})
     assert refusal.value.code == "unknown_device"
     assert A.uuid in refusal.value.hint
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.jobs.remaining import Remaining
+from jupyter_gpuperf.jobs.remaining import RemainingTime
 
 
 def told(course, now=None):
-    remaining = Remaining()
+    remaining = RemainingTime()
     for seconds, ratio in course:
         remaining.observe(seconds, ratio)
     return remaining.seconds(course[-1][0] if now is None else now)
@@ -57,7 +57,7 @@ def test_a_jump_of_the_estimate_is_smoothed():
 
 
 def test_a_long_course_is_remembered_in_few_points():
-    remaining = Remaining()
+    remaining = RemainingTime()
     for i in range(1, 10_000):
         remaining.observe(i / 100, i / 10_000)
     assert len(remaining._seen) <= 256

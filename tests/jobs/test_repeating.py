@@ -8,8 +8,8 @@ import pytest
 from job_tools import device, follow
 from measured import measured
 
-from jupyter_gpuperf.jobs.device_assignment import ALL, HOST, place_of_all
-from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined, expected
+from jupyter_gpuperf.jobs.device_assignment import ALL, HOST, assign_all_devices
+from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined, next_run_interval
 from jupyter_gpuperf.schemas import Interval, JobRequest
 
 
@@ -22,19 +22,19 @@ def test_the_interval_holds_for_the_next_run():
     for seed in range(300):
         draw = random.Random(seed)
         runs = [run_of(draw.lognormvariate(0, 0.1)) for _ in range(RIGOROUS_RUNS)]
-        stated = expected(runs)
+        stated = next_run_interval(runs)
         inside += stated.low <= draw.lognormvariate(0, 0.1) <= stated.high
     assert inside >= 0.92 * 300
 
 
 def test_it_is_never_narrower_than_that_of_a_run():
-    stated = expected([run_of(1.0, reach=0.2) for _ in range(5)])
+    stated = next_run_interval([run_of(1.0, reach=0.2) for _ in range(5)])
     assert (stated.low, stated.value, stated.high) == pytest.approx((0.8, 1.0, 1.2))
 
 
 def test_values_that_may_be_zero_have_their_range():
     runs = [Interval(value=value, low=value, high=value) for value in (0.0, 2.0, 1.0)]
-    assert expected(runs) == Interval(value=1.0, low=0.0, high=2.0)
+    assert next_run_interval(runs) == Interval(value=1.0, low=0.0, high=2.0)
 
 
 def test_samples_are_joined_and_warnings_said_once():
@@ -61,11 +61,13 @@ def test_a_rigorous_job_runs_in_processes_of_its_own(manager):
 
 
 def test_a_job_of_all_devices_sees_all_and_keeps_others_off_each(make_manager):
-    place = place_of_all([device("GPU-B", 1), device("GPU-A"), device("GPU-R", 2, replayed=True)])
-    assert place.key == ALL
-    assert set(place.locks) == {"GPU-A", "GPU-B"}
-    assert place.environment == {}  # all stay visible
-    assert place_of_all([]).key == HOST
+    assignment = assign_all_devices(
+        [device("GPU-B", 1), device("GPU-A"), device("GPU-R", 2, replayed=True)]
+    )
+    assert assignment.key == ALL
+    assert set(assignment.locks) == {"GPU-A", "GPU-B"}
+    assert assignment.environment == {}  # all stay visible
+    assert assign_all_devices([]).key == HOST
 
 
 def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):

@@ -16,7 +16,7 @@ from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import SuiteRequest
 from jupyter_gpuperf.suites.manager import SuiteManager
-from jupyter_gpuperf.suites.report import report_of
+from jupyter_gpuperf.suites.report import build_suite_report
 from jupyter_gpuperf.suites.running import Side
 from jupyter_gpuperf.suites.store import SuiteStore
 
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def jobs(make_manager, store):
-    return make_manager(around=RunHooks(store=store))
+    return make_manager(run_hooks=RunHooks(store=store))
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ def test_two_kernels_run_as_jobs_by_turns_and_their_results_are_kept(suites, job
     assert [each.result_ids for each in suite.sides] == [[1, 4], [2, 3]]
     assert [each.title for each in suite.sides] == ["Old", "New"]
     assert len(store.newest()) == 4
-    report = report_of(suite, suites.suites_of(suite.id))
+    report = build_suite_report(suite, suites.suites_of(suite.id))
     assert report.comparison.rounds == 2
     assert [each.figure for each in report.comparison.figures] == ["batch_seconds"]
 
 
 def test_one_kernel_gives_its_rounds_as_one_result_without_samples(suites):
     suite = ended(suites, suites.start(asked(), sides("old")))
-    report = report_of(suite, suites.suites_of(suite.id))
+    report = build_suite_report(suite, suites.suites_of(suite.id))
     assert report.comparison is None
     (result,) = report.results
     assert result.environment["processes_measured"] == 2
@@ -161,7 +161,7 @@ class TestAfterTheServerEnded:
         assert {each.id: each.state for each in later.all()} == {done.id: "done", "cut": "failed"}
         found = later.get("cut")
         assert found.error.code == "server_ended"
-        assert report_of(found, later.suites_of("cut")).comparison.figures
+        assert build_suite_report(found, later.suites_of("cut")).comparison.figures
 
     def test_one_that_another_server_runs_is_left_to_it(self, suites, store):
         done = ended(suites, suites.start(asked(), sides("old")))
@@ -187,7 +187,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_it(make_manager, tmp_path):
     suite = suites.start(asked(), sides("old", "new"))
     wait_until(lambda: suites.suites_of(suite.id)[0].rounds == 2)
     suites.close()
-    assert report_of(suite, suites.suites_of(suite.id)).comparison.figures
+    assert build_suite_report(suite, suites.suites_of(suite.id)).comparison.figures
 
 
 def test_the_many_jobs_of_suites_push_out_nothing_that_was_asked_for_by_hand(

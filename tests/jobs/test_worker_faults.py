@@ -70,8 +70,8 @@ def test_what_the_worker_left_on_disk_is_removed(manager):
 
 @pytest.mark.parametrize("name", ["JUPYTER_TOKEN", "JPY_API_TOKEN", "JUPYTERHUB_API_TOKEN"])
 def test_a_worker_does_not_get_the_servers_secrets(name, monkeypatch):
-    from jupyter_gpuperf.jobs.process import Order
+    from jupyter_gpuperf.jobs.process import WorkerOrder
 
     monkeypatch.setenv(name, "xyzzy-42")
-    order = Order(benchmark="x", parameters={}, interpreter="python", deadline_seconds=1.0)
+    order = WorkerOrder(benchmark="x", parameters={}, interpreter="python", deadline_seconds=1.0)
     assert b"xyzzy-42" not in order.encode()

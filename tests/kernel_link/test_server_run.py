@@ -12,7 +12,7 @@ import pytest
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed
 from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
 from jupyter_gpuperf.kernel_link.link import ServerLink
-from jupyter_gpuperf.kernel_link.server_run import ServerRun, carried
+from jupyter_gpuperf.kernel_link.server_run import ServerRun, worker_environment
 from jupyter_gpuperf.schemas import JobInfo, JobRequest, encode
 
 PID = 4242
@@ -80,7 +80,7 @@ def run(server):
     run.close()
 
 
-def announce(directory, path, pid=PID):
+def write_server_file(directory, path, pid=PID):
     content = {"socket": str(path), "pid": pid, "version": "1"}
     (directory / server_file_name(PID)).write_text(json.dumps(content))
 
@@ -90,14 +90,14 @@ def job_line(**changes):
 
 
 def test_the_server_is_found_by_the_pid_that_jupyter_gave_the_kernel(server, tmp_path):
-    announce(tmp_path, server.path)
+    write_server_file(tmp_path, server.path)
 
     assert find_server([tmp_path / "elsewhere", tmp_path], ENVIRONMENT) == server.path
 
 
 @pytest.mark.parametrize("pid", [None, "", "0", "-1", "4243", "../4242"])
 def test_without_that_pid_there_is_no_server(server, tmp_path, pid):
-    announce(tmp_path, server.path)
+    write_server_file(tmp_path, server.path)
 
     assert find_server([tmp_path], {} if pid is None else {"JPY_PARENT_PID": pid}) is None
 
@@ -105,7 +105,7 @@ def test_without_that_pid_there_is_no_server(server, tmp_path, pid):
 def test_a_server_that_was_killed_is_not_found(tmp_path):
     dead = Server(tmp_path / "dead.sock")
     dead.close()
-    announce(tmp_path, dead.path)
+    write_server_file(tmp_path, dead.path)
 
     link = ServerLink(lambda: find_server([tmp_path], ENVIRONMENT))
     assert not link.connect()
@@ -119,7 +119,7 @@ def test_a_file_that_says_nothing_is_passed_over(tmp_path, content):
 
 
 def test_a_file_of_another_server_is_passed_over(server, tmp_path):
-    announce(tmp_path, server.path, pid=PID + 1)
+    write_server_file(tmp_path, server.path, pid=PID + 1)
 
     assert find_server([tmp_path], ENVIRONMENT) is None
 
@@ -136,7 +136,9 @@ def test_the_request_carries_the_kernels_python_and_no_secret(run, server):
 
 
 def test_what_travels_is_a_short_list():
-    everything = carried({**os.environ, "JPY_API_TOKEN": "t", "HF_TOKEN": "t", "CUDA_HOME": "/c"})
+    everything = worker_environment(
+        {**os.environ, "JPY_API_TOKEN": "t", "HF_TOKEN": "t", "CUDA_HOME": "/c"}
+    )
 
     assert everything["CUDA_HOME"] == "/c"
     assert not any("TOKEN" in name or "SECRET" in name for name in everything)

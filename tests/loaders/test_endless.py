@@ -22,7 +22,7 @@ from jupyter_gpuperf.benchmarks.dataloader import run_on
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.endless import (
     loader_like,
-    settings_of,
+    loader_settings,
 )
 from jupyter_gpuperf.loaders.randomness import random_state_kept
 
@@ -31,7 +31,7 @@ LIMITS = {"rigorous": False, "time_limit_seconds": 1.0}
 
 
 def like(subject, **given):
-    return loader_like(subject, settings_of(subject, given), hang_seconds=10)
+    return loader_like(subject, loader_settings(subject, given), hang_seconds=10)
 
 
 def first(loader, count):
@@ -75,7 +75,7 @@ def test_its_sampler_is_like_the_users(own):
 
 def test_what_is_asked_for_takes_the_place_of_what_the_loader_has():
     own = DataLoader(DATA, batch_size=4, num_workers=0)
-    settings = settings_of(own, {"workers": 2, "prefetch_factor": 3, "rigorous": True})
+    settings = loader_settings(own, {"workers": 2, "prefetch_factor": 3, "rigorous": True})
     assert settings == {
         "batch_size": 4,
         "workers": 2,
@@ -98,7 +98,7 @@ def test_batches_that_an_own_sampler_makes_keep_their_size():
 
 def test_what_is_no_loader_is_refused():
     with pytest.raises(BadRequest) as refusal:
-        settings_of(7, {})
+        loader_settings(7, {})
     assert refusal.value.code == "not_a_loader"
 
 
@@ -133,14 +133,14 @@ def test_data_that_ends_too_soon_is_refused(items):
 @pytest.mark.parametrize("wrap", [Fabric, Pipeline])
 def test_the_loader_within_a_wrapper_is_taken(wrap):
     own = DataLoader(DATA, batch_size=4, drop_last=True)
-    assert settings_of(wrap(own), {})["batch_size"] == 4
+    assert loader_settings(wrap(own), {})["batch_size"] == 4
     assert first(like(wrap(own)), 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 @pytest.mark.parametrize("subject", [OtherMake(DATA), iter([1]), (each for each in DATA), {1, 2}])
 def test_what_can_be_iterated_is_not_taken_for_a_data_set(subject):
     with pytest.raises(BadRequest) as refusal:
-        settings_of(subject, {})
+        loader_settings(subject, {})
     assert refusal.value.code == "not_a_loader"
     assert refusal.value.hint
 

@@ -33,9 +33,9 @@ from torch.utils.data import (
 
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.printed_code import code_of
-from jupyter_gpuperf.loaders.rebuilding import KEPT, loader_with
+from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import TuningSubject
 
 SETTING = Setting.of(num_workers=2, prefetch_factor=3, persistent_workers=True)
 DATA = Items()
@@ -118,7 +118,7 @@ def test_the_code_makes_an_equal_loader_and_nothing_of_the_users_moves(kind):
     assert type(made) is type(own)
     assert (made.num_workers, made.prefetch_factor, made.persistent_workers) == (2, 3, True)
     assert made.dataset is own.dataset
-    for name in {*KEPT} - {"timeout", "multiprocessing_context", "collate_fn"}:
+    for name in {*KEPT_ARGUMENTS} - {"timeout", "multiprocessing_context", "collate_fn"}:
         assert getattr(made, name, None) == getattr(own, name, None)
     torch.manual_seed(3)
     if kind not in ("one-shot", "resumed"):
@@ -149,7 +149,7 @@ def test_the_rest_of_the_arguments_is_kept():
     assert (made.in_order, made.timeout, made.pin_memory_device) == (False, 30, "cuda")
     assert "timeout=30" in code(own)
     assert "pin_memory_device='cuda'" in code(own)
-    assert "in_order=False" in code(own, setting=SETTING.but(in_order=False))
+    assert "in_order=False" in code(own, setting=SETTING.with_changes(in_order=False))
 
 
 def test_samplers_of_the_users_are_never_drawn_from_and_it_is_said():
@@ -256,6 +256,6 @@ def test_other_indices_are_a_difference():
     ids=["of torch's", "of a batch sampler's"],
 )
 def test_another_batch_size_is_in_the_code(own, expected):
-    line = Subject(own, "mine", 10).code(SETTING)
+    line = TuningSubject(own, "mine", 10).code(SETTING)
     assert expected in line
     assert len(next(iter(run(line, own)._index_sampler))) == 10

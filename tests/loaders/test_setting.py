@@ -6,7 +6,9 @@ from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 
 
 def test_without_workers_there_is_nothing_that_only_workers_have():
-    setting = Setting.of(num_workers=4, persistent_workers=True, in_order=False).but(num_workers=0)
+    setting = Setting.of(num_workers=4, persistent_workers=True, in_order=False).with_changes(
+        num_workers=0
+    )
     assert setting == Setting(num_workers=0, prefetch_factor=None)
 
 

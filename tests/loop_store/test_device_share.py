@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from recorded_pairs import PHASES, RANKS, recorded
 
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Frame
 
@@ -34,7 +34,7 @@ class Played:
                 host_cores_percent=[],
             )
             self._history.append(frame)
-        self.share = DeviceShare(self._history, now=lambda: BEGAN + recording.seconds[-1])
+        self.share = DeviceUsage(self._history, now=lambda: BEGAN + recording.seconds[-1])
 
     def busy(self, index, from_seconds, until_seconds):
         return self.share.busy(self.uuids[index], BEGAN + from_seconds, BEGAN + until_seconds)

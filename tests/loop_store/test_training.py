@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
@@ -30,7 +30,7 @@ class Server:
         self.time = NOW
         self.active = []
         self.said = []
-        self.played = None
+        self.replayed_training = None
         self.history = HistoryStore(
             seconds=600,
             shortest_interval_seconds=0.1,
@@ -38,8 +38,8 @@ class Server:
             host_metrics=[],
         )
         self.store = TrainingStore(
-            DeviceShare(self.history, now=lambda: self.time),
-            played=lambda: self.played,
+            DeviceUsage(self.history, now=lambda: self.time),
+            replayed_training=lambda: self.replayed_training,
             on_active=self.active.append,
             now=lambda: self.time,
         )
@@ -53,11 +53,11 @@ class Server:
         return self.store.observe(frame)
 
     def come(self, key="k1", pid=7):
-        def say(message):
+        def send(message):
             self.said.append(message)
 
-        self.store.connected(key, pid, say)
-        return say
+        self.store.connected(key, pid, send)
+        return send
 
     def tell(self, key="k1", pid=7, loader=None, **changes):
         loader = loader or WatchedLoader(
@@ -86,7 +86,7 @@ class Server:
         steps = Steps(
             kernel_id=key, notebook_path="a/train.ipynb", loaders=[loader], tallies=[tally]
         )
-        self.store.keep(key, pid, steps)
+        self.store.store_steps(key, pid, steps)
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def server():
 
 def test_a_step_is_split_into_busy_idle_for_data_and_idle_for_the_host(server):
     server.come()
-    for place in range(24):
-        read = (place + 5) // 10  # every five seconds, and repeated
+    for index in range(24):
+        read = (index + 5) // 10  # every five seconds, and repeated
         server.tick(0.5, graphics_active_percent=50.0 + 0.001 * read, utilization_percent=90.0)
         server.tell()
     (steps,) = server.store.steps_over(10)
@@ -181,25 +181,25 @@ def test_the_training_loop_comes_before_the_evaluation(server):
 
 def test_devices_are_read_often_while_anybody_watches(server):
     first, second = server.come(), server.come("k2", 8)
-    server.store.hung_up("k1", first)
+    server.store.disconnected("k1", first)
     assert server.active == [True]
-    server.store.hung_up("k2", second)
+    server.store.disconnected("k2", second)
     assert server.active == [True, False]
 
 
 def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
-    say = server.come()
+    send = server.come()
     server.tell()
-    server.store.hung_up("k1", say)
+    server.store.disconnected("k1", send)
     server.come(pid=99)
     server.tell(pid=99, loader=WatchedLoader(id=1, name="anew"))
     assert [each.loader for each in server.store.steps_over(10)] == ["anew"]
 
 
 def test_a_notebook_that_hung_up_is_shown_for_a_while(server):
-    say = server.come()
+    send = server.come()
     server.tell()
-    server.store.hung_up("k1", say)
+    server.store.disconnected("k1", send)
     server.tick(1)
     assert [each.connected for each in server.store.latest.notebooks] == [False]
     server.time += 700
@@ -273,7 +273,7 @@ def test_a_replayed_recording_is_shown_as_of_now(server):
     recorded = server.store.latest
     later = Server()
     later.time = NOW + 5000
-    later.played = recorded
+    later.replayed_training = recorded
     told = later.tick(1)
     (notebook,) = told.notebooks
     assert notebook.loaders[0].last_seconds == pytest.approx(later.time, abs=2)

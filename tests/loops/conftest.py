@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from jupyter_gpuperf.loops import Watching
+from jupyter_gpuperf.loops import LoaderWatch
 from jupyter_gpuperf.loops.watching import silence_in_child
 
 
 @pytest.fixture
 def watching():
-    watching = Watching()
+    watching = LoaderWatch()
     yield watching
     watching.stop()
 

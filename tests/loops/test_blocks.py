@@ -16,7 +16,7 @@ from job_tools import is_alive, wait_until
 
 torch = pytest.importorskip("torch")
 
-from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
 from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
@@ -50,7 +50,7 @@ def test_workers_run_in_their_own_blocks_alone(worker_pause):
     def step(batch):
         seen.append(all(stopped(others)) and not any(stopped(batches.worker_pids)))
 
-    batches, resting = Endless(loader(num_workers=2)), Endless(loader(num_workers=2))
+    batches, resting = EndlessBatches(loader(num_workers=2)), EndlessBatches(loader(num_workers=2))
     one = loop(batches, worker_pause, step, workers=2, prefetched=5)
     other = loop(resting, worker_pause, workers=2, prefetched=5)
     other.warm_up(5)
@@ -58,7 +58,7 @@ def test_workers_run_in_their_own_blocks_alone(worker_pause):
     wait_until(lambda: all(stopped(others)))
     one.warm_up(5)
     seen.clear()
-    one.look(30)
+    one.measure_pace(30)
     one.block()
     assert len(seen) >= 4
     assert all(seen)
@@ -91,7 +91,7 @@ def test_a_lock_that_a_held_worker_has_holds_up_nobody_for_long():
     worker_pause = WorkerPause(patience_seconds=0.5)
     data = Locked()
     options = {"batch_size": 4, "num_workers": 2, "multiprocessing_context": "fork"}
-    both = [Endless(torch.utils.data.DataLoader(data, **options)) for _ in range(2)]
+    both = [EndlessBatches(torch.utils.data.DataLoader(data, **options)) for _ in range(2)]
     loops = [loop(each, worker_pause, workers=2, prefetched=5) for each in both]
     try:
         for each in loops:
@@ -138,14 +138,14 @@ def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, look_
     bursts = Bursts()
     one = bursts.loop(worker_pause)
     one.warm_up(1e-4)
-    one.look(look_seconds)
+    one.measure_pace(look_seconds)
     assert 0.9 <= one.pace.seconds <= 5.0
 
 
 def test_a_slow_start_of_workers_does_not_make_their_steps_look_slow(worker_pause):
     one = Bursts(first_seconds=100.0).loop(worker_pause)
     one.warm_up(50.0)
-    one.look(100.0)
+    one.measure_pace(100.0)
     assert one.pace.seconds < 1.1
 
 
@@ -160,29 +160,29 @@ def test_without_a_queue_one_step_warms_up_and_a_look_is_short_of_time_after_one
     one = loop(itertools.cycle([1]), worker_pause, taken.append)
     one.warm_up(1.0)
     assert len(taken) == 1
-    one.look(0.0)
+    one.measure_pace(0.0)
     assert len(taken) == 2
 
 
 def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():
-    batches = Endless(loader())
+    batches = EndlessBatches(loader())
     firsts = [float(next(batches)[0][0]) for _ in range(40)]
     assert firsts == [4.0 * (place % 16) for place in range(40)]
     with pytest.raises(BadRequest) as error:
-        next(Endless([]))
+        next(EndlessBatches([]))
     assert error.value.code == "empty_loader"
 
 
 NOTEBOOK = """
 import time, torch
-from jupyter_gpuperf.ab_tests.blocks import Endless, Loop
+from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 
 class Data(torch.utils.data.Dataset):
     def __len__(self): return 64
     def __getitem__(self, index): return index
 
-batches = Endless(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
+batches = EndlessBatches(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
 Loop(batches, lambda batch: None, wait=lambda: None, worker_pause=WorkerPause(), workers=2).warm_up(5)
 print(*batches.worker_pids, flush=True)
 time.sleep(600)

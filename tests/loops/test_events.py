@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.loops.clock import Given, IteratorClock, LoaderClock
-from jupyter_gpuperf.loops.events import MOST_PAIRS, EventLane, device_in_use
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.events import MOST_PAIRS, IdleTimer, device_in_use
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
@@ -64,22 +64,22 @@ def device():
 @pytest.fixture
 def loop(device):
     """Return a loop with so long a wait and so much work queued in each step, in seconds."""
-    clock = LoaderClock(WatchedLoader(id=1, name="x", batch_size=1), Given())
-    clock.lane = EventLane(device.torch, 1)
+    clock = LoaderClock(WatchedLoader(id=1, name="x", batch_size=1), BatchCounter())
+    clock.idle_timer = IdleTimer(device.torch, 1)
 
     def loop(steps, *, wait, work, host=0.0):
         iterator = IteratorClock(clock, lambda: True)
         for _ in range(steps):
-            iterator.ask(device.host + 1)  # never zero: that is "none"
+            iterator.batch_requested(device.host + 1)  # never zero: that is "none"
             device.host += wait
-            iterator.give(device.host + 1, None)
+            iterator.batch_received(device.host + 1, None)
             device.queue(work)
             device.host += host
-        iterator.ask(device.host + 1)
+        iterator.batch_requested(device.host + 1)
         iterator.end()
         device.host += 100.0
         for _ in range(MOST_PAIRS):  # each reads some of what the device has passed
-            clock.lane.drop(clock.lane.ask())
+            clock.idle_timer.drop(clock.idle_timer.batch_requested())
         return tally_of(clock, 0.0)
 
     return loop
@@ -119,10 +119,10 @@ def test_a_host_far_ahead_of_the_device_leaves_steps_without_events(loop):
 
 
 def test_the_stream_is_asked_for_when_it_changed(device):
-    lane = EventLane(device.torch, 0)
+    idle_timer = IdleTimer(device.torch, 0)
     for raw in (1, 1, 2, 2, 1):
         device.raw = raw
-        lane.drop(lane.ask())
+        idle_timer.drop(idle_timer.batch_requested())
     assert device.asked_for_stream == 3
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.loops.explaining import NEXT, Event, explained, united
+from jupyter_gpuperf.loops.explaining import NEXT, ProfileEvent, summarize_profile, united
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
 
 torch = pytest.importorskip("torch")
 
 
 def host(name, began, ended, own=0.0):
-    return Event(name, False, began, ended, own)
+    return ProfileEvent(name, False, began, ended, own)
 
 
 def gpu(name, began, ended):
-    return Event(name, True, began, ended)
+    return ProfileEvent(name, True, began, ended)
 
 
 STEPS = [
@@ -32,7 +32,7 @@ STEPS = [
 
 
 def test_a_step_is_split_into_work_and_two_kinds_of_idleness():
-    found = explained(STEPS, plain_step_seconds=0.9, cost_seconds=2.0)
+    found = summarize_profile(STEPS, plain_step_seconds=0.9, cost_seconds=2.0)
     assert found.steps == 1
     assert found.busy_seconds == pytest.approx(0.4)
     assert found.idle_in_next_seconds == pytest.approx(0.4)
@@ -47,7 +47,7 @@ def test_a_step_is_split_into_work_and_two_kinds_of_idleness():
 
 
 def test_without_a_device_nothing_is_said_of_one():
-    found = explained(
+    found = summarize_profile(
         [each for each in STEPS if not each.on_device], plain_step_seconds=None, cost_seconds=1.0
     )
     assert (found.busy_seconds, found.idle_in_next_seconds) == (None, None)
@@ -55,7 +55,7 @@ def test_without_a_device_nothing_is_said_of_one():
 
 
 def test_no_whole_step_is_no_explanation():
-    assert explained([], plain_step_seconds=None, cost_seconds=0.0) is None
+    assert summarize_profile([], plain_step_seconds=None, cost_seconds=0.0) is None
 
 
 def test_overlapping_spans_count_once():
@@ -66,11 +66,11 @@ def test_a_window_profiles_some_steps_of_a_running_loop_and_lets_go(watching, lo
     results = []
 
     def finish():
-        watching.patch.around = None
+        watching.patch.draw_batch = None
 
     watching.watch_everything()
     window = ProfileWindow(torch, 2, lambda found, why: results.append((found, why)), finish)
-    watching.patch.around = window.draw
+    watching.patch.draw_batch = window.draw
     weights = torch.ones(4, 4)
     short = loader(items=8, batch_size=4)
     list(short)  # an epoch too short for it: it waits for the next loop
@@ -79,7 +79,7 @@ def test_a_window_profiles_some_steps_of_a_running_loop_and_lets_go(watching, lo
     assert len(seen) == 20
     ((found, _),) = results
     assert found.steps == 2
-    assert watching.patch.around is None
+    assert watching.patch.draw_batch is None
     assert found.busy_seconds is None
     assert found.plain_step_seconds > 0
     assert any(each.name == "aten::sum" for each in found.operations)
@@ -93,8 +93,8 @@ def test_a_profiler_that_fails_is_said_and_the_loop_goes_on(watching, loader):
         broken,
         2,
         lambda found, why: said.append(why),
-        lambda: setattr(watching.patch, "around", None),
+        lambda: setattr(watching.patch, "draw_batch", None),
     )
-    watching.patch.around = window.draw
+    watching.patch.draw_batch = window.draw
     assert len(list(loader(items=80, batch_size=4))) == 20
     assert "NoneType" in said[0]

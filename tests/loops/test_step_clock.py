@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loops.events import EventLane
+from jupyter_gpuperf.loops.events import IdleTimer
 from jupyter_gpuperf.loops.tallies import bin_of, tally_of
-from jupyter_gpuperf.loops.watching import Watching
+from jupyter_gpuperf.loops.watching import LoaderWatch
 
 torch = pytest.importorskip("torch")
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
@@ -287,7 +287,7 @@ def test_a_forked_child_gives_none_of_its_parents_events_back(forking, loader):
             batches = loader()
             list(batches)
             (clock,) = forking.clocks
-            clock.lane = EventLane(SimpleNamespace(cuda=cuda, _C=None), 0)
+            clock.idle_timer = IdleTimer(SimpleNamespace(cuda=cuda, _C=None), 0)
             list(batches)
             if forgotten:
                 forking.forget()
@@ -303,8 +303,8 @@ def test_a_forked_child_gives_none_of_its_parents_events_back(forking, loader):
 
 LATER = """
 import sys
-from jupyter_gpuperf.loops import Watching
-watching = Watching()
+from jupyter_gpuperf.loops import LoaderWatch
+watching = LoaderWatch()
 watching.watch_everything()
 assert "torch" not in sys.modules, "ours imported torch"
 import torch
@@ -333,7 +333,7 @@ def test_step_times_fall_into_bins_of_a_quarter_octave():
 
 def test_what_makes_a_loader_again_is_told_with_it(loader):
     asked = []
-    watching = Watching(
+    watching = LoaderWatch(
         name_of=lambda sampler: "mine", arguments_of=lambda name: asked.append(name) or ["mine"]
     )
     watching.watch_everything()

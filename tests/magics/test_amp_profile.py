@@ -16,7 +16,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import Translator
 from jupyter_gpuperf.precision import advice
 from jupyter_gpuperf.precision.numerics import CLOSE, FAR, FLOORS, WITHIN
-from jupyter_gpuperf.precision.options import DEFAULT_STEPS, Options
+from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -200,7 +200,7 @@ def found(verdict=WITHIN, speed=2.0, memory_ratio=0.5, sentence=LOSS_WITHIN):
         now=None,
         same_as_now="fp32",
     )
-    advice.choose(profile)
+    advice.recommend_mode(profile)
     return profile
 
 
@@ -238,7 +238,7 @@ def test_the_answer_is_one_sentence_in_either_language(given, english, chinese):
 def test_a_huge_cell_is_told_to_the_panel_without_its_code():
     profile = found()
     profile.code = "x = 1\n" * 20_000
-    result = msgspec.convert(as_benchmark(profile, Options()), BenchmarkResult)
+    result = msgspec.convert(as_benchmark(profile, ProfileOptions()), BenchmarkResult)
     assert result.precision.code == profile.code
     assert shortened(result).precision.code == ""
     assert shortened(result).precision.sentence == profile.sentence

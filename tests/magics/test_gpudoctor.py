@@ -12,7 +12,7 @@ import jupyter_gpuperf
 from jupyter_gpuperf import cli
 from jupyter_gpuperf.checks.declaration import suspect
 from jupyter_gpuperf.client.failures import BenchmarkError
-from jupyter_gpuperf.display.doctor_report import Report
+from jupyter_gpuperf.display.doctor_report import DoctorReportView
 from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget
 from jupyter_gpuperf.messages import with_messages
 from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
@@ -71,7 +71,7 @@ def asked(monkeypatch) -> list[CheckTarget]:
 
 def test_the_magic_looks_at_this_very_process_and_shows_what_is_wrong_first(asked, shell):
     shown = shell.run_line_magic("gpudoctor", "")
-    assert isinstance(shown, Report)
+    assert isinstance(shown, DoctorReportView)
     (target,) = asked
     assert target.pid is not None
     text = repr(shown)
@@ -121,7 +121,7 @@ def test_the_report_is_in_the_shell_s_language(monkeypatch):
     told = suspect("Only {mib:.0f} MiB: several workers may fill it.", mib=512)
     row = {**SHARED_MEMORY, **with_messages(asdict(told))}
     check = msgspec.json.decode(json.dumps(row), type=CheckFinding)
-    text = repr(Report(msgspec.structs.replace(REPORT, checks=[check])))
+    text = repr(DoctorReportView(msgspec.structs.replace(REPORT, checks=[check])))
     assert "共享内存（/dev/shm）" in text
     assert "1 项检查" in text
     assert "512 MiB" in text

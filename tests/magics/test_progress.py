@@ -7,10 +7,10 @@ import io
 import pytest
 
 from jupyter_gpuperf.display.progress import (
+    ProgressView,
     TextView,
-    View,
+    format_status,
     progress_html,
-    status_words,
     terminal_view,
 )
 from jupyter_gpuperf.schemas import JobInfo
@@ -48,7 +48,7 @@ def job(state="running", **changes):
     ],
 )
 def test_a_state_is_said_in_words(shown, words):
-    assert status_words(shown, 115.0) == words
+    assert format_status(shown, 115.0) == words
 
 
 def test_a_terminal_gets_one_line_that_is_wiped_at_the_end():
@@ -67,7 +67,7 @@ def test_a_terminal_gets_one_line_that_is_wiped_at_the_end():
 
 
 def test_a_stream_that_nobody_looks_at_gets_nothing():
-    assert type(terminal_view(io.StringIO())) is View
+    assert type(terminal_view(io.StringIO())) is ProgressView
 
 
 def test_a_workers_message_is_escaped():

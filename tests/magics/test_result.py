@@ -9,7 +9,7 @@ import re
 import msgspec
 import pytest
 
-from jupyter_gpuperf.display.result import Result, rows, surroundings
+from jupyter_gpuperf.display.result import Result, environment_line, rows
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval
 
 CONTRACT = {
@@ -59,7 +59,7 @@ def test_text_and_html_say_the_same(result, measured):
         for part in row:
             assert part in text
             assert part in said
-    for part in (*measured.warnings, surroundings(measured), "pin memory yes"):
+    for part in (*measured.warnings, environment_line(measured), "pin memory yes"):
         assert part in text
         assert part in said
 
@@ -158,4 +158,4 @@ def test_colours_are_the_themes_with_a_fallback_each(result):
 
 
 def test_the_device_comes_first_and_what_is_missing_is_left_out(measured):
-    assert surroundings(measured) == "NVIDIA <H100> · torch 2.11"
+    assert environment_line(measured) == "NVIDIA <H100> · torch 2.11"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.display.numbers import (
-    elapsed_words,
-    interval_words,
-    quantity_words,
-    setting_words,
+    format_elapsed,
+    format_interval,
+    format_parameter,
+    format_quantity,
     split_name,
 )
 from jupyter_gpuperf.schemas import Interval
@@ -50,13 +50,13 @@ def test_a_name_is_split_into_what_it_is_and_the_unit_it_wears(name, label, unit
 )
 def test_value_and_interval_share_one_scale(measured, unit, value, around):
     expected = (value, around)
-    assert interval_words(measured, unit) == tuple(
+    assert format_interval(measured, unit) == tuple(
         each.replace("_", FIXED).replace("|", NARROW) for each in expected
     )
 
 
 def test_a_narrow_interval_keeps_the_digits_that_tell_its_ends_apart():
-    assert interval_words(interval(4.331e-3, 4.333e-3, 4.335e-3), "seconds") == (
+    assert format_interval(interval(4.331e-3, 4.333e-3, 4.335e-3), "seconds") == (
         f"4.333{FIXED}ms",
         "[4.331, 4.335]",
     )
@@ -74,7 +74,7 @@ def test_a_narrow_interval_keeps_the_digits_that_tell_its_ends_apart():
     ],
 )
 def test_a_quantity_wears_its_unit_and_a_missing_one_is_a_dash(value, unit, words):
-    assert quantity_words(value, unit) == words
+    assert format_quantity(value, unit) == words
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_quantity_wears_its_unit_and_a_missing_one_is_a_dash(value, unit, word
     ],
 )
 def test_a_setting_is_said_as_it_was_set(name, value, words):
-    assert setting_words(name, value) == words
+    assert format_parameter(name, value) == words
 
 
 def test_elapsed_time_counts_seconds_then_minutes():
-    assert [elapsed_words(each) for each in (0.9, 59, 125)] == ["0 s", "59 s", "2 min 05 s"]
+    assert [format_elapsed(each) for each in (0.9, 59, 125)] == ["0 s", "59 s", "2 min 05 s"]

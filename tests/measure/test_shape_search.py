@@ -32,7 +32,7 @@ class Device:
             self.rate,
             largest=16_384,
             limit_seconds=limit_seconds,
-            say=lambda ratio, best: None,
+            report_progress=lambda ratio, best: None,
             clock=lambda: self.now,
         )
         return search.best_of(GRID)

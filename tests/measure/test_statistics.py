@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_gpuperf.measure.statistics import (
-    geometric_of_few,
     half_width_ratio,
     inverse,
     mean_interval,
-    mean_of_few,
     median_interval,
+    small_sample_geometric_mean,
+    small_sample_mean,
 )
 
 times = st.lists(st.floats(min_value=1e-6, max_value=1e3), min_size=1, max_size=20)
@@ -38,20 +38,20 @@ def test_other_units_give_the_same_interval(samples, factor):
 
 @given(st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=2, max_size=10))
 def test_the_geometric_mean_of_inverse_ratios_is_the_inverse(samples):
-    there = geometric_of_few(samples)
-    back = geometric_of_few([1 / each for each in samples])
+    there = small_sample_geometric_mean(samples)
+    back = small_sample_geometric_mean([1 / each for each in samples])
     assert there["value"] == pytest.approx(1 / back["value"], rel=1e-9)
     assert 0 <= there["low"] <= there["value"] <= there["high"]
 
 
 def test_a_geometric_interval_is_students_on_logarithms_and_not_for_one_or_eleven():
-    interval = geometric_of_few([1.0, math.e, math.e**2])
+    interval = small_sample_geometric_mean([1.0, math.e, math.e**2])
     half = 4.303 / math.sqrt(3)
     assert interval["value"] == pytest.approx(math.e)
     assert interval["high"] == pytest.approx(math.exp(1 + half))
     for samples in ([1.0], [1.0] * 11):
         with pytest.raises(ValueError, match="2 to 10"):
-            geometric_of_few(samples)
+            small_sample_geometric_mean(samples)
 
 
 def test_nineteen_of_twenty_intervals_hold_the_truth():
@@ -69,7 +69,7 @@ def test_few_samples_give_students_wider_interval():
     hits = 0
     for _ in range(500):
         samples = [draw.gauss(10.0, 1.0) for _ in range(4)]
-        interval = mean_of_few(samples)
+        interval = small_sample_mean(samples)
         hits += interval["low"] <= 10.0 <= interval["high"]
     assert 0.92 <= hits / 500 <= 0.98
 
@@ -93,7 +93,11 @@ def test_the_width_is_a_share_of_the_value():
 
 @pytest.mark.parametrize(
     "nothing",
-    [lambda: mean_interval([]), lambda: mean_of_few([1.0]), lambda: mean_of_few([1.0] * 11)],
+    [
+        lambda: mean_interval([]),
+        lambda: small_sample_mean([1.0]),
+        lambda: small_sample_mean([1.0] * 11),
+    ],
 )
 def test_too_few_samples_are_an_error(nothing):
     with pytest.raises(ValueError, match="sample"):
@@ -106,11 +110,11 @@ def test_the_mean_is_the_mean():
 
 
 def test_students_interval_is_that_of_the_textbook_and_never_below_zero():
-    interval = mean_of_few([9.0, 10.0, 11.0])
+    interval = small_sample_mean([9.0, 10.0, 11.0])
     # t of 2 degrees of freedom is 4.303; standard deviation 1, three samples.
     assert interval["high"] - 10.0 == pytest.approx(4.303 / math.sqrt(3))
     assert 10.0 - interval["low"] == pytest.approx(4.303 / math.sqrt(3))
-    assert mean_of_few([0.0, 1.0])["low"] == 0.0
+    assert small_sample_mean([0.0, 1.0])["low"] == 0.0
 
 
 def test_nobody_else_s_random_numbers_are_touched_or_used():

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import Dataset
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
 NAME = "dataloader_param_helper"
@@ -37,7 +37,7 @@ class Pairs(Dataset[Any]):
         return (item[0] if isinstance(item, tuple) else item), 0
 
 
-def from_param_helper(subject: Subject, alarm: Alarm) -> tuple[Setting | None, str]:
+def from_param_helper(subject: TuningSubject, alarm: Alarm) -> tuple[Setting | None, str]:
     """Return the setting that it recommends, or ``None`` and the reason why there is none."""
     if importlib.util.find_spec(NAME) is None:
         return None, "not installed"

@@ -66,8 +66,8 @@ def rigorous_inside(results: Sequence[BenchmarkResult], figure: str) -> float | 
         stated = combined([results[each] for each in group]).figures[figure]
         hits += [
             stated.low <= each.figures[figure].value <= stated.high
-            for place, each in enumerate(results)
-            if place not in group
+            for index, each in enumerate(results)
+            if index not in group
         ]
     return sum(hits) / len(hits) if hits else None
 
@@ -88,10 +88,10 @@ def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, i
             format_version=1,
             created_seconds=0.0,
             rounds=ROUNDS,
-            results=[each for run in runs[ROUNDS * place : ROUNDS * (place + 1)] for each in run],
+            results=[each for run in runs[ROUNDS * index : ROUNDS * (index + 1)] for each in run],
             failures=[],
         )
-        for place in range(count)
+        for index in range(count)
     ]
     named = [
         any(each.verdict in ("better", "worse") for each in compare(*pair).figures)
@@ -112,8 +112,8 @@ def main() -> None:
     names = options.benchmarks.split(",")
     runs = run_all(names, options.runs, options.time_limit, options.budget_seconds)
     answer: dict[str, Any] = {}
-    for place, name in enumerate(names):
-        results = [run[place] for run in runs]
+    for index, name in enumerate(names):
+        results = [run[index] for run in runs]
         for figure in compared_figures(results[0]):
             answer[f"{name} {figure}"] = {
                 "inside_ratio": round(inside(results, figure), 3),

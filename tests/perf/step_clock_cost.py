@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
-from jupyter_gpuperf.loops import TelemetryThread, Watching
+from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
 from jupyter_gpuperf.loops.tallies import tally_of
 
 BLOCK = 200
@@ -70,7 +70,7 @@ def measure(batches: int, rounds: int, server: str = "none") -> dict[str, float]
 
 def added_us(loader, batches: int, *, events: bool) -> float:
     """Return the microseconds that the clock adds to a batch."""
-    watching = Watching(torch=lambda: torch if events else None)
+    watching = LoaderWatch(torch=lambda: torch if events else None)
     watching.find_device()
 
     def block(watched: bool) -> float:
@@ -99,7 +99,7 @@ def added_us(loader, batches: int, *, events: bool) -> float:
 
 def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
     """Return the time that the clock and its thread add to a loop, in percent, and the longest delay of a batch."""
-    watching = Watching()
+    watching = LoaderWatch()
     step = step_of_10_ms()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -36,10 +36,10 @@ from tuner_loads import LOADS, WAITING
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
-from jupyter_gpuperf.loaders.subject import Subject
+from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.tuning.bench import Bench
+from jupyter_gpuperf.tuning.bench import TrialRunner
 from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.probe import probe
 from jupyter_gpuperf.tuning.request import TuneRequest
@@ -78,11 +78,11 @@ def grid(name: str, cpus: int, *, quick: bool) -> list[Setting]:
     return sorted(found, key=lambda setting: setting.cost)
 
 
-def peers(subject: Subject, cpus: int, helped: Setting | None) -> dict[str, Setting]:
+def peers(subject: TuningSubject, cpus: int, helped: Setting | None) -> dict[str, Setting]:
     """Return the settings that others recommend, by name."""
     devices = max(1, torch.cuda.device_count())
     found = (
-        subject.present or Setting.of(num_workers=0),
+        subject.current_setting or Setting.of(num_workers=0),
         common_recipe(cpus),
         Setting.of(num_workers=max(1, cpus - 1)),
         Setting.of(num_workers=2 * cpus),
@@ -105,15 +105,15 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         tuner_seconds = time.perf_counter() - began
         chosen = Setting(**answer["recommended"])  # type: ignore[arg-type]
 
-        subject = Subject(loader, name)
+        subject = TuningSubject(loader, name)
         budget = current_budget()
         looked = probe(subject, 2.0, 60.0)
-        bench = Bench(subject, looked, budget, clock)
+        bench = TrialRunner(subject, looked, budget, clock)
         began = time.perf_counter()
         tried, failed = {}, {}
         for setting in grid(name, int(usable_cpus()), quick=quick):
             print(f"{name}: {setting.words()}", file=sys.stderr)
-            trial = bench.drain(setting, seconds=times.grid, target_ratio=ALL_OF_IT)
+            trial = bench.measure_loading(setting, seconds=times.grid, target_ratio=ALL_OF_IT)
             if trial.blocks:
                 tried[setting] = statistics.fmean(trial.blocks)
             else:
@@ -140,12 +140,12 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         }
 
 
-def lost(bench: Bench, named: dict[str, Setting], seconds: float) -> dict[str, Any]:
+def lost(bench: TrialRunner, named: dict[str, Setting], seconds: float) -> dict[str, Any]:
     """Return the time lost compared with the grid's best, by name; all are measured in forward and reverse order."""
     settings = list(dict.fromkeys(named.values()))
     blocks: dict[Setting, list[float]] = {each: [] for each in settings}
     for setting in (*settings, *reversed(settings)):
-        made = bench.drain(setting, seconds=seconds, target_ratio=ALL_OF_IT)
+        made = bench.measure_loading(setting, seconds=seconds, target_ratio=ALL_OF_IT)
         blocks[setting] += made.blocks
     best = named[BEST]
     found: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -36,31 +37,31 @@ def fields_of(text: str) -> set[str]:
 def wrong_in(file: MessageFile) -> Iterator[str]:
     for name, call in calls(file.tree):
         given = {each.arg for each in call.keywords}
-        if None in given:  # **values
-            continue
-        places = (0, 1) if name == "counted" else KEYWORDS[name]
-        templates = [call.args[place] for place in places if place < len(call.args)]
-        templates += [each.value for each in call.keywords if each.arg in NAMED]
         is_message = name in ("Message", "counted")
         values = given if is_message else given - PLAIN
-        if not is_message and not values:
-            continue  # without values, the text is taken as it is
-        if any(isinstance(each, ast.JoinedStr) for each in templates):
-            yield f"line {call.lineno}: an f-string is no template"
-            continue
-        candidates = [list(map(fields_of, file.texts(each))) for each in templates]
-        used: set[str] = set()
-        for template, fields in zip(templates, candidates, strict=True):
-            # A name may have been assigned before, for another call.
-            good = [each for each in fields if each <= values]
-            wrong = not good if isinstance(template, ast.Name) else len(good) < len(fields)
-            if fields and wrong:
-                missing = min((each - values for each in fields if each not in good), key=len)
-                yield f"line {call.lineno}: {missing} has no value"
-            used |= set().union(*fields)
-        if all(candidates):
-            for value in values - used - {"count"}:
-                yield f"line {call.lineno}: {value}= is in no template"
+        # With **values they are unknown; an error without values takes its text as it is.
+        if None not in given and (is_message or values):
+            yield from (
+                f"line {call.lineno}: {what}" for what in wrong_with(file, name, call, values)
+            )
+
+
+def wrong_with(file: MessageFile, name: str, call: ast.Call, values: set[str]) -> Iterator[str]:
+    places = (0, 1) if name == "counted" else KEYWORDS[name]
+    templates = [call.args[place] for place in places if place < len(call.args)]
+    templates += [each.value for each in call.keywords if each.arg in NAMED]
+    if any(isinstance(each, ast.JoinedStr) for each in templates):
+        yield "an f-string is no template"
+        return
+    candidates = [list(map(fields_of, file.texts(each))) for each in templates]
+    for template, fields in zip(templates, candidates, strict=True):
+        missing = [each - values for each in fields if not each <= values]
+        # A name may have been assigned before, for another call.
+        if missing and (not isinstance(template, ast.Name) or len(missing) == len(fields)):
+            yield f"{missing[0]} has no value"
+    if all(candidates):
+        used = set().union(*itertools.chain.from_iterable(candidates))
+        yield from (f"{value}= is in no template" for value in values - used - {"count"})
 
 
 def test_the_fields_of_templates_and_the_values_given_are_the_same():

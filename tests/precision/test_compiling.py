@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_session import subject
 
-from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler is here")
@@ -35,7 +35,7 @@ def test_what_is_compiled_is_measured_apart_and_leaves_no_trace(monkeypatch):
         "__name__": "__main__",
     }
     before = set(vars(model))
-    options = Options(modes=("fp32",), compile=True, numerics=False, time_limit_seconds=0.2)
+    options = ProfileOptions(modes=("fp32",), compile=True, numerics=False, time_limit_seconds=0.2)
     found = run_profile(subject(ns, CELL), options)
     outcome = found.mode("fp32+compile")
     assert outcome.error is None

@@ -9,7 +9,13 @@ import torch
 from torch.nn import functional
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.precision.modes import NOW, ModeContext, Watch, applied, check
+from jupyter_gpuperf.precision.modes import (
+    CURRENT_MODE,
+    ModeContext,
+    RunObserver,
+    check,
+    mode_applied,
+)
 
 CPU = ModeContext("cpu")
 LOOP = """
@@ -46,9 +52,9 @@ def make():
     return made
 
 
-def in_mode(mode, ns, code=LOOP, around=CPU):
-    watch = Watch()
-    with applied(torch, mode, around, watch):
+def in_mode(mode, ns, code=LOOP, mode_context=CPU):
+    watch = RunObserver()
+    with mode_applied(torch, mode, mode_context, watch):
         exec(compile(code, "<cell>", "exec"), ns)
     return watch
 
@@ -176,7 +182,7 @@ def test_everything_is_as_before_afterwards_also_when_a_step_raises(make):
 
 def test_the_cells_own_autocast_is_noticed(make):
     code = "with torch.autocast('cpu', torch.bfloat16):\n    model(inputs)"
-    watch = in_mode(NOW, make(), code)
+    watch = in_mode(CURRENT_MODE, make(), code)
     assert set(watch.own_autocast) == {"bfloat16"}
     with pytest.raises(Unavailable) as refusal:
         check(torch, "bf16", torch.device("cpu"), ModeContext("cpu", own_autocast="bfloat16"))
@@ -204,7 +210,7 @@ def test_an_optimizer_with_a_closure_computes_inside():
         loss.backward()
         return loss
 
-    with applied(torch, "bf16", CPU, Watch()):
+    with mode_applied(torch, "bf16", CPU, RunObserver()):
         optimizer.step(closure)
     assert seen
     assert all(seen)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from jupyter_gpuperf.precision import advice
-from jupyter_gpuperf.precision.census import Census, counting, why_float32
-from jupyter_gpuperf.precision.numerics import Floors, compare, first_divergence, floors_of
+from jupyter_gpuperf.precision.census import Census, counting_operators, why_float32
+from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, first_divergence, noise_floors
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced
 
@@ -24,7 +24,7 @@ def off_by(delta):
     ("delta", "verdict"), [(0.0, "within"), (0.05, "within"), (0.2, "close"), (2.0, "far")]
 )
 def test_a_loss_is_judged_against_the_noise_of_other_seeds(delta, verdict):
-    floors = floors_of(Trace(losses=REFERENCE), Trace(losses=REFERENCE), [off_by(0.1)])
+    floors = noise_floors(Trace(losses=REFERENCE), Trace(losses=REFERENCE), [off_by(0.1)])
     found = compare(off_by(delta), Trace(losses=REFERENCE), floors)
     assert found["verdict"] == verdict
     assert "seed noise" in found["sentence"]
@@ -32,7 +32,7 @@ def test_a_loss_is_judged_against_the_noise_of_other_seeds(delta, verdict):
 
 def test_where_nothing_is_random_the_scale_is_what_a_step_changes():
     reference = Trace(losses=REFERENCE)
-    found = compare(off_by(0.01), reference, floors_of(reference, reference, [reference]))
+    found = compare(off_by(0.01), reference, noise_floors(reference, reference, [reference]))
     assert found["verdict"] == "within"
     assert "one step's change" in found["sentence"]
 
@@ -41,7 +41,7 @@ def test_where_nothing_is_random_the_scale_is_what_a_step_changes():
 def test_sums_in_any_order_are_no_seed_noise(is_random, seed_delta):
     """On a GPU two runs alike differ in the last digits; held against that, every format would be far off."""
     reference = Trace(losses=REFERENCE, is_random=is_random)
-    floors = floors_of(reference, off_by(1e-5), [off_by(seed_delta)])
+    floors = noise_floors(reference, off_by(1e-5), [off_by(seed_delta)])
     found = compare(off_by(0.01), reference, floors)
     assert found["verdict"] == "within"
     assert "one step's change" in found["sentence"]
@@ -49,18 +49,18 @@ def test_sums_in_any_order_are_no_seed_noise(is_random, seed_delta):
 
 def test_noise_that_is_more_than_a_step_changes_is_the_scale():
     reference = Trace(losses=REFERENCE, is_random=False)
-    floors = floors_of(reference, off_by(0.5), [off_by(0.5)])
+    floors = noise_floors(reference, off_by(0.5), [off_by(0.5)])
     assert floors.floor == (pytest.approx(0.5), "fp32's own noise")
 
 
 def test_without_any_scale_no_verdict_is_given():
-    found = compare(Trace(losses=[1.1]), Trace(losses=[1.0]), Floors())
+    found = compare(Trace(losses=[1.1]), Trace(losses=[1.0]), NoiseFloors())
     assert found["verdict"] == "unknown"
     assert "no noise to compare" in found["sentence"]
 
 
 def test_a_loss_that_is_not_finite_is_broken():
-    found = compare(Trace(losses=[1.0, math.nan]), Trace(losses=[1.0, 0.9]), Floors(seed=0.1))
+    found = compare(Trace(losses=[1.0, math.nan]), Trace(losses=[1.0, 0.9]), NoiseFloors(seed=0.1))
     assert found["verdict"] == "broken"
 
 
@@ -68,7 +68,9 @@ def test_gradients_that_vanish_or_overflow_are_counted_per_parameter():
     theirs = {"w": torch.tensor([1e-9, 1.0, 7e4, 0.0]), "b": torch.ones(2)}
     mine = {"w": torch.tensor([0.0, 1.0, math.inf, 0.0]), "b": torch.ones(2)}
     found = compare(
-        Trace(losses=[1.0], gradients=mine), Trace(losses=[1.0], gradients=theirs), Floors(seed=1.0)
+        Trace(losses=[1.0], gradients=mine),
+        Trace(losses=[1.0], gradients=theirs),
+        NoiseFloors(seed=1.0),
     )["gradients"]
     worst = found["worst"][0]
     assert worst["parameter"] == "w"
@@ -96,7 +98,7 @@ def test_operators_are_traced_in_order_without_views_and_casts():
 def test_the_census_counts_operations_by_the_format_they_ran_in():
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Linear(16, 4))
     inputs = torch.randn(2, 8)
-    with counting(torch) as census:
+    with counting_operators(torch) as census:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             first = model[0](inputs)
         loss = model[1](first.float()).sum()
@@ -139,7 +141,7 @@ def test_a_mode_is_recommended_when_it_surely_gains_and_its_numbers_stand(modes,
     profile = Profile(
         modes=[outcome("fp32", 1.0, "reference"), *modes], now=None, same_as_now="fp32"
     )
-    advice.choose(profile)
+    advice.recommend_mode(profile)
     assert profile.recommended == recommended
     begin = "Keep the cell" if recommended == "fp32" else f"Use {recommended}"
     assert profile.sentence.startswith(begin)
@@ -158,8 +160,8 @@ def test_fp16_is_recommended_before_bf16_only_where_it_is_clearly_faster(
     fp16.step_seconds = {"value": 0.45, "low": 0.4, "high": highest}
     modes = [outcome("fp32", 1.0, "reference"), outcome("bf16", 0.5, verdict), fp16]
     profile = Profile(modes=modes, now=None, same_as_now="fp32")
-    advice.choose(profile)
-    advice.explain(profile, {})
+    advice.recommend_mode(profile)
+    advice.explain_limits(profile, {})
     assert profile.recommended == recommended
     assert profile.sentence.startswith(f"Use {recommended}")
     said = any("needs a gradient scaler" in each for each in profile.why_not_more)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.precision.effects import mentioned, warnings_of
+from jupyter_gpuperf.precision.effects import names_mentioned, side_effect_warnings
 from jupyter_gpuperf.precision.kernels import kind_of, shares
-from jupyter_gpuperf.precision.rewriting import calls_of, code_for
+from jupyter_gpuperf.precision.rewriting import code_for, forward_call_test
 
 CELL = """\
 for inputs, targets in batches:
@@ -27,7 +27,7 @@ for inputs, targets in batches:
 
 def rewritten(mode, source=CELL, **options):
     namespace = {"model": torch.nn.Linear(1, 1), "criterion": torch.nn.MSELoss()}
-    is_forward = calls_of(namespace, torch)
+    is_forward = forward_call_test(namespace, torch)
     return code_for(source, mode, "cuda", is_forward=is_forward, **options)
 
 
@@ -91,26 +91,26 @@ def test_where_the_forward_pass_is_elsewhere_the_pattern_is_given(source):
 )
 def test_what_must_not_be_repeated_is_refused(source, words):
     with pytest.raises(BadRequest) as refusal:
-        warnings_of(ast.parse(source))
+        side_effect_warnings(ast.parse(source))
     assert refusal.value.code == "not_repeatable"
     assert words in refusal.value.message
 
 
 def test_what_is_repeated_is_named_with_its_line():
     code = "print(1)\nplt.plot(x)\ntorch.save(model, f)\nopen('x', 'w')\nopen('y')\nx.remove(1)"
-    (said,) = warnings_of(ast.parse(code))
+    (said,) = side_effect_warnings(ast.parse(code))
     assert said == (
         "Repeated in every run: print() shows output (line 1), plt.plot() plots (line 2), "
         "save() writes (line 3), open() writes (line 4)."
     )
-    assert warnings_of(ast.parse("open('y')")) == []
+    assert side_effect_warnings(ast.parse("open('y')")) == []
 
 
 def test_names_are_followed_through_the_notebooks_functions():
     namespace = {"__name__": "__main__"}
     exec("def inner():\n    return clip_grad_norm_\ndef outer():\n    inner()", namespace)
     code = compile("outer()", "<cell>", "exec")
-    assert {"outer", "inner", "clip_grad_norm_"} <= mentioned(code, namespace)
+    assert {"outer", "inner", "clip_grad_norm_"} <= names_mentioned(code, namespace)
 
 
 @pytest.mark.parametrize(

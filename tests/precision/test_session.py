@@ -9,9 +9,14 @@ import torch
 from namespaces import fingerprint, notebook
 
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import CellFailed, Session, Subject, uninterrupted
+from jupyter_gpuperf.precision.session import (
+    CellFailed,
+    ProfiledCode,
+    ProfileSession,
+    uninterrupted,
+)
 
 CELL = """
 for _ in range(2):
@@ -22,12 +27,12 @@ for _ in range(2):
     schedule.step()
     losses.append(loss.item())
 """
-QUICK = Options(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=4)
+QUICK = ProfileOptions(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=4)
 
 
 def subject(ns, code=CELL):
     compiled = compile(code, "<cell>", "exec")
-    return Subject(
+    return ProfiledCode(
         body=lambda: exec(compiled, ns),
         namespace=ns,
         code=compiled,
@@ -142,7 +147,9 @@ def test_an_interrupt_in_the_middle_leaves_what_one_ordinary_run_leaves(after_ru
         exec(code, ns)
 
     with pytest.raises(KeyboardInterrupt):
-        run_profile(Subject(body=body, namespace=ns, code=code, hidden=subject(ns).hidden), QUICK)
+        run_profile(
+            ProfiledCode(body=body, namespace=ns, code=code, hidden=subject(ns).hidden), QUICK
+        )
     assert fingerprint(ns) == fingerprint(ordinary())
     assert not torch.is_autocast_enabled("cpu")
 
@@ -175,7 +182,7 @@ def test_a_model_spread_over_processes_is_refused():
 
     ns = {"model": FullyShardedDataParallel(2, 2), "__name__": "__main__"}
     with pytest.raises(GpuPerfError) as refusal:
-        Session(torch, subject(ns, "pass"))
+        ProfileSession(torch, subject(ns, "pass"))
     assert refusal.value.code == "sharded_model"
 
 
@@ -190,6 +197,8 @@ def test_a_cell_without_a_backward_pass_is_compared_by_what_it_computes():
 def test_what_only_draws_random_numbers_repeats_exactly():
     code = "import torch, random\nvalues = torch.rand(3), random.random()\nloss = (model.first.weight * values[0].sum()).sum()\nloss.backward()"
     ns = notebook()
-    profile = run_profile(subject(ns, code), Options(modes=("fp32",), time_limit_seconds=0.1))
+    profile = run_profile(
+        subject(ns, code), ProfileOptions(modes=("fp32",), time_limit_seconds=0.1)
+    )
     assert profile.mode("fp32").numerics["floors"]["repeat"] == 0.0
     assert profile.mode("fp32").numerics["floors"]["seed"] > 0.0

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from waiting import wait_until
 
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling import HistoryStore
@@ -28,7 +28,7 @@ def store():
 
 
 def loops(now=lambda: 0.0):
-    return TrainingStore(DeviceShare(store(), now=now), now=now)
+    return TrainingStore(DeviceUsage(store(), now=now), now=now)
 
 
 def fill(history, first, last):
@@ -170,7 +170,7 @@ class Trained:
                 loaders=[WatchedLoader(id=1, name="train_loader", device_uuid=GPU)],
                 tallies=[tally],
             )
-            self.store.keep(key, 7, steps)
+            self.store.store_steps(key, 7, steps)
             self.store.observe(
                 Frame(time_seconds=self.time, devices={}, host={}, host_cores_percent=[])
             )

@@ -19,7 +19,7 @@ from waiting import wait_until
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
-from jupyter_gpuperf.recorder.shelf import RecordingShelf, start_recorder
+from jupyter_gpuperf.recorder.shelf import RecordingStore, start_recorder
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS
@@ -52,7 +52,7 @@ def sampled(training_recording, starved_recording):
 @pytest.fixture
 def shelf(sampled, tmp_path):
     sampler, subscribers = sampled
-    shelf = RecordingShelf(tmp_path / "kept", sampler=sampler, subscribers=subscribers)
+    shelf = RecordingStore(tmp_path / "kept", sampler=sampler, subscribers=subscribers)
     yield shelf
     shelf.close()
 
@@ -322,7 +322,7 @@ def test_a_later_server_knows_the_recordings_of_before(shelf, sampled, tmp_path)
     kept = shelf.start(RecordingRequest(label="Größe 7 / run"))
     shelf.stop(kept.id)
     (tmp_path / "kept" / "other.jsonl.gz").write_bytes(b"not ours")
-    later = RecordingShelf(tmp_path / "kept", sampler=sampler, subscribers=subscribers)
+    later = RecordingStore(tmp_path / "kept", sampler=sampler, subscribers=subscribers)
     (found,) = later.all()
     assert (found.id, found.label, found.state) == (kept.id, "Größe 7 / run", "stopped")
     later.discard(found.id)

@@ -87,8 +87,8 @@ def test_milliwatts_become_watts_wherever_they_stand(tmp_path):
 
 def test_mebibytes_of_the_counters_and_totals_of_the_host_become_bytes_a_second(tmp_path):
     readings = [
-        {"t": place / 10, "gpm": {"PCIE_TX_PER_SEC": 3}, "host": {"disk_read_bytes": place * 5000}}
-        for place in range(3)
+        {"t": index / 10, "gpm": {"PCIE_TX_PER_SEC": 3}, "host": {"disk_read_bytes": index * 5000}}
+        for index in range(3)
     ]
     recording = load_recording(trace(tmp_path / "a.jsonl", *readings), METRICS)
     (of_device,) = recording.read(0.2).values()

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import HTTPClientError
 
 from jupyter_gpuperf.metrics import all_metrics, catalog_of
-from jupyter_gpuperf.sampling.openmetrics import SnapshotCollector
+from jupyter_gpuperf.sampling.openmetrics import FrameCollector
 from jupyter_gpuperf.schemas import Catalog, Devices, Frame, Processes, Version
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.2"
@@ -229,7 +229,7 @@ def collected(
     processes: dict[str, list[dict]] | None = None,
     catalog: Catalog | None = None,
 ) -> dict[str, list]:
-    collector = SnapshotCollector(
+    collector = FrameCollector(
         catalog=catalog or catalog_of(all_metrics()),
         hostname="node1",
         version=Version(version="1.0", api_version=1, source="nvml"),

@@ -82,8 +82,8 @@ async def test_devices_of_two_machines_come_and_go(source, get):
 
 async def test_the_history_has_each_machines_readings_at_its_own_times(source, get):
     now = time.time()
-    for place in range(4):
-        source.tell("node1", now - 20 + place, 10.0, A=100.0 + place)
+    for index in range(4):
+        source.tell("node1", now - 20 + index, 10.0, A=100.0 + index)
     source.tell("node2", now - 40, 20.0, C=300.0)
     source.tell("node2", now - 5, 21.0, C=301.0)
     past = await until(
@@ -91,7 +91,7 @@ async def test_the_history_has_each_machines_readings_at_its_own_times(source, g
     )
     first, second = past["devices"]["A"], past["devices"]["C"]
     assert first["times_seconds"] == pytest.approx(
-        [now - 20 + place for place in range(4)], abs=0.11
+        [now - 20 + index for index in range(4)], abs=0.11
     )
     assert first["metrics"]["power_watts"]["mean"] == [100.0, 101.0, 102.0, 103.0]
     assert second["times_seconds"] == pytest.approx([now - 40, now - 5], abs=0.11)

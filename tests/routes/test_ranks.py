@@ -16,7 +16,7 @@ from made import device, window
 from msgspec import structs
 
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
@@ -50,7 +50,7 @@ def store():
         device_metrics=["utilization_percent", "graphics_active_percent", "power_watts"],
         host_metrics=[],
     )
-    return TrainingStore(DeviceShare(history, now=lambda: 0.0))
+    return TrainingStore(DeviceUsage(history, now=lambda: 0.0))
 
 
 @contextlib.asynccontextmanager

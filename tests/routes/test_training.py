@@ -12,7 +12,7 @@ from recorded_training import with_training
 
 from jupyter_gpuperf.kernel_link.address import server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.loop_store.device_share import DeviceShare
+from jupyter_gpuperf.loop_store.device_share import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore
@@ -69,7 +69,7 @@ def store():
         device_metrics=["utilization_percent", "graphics_active_percent", "power_watts"],
         host_metrics=[],
     )
-    return TrainingStore(DeviceShare(history, now=lambda: 0.0))
+    return TrainingStore(DeviceUsage(history, now=lambda: 0.0))
 
 
 async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path):

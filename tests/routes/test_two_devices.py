@@ -38,7 +38,7 @@ async def test_the_ranks_play_on_their_devices(get):
         await asyncio.sleep(0.05)
     loops = notebooks[0]["loaders"]
     assert [(each["rank"], each["device_uuid"]) for each in loops] == [
-        (place, each["uuid"]) for place, each in enumerate(infos)
+        (index, each["uuid"]) for index, each in enumerate(infos)
     ]
 
 

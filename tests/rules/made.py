@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.rules import Device, Listing, Process, RuleInput, Series
+from jupyter_gpuperf.rules import Device, Process, ProcessListing, ReadingSeries, RuleInput
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 GIB = float(1 << 30)
@@ -40,7 +40,7 @@ def times(interval_seconds: float = INTERVAL_SECONDS) -> list[float]:
     return [i * interval_seconds for i in range(int(SECONDS / interval_seconds) + 1)]
 
 
-def series(readings: dict, interval_seconds: float = INTERVAL_SECONDS) -> Series:
+def series(readings: dict, interval_seconds: float = INTERVAL_SECONDS) -> ReadingSeries:
     """Return constant readings; a list repeats, a function is of the time."""
     moments = times(interval_seconds)
 
@@ -51,14 +51,15 @@ def series(readings: dict, interval_seconds: float = INTERVAL_SECONDS) -> Series
             return [value[i % len(value)] for i in range(len(moments))]
         return [value] * len(moments)
 
-    return Series(
+    return ReadingSeries(
         times_seconds=moments, columns={name: column(value) for name, value in readings.items()}
     )
 
 
 def device(uuid="GPU", processes=None, interval_seconds=INTERVAL_SECONDS, **changes) -> Device:
     listings = tuple(
-        Listing(time_seconds=each, processes=tuple(processes or ())) for each in range(0, 41, 5)
+        ProcessListing(time_seconds=each, processes=tuple(processes or ()))
+        for each in range(0, 41, 5)
     )
     return Device(
         uuid=uuid,

@@ -12,7 +12,7 @@ from pathlib import Path
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
-from jupyter_gpuperf.rules import Device, Finding, RuleInput, Series
+from jupyter_gpuperf.rules import Device, Finding, ReadingSeries, RuleInput
 from jupyter_gpuperf.rules.busy_spans import steady_spans
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -85,7 +85,7 @@ def judged(findings: Iterable[Finding], truth: Truth) -> tuple[list[str], list[s
 # --- what can be done to a window --------------------------------------------------------------------
 
 
-def of_each(window: RuleInput, change: Callable[[Series], Series]) -> RuleInput:
+def of_each(window: RuleInput, change: Callable[[ReadingSeries], ReadingSeries]) -> RuleInput:
     """Change the readings of all devices and of the host."""
     return replace(
         window,
@@ -97,12 +97,12 @@ def of_each(window: RuleInput, change: Callable[[Series], Series]) -> RuleInput:
 def slower(window: RuleInput, interval_seconds: float, offset_seconds: float = 0.0) -> RuleInput:
     """Sample less often, as the product's own sampler would: rates over all the time in between."""
 
-    def change(series: Series) -> Series:
+    def change(series: ReadingSeries) -> ReadingSeries:
         steps: dict[int, list[int]] = {}
         for place, time in enumerate(series.times_seconds):
             steps.setdefault(int((time + offset_seconds) / interval_seconds), []).append(place)
         places = list(steps.values())
-        return Series(
+        return ReadingSeries(
             times_seconds=[series.times_seconds[each[-1]] for each in places],
             columns={
                 name: [_condensed(name, [column[i] for i in each]) for each in places]
@@ -158,7 +158,7 @@ def jittered(window: RuleInput, seed: int, most_seconds: float = 0.04) -> RuleIn
     moved = sorted(times[i] + chance.uniform(-most_seconds, most_seconds) for i in kept)
     return of_each(
         window,
-        lambda series: Series(
+        lambda series: ReadingSeries(
             times_seconds=moved,
             columns={name: [column[i] for i in kept] for name, column in series.columns.items()},
         ),
@@ -191,11 +191,11 @@ def after_another(*windows: RuleInput) -> RuleInput:
         ]
         begin = times[-1] + 0.1
     return RuleInput(
-        host=Series(times_seconds=host_times, columns=host),
+        host=ReadingSeries(times_seconds=host_times, columns=host),
         devices=(
             replace(
                 first.devices[0],
-                series=Series(times_seconds=times, columns=columns),
+                series=ReadingSeries(times_seconds=times, columns=columns),
                 listings=tuple(listings),
             ),
         ),

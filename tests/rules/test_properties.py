@@ -9,7 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import BUSY, HOST, device, steps, window
 
-from jupyter_gpuperf.rules import RULES, Device, Listing, Process, RuleInput, Series, judge
+from jupyter_gpuperf.rules import (
+    RULES,
+    Device,
+    Process,
+    ProcessListing,
+    ReadingSeries,
+    RuleInput,
+    judge,
+)
 
 REASONS = ("not_supported", "no_permission", "device_lost", "not_answering", "not_yet")
 EXTRA = (
@@ -38,7 +46,7 @@ def all_series(draw, metrics=METRICS):
         one = draw(st.one_of(st.none(), values))
         size = {"min_size": len(times), "max_size": len(times)}
         columns[metric] = [one] * len(times) if one is not None else draw(st.lists(values, **size))
-    return Series(times_seconds=times, columns=columns)
+    return ReadingSeries(times_seconds=times, columns=columns)
 
 
 processes = st.builds(
@@ -49,7 +57,7 @@ processes = st.builds(
     sm_utilization_percent=values,
 )
 listings = st.builds(
-    Listing,
+    ProcessListing,
     time_seconds=st.floats(0, 100),
     processes=st.lists(processes, max_size=3).map(tuple),
 )
@@ -116,7 +124,7 @@ def test_no_window_makes_a_rule_raise(no_failures, caplog, window, live):
 )
 @given(all_series(), st.sampled_from(REASONS))
 def test_missing_readings_never_become_a_finding(series, reason):
-    nothing = Series(
+    nothing = ReadingSeries(
         times_seconds=series.times_seconds,
         columns={name: [reason] * len(series.times_seconds) for name in METRICS},
     )

@@ -18,7 +18,7 @@ from perturbing import (
     without,
 )
 
-from jupyter_gpuperf.rules import RULES, RuleInput, Series, judge
+from jupyter_gpuperf.rules import RULES, ReadingSeries, RuleInput, judge
 
 TRUTHS = {name: truth for name, truth in truths().items() if name != "_note"}
 WORKING = sorted(set(TRUTHS) - {"idle", "oom_gpt_bf16"})
@@ -128,7 +128,7 @@ def test_five_bad_minutes_show_in_a_long_job():
 def _from_zero(window: RuleInput, start: float) -> RuleInput:
     return of_each(
         window,
-        lambda series: Series(
+        lambda series: ReadingSeries(
             times_seconds=[each - start for each in series.times_seconds], columns=series.columns
         ),
     )

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from jupyter_gpuperf.ab_tests.ab_test import headroom
-from jupyter_gpuperf.state.copies import Copies, copies_of
+from jupyter_gpuperf.state.copies import CopyPlan, plan_copies
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 
 def device_with(free_bytes):
@@ -26,29 +26,29 @@ def device_with(free_bytes):
 
 
 def test_copies_lie_beside_where_as_much_is_left_for_the_steps():
-    copies = Copies(sizes_bytes={"cuda": 50, "cpu": 1000})
-    assert copies.fit_beside(device_with(100))
-    assert not copies.fit_beside(device_with(99))
+    copies = CopyPlan(sizes_bytes={"cuda": 50, "cpu": 1000})
+    assert copies.fit_on_gpu(device_with(100))
+    assert not copies.fit_on_gpu(device_with(99))
 
 
 def test_a_memory_that_views_share_counts_once():
     whole = torch.zeros(100)
-    names = {"whole": whole, "views": [whole[place:] for place in range(50)]}
-    copies = copies_of(reached_from(torch, Roots.of_notebook(names)))
+    names = {"whole": whole, "views": [whole[index:] for index in range(50)]}
+    copies = plan_copies(reached_from(torch, Roots.of_notebook(names)))
     assert copies.sizes_bytes == {"cpu": 400}
 
 
 def test_gradients_count_too():
     model = torch.nn.Linear(10, 10, bias=False)
     model.weight.grad = torch.zeros(10, 10)
-    copies = copies_of(reached_from(torch, Roots.of_notebook({"model": model})))
+    copies = plan_copies(reached_from(torch, Roots.of_notebook({"model": model})))
     assert copies.sizes_bytes == {"cpu": 800}
 
 
 def test_of_much_data_only_so_much_is_copied(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.copies.MOST_BYTES", 2000)
     arrays = [np.zeros(100) for _ in range(5)]
-    snapshot = Snapshot(torch, Roots.of_notebook({"arrays": arrays}))
+    snapshot = StateSnapshot(torch, Roots.of_notebook({"arrays": arrays}))
     for each in arrays:
         each += 1
     snapshot.restore()
@@ -58,7 +58,7 @@ def test_of_much_data_only_so_much_is_copied(monkeypatch):
 
 def test_headroom_tells_what_it_could_not_put_back(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.copies.LARGE_BYTES", 100)
-    model, noise, numbers = torch.nn.Linear(1, 1), np.zeros(100), (place for place in range(10**9))
+    model, noise, numbers = torch.nn.Linear(1, 1), np.zeros(100), (index for index in range(10**9))
 
     def step(batch):
         noise[:] += 1
@@ -92,7 +92,7 @@ def test_each_process_puts_back_its_part_of_a_model_that_is_spread(tmp_path):
 
         step()
         before = looks()
-        snapshot = Snapshot(torch, Roots.of_step(step))
+        snapshot = StateSnapshot(torch, Roots.of_step(step))
         step()
         optimizer.zero_grad()
         snapshot.restore()

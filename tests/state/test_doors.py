@@ -17,9 +17,9 @@ from things import THINGS, Counter
 from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.precision.options import Options
+from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import CellFailed, Subject
+from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
@@ -76,13 +76,13 @@ def by_the_tuner(step):
 def by_the_profile(step):
     namespace = {"step": step, "__name__": "__main__"}
     code = compile("step(None)", "<cell>", "exec")
-    subject = Subject(
+    subject = ProfiledCode(
         body=lambda: exec(code, namespace),
         namespace=namespace,
         code=code,
         hidden=frozenset({"__builtins__", "__name__"}),
     )
-    run_profile(subject, Options(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=2))
+    run_profile(subject, ProfileOptions(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=2))
 
 
 DOORS = {"headroom": by_headroom, "apply": by_apply, "the tuner": by_the_tuner}

@@ -14,7 +14,7 @@ from namespaces import OPTIMIZERS, WIDTH, fingerprint, notebook
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 
 def train(ns):
@@ -28,7 +28,7 @@ def train(ns):
 
 
 def of_notebook(ns):
-    return Snapshot(torch, Roots.of_notebook(ns))
+    return StateSnapshot(torch, Roots.of_notebook(ns))
 
 
 DISTURBANCES = {

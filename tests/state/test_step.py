@@ -13,7 +13,7 @@ from things import THINGS, Counter
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import Snapshot, kept
+from jupyter_gpuperf.state.snapshot import StateSnapshot, kept
 
 DOORS = {
     "a cell": lambda thing, change: Roots.of_notebook({"thing": thing}),
@@ -27,7 +27,7 @@ def test_what_is_changed_is_put_back(name, door):
     make, change, look = THINGS[name]
     thing = make()
     before = look(thing)
-    snapshot = Snapshot(torch, DOORS[door](thing, change))
+    snapshot = StateSnapshot(torch, DOORS[door](thing, change))
     for _ in range(2):
         change(thing)
         assert look(thing) != before
@@ -193,11 +193,11 @@ def test_a_very_long_list_is_data_whose_members_stay_what_they_are(monkeypatch):
 def test_what_hangs_together_without_end_is_refused(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.reachable.MOST_OBJECTS", 100)
     with pytest.raises(GpuPerfError) as refusal:
-        Snapshot(torch, Roots.of_notebook({"rows": [[[]] for _ in range(100)]}))
+        StateSnapshot(torch, Roots.of_notebook({"rows": [[[]] for _ in range(100)]}))
     assert refusal.value.code == "namespace_too_large"
 
 
 def test_rows_of_plain_values_are_no_objects_that_count(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.reachable.MOST_OBJECTS", 100)
-    samples = [(f"{place}.jpg", place) for place in range(1000)]
-    Snapshot(torch, Roots.of_notebook({"samples": samples}))
+    samples = [(f"{index}.jpg", index) for index in range(1000)]
+    StateSnapshot(torch, Roots.of_notebook({"samples": samples}))

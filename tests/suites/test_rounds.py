@@ -28,7 +28,7 @@ def in_turn(rounds, *, missing=(), benchmarks=TWO):
         benchmarks,
         [side("A"), side("B")],
         rounds=rounds,
-        say=lambda _words, ratio: ratios.append(ratio),
+        report_progress=lambda _words, ratio: ratios.append(ratio),
         clock=lambda: 0.0,
     ).run()
     return suites, order, ratios

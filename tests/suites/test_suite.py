@@ -8,7 +8,7 @@ from measured import measured
 from jupyter_gpuperf.benchmarks import BENCHMARKS, find
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, Unavailable
 from jupyter_gpuperf.suites.rounds import Rounds, parameters_for
-from jupyter_gpuperf.suites.suite_file import chosen, read_suite, write_suite
+from jupyter_gpuperf.suites.suite_file import chosen_benchmarks, read_suite, write_suite
 
 SUITE = b"""{"format": "%s", "format_version": %d, "created_seconds": 0, "rounds": 1, "results": [],
 "failures": []}"""
@@ -98,10 +98,10 @@ def test_a_benchmark_gets_its_share_of_the_time_within_its_own_bounds():
 
 
 def test_names_choose_and_an_unknown_one_is_refused():
-    assert chosen("") == list(BENCHMARKS)
-    assert [each.name for each in chosen("launch, compute")] == ["launch", "compute"]
+    assert chosen_benchmarks("") == list(BENCHMARKS)
+    assert [each.name for each in chosen_benchmarks("launch, compute")] == ["launch", "compute"]
     with pytest.raises(NotFound) as refusal:
-        chosen("launch,speed")
+        chosen_benchmarks("launch,speed")
     assert refusal.value.code == "unknown_benchmark"
 
 

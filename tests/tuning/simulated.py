@@ -76,7 +76,7 @@ class SimulatedBench:
         self.used_seconds += min(taken, max(0.0, self.left()))
         return fits
 
-    def drain(self, setting, *, seconds, target_ratio, best=None):
+    def measure_loading(self, setting, *, seconds, target_ratio, best=None):
         mean = self.seconds_of(setting)
         batches = 1 + setting.in_flight_batches + 3 * max(1, setting.num_workers)
         self.drained.append(setting)
@@ -94,7 +94,7 @@ class SimulatedBench:
             startup_seconds=self.startup(setting),
         )
 
-    def with_step(self, setting, step, *, seconds):
+    def measure_with_step(self, setting, step, *, seconds):
         mean, step_seconds = self.seconds_of(setting), step(None)
         steps = 3 * max(1, setting.num_workers) * max(mean, step_seconds)
         if not self.has_time(seconds, self.dear * (self.startup(setting) + steps)):
@@ -102,7 +102,7 @@ class SimulatedBench:
         wait = max(0.0, mean - step_seconds) if setting.num_workers else mean
         return Trial(setting=setting, waits=[wait] * 8, step_seconds=step_seconds)
 
-    def starts(self, setting):
+    def measure_starts(self, setting):
         return Trial(
             setting=setting,
             startup_seconds=self.startup(setting),

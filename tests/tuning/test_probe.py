@@ -14,14 +14,14 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import Subject, of_kind
+from jupyter_gpuperf.loaders.subject import TuningSubject, as_dataset_kind
 from jupyter_gpuperf.tuning.probe import ProbeFailed, is_repeated, probe, probe_in_process
 from jupyter_gpuperf.tuning.records import bytes_of
 
 
 def probed(data, **options):
     own = DataLoader(data, batch_size=8, **options)
-    return probe(Subject(own, "mine"), 2.0, 30.0)
+    return probe(TuningSubject(own, "mine"), 2.0, 30.0)
 
 
 def test_waiting_is_told_from_computing():
@@ -82,7 +82,7 @@ def test_an_empty_data_set_says_so():
 
 
 def test_it_can_look_in_this_process_where_no_worker_can():
-    found = probe_in_process(Subject(DataLoader(Items(), batch_size=8), "mine"), 1.0)
+    found = probe_in_process(TuningSubject(DataLoader(Items(), batch_size=8), "mine"), 1.0)
     assert found.uses_cuda
     assert found.items == 8
 
@@ -99,14 +99,14 @@ class AllAlike(IterableDataset):
     [(Stream(), True), (Stream(divided=True), False), (Shards(), False), (AllAlike(), None)],
 )
 def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
-    subject = Subject(DataLoader(data, batch_size=2), "mine")
+    subject = TuningSubject(DataLoader(data, batch_size=2), "mine")
     assert is_repeated(subject, 30.0) is repeated
 
 
 def test_a_fresh_process_gets_the_data_set(monkeypatch):
     # Other tests' IPython leaves a module there that no process can be started from.
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
-    subject = Subject(DataLoader(Items(), batch_size=2), "mine")
+    subject = TuningSubject(DataLoader(Items(), batch_size=2), "mine")
     loader, processes = subject.loader(Setting.of(num_workers=1, start_method="forkserver"), 60.0)
     batches = iter(loader)
     try:
@@ -117,7 +117,7 @@ def test_a_fresh_process_gets_the_data_set(monkeypatch):
 
 
 def test_a_stream_stays_a_stream_when_it_is_sent():
-    sent = of_kind(cloudpickled(Stream(), "data set"), is_stream=True)
+    sent = as_dataset_kind(cloudpickled(Stream(), "data set"), is_stream=True)
     assert isinstance(sent, torch.utils.data.IterableDataset)
 
 
@@ -156,4 +156,4 @@ class Chunks(Dataset):
 def test_a_data_set_that_makes_its_batches_is_given_the_indices_of_one():
     batches = BatchSampler(range(100), 4, False)
     own = DataLoader(Chunks(), batch_size=None, sampler=batches)
-    assert probe(Subject(own, "mine"), 2.0, 30.0).items == 1
+    assert probe(TuningSubject(own, "mine"), 2.0, 30.0).items == 1

@@ -19,7 +19,7 @@ from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.room import infeasible_reason
-from jupyter_gpuperf.tuning.safety import Watchdog, close, failure_words
+from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 
 EIGHT = Setting.of(num_workers=8)
@@ -101,7 +101,7 @@ class Ended:
     ],
 )
 def test_how_a_trial_failed_is_told_in_a_line(text, exitcode, words):
-    told = failure_words(RuntimeError(text), [Ended(exitcode)], None)
+    told = describe_failure(RuntimeError(text), [Ended(exitcode)], None)
     assert words in told
     assert "\n" not in told
 
@@ -131,7 +131,7 @@ def test_a_timer_of_the_users_goes_on_beside_the_alarm():
 
 
 def test_the_alarm_is_silent_while_it_is_held():
-    with Alarm() as alarm, alarm.within(0.0), alarm.held():
+    with Alarm() as alarm, alarm.within(0.0), alarm.suspended():
         end = time.monotonic() + 0.6
         while time.monotonic() < end:
             pass

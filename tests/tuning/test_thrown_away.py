@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from jupyter_gpuperf.tuning.safety import thrown_away_quietly
+from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
 
 
 class HalfMadeDataLoaderIter:
@@ -21,7 +21,7 @@ class Other:
 def test_what_torch_complains_of_is_not_heard_and_all_else_is(monkeypatch):
     heard = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: heard.append(str(what.exc_value)))
-    with thrown_away_quietly():
+    with suppressing_iterator_errors():
         HalfMadeDataLoaderIter()
         Other()
     assert heard == ["anything"]
@@ -47,7 +47,7 @@ def raised(error, *, before=None):
 def test_a_connection_that_ends_with_its_worker_is_not_heard(monkeypatch, error, is_heard):
     heard = []
     monkeypatch.setattr(threading, "excepthook", lambda what: heard.append(what.exc_value))
-    with thrown_away_quietly():
+    with suppressing_iterator_errors():
         raised(error).join()
     assert bool(heard) is is_heard
 
@@ -56,7 +56,7 @@ def test_what_happens_to_the_users_own_loader_meanwhile_is_heard(monkeypatch):
     heard, begins = [], threading.Event()
     monkeypatch.setattr(threading, "excepthook", lambda what: heard.append(what.exc_value))
     own = raised(ConnectionResetError(), before=begins)
-    with thrown_away_quietly():
+    with suppressing_iterator_errors():
         begins.set()
         own.join()
     assert len(heard) == 1

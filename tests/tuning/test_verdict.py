@@ -8,7 +8,7 @@ import pytest
 from simulated import BUDGET, PROBE
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.space import Found, Space
+from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.verdict import limit_of, summary_of
 
@@ -23,7 +23,7 @@ def trial(workers, seconds=0.02, **figures):
 
 
 def found(best, *others, enough=None):
-    return Found(trials=[best, *others], best=best, enough=enough, cut_short=False)
+    return SearchResult(trials=[best, *others], best=best, enough=enough, cut_short=False)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ JOB = f"{PANEL} .jp-GpuPerf-job"
 TOLD = """\
 import msgspec
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
-from jupyter_gpuperf.client.in_process_progress import ProgressHere
+from jupyter_gpuperf.client.in_process_progress import InProcessJob
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
 
 class Reporting:
@@ -78,7 +78,7 @@ RESULT = msgspec.convert({
     },
 }, BenchmarkResult)
 PANEL = JobReporter()
-ProgressHere("amp_profile", Reporting()).say(1.0, "")
+InProcessJob("amp_profile", Reporting()).report_progress(1.0, "")
 """
 
 

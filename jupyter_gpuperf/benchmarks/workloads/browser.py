@@ -37,7 +37,7 @@ for place, pipe in zip((3, 4), pipes):
 os.execv(sys.argv[3], sys.argv[3:])
 """
 """The browser reads from descriptor 3 and writes to 4; the launcher moves our pipes there."""
-LOOK_SECONDS: Final = 0.01
+POLL_SECONDS: Final = 0.01
 
 
 def find_browser() -> str | None:
@@ -110,7 +110,7 @@ class Browser:
             answer = self._call("Runtime.evaluate", ends_at, expression=f"Boolean({condition})")
             if answer.get("result", {}).get("value") is True:
                 return time.monotonic() - began
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _call(self, method: str, ends_at: float, **parameters: Any) -> dict[str, Any]:
         self._number += 1

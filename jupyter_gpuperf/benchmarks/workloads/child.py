@@ -29,7 +29,7 @@ def answer(**content):
 LONGEST_LINE: Final = 600
 
 
-def answer_of(
+def run_program(
     program: str,
     request: object = None,
     *,

@@ -51,8 +51,8 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
     blocks: list[Any] = []
     channels = WIDTHS[0]
     for stage, (width, depth) in enumerate(zip(WIDTHS, depths, strict=True)):
-        for place in range(depth):
-            blocks.append(Block(channels, width, 2 if stage and not place else 1))
+        for index in range(depth):
+            blocks.append(Block(channels, width, 2 if stage and not index else 1))
             channels = width * growth
     return nn.Sequential(
         *_convolution(nn, 3, WIDTHS[0], 7, 2),

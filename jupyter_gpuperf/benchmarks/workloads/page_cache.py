@@ -13,7 +13,7 @@ from jupyter_gpuperf.errors import Unavailable
 MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
-def drop(path: Path) -> float:
+def drop_from_cache(path: Path) -> float:
     """Ask the system to drop a file's pages; return the share that stays in memory, from 0 to 1.
 
     Raises

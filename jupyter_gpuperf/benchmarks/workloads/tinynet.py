@@ -16,7 +16,7 @@ FLOAT32_BYTES: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pass:
+class ForwardPass:
     """A forward pass without gradients, on random images that stay on the device.
 
     Parameters

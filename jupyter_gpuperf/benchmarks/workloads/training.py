@@ -19,7 +19,7 @@ from jupyter_gpuperf.benchmarks.workloads.networks import (
 )
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
-from jupyter_gpuperf.measure.memory import fits
+from jupyter_gpuperf.measure.memory import largest_that_fits
 from jupyter_gpuperf.state.switches import float32_as
 
 NETWORKS: Final = ("resnet", "transformer")
@@ -119,7 +119,7 @@ def fitting_size(
         for step in [make(precision=precision) for precision in precisions]:
             step()
 
-    return fits(torch, all_at_once, SIZES[network, device.type], warn)
+    return largest_that_fits(torch, all_at_once, SIZES[network, device.type], warn)
 
 
 def check_precision(torch: Any, device: Any, precision: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import driver_version, reported
-from jupyter_gpuperf.checks.probes.installed import numbers
+from jupyter_gpuperf.checks.probes.installed import version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 LOWEST_FOR_MAJOR: Final[dict[int, str]] = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
@@ -20,7 +20,7 @@ WHEELS: Final = "https://download.pytorch.org/whl"
 
 def lowest_driver(cuda: str) -> str | None:
     """Return the oldest driver that runs programs built with this CUDA; ``None`` if this CUDA is not in the table."""
-    return LOWEST_FOR_MAJOR.get((numbers(cuda) or (0,))[0])
+    return LOWEST_FOR_MAJOR.get((version_numbers(cuda) or (0,))[0])
 
 
 def install_torch(machine: Machine) -> str:
@@ -34,10 +34,10 @@ def install_torch(machine: Machine) -> str:
 
 def wheel_tag(machine: Machine) -> str | None:
     """Return PyTorch's tag of the wheels that this driver runs, such as ``cu126``; ``None`` if there are none."""
-    driver = numbers(driver_version(machine) or "")
-    capabilities = [numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
-    if driver >= numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):
+    driver = version_numbers(driver_version(machine) or "")
+    capabilities = [version_numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
+    if driver >= version_numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):
         return "cu130"
-    if driver >= numbers(LOWEST_FOR_MAJOR[12]):
+    if driver >= version_numbers(LOWEST_FOR_MAJOR[12]):
         return "cu128" if max(capabilities) >= (10, 0) else "cu126"
-    return "cu118" if driver >= numbers(LOWEST_FOR_MAJOR[11]) else None
+    return "cu118" if driver >= version_numbers(LOWEST_FOR_MAJOR[11]) else None

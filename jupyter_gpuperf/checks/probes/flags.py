@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from jupyter_gpuperf.checks.probes.gpus import on_the_bus
+from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.limits import container
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -38,8 +38,8 @@ def start_commands(machine: Machine, *needed: str) -> str:
 
 
 def _missing(machine: Machine) -> Iterator[str]:
-    if on_the_bus(machine) and not machine.exists("/dev/nvidiactl"):
+    if nvidia_pci_addresses(machine) and not machine.exists("/dev/nvidiactl"):
         yield "--gpus all"
-    room = machine.room("/dev/shm")
-    if room is not None and room.total_bytes < SMALL_SHARED_MEMORY:
+    disk_space = machine.disk_space("/dev/shm")
+    if disk_space is not None and disk_space.total_bytes < SMALL_SHARED_MEMORY:
         yield "--shm-size=8g"

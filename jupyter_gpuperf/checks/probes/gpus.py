@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, not_known
-from jupyter_gpuperf.checks.probes.machine import Machine, Ran
+from jupyter_gpuperf.checks.probes.machine import CommandResult, Machine
 
 NVIDIA: Final = "0x10de"
 OLD_FIELDS: Final = "index,uuid,name,driver_version,pci.bus_id"
@@ -56,7 +56,7 @@ class Gpu:
         return self.values.get("name", "GPU")
 
 
-def smi(machine: Machine, fields: str = FIELDS) -> Ran:
+def smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
     """Run nvidia-smi and return its output, as CSV without header or units."""
     command = ("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits")
     return machine.run(*command, seconds=SECONDS)
@@ -78,7 +78,7 @@ def reported(machine: Machine, field: str) -> list[str]:
     return [text for each in gpus(machine) if (text := each.text(field))]
 
 
-def on_the_bus(machine: Machine) -> list[str]:
+def nvidia_pci_addresses(machine: Machine) -> list[str]:
     """Return the PCI addresses of NVIDIA's GPUs."""
     folder = Path("/sys/bus/pci/devices")
     return [
@@ -98,10 +98,10 @@ def kernel_driver(machine: Machine) -> str | None:
 
 def has_gpu(machine: Machine) -> bool:
     """Return whether there is any sign of an NVIDIA GPU."""
-    return bool(kernel_driver(machine) or on_the_bus(machine) or gpus(machine))
+    return bool(kernel_driver(machine) or nvidia_pci_addresses(machine) or gpus(machine))
 
 
-def without_gpu(machine: Machine) -> Outcome | None:
+def no_gpu_outcome(machine: Machine) -> Outcome | None:
     """Return an outcome saying that there is no GPU to check; ``None`` if there is one."""
     return None if has_gpu(machine) else NO_GPU
 

@@ -19,7 +19,7 @@ importing_check = partial(check, seconds=30.0)
 """Like ``check``, with time to import torch or numpy: from a cold disk the import alone can take twenty seconds."""
 
 
-def imported(machine: Machine) -> dict[str, Any]:
+def import_facts(machine: Machine) -> dict[str, Any]:
     """Return the probe's facts; what a running kernel reports about its own torch takes precedence."""
     live = machine.live.get("torch")
     flags = ("--no-torch",) if live else ()
@@ -30,10 +30,10 @@ def imported(machine: Machine) -> dict[str, Any]:
 
 def torch(machine: Machine) -> Mapping[str, Any]:
     """Return the facts about torch; with ``error`` if it is missing or can't be imported."""
-    return imported(machine).get("torch") or {"error": "missing"}
+    return import_facts(machine).get("torch") or {"error": "missing"}
 
 
-def without_torch(machine: Machine) -> Outcome | None:
+def no_torch_outcome(machine: Machine) -> Outcome | None:
     """Return an outcome saying why torch can't be checked; ``None`` if it can."""
     error = torch(machine).get("error")
     if error is None:
@@ -49,7 +49,7 @@ def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]
     These are the libraries of the running kernel, or else those loaded by importing torch.
     """
     paths: dict[str, list[str]] = {}
-    for path in machine.live.get("libraries") or imported(machine).get("libraries", ()):
+    for path in machine.live.get("libraries") or import_facts(machine).get("libraries", ()):
         if match := pattern.match(Path(path).name):
             paths.setdefault(match[1], []).append(path)
     return paths

@@ -32,7 +32,7 @@ def canonical(name: str) -> str:
 
 def installed(machine: Machine) -> list[Package]:
     """Return every distribution on the path, in Python's search order."""
-    return machine.once("installed", lambda: packages_in(machine, machine.packages))
+    return machine.cached("installed", lambda: packages_in(machine, machine.packages))
 
 
 def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
@@ -70,7 +70,7 @@ def versions_of(packages: Sequence[Package]) -> dict[str, str]:
     return {canonical(each.name): each.version for each in reversed(packages)}
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version: ``13.0`` → ``(13, 0)``."""
     leading = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(map(int, leading[0].split("."))) if leading else ()
@@ -117,7 +117,7 @@ class Conflict(NamedTuple):
 
 def conflicts(machine: Machine) -> list[Conflict] | None:
     """Return the conflicts that ``pip check`` would report; ``None`` if no library here can parse requirements."""
-    return machine.once("conflicts", lambda: _conflicts(machine))
+    return machine.cached("conflicts", lambda: _conflicts(machine))
 
 
 def _conflicts(machine: Machine) -> list[Conflict] | None:

@@ -24,7 +24,7 @@ COMMAND_SECONDS: Final = 4.0
 LARGEST_FILE_BYTES: Final = 4 * 2**20
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a program ended; ``code`` is ``None`` if it could not be started or took too long."""
 
     code: int | None
@@ -32,14 +32,16 @@ class Ran(NamedTuple):
     err: str = ""
 
 
-class Room(NamedTuple):
+class DiskSpace(NamedTuple):
     """A file system's total size, and what is free for this user, in bytes."""
 
     total_bytes: int
     free_bytes: int
 
 
-def run_command(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ran:
+def run_command(
+    command: Sequence[str], seconds: float, environment: Mapping[str, str]
+) -> CommandResult:
     """Run a program to its end, without standard input, and return its exit code and output."""
     try:
         done = subprocess.run(
@@ -52,17 +54,17 @@ def run_command(command: Sequence[str], seconds: float, environment: Mapping[str
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        return Ran(None, err=f"{command[0]} did not end within {seconds:g} s")
+        return CommandResult(None, err=f"{command[0]} did not end within {seconds:g} s")
     except OSError as error:
-        return Ran(None, err=f"{command[0]}: {error.strerror}")
-    return Ran(done.returncode, done.stdout, done.stderr)
+        return CommandResult(None, err=f"{command[0]}: {error.strerror}")
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-def room_of(path: Path) -> Room | None:
+def disk_space_of(path: Path) -> DiskSpace | None:
     """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
     with contextlib.suppress(OSError):
         total_bytes, _, free_bytes = shutil.disk_usage(path)
-        return Room(total_bytes, free_bytes)
+        return DiskSpace(total_bytes, free_bytes)
     return None
 
 
@@ -92,8 +94,8 @@ class Machine:
 
     root: Path = Path("/")
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    run_command: Callable[[Sequence[str], float, Mapping[str, str]], Ran] = run_command
-    room_of: Callable[[Path], Room | None] = room_of
+    run_command: Callable[[Sequence[str], float, Mapping[str, str]], CommandResult] = run_command
+    disk_space_of: Callable[[Path], DiskSpace | None] = disk_space_of
     interpreter: str = sys.executable
     packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
     headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
@@ -139,9 +141,9 @@ class Machine:
         """Return an actual location as a path of the examined machine."""
         return path if self.root == Path("/") else f"/{os.path.relpath(path, self.root)}"
 
-    def room(self, path: str | Path) -> Room | None:
+    def disk_space(self, path: str | Path) -> DiskSpace | None:
         """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
-        return self.room_of(self.at(path))
+        return self.disk_space_of(self.at(path))
 
     def which(self, name: str) -> str | None:
         """Return the location of a program on the examined process's PATH; ``None`` if it is not there."""
@@ -150,9 +152,9 @@ class Machine:
         program = shutil.which(name, path=path)
         return program and self._below_root(program)
 
-    def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> Ran:
+    def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> CommandResult:
         """Run a program that only reads. The result is cached: the same command runs once."""
-        return self.once(command, lambda: self.run_command(command, seconds, self.environment))
+        return self.cached(command, lambda: self.run_command(command, seconds, self.environment))
 
     def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
         """Return the JSON that a Python program prints, and the last line of its errors if it prints none."""
@@ -161,7 +163,7 @@ class Machine:
             return dict(json.loads(ran.out)), ""
         return {}, (ran.err.strip().splitlines() or [f"exit code {ran.code}"])[-1]
 
-    def once(self, key: object, find: Callable[[], T]) -> T:
+    def cached(self, key: object, find: Callable[[], T]) -> T:
         """Return the cached result of ``find``. Concurrent callers wait for the first."""
         with self._locks.setdefault(key, threading.Lock()):
             if key not in self._cache:

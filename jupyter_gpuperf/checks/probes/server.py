@@ -20,7 +20,7 @@ class LabExtension(NamedTuple):
     """The contents of its package.json; ``None`` if there is none."""
 
 
-def without_server(machine: Machine) -> Outcome | None:
+def no_server_outcome(machine: Machine) -> Outcome | None:
     """Return an outcome saying why the server can't be checked; ``None`` if it can."""
     if machine.server:
         return None
@@ -35,7 +35,7 @@ def pip(machine: Machine, *arguments: str) -> str:
 def versions(machine: Machine) -> dict[str, str]:
     """Return canonical name → version of the server's packages."""
     folders = machine.server.get("packages", [])
-    return machine.once("server_versions", lambda: versions_of(packages_in(machine, folders)))
+    return machine.cached("server_versions", lambda: versions_of(packages_in(machine, folders)))
 
 
 def read_json(machine: Machine, path: str) -> Any:

@@ -52,7 +52,7 @@ def recorded(server, label, note):
 
 def findings(server):
     """Return what is found now: (code, number of the device) → finding."""
-    number = {uuid: place for place, uuid in enumerate(server.uuids)}
+    number = {uuid: index for index, uuid in enumerate(server.uuids)}
     return {
         (each["code"], number.get(each["device"])): each
         for each in server.ask("gpuperf/findings")["findings"]

@@ -77,8 +77,8 @@ def _compared(server, nvidia_smi):
 
 
 def _assert_within(before, latest, after):
-    for place, (_, metric, scale, tolerance) in enumerate(METRICS):
-        low, high = sorted(float(each[place]) for each in (before, after))
+    for index, (_, metric, scale, tolerance) in enumerate(METRICS):
+        low, high = sorted(float(each[index]) for each in (before, after))
         assert low - tolerance <= latest[metric] / scale <= high + tolerance, metric
 
 
