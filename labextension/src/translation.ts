@@ -11,7 +11,16 @@ export function setTranslation(bundle: TranslationBundle): void {
   trans = bundle;
 }
 
-/** Translate a word from the server or from a name. */
-export function translated(text: string): string {
-  return trans.__(text);
+/** Translate a word from the server or from a name, such as `float32 2 threads`. */
+export function translated(words: string): string {
+  const [, name, count, unit] =
+    /^(.+) (\d+) (thread|worker)s?$/.exec(words) ?? [];
+  if (name === undefined) {
+    return trans.__(words);
+  }
+  const counted =
+    unit === 'thread'
+      ? trans._n('%1 thread', '%1 threads', Number(count))
+      : trans._n('%1 worker', '%1 workers', Number(count));
+  return `${trans.__(name)} · ${counted}`;
 }

@@ -43,7 +43,7 @@ async def test_a_suite_over_two_kernels_becomes_a_page(jp_fetch, get, store):
     assert page.headers["Content-Security-Policy"].startswith("sandbox")
     assert page.body.startswith(b"<!doctype html>")
     assert b"Python 3 (ipykernel) (1)" in page.body
-    assert b"One round" in page.body
+    assert b"Only one round" in page.body
 
 
 async def test_a_suite_is_cancelled(jp_fetch, get, store):
