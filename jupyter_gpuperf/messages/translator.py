@@ -18,9 +18,8 @@ VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 def language_of(environment: Mapping[str, str]) -> str:
     """Return the language set in the environment, such as ``zh_CN``; ``en`` if there is none."""
-    wanted = next((value for name in VARIABLES if (value := environment.get(name))), "").split(".")[
-        0
-    ]
+    values = (environment.get(name) for name in VARIABLES)
+    wanted = next(filter(None, values), "").split(".")[0]
     # Readers of any Chinese locale are better served by our one catalogue than by English.
     return "zh_CN" if wanted.startswith("zh") else "en" if wanted in ("", "C", "POSIX") else wanted
 
