@@ -1,7 +1,7 @@
-"""Rules that find what is wrong. To add one, write it in its subject's file and list it in ``RULES`` below.
+"""Rules that detect problems. To add one, write it in the file of its subject and list it in ``RULES`` below.
 
-Rules are pure: readings and steps in, findings out, with no clock, file or torch. Other packages add rules through
-the entry point group ``jupyter_gpuperf.rules``. Each entry point names a tuple of :class:`Rule`.
+Rules are pure functions from readings and steps to findings: they use no clock, files or torch. Other packages add
+rules through the entry point group ``jupyter_gpuperf.rules``. Each entry point names a tuple of :class:`Rule`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,6 @@ RULES: tuple[Rule, ...] = (
 def all_rules() -> tuple[Rule, ...]:
     """Return the rules of this package and those of other packages.
 
-    A package that can't be loaded, or that repeats a code, is logged and skipped.
+    Packages that can't be loaded, or that repeat a rule's code, are logged and skipped.
     """
     return with_additions(RULES, "rules", Rule, lambda rule: rule.code)

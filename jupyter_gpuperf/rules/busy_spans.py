@@ -1,7 +1,7 @@
-"""Find when a device is busy, and when its work is steady: after the start-up and before the end.
+"""Find when a device is busy, and when its work is steady: after a job's start-up and before its end.
 
-A job's first seconds (imports, context, first batches, autotuning) look like every known problem. Two signs identify
-a start: the device was idle before, and its memory is filling.
+In its first seconds (imports, CUDA context, first batches, autotuning), a job shows the symptoms of every known
+problem. Two signs identify a start: the device was idle before, and its memory is filling.
 """
 
 from __future__ import annotations
@@ -16,63 +16,70 @@ from jupyter_gpuperf.rules.rule_input import ReadingSeries
 SM, UTILIZATION, MEMORY = "sm_active_percent", "utilization_percent", "memory_used_bytes"
 
 LEAST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
-"""A lower value is no work. Tiny kernels keep an H100's multiprocessors busy for a thousandth of the time, and that
-still counts. The driver reports utilization as a whole number: 1 is the smallest value above 0."""
+"""The device counts as idle below these values. Tiny kernels keep an H100's multiprocessors busy for a thousandth of
+the time (0.1 %), which must still count as work. The driver reports utilization as a whole number: 1 is the smallest
+value above 0."""
 
 PAUSE_SECONDS: Final = 6.0
-"""A longer idle gap ends a job, unless its gaps are usually that long."""
+"""An idle gap longer than this ends a job, unless the job's gaps are usually that long."""
 HELD_PAUSE_SECONDS: Final = 12.0
-"""The same limit while the memory stays allocated: infrequent readings can miss rare short bursts."""
+"""The limit that replaces ``PAUSE_SECONDS`` while the memory stays allocated: infrequent readings can miss rare short
+bursts of work."""
 PAUSE_READINGS: Final = 4
-"""With infrequent readings, a gap must span this many of them."""
+"""With infrequent readings, a gap must span this many of them to end a job."""
 USUAL_GAPS: Final = 3.0
-"""A job with long steps is one job: only a gap longer than this many usual gaps ends it."""
+"""If a job has at least three gaps, only a gap longer than this multiple of their median ends it: long steps must not
+split it into several jobs."""
 FREED_SECONDS: Final = 2.0
 FREED_RATIO: Final = 0.3
-"""If the memory was free during a gap of two seconds, one job ended and another started."""
+"""If, in a gap of at least two seconds, the memory in use fell below this share of its usual level, one job ended and
+another started."""
 
 START_SECONDS: Final = 2.0
-"""First steps after the first kernel: lazy loading and autotuning take 0.5 to 2 s on an H100."""
+"""Time after the first kernel that counts as start-up: lazy loading and autotuning take 0.5 to 2 s on an H100."""
 FILLED_RATIO: Final = 0.9
+"""Share of a job's usual memory from which its memory counts as filled."""
 FILLED_SECONDS: Final = 1.0
-"""Memory counts as filled when the allocator has seen each size once, which takes a step or two."""
+"""Time after the memory has filled that still counts as start-up: the allocator needs a step or two until it has seen
+each allocation size."""
 LONGEST_START_RATIO: Final = 0.5
-"""At most this share of a job counts as its start, whatever the signs."""
+"""At most this share of a job counts as its start-up, whatever the signs."""
 LEAST_SECONDS: Final = 4.0
-"""A shorter part is not a steady state."""
+"""A part shorter than this is not a steady state."""
 LEAST_READINGS: Final = 4
 
 
 class Span(NamedTuple):
-    """A time span. The times are on the readings' clock."""
+    """A time span, in seconds on the clock of the readings."""
 
     start_seconds: float
     end_seconds: float
 
     @property
     def seconds(self) -> float:
-        """Length of the span."""
+        """Length of the span, in seconds."""
         return self.end_seconds - self.start_seconds
 
 
 def activity_metric(series: ReadingSeries) -> str | None:
-    """Return the metric that best shows whether the device worked; ``None`` if there is none.
+    """Return the metric that best shows whether the device was busy; ``None`` if no metric has enough values.
 
-    GPM's value covers all the time between two readings. The driver's utilization covers part of it, with a delay.
+    GPM's value (SM activity) covers all the time between two readings. The driver's utilization covers only part of
+    that time, with a delay.
     """
     enough = max(1.0, 0.6 * len(series.times_seconds))
     return next((each for each in (SM, UTILIZATION) if len(series.values(each)) >= enough), None)
 
 
 def busy_spans(series: ReadingSeries) -> list[Span]:
-    """Return when the device worked: one span per job, from its first kernel to its last."""
+    """Return the spans in which the device was busy: one per job, from its first kernel to its last."""
     metric = activity_metric(series)
     if metric is None:
         return []
     busy = [time for time, value in series.points(metric) if value >= LEAST_PERCENT[metric]]
     if not busy:
         return []
-    # A reading describes the time before it.
+    # A reading describes the interval that ends with it.
     interval = series.interval_seconds
     longest_gap = _longest_gap(busy, interval)
     level = median(series.between(busy[0], busy[-1]).values(MEMORY) or [0.0])
@@ -90,14 +97,14 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
     interval = series.interval_seconds
     start = job.start_seconds
     first = series.times_seconds[0]
-    # If its memory was allocated from the first reading on, the job was only idle then.
+    # If the job's memory was already allocated at the first reading, the job was only idle then: this is no start-up.
     if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
     filled = _filled_at(series, job)
     if filled is not None:
         start = max(start, filled + FILLED_SECONDS)
     start = min(start, job.start_seconds + LONGEST_START_RATIO * job.seconds)
-    # Only part of the reading in which the last kernel ended belongs to the work.
+    # The last kernel ended within the interval of the last busy reading, so leave that interval out.
     cut_off = job.end_seconds >= series.times_seconds[-1] - 1.5 * interval
     end = job.end_seconds if cut_off else job.end_seconds - interval
     part = series.between(start, end)
@@ -107,7 +114,7 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
 
 
 def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
-    """Return the steady part of each job that has one; ``live``: only of the job that still runs at the end."""
+    """Return the steady part of each job that has one. With ``live``, consider only the job still running at the end."""
     jobs = busy_spans(series)
     if live:
         jobs = [job for job in jobs[-1:] if _goes_on(series, job)]
@@ -115,7 +122,7 @@ def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
 
 
 def _goes_on(series: ReadingSeries, job: Span) -> bool:
-    """Return whether the job may still run at the last reading: its current gap is short."""
+    """Return whether the job may still be running at the last reading, that is, whether its current gap is short."""
     gap = series.times_seconds[-1] - job.end_seconds
     interval = series.interval_seconds
     return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
@@ -141,7 +148,7 @@ def _ends_a_job(
     series: ReadingSeries, before: float, after: float, longest: float, level: float
 ) -> bool:
     gap = after - before
-    # A gap this short never ends a job, whatever the memory did; there are hundreds of them.
+    # A gap this short never ends a job, whatever the memory did. Skip the lookup: there are hundreds of such gaps.
     if gap <= longest and gap < max(FREED_SECONDS, 2 * series.interval_seconds):
         return False
     used = series.between(before, after).values(MEMORY)
@@ -155,7 +162,7 @@ def _filled_at(series: ReadingSeries, job: Span) -> float | None:
     points = series.between(*job).points(MEMORY)
     if len(points) < LEAST_READINGS:
         return None
-    # The second half shows what a job allocates once it runs.
+    # The second half of the job shows how much memory it uses once it runs steadily.
     level = median(value for _, value in points[len(points) // 2 :])
     if points[0][1] >= FILLED_RATIO * level:
         return None

@@ -14,8 +14,8 @@ from jupyter_gpuperf.rules.transfer_bound import link_rate
 from jupyter_gpuperf.rules.workload import Workload
 
 NVLINK_BYTES_PER_SECOND: Final = 25e9
-"""Rate of one link in one direction, from Volta to Hopper. Newer links are faster, so findings come too often
-rather than too rarely."""
+"""Rate of one NVLink link in one direction, from Volta to Hopper. Newer links are faster, so on them the rule reports
+too often rather than too rarely."""
 
 BUSY_RATIO = Threshold(
     0.6,
@@ -62,7 +62,7 @@ def _check(view: View) -> Finding | None:
     straggler = view.straggler
     if straggler is None:
         return _exchanging(view)
-    # Reported once, on the device to fix, not on each of those that wait.
+    # Report the straggler once, on its own device, not on each of the devices that wait for it.
     return _late(straggler) if straggler.late.device.uuid == view.device.uuid else None
 
 
@@ -73,7 +73,7 @@ def _late(straggler: Straggler) -> Finding:
     waiting_indexes.sort(key=int)
     return Finding(
         severity="warning",
-        # The fill ratio is a driver's reading; idle time and its cause are measured by the step clocks.
+        # A slow GPU is inferred from the driver's readings; the step clocks measure idle time and its cause.
         confidence="suspected" if cause is Cause.GPU else "confirmed",
         summary=Message(
             SUMMARIES[cause],

@@ -1,4 +1,4 @@
-"""A failing device: lost, with critical errors, with bad memory, or on a degraded link."""
+"""Alerts for a failing device: one that is lost, has critical errors or bad memory, or uses a degraded link."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule import Finding, HoldOff, View, alert
 
 XID_SECONDS: Final = 600.0
-"""How long an XID error is shown."""
+"""How long an XID error is shown after it occurred."""
 
 XID_MEANINGS: Final = {
     13: Message("a program's kernel failed"),
@@ -29,7 +29,7 @@ XID_MEANINGS: Final = {
     120: Message("the GPU's system processor (GSP) failed"),
 }
 XID_OF_PROGRAMS: Final = frozenset({13, 31, 32, 43, 45})
-"""XIDs that are usually a program's own fault; all others come from the hardware or the driver."""
+"""XIDs that a program usually causes itself; the hardware or the driver causes all others."""
 
 ECC_METRICS: Final = ("ecc_uncorrected_count", "remap_failed_count")
 
@@ -92,7 +92,7 @@ def _link(view: View) -> Finding | None:
     used = max(recent.values(LINK_METRICS[0]), default=None)
     if lanes is not None and lanes < (lanes_max or 0.0):
         summary = Message("PCIe uses {lanes:.0f} of {full:.0f} lanes.", lanes=lanes, full=lanes_max)
-    # An idle device lowers the generation by itself: the value means something only under load.
+    # An idle device lowers the PCIe generation to save power, so the value is meaningful only under load.
     elif busy >= BUSY_PERCENT and used is not None and used < (full or 0.0):
         summary = Message("PCIe Gen {used:.0f} of {full:.0f} under load.", used=used, full=full)
     else:

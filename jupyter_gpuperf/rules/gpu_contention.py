@@ -74,7 +74,8 @@ def _undecided(view: View, together: list[ProcessListing]) -> Finding:
 
 
 def _is_known(listing: ProcessListing) -> bool:
-    # All must have a value: one alone proves nothing. If the driver's lists use different pids, none has one.
+    # Every process must have a value: one alone proves nothing. None has one if the driver's process list and its
+    # utilization list use different pids.
     return all(is_value(each.sm_utilization_percent) for each in listing.processes)
 
 

@@ -98,7 +98,7 @@ def _suspected(view: View) -> Finding | None:
         summary=_summary(work),
         evidence={
             "busy_ratio": work.busy_ratio,
-            # Infrequent readings cover several bursts each.
+            # If no reading is idle, each covers several bursts, and the pattern would be wrong.
             **(pattern if work.idle_readings_ratio else {"filled_ratio": work.fill_ratio}),
             "host_to_device_bytes_per_second": work.receive_bytes_per_second,
             **_host(work),

@@ -1,4 +1,4 @@
-"""Run the rules on each device: on the steady state of every job, or on all readings."""
+"""Run the rules on the readings of each device: on the steady state of every job, or on all readings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from jupyter_gpuperf.rules.rule_input import Device, RuleInput
 logger = logging.getLogger(__name__)
 
 PART_SECONDS: Final = 60.0
-"""A long job is also judged in parts: five bad minutes don't show in the mean of an hour."""
+"""Length of the parts in which a long job is also judged: five bad minutes don't show in the mean of an hour."""
 FEWEST_PARTS: Final = 2
-"""A single moment is not a finding: it must hold in two parts of a long job."""
+"""Number of parts of a long job in which a problem must occur to be reported; one part may be chance."""
 
 
 def judge(rule_input: RuleInput, rules: Sequence[Rule], *, live: bool = False) -> list[Finding]:
@@ -25,7 +25,7 @@ def judge(rule_input: RuleInput, rules: Sequence[Rule], *, live: bool = False) -
     Parameters
     ----------
     live
-        Judge only the job that still runs at the end, not those that ended before.
+        Judge only the job that is still running at the end, not those that have ended.
     """
     rules = [rule for rule in rules if not rule.notify]
     found: dict[tuple[str, str | None], Finding] = {}
@@ -39,13 +39,13 @@ def judge(rule_input: RuleInput, rules: Sequence[Rule], *, live: bool = False) -
 
 
 def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Finding]:
-    """Return the findings by severity, and within one severity in the rules' order."""
+    """Return the findings sorted by severity, worst first; findings of equal severity are in the order of the rules."""
     places = {rule.code: place for place, rule in enumerate(rules)}
     return sorted(findings, key=lambda each: (-SEVERITIES.index(each.severity), places[each.code]))
 
 
 def findings_of(rules: Iterable[Rule], view: View) -> list[Finding]:
-    """Return the findings, completed with what checks leave out. A rule that raises finds nothing."""
+    """Return the findings of the rules, with the fields that checks leave out. A rule that raises has no finding."""
     return [found for rule in rules if (found := _checked(rule, view)) is not None]
 
 
@@ -54,7 +54,7 @@ def _checked(rule: Rule, view: View) -> Finding | None:
         return None
     try:
         found = rule.check(view)
-    except Exception:  # perhaps in another package's rule: the others must still run
+    except Exception:  # The rule may come from another package; the other rules must still run.
         logger.exception("The rule %s failed.", rule.code)
         found = None
     if found is None:
@@ -65,10 +65,10 @@ def _checked(rule: Rule, view: View) -> Finding | None:
         found = replace(
             found,
             pid=loop.pid,
-            notebook=loop.notebook or None,  # a recording has no names
+            notebook=loop.notebook or None,  # empty in a recording, which contains no names
             lost_seconds_per_epoch=lost * loop.step_seconds * batches if lost and batches else None,
         )
-    # A threshold used in place of a measurement is reported as a plain number.
+    # Evidence may contain a Threshold in place of a measurement: report it as a plain number.
     known = {name: _plain(value) for name, value in found.evidence.items()}
     return replace(found, code=rule.code, device=view.device.uuid or None, evidence=known)
 

@@ -53,9 +53,9 @@ _bound = partial(
 
 def _check(view: View) -> Finding | None:
     if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
-        return None  # the host waits for copies, which keeps its core just as busy
+        return None  # the host waits for copies, which keeps a core as busy as launching does
     if view.is_held_up:
-        return None  # its host waits for another rank
+        return None  # the device waits for another rank
     return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
@@ -106,10 +106,10 @@ def _severity(view: View) -> Severity | None:
     if waiting is IdlePattern.UNKNOWN:
         return "info"
     if waiting not in (IdlePattern.LAUNCHES, IdlePattern.SHORT_GAPS) or is_host_idle(work):
-        return None  # a program that launches all the time keeps a core busy
+        return None  # not launch-bound: a program that launches all the time keeps a core busy
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"
-    # Where PCIe traffic is unknown, the cause may be copies: they keep the host just as busy.
+    # If PCIe traffic is unknown, copies may be the cause: they keep the host as busy as launching does.
     if work.fill_ratio is not None:
         tiny = work.fill_ratio < NO_FILL_RATIO
     else:

@@ -34,11 +34,11 @@ SOON_SECONDS = Threshold(
     margin="Not measured: depends on how fast a user can react.",
 )
 PEAK_RATIO = 0.995
-"""Share of the highest reading: readings above it count as the peak, too."""
+"""Share of the highest reading from which a reading also counts as the peak."""
 TREND_SECONDS = 30.0
 SHORTEST_TREND_SECONDS = 10.0
 GROWING_STEPS = 6
-"""Growth in fewer steps is loading, not a leak."""
+"""A leak grows in at least this many steps; growth in fewer steps is a program loading its data."""
 
 
 def _check(view: View) -> Finding | None:
@@ -46,7 +46,7 @@ def _check(view: View) -> Finding | None:
     total = series.newest("memory_total_bytes")
     points = series.points("memory_used_bytes")
     highest = max((used for _, used in points), default=0.0)
-    if not total or highest <= 0:  # below 0 only in a recording that was altered
+    if not total or highest <= 0:  # negative only in a recording that someone edited
         return None
     full = [time for time, used in points if used >= FULL_RATIO * total]
     held = full[-1] - full[0] if full else 0.0
@@ -64,7 +64,7 @@ def _check(view: View) -> Finding | None:
             "accumulation, activation checkpointing, bf16, or shut down notebooks that hold memory.",
             refuted_by="torch.cuda.memory_summary(): reserved but unallocated memory is only the allocator's cache.",
         )
-    # Only up to the peak: memory grew even if the program has ended since.
+    # Look only at the time up to the peak, so that a program that has ended since still counts.
     peak_seconds, used = [each for each in points if each[1] >= PEAK_RATIO * highest][-1]
     left = seconds_until_full(series.between(series.times_seconds[0], peak_seconds), total)
     if left is None or left > SOON_SECONDS:
@@ -125,10 +125,10 @@ def seconds_until_full(series: ReadingSeries, total: float) -> float | None:
     rises = [after - before for (_, before), (_, after) in pairwise(points) if after > before]
     if len(rises) < GROWING_STEPS or grown <= 0 or seconds < SHORTEST_TREND_SECONDS:
         return None
-    # One large step is an allocation, and memory that falls in between is not a leak.
+    # One large step is an allocation; memory that shrinks in between is not a leak.
     if max(rises) > grown / 3 or sum(rises) > 1.2 * grown:
         return None
-    # It must still be growing.
+    # The memory must still be growing in the last third.
     late = [value for time, value in points if time >= ended - seconds / 3]
     pace = (late[-1] - late[0]) / (seconds / 3)
     return (total - used) / pace if pace > 0.3 * grown / seconds else None

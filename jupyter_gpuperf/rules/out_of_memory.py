@@ -1,4 +1,4 @@
-"""A program filled all device memory and ended."""
+"""A program filled all device memory and then ended, probably with an out-of-memory error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def _check(view: View) -> Finding | None:
         while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
             first -= 1
         seconds = gone - points[first][0]
-        # Infrequent readings show only the peak; memory that was full from the first reading on proves nothing.
+        # With infrequent readings, the full memory may last one interval. Memory that was already full at the first
+        # reading proves nothing.
         if first == 0 or seconds > max(LAST_SECONDS, 1.5 * series.interval_seconds):
             continue
         return Finding(

@@ -1,4 +1,4 @@
-"""Full work alternates with stalls of seconds: checkpoints, evaluation, restarting workers."""
+"""Work at full speed alternates with stalls of a second or more: checkpoints, evaluation, restarting workers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _check(view: View) -> Finding | None:
     written, sent = work.disk_write_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     writes = written >= WRITING_BYTES_PER_SECOND or sent >= SENDING_BYTES_PER_SECOND
     loader = view.loader
-    # A person who looks at results between two calls does not stall anything.
+    # An idle host can mean that a person looks at results between two calls; that is only a note.
     is_loud = lost >= LOST_WARNING_RATIO and (writes or not is_host_idle(work))
     is_restarting = loader and loader.num_workers and not loader.persistent_workers and not writes
     return Finding(

@@ -11,7 +11,8 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 POWER_CAP_BIT: Final = 0x4
 USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100
-"""Clocks set by the user, by a group of devices, or for the display: not a power limit."""
+"""Event reasons of clocks set by the user, for a group of synchronized devices, or for the display. They are not power
+limits."""
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
@@ -32,7 +33,7 @@ POWER_RATIO = Threshold(
     margin="At the limit 0.996; a network in fp32 that loses no clock 0.92.",
 )
 BUSY_PERCENT: Final = 50.0
-"""An idle device lowers its clocks to save power."""
+"""Readings with a lower utilization are left out: an idle device lowers its clocks to save power."""
 
 
 def _check(view: View) -> Finding | None:
@@ -66,7 +67,10 @@ def _check(view: View) -> Finding | None:
 
 
 def clock_lost(series: ReadingSeries) -> float | None:
-    """Return the share of the highest clock that is missing while the device is busy; ``None`` if unknown."""
+    """Return how far the mean clock of the busy device is below its highest clock, as a share of it.
+
+    ``None`` if the highest clock is unknown or fewer than three readings are of a busy device.
+    """
     highest = series.newest("clock_sm_max_mhz")
     used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
     busy = [clock for at, clock in series.points("clock_sm_mhz") if at in used]
@@ -76,7 +80,7 @@ def clock_lost(series: ReadingSeries) -> float | None:
 
 
 def bit_ratio(series: ReadingSeries, mask: int) -> float | None:
-    """Return the share of readings in which one of these bits was set; ``None`` without readings."""
+    """Return the share of readings in which a bit of ``mask`` was set; ``None`` if no reading has clock event flags."""
     flags = [int(value) for value in series.values("clock_event_flags")]
     return sum(bool(value & mask) for value in flags) / len(flags) if flags else None
 

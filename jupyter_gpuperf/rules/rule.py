@@ -1,4 +1,4 @@
-"""What a rule is, what it sees and finds, and how long it holds off."""
+"""Define a rule, the view it examines, the finding it returns, and the delays before findings appear and disappear."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jupyter_gpuperf.rules.workload import Workload, workload_of
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 Severity = Literal["info", "warning", "critical"]
-"""A device without findings above ``info`` is healthy."""
+"""Severity of a finding. A device without findings above ``info`` is healthy."""
 
 Confidence = Literal["suspected", "confirmed"]
-"""``suspected``: from the driver's readings alone. ``confirmed``: by the step clock in the loop itself, or where the
-readings measure the problem directly, as with memory."""
+"""``suspected``: inferred from the driver's readings alone. ``confirmed``: measured by the step clock in the loop
+itself, or directly by the readings, as with memory."""
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
@@ -29,12 +29,12 @@ class View:
 
     Parameters
     ----------
-    everything
-        Everything that is known, about all devices.
+    rule_input
+        The whole input, including all other devices.
     device
-        The device to judge; for a rule about the host, a stand-in.
+        The device to judge; a placeholder for rules about the host.
     series, host_series
-        The part that the rule looks at: the steady state, or all readings.
+        The readings that the rule examines: those of the steady state, or all.
     """
 
     rule_input: RuleInput
@@ -44,12 +44,15 @@ class View:
 
     @cached_property
     def work(self) -> Workload:
-        """Figures of this part."""
+        """The workload in these readings."""
         return workload_of(self.series, self.host_series)
 
     @cached_property
     def loader(self) -> LoaderSteps | None:
-        """The watched loader whose steps take most of this device's time; training takes priority over evaluation."""
+        """The watched loader whose steps take most of this device's time; ``None`` if no loader is watched.
+
+        Training takes priority over evaluation.
+        """
         alone = len(self.rule_input.devices) == 1
         return main_loop(
             each
@@ -59,47 +62,51 @@ class View:
 
     @property
     def peers(self) -> tuple[Device, ...]:
-        """The other devices."""
+        """All devices but this one."""
         return tuple(each for each in self.rule_input.devices if each.uuid != self.device.uuid)
 
     @cached_property
     def straggler(self) -> Straggler | None:
-        """The straggler in the training that this device shares with others; ``None`` if there is none."""
+        """The straggler in the distributed training that this device takes part in; ``None`` if there is none."""
         start, end = self.series.times_seconds[0], self.series.times_seconds[-1]
         return straggler_of(self.device, self.rule_input, start, end)
 
     @property
     def is_held_up(self) -> bool:
-        """Whether the device waits for another rank: its readings then say nothing about its own work."""
+        """Whether the device waits for another rank. If so, its readings say nothing about its own work."""
         waiting = self.straggler.waiting if self.straggler else ()
         return any(each.device.uuid == self.device.uuid for each in waiting)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What a rule found: something that fails, or a reason why the work is slow.
+    """A problem that a rule found: a failure, or a reason why the work is slow.
 
-    A check leaves out what the engine knows: the code and the device, and with :attr:`Rule.is_of_loop` also the loop's
-    process and notebook and the cost per epoch.
+    A check leaves out the fields that the engine fills in: the code and the device, and with :attr:`Rule.is_of_loop`
+    also the loop's process and notebook and the cost per epoch.
 
     Parameters
     ----------
     summary
-        A sentence with the figures that matter.
+        One sentence with the most important figures.
     evidence
-        Named values behind the finding. Each name includes the unit. ``None`` is reported as ``unknown``.
+        Values that support the finding. Each name includes the unit. ``None`` is reported as ``unknown``.
     lost_ratio
-        The share of time that is lost; ``None`` where it is unknown.
+        The share of time that is lost; ``None`` if it is unknown.
     advice
-        What to do about it.
+        How to fix the problem.
     refuted_by
-        How to check it: what would show that the finding is wrong.
+        How to check the finding: the result that would show that it is wrong.
     change
-        The change as code for the loader in question; ``None`` where nothing is known about it.
+        The suggested change as code; ``None`` if there is none.
     lost_seconds_per_epoch
-        The time lost per epoch, where the step clock knows an epoch's length.
+        The time lost per epoch; ``None`` if the length of an epoch is unknown.
+    code
+        The rule's code; filled in by the engine.
+    device
+        The device's UUID, filled in by the engine; ``None`` for the host.
     pid, notebook
-        The process and notebook that cause it, where they are known.
+        The process and notebook that cause the problem; ``None`` if they are unknown.
     """
 
     severity: Severity
@@ -119,14 +126,18 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HoldOff:
-    """How long something must be found before it is reported, and be absent before it is withdrawn.
+    """How long a problem must persist before it is reported, and be absent before it is withdrawn.
 
     Parameters
     ----------
+    after_seconds
+        Report the problem when it has been found for this long.
+    until_seconds
+        Withdraw the problem when it has been absent for this long.
     until_working_seconds
-        Replaces ``until_seconds`` while the device works: there was something to judge, and nothing was found.
+        Replaces ``until_seconds`` while the device is busy: then there is work to judge, so absence means more.
     critical_at_once
-        Whether a critical finding is reported when it is first found.
+        Whether a critical finding is reported as soon as it is found.
     """
 
     after_seconds: float = 0.0
@@ -140,7 +151,8 @@ A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
 TWO_LOOKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
 )
-"""Two looks that agree, about two seconds apart; the end of an epoch does not withdraw a finding."""
+"""Report after two consecutive checks agree; they are about two seconds apart. The end of an epoch does not withdraw a
+finding."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,32 +162,32 @@ class Rule:
     Parameters
     ----------
     code
-        Its name on the wire; part of the contract.
+        Identifies the rule in the REST API and in recordings, so it must not change.
     needs
-        Metrics that must each have at least one value; otherwise the rule does not run. Most rules need to know
-        whether the device works.
+        Metrics that must each have at least one value; otherwise the rule does not run. Most rules need the
+        utilization, which shows whether the device is busy.
     reads
-        Other metrics that the rule uses where they are available.
+        Other metrics that the rule uses if they are available.
     check
-        A pure function: takes what is known about one device, returns a finding or ``None``.
+        A pure function that takes the view of one device and returns a finding or ``None``.
     notify
-        Whether it is an alert: reported by the tick that saw it, with a notification. All others are findings:
-        patterns over time, which are shown without a notification.
+        Whether the rule is an alert. The tick that detects an alert reports it, with a notification. The other rules
+        detect patterns over time; their findings are shown without a notification.
     holds_off
-        How long the rule waits before it reports a finding, and before it withdraws one.
+        How long a problem must persist before it is reported, and be absent before it is withdrawn.
     scope
-        ``host``: about the machine. Only for alerts.
+        ``host`` for a rule about the machine instead of a device. Only alerts can have it.
     looks_at
         For findings. ``steady``: the steady state of the work, without its start and end; ``whole``: all readings.
     horizon
         For findings: how much of the past a live check needs. ``short`` notices a change within seconds; rare events
         such as checkpoints need ``long``.
     alert
-        For findings: the code of the alert that reports the same problem at once.
+        For findings: the code of the alert that reports the same problem immediately.
     is_of_loop
-        Whether it is about the watched loop: the finding then names the notebook and the time lost per epoch.
+        Whether the rule is about the watched loop. Its finding then includes the notebook and the time lost per epoch.
     title, meaning
-        For the documentation of a finding: a few words, and an explanation.
+        A short title and an explanation, for the documentation of a finding.
     """
 
     code: str
@@ -194,6 +206,6 @@ class Rule:
 
 
 def alert(code: str, check: Callable[[View], Finding | None], **options: Any) -> Rule:
-    """Return a rule that is an alert. It needs and reads only the given metrics."""
+    """Return a rule that is an alert. It needs and reads only the metrics given in ``options``."""
     defaults: dict[str, Any] = {"needs": (), "holds_off": AT_ONCE}
     return Rule(code=code, check=check, notify=True, **{**defaults, **options})

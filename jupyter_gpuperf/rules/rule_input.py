@@ -16,7 +16,7 @@ from jupyter_gpuperf.schemas.training import LoaderSteps
 
 
 class _Slices(Mapping[str, Sequence[Reading]]):
-    """A slice of all columns. A column is cut when it is accessed, since rules use few of them."""
+    """The same slice of every column. A column is sliced only when it is accessed, since rules use few columns."""
 
     def __init__(self, columns: Mapping[str, Sequence[Reading]], first: int, last: int) -> None:
         self._columns, self._first, self._last = columns, first, last
@@ -33,12 +33,12 @@ class _Slices(Mapping[str, Sequence[Reading]]):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingSeries:
-    """Readings over time, in columns.
+    """Readings over time, one column per metric.
 
     Parameters
     ----------
     times_seconds
-        Never decreasing; any spacing.
+        Times of the readings: never decreasing, with any spacing.
     columns
         Metric → readings, one per time: a value, or the reason why there is none.
     """
@@ -48,21 +48,21 @@ class ReadingSeries:
     _values: dict[str, list[float]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Cache: every rule asks whether its metrics have values at all."""
+    """Cache of :meth:`values`: every rule checks whether its metrics have any values."""
     _parts: dict[tuple[int, int], ReadingSeries] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Cache: all devices are compared with the same part of the host's readings."""
+    """Cache of :meth:`between`: every device uses the same part of the host's readings."""
 
     def points(self, metric: str) -> list[tuple[float, float]]:
-        """Return the times and values of a metric, without the readings that have no value."""
+        """Return pairs of time and value of a metric, without the readings that have no value."""
         pairs = zip(self.times_seconds, self.columns.get(metric, ()), strict=False)
         return [(time, float(value)) for time, value in pairs if is_value(value)]
 
     def values(self, metric: str) -> Sequence[float]:
         """Return the values of a metric, without the readings that have no value."""
         if metric not in self._values:
-            # Most readings are floats: check them without a call, since there are tens of thousands.
+            # Most of the tens of thousands of readings are floats: check those without a function call.
             self._values[metric] = [
                 float(value)
                 for value in self.columns.get(metric, ())
@@ -71,22 +71,22 @@ class ReadingSeries:
         return self._values[metric]
 
     def mean(self, metric: str) -> float | None:
-        """Return the mean of a metric; ``None`` where it has no value."""
+        """Return the mean of a metric; ``None`` if it has no values."""
         values = self.values(metric)
         return math.fsum(values) / len(values) if values else None
 
     def newest(self, metric: str) -> float | None:
-        """Return the latest value of a metric; ``None`` where it has none."""
+        """Return the last known value of a metric, of whichever reading; ``None`` if it has no values."""
         values = self.values(metric)
         return values[-1] if values else None
 
     def now(self, metric: str) -> float | None:
-        """Return the value of a metric in the last reading; ``None`` where that reading has no value."""
+        """Return the value of a metric in the last reading; ``None`` if that reading has no value."""
         reading = self.columns.get(metric, (None,))[-1]
         return float(reading) if is_value(reading) else None
 
     def last(self, seconds: float) -> ReadingSeries:
-        """Return the part that is at most ``seconds`` old."""
+        """Return the part within ``seconds`` before the last reading."""
         return self.between(self.times_seconds[-1] - seconds, self.times_seconds[-1])
 
     def between(self, start_seconds: float, end_seconds: float) -> ReadingSeries:
@@ -100,13 +100,13 @@ class ReadingSeries:
 
     @cached_property
     def interval_seconds(self) -> float:
-        """The median time between two readings; 0 where there are fewer than two."""
+        """The median time between two consecutive readings; 0 if there are fewer than two readings."""
         spacings = [after - before for before, after in pairwise(self.times_seconds)]
         return median(spacings) if spacings else 0.0
 
     @property
     def seconds(self) -> float:
-        """The time from the first reading to the last."""
+        """The time from the first reading to the last; 0 without readings."""
         return self.times_seconds[-1] - self.times_seconds[0] if self.times_seconds else 0.0
 
 
@@ -115,7 +115,7 @@ EMPTY_SERIES = ReadingSeries(times_seconds=(), columns={})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process:
-    """A process that computes on a device, as the driver lists it."""
+    """A compute process on a device, as listed by the driver."""
 
     pid: int
     notebook: str | None
@@ -125,7 +125,7 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessListing:
-    """The processes that computed on a device at one time."""
+    """The compute processes on a device at one time."""
 
     time_seconds: float
     processes: tuple[Process, ...]
@@ -133,7 +133,7 @@ class ProcessListing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
-    """One device over the window."""
+    """One device, with its readings and process listings in the examined time."""
 
     uuid: str
     index: int
@@ -144,14 +144,14 @@ class Device:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInput:
-    """All that is known about some time."""
+    """All readings, processes and steps of the examined time."""
 
     host: ReadingSeries = EMPTY_SERIES
     devices: tuple[Device, ...] = ()
     steps: tuple[LoaderSteps, ...] = ()
-    """Steps of watched loaders; empty where no step clock runs."""
+    """Steps of the watched loaders; empty if no step clock runs."""
 
 
 def is_value(value: Reading | None) -> TypeGuard[float]:
-    """Return whether a reading is a finite number; NaN is not."""
+    """Return whether a reading is a finite number; ``False`` for NaN."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

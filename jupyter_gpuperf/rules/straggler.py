@@ -1,7 +1,8 @@
 """Find the straggler among several ranks: ranks that train together wait for each other in every step.
 
-Their steps take equally long, since none gets past the exchange of gradients before the last one arrives. NCCL's
-kernels wait on the device, so a waiting rank looks busy. The straggler is idle, or computes for longer.
+The steps of all ranks take equally long, since no rank gets past the exchange of gradients before the last one
+arrives. NCCL's kernels wait on the device, so a waiting rank looks busy. The straggler is the rank that is idle, or
+that computes for longer.
 """
 
 from __future__ import annotations
@@ -53,12 +54,13 @@ class Rank:
     Parameters
     ----------
     data_ratio
-        The share of time idle for data; by the hosts' clocks where it is not known for the devices of all ranks.
+        The share of time in which the device waits for data. If it is unknown for some rank's device, the share in
+        which the loop on the host waits for its loader is used for all ranks.
     host_ratio
-        The share of time idle for the host; 0 where it is not known for all ranks.
+        The share of time in which the device waits for the host; 0 if it is unknown for some rank.
     busy_ratio, fill_ratio
-        From the driver: the share of time in which a kernel ran, and how much of the chip it filled then; ``None``
-        where unknown.
+        From the driver: the share of time in which a kernel ran, and the share of the multiprocessors that were
+        active in that time; ``None`` if unknown.
     """
 
     device: Device
@@ -70,18 +72,18 @@ class Rank:
 
     @property
     def idle_ratio(self) -> float:
-        """The share of time idle for data or for the host."""
+        """The share of time in which the device waits for data or for the host."""
         return self.data_ratio + self.host_ratio
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Straggler:
-    """The rank that is late, why, and which ranks wait.
+    """The rank that is late, the cause, and the ranks that wait for it.
 
     Parameters
     ----------
     lost_ratio
-        The share of a step that the others wait for it.
+        The share of a step for which the other ranks wait.
     waiting
         The ranks that wait.
     """
@@ -93,7 +95,10 @@ class Straggler:
 
 
 def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
-    """Return the loader whose steps take most of the time; training takes priority over evaluation."""
+    """Return the loader whose steps take most of the time; ``None`` if no loader has any steps.
+
+    Training takes priority over evaluation.
+    """
     return max(
         (each for each in steps if each.count > 0),
         key=lambda each: (each.is_training, each.count * each.step_seconds),
@@ -104,7 +109,10 @@ def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
 def straggler_of(
     device: Device, rule_input: RuleInput, start_seconds: float, end_seconds: float
 ) -> Straggler | None:
-    """Return the straggler in the training that a device takes part in; ``None`` if there is none or it is unknown."""
+    """Return the straggler in the distributed training that a device takes part in.
+
+    ``None`` if there is no straggler, or no such training is known.
+    """
     main_loops = {
         each.uuid: main_loop(steps for steps in rule_input.steps if steps.device_uuid == each.uuid)
         for each in rule_input.devices
@@ -150,7 +158,7 @@ def _ranks(
 def _trains_with(own: LoaderSteps, other: LoaderSteps) -> bool:
     longer, allowed = max(own.step_seconds, other.step_seconds), float(SAME_STEP_RATIO)
     if own.rank is not None:
-        # A known rank is part of a training. Over few steps, one rank may have counted a step more than another.
+        # The rank is known, so this is a distributed training. Over few steps, one rank may have counted one step more.
         allowed += 1 / min(own.count, other.count)
     return (
         other.is_training
@@ -166,7 +174,10 @@ def _notebook(steps: LoaderSteps) -> str:
 
 
 def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
-    """Return whether the steps belong to one training, in which no rank occurs twice; two may have equal steps."""
+    """Return whether the steps can belong to one training: no rank may occur twice.
+
+    Two separate trainings may have equal step times.
+    """
     if not _notebook(steps[0]):
         return False
     known = [each.rank for each in steps if each.rank is not None]
@@ -174,7 +185,7 @@ def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
 
 
 def _idle_one(ranks: Sequence[Rank]) -> Straggler | None:
-    # Data first: where the others wait on their hosts, as with gloo, all ranks are equally idle.
+    # Compare waits for data first: if the other ranks wait on the host, as with gloo, all are equally idle in total.
     latest = _latest(ranks, attrgetter("data_ratio")) or _latest(ranks, attrgetter("idle_ratio"))
     if latest is None or _computes_less(latest[0], latest[2]):
         return None
@@ -195,7 +206,7 @@ def _latest(
 
 
 def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
-    """Return whether the others fill more of the chip than a waiting rank would: then they are not waiting."""
+    """Return whether the other ranks fill more of the chip than waiting ranks would, so that they are not waiting."""
     usual = fill_of(waiting)
     if late.fill_ratio is None or usual is None:
         return False
@@ -203,7 +214,7 @@ def _computes_less(late: Rank, waiting: Sequence[Rank]) -> bool:
 
 
 def fill_of(ranks: Sequence[Rank]) -> float | None:
-    """Return the median share of the chip that the ranks fill; ``None`` where it is known for none."""
+    """Return the median share of the chip that the ranks fill; ``None`` if it is unknown for all of them."""
     known = [each.fill_ratio for each in ranks if each.fill_ratio is not None]
     return median(known) if known else None
 
@@ -217,7 +228,7 @@ def _computing_one(ranks: Sequence[Rank]) -> Straggler | None:
     fill, usual = fills[late.device.uuid], median(fills[rank.device.uuid] for rank in others)
     if fill < COMPUTING_FILL_RATIO or usual > WAITING_FILL_RATIO * fill:
         return None
-    # A rank that is idle for longer can't be the one that the others wait for because it computes.
+    # A rank that is idle for longer than the others does not delay them by computing for longer.
     longer_idle = late.idle_ratio - min(rank.idle_ratio for rank in others)
     less_busy = max(rank.busy_ratio or 0.0 for rank in others) - (late.busy_ratio or 0.0)
     if max(longer_idle, less_busy) >= LATE_RATIO:

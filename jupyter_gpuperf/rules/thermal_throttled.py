@@ -1,6 +1,6 @@
-"""Clocks lowered by heat, or by the power supply.
+"""Heat or the power supply lowers the clocks.
 
-The power limit alone is normal at full load and does not raise an alert.
+Reaching the power limit is normal at full load and does not raise an alert.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CAUSES: Final = {
     "heat_driver": ("clock_lost_thermal_software_ratio", 0x20),
     "power_brake": ("clock_lost_power_brake_ratio", 0x80),
 }
-"""Cause → the metric of the cumulative counter, and the cause's bit among the clock event reasons."""
+"""Cause → the metric derived from its cumulative counter, and its bit in the clock event reasons."""
 
 HELD_RATIO = Threshold(
     0.1, reason="Share of throttled time; less is a short peak.", margin="All our workloads 0."
@@ -33,7 +33,7 @@ HARDWARE_RATIO = Threshold(
 COUNTERS: Final = tuple(metric for metric, _ in CAUSES.values())
 
 ALERT_SECONDS: Final = 10.0
-"""An alert looks at this much time, and holds off for as long."""
+"""How much time an alert examines, and how long the problem must persist before it is reported."""
 
 
 def _check(view: View) -> Finding | None:
@@ -93,7 +93,7 @@ def _alert(view: View) -> Finding | None:
 
 
 def _held(series: ReadingSeries, cause: tuple[str, int]) -> float:
-    # The counter misses nothing; older drivers only report the bit at the moment of each reading.
+    # The counter covers all the time. Older drivers report only the bit, which is sampled at each reading.
     metric, bit = cause
     counted = series.mean(metric)
     return counted if counted is not None else bit_ratio(series, bit) or 0.0

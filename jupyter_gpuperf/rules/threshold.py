@@ -1,19 +1,19 @@
-"""Numbers that rules compare with, each with its reason."""
+"""Numbers that rules compare measurements with, each with a reason for its value."""
 
 from __future__ import annotations
 
 
 class Threshold(float):
-    """A number that a rule compares with, and the reason for its value.
+    """A number that a rule compares a measurement with, and the reason for its value.
 
     Parameters
     ----------
     value
         The number; its unit is in the constant's name.
     reason
-        The physics or the measurement that it follows from.
+        The physics or the measurement from which the value follows.
     margin
-        How far it is from measured cases on both sides.
+        How far the value is from measured cases on both sides.
     """
 
     reason: str

@@ -51,7 +51,7 @@ def _check(view: View) -> Finding | None:
         return None
     for_host = loader.idle_for_host_ratio if loader else None
     if for_host is not None and for_host < HOST_RATIO:
-        return None  # the loop waits for its loader, which is a different problem
+        return None  # the loop waits for its loader, which is another rule's problem
     received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     to_device = received >= sent
     confirmed = loader and for_host is not None and not loader.pin_memory
@@ -84,11 +84,11 @@ def _check(view: View) -> Finding | None:
 
 
 def copying_ratio(view: View) -> float | None:
-    """Return the share of time that the copies take if they are pageable; ``None`` where unknown."""
+    """Return the share of time that the copies take if they are pageable; ``None`` if the PCIe traffic is unknown."""
     work = view.work
     received, sent = work.receive_bytes_per_second, work.transmit_bytes_per_second
     if received is None or sent is None:
-        return None  # one direction alone proves nothing
+        return None  # the traffic of one direction alone proves nothing
     return min(1.0, max(received, sent) / pageable_rate(view.series))
 
 
@@ -99,7 +99,7 @@ def pageable_rate(series: ReadingSeries) -> float:
 
 def link_rate(series: ReadingSeries) -> float:
     """Return the rate of the PCIe link in one direction, in bytes per second."""
-    # An idle link runs at a lower generation; the highest one seen shows what it can do.
+    # An idle link runs at a lower generation, so use the highest one among the readings.
     generation = max(
         series.values("pcie_link_generation"),
         default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,

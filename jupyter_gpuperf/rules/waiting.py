@@ -1,14 +1,14 @@
 """Classify the idle time of a device, as far as the driver's readings allow.
 
-There are three signs, each with its physics:
+There are three signs, each with a physical reason:
 
-- **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which nothing ran at all
-  is a gap as long as the reading: the device waited for something slow.
-- **Fill.** A program limited by launches keeps the device busy for 5 % and more, since a launch takes about as long
-  as the kernels that are worth reporting. Kernels that fill the chip run much longer than a launch: a device that
-  is seldom busy with such kernels is not waiting for launches.
+- **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which no kernel ran
+  means a gap as long as the sampling interval: the device waited for something slow.
+- **Fill**, the share of multiprocessors that a kernel uses. A program limited by launches keeps the device busy for
+  5 % of the time or more, since a launch takes about as long as a small kernel. Kernels that fill the chip run much
+  longer than a launch: a device that is seldom busy with such kernels is not waiting for launches.
 - **The host.** Launching keeps one core at 100 %; loading keeps cores, disks or the network busy. When all of
-  them are idle, the device may simply have nothing to do: somebody reads a result, or a remote store is slow.
+  them are idle, the device may simply have nothing to do: a person reads a result, or a remote store is slow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IDLE_READINGS_RATIO = Threshold(
     margin="A JPEG loader with one worker 0.70 at 10 Hz; launch-bound loops 0.05 and less.",
 )
 IDLE_GAPS_COUNT = 3
-"""One rest is a pause, and two may be chance."""
+"""Number of idle gaps that make a pattern: one is a pause, and two may be chance."""
 SELDOM_BUSY_RATIO = Threshold(
     0.25,
     reason="Below this, kernels that fill the chip (15 µs or more) can't be waiting for launches (about 5 µs).",
@@ -79,7 +79,7 @@ IDLE_HOST_BYTES_PER_SECOND = Threshold(
 
 
 class IdlePattern(Enum):
-    """What the idle time looks like."""
+    """Pattern of a device's idle time."""
 
     IDLE_GAPS = "idle again and again, for longer than any launch takes"
     STALLS = "full speed, with stalls of seconds again and again"
@@ -90,7 +90,7 @@ class IdlePattern(Enum):
 
 
 def idle_pattern_of(work: Workload) -> IdlePattern:
-    """Return what the idle time of a device looks like."""
+    """Return the pattern of a device's idle time."""
     if is_stalling(work):
         return IdlePattern.STALLS
     if work.idle_readings_ratio >= IDLE_READINGS_RATIO:
@@ -115,7 +115,7 @@ def idle_pattern_of(work: Workload) -> IdlePattern:
 
 
 def is_stalling(work: Workload) -> bool:
-    """Return whether full work alternates with stalls of seconds."""
+    """Return whether work at full speed alternates with stalls of a second or more."""
     return (
         len(stalls_of(work)) >= 2
         and usual_run_seconds(work) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
@@ -124,19 +124,19 @@ def is_stalling(work: Workload) -> bool:
 
 
 def stalls_of(work: Workload) -> list[float]:
-    """Return the lengths of the rests that are stalls, in seconds."""
+    """Return the lengths of the idle gaps that are long enough to be stalls, in seconds."""
     least = max(STALL_SECONDS, 0.9 * work.interval_seconds)
     return [length for length in work.idle_gaps_seconds if length >= least]
 
 
 def usual_run_seconds(work: Workload) -> float:
-    """Return the median of the longer half of the runs of work, in seconds; 0 where there are none."""
+    """Return the median of the longer half of the busy runs, in seconds; 0 if there are no runs."""
     runs = sorted(work.busy_runs_seconds)
     return median(runs[len(runs) // 2 :]) if runs else 0.0
 
 
 def is_host_idle(work: Workload) -> bool:
-    """Return whether CPU, disk and network were idle; ``False`` if CPU use is unknown."""
+    """Return whether CPU, disk and network were nearly idle; ``False`` if CPU use is unknown."""
     traffic = (work.disk_read_bytes_per_second, work.network_bytes_per_second)
     is_quiet = all((each or 0.0) < IDLE_HOST_BYTES_PER_SECOND for each in traffic)
     return is_quiet and work.host_cores is not None and work.host_cores < IDLE_HOST_CORES

@@ -1,4 +1,4 @@
-"""Describe the work from outside: how busy, how filled, in which pattern, and what the host did meanwhile."""
+"""Describe a workload by its readings: how busy the device is, how full, in which pattern, and how busy the host is."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from jupyter_gpuperf.rules.busy_spans import LEAST_PERCENT, SM, UTILIZATION, act
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
 
 HIGH: Final = 0.9
-"""Quantile that defines the level of a working device: a tenth of all readings are above it."""
+"""Quantile of the readings that counts as the level of a busy device."""
 IDLE_SHARE_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
-"""A reading is at rest below this share of the high level. The driver's utilization trails off over a second."""
+"""A reading below this share of the level at ``HIGH`` counts as idle. The driver's utilization needs a second to fall,
+hence its higher share."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """The steady state in figures; ``None`` for what has no readings.
+    """Figures of the steady state; ``None`` for figures without readings.
 
     Parameters
     ----------
     busy_ratio
-        Share of time in which some kernel ran; NaN for a rule that does not need the driver's utilization.
+        Share of time in which some kernel ran; NaN without the driver's utilization, which some rules don't need.
     fill_ratio
-        How much of the chip a kernel fills while it runs (GPM).
+        Share of the multiprocessors that were active while a kernel ran (GPM).
     traffic_ratio
-        Share of the busy time in which device memory was used: near 0 for tiny kernels. Used instead of the fill
-        where there is no GPM.
-    rest_ratio
-        Share of readings in which the device did nothing.
-    rests_seconds, runs_seconds
-        The length of each rest and of each run of work. Those at the ends are cut off there; only the visible part
-        counts.
+        Share of the busy time in which device memory was accessed: near 0 for tiny kernels. It replaces the fill
+        ratio where there is no GPM.
+    idle_readings_ratio
+        Share of readings in which the device was idle.
+    idle_gaps_seconds, busy_runs_seconds
+        The length of each idle gap and of each busy run between two gaps. The first and last are counted only as far
+        as the readings go.
     run_busy_ratio
-        How busy the device was in its runs.
+        Mean activity of the device in its busy runs, from 0 to 1.
     bursts_per_second
-        Runs of work that began, per second.
+        Number of busy runs that began, per second.
     host_cores
-        CPU cores' worth of time that programs used.
+        Mean number of CPU cores that programs used.
     """
 
     interval_seconds: float
@@ -62,12 +63,12 @@ class Workload:
 
     @property
     def idle_ratio(self) -> float:
-        """Share of time in which no kernel ran; 0 where that is not known."""
+        """Share of time in which no kernel ran; 0 if it is unknown."""
         return max(0.0, 1.0 - self.busy_ratio)
 
 
 def workload_of(series: ReadingSeries, host: ReadingSeries) -> Workload:
-    """Return the figures of one device's steady state, and of the host in that time."""
+    """Return the figures of one device's steady state and of the host in the same time."""
     metric = activity_metric(series)
     points = series.points(metric) if metric else []
     at_rest = _at_rest([value for _, value in points], metric)
