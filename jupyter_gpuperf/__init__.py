@@ -1,12 +1,12 @@
-"""What is my GPU doing, why is my training slow, what would I gain? Measured, inside JupyterLab.
+"""Monitor GPUs, find out why training is slow, and measure possible gains, inside JupyterLab.
 
 Importing this package is cheap on purpose: it loads neither torch, tornado nor pynvml. Jupyter's
-hooks are below; the public functions load on first use.
+hooks are below; the public functions are imported on first use.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # importing typing would be most of what importing this costs
+TYPE_CHECKING = False  # importing typing would account for most of this module's import time
 if TYPE_CHECKING:
     from typing import Any
 
@@ -51,7 +51,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def __getattr__(name: str) -> object:
-    if name == "headspace":  # what headroom was called; to go after the next release
+    if name == "headspace":  # the old name of headroom; to be removed after the next release
         name = "headroom"
     if name in ("apply", "headroom"):
         from jupyter_gpuperf.client import ab_tests

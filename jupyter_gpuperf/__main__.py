@@ -1,4 +1,4 @@
-"""``python -m jupyter_gpuperf …``: the same as ``jupyter gpuperf …``."""
+"""Run ``python -m jupyter_gpuperf …`` like ``jupyter gpuperf …``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The server extension: its settings, its routes, and when its parts are built and stopped."""
+"""The server extension: registers its routes, and builds, starts and stops its parts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ START_DELAY_SECONDS: Final = 0.5
 class GpuPerf(Settings, ExtensionApp):
     """The server extension.
 
-    Importing and building its parts takes a fifth of a second, which would delay the start of the server. They are
-    therefore built half a second later, or with the first request.
+    Importing and building its parts takes a fifth of a second, which would delay the start of the server. The parts are
+    therefore built half a second after the start, or at the first request.
     """
 
     name = "jupyter_gpuperf"
@@ -37,7 +37,7 @@ class GpuPerf(Settings, ExtensionApp):
         """All running parts, built on first use."""
         from jupyter_gpuperf.wiring import Parts
 
-        assert self.serverapp is not None  # the server initializes its extensions
+        assert self.serverapp is not None  # the server sets it when it initializes its extensions
         return Parts(self, self.serverapp)
 
     @property
@@ -50,7 +50,7 @@ class GpuPerf(Settings, ExtensionApp):
         self.handlers.extend(handlers(lambda: self.services))
 
     async def _start_jupyter_server_extension(self, _serverapp: object) -> None:
-        """Schedule the start of the parts; called when the server's event loop runs."""
+        """Schedule the start of the parts; called once the server's event loop is running."""
         IOLoop.current().call_later(START_DELAY_SECONDS, self._start_soon)
 
     def _start_soon(self) -> None:
@@ -60,11 +60,11 @@ class GpuPerf(Settings, ExtensionApp):
         try:
             await in_thread(_load_wiring)
             await self.parts.start()
-        except Exception:  # nobody awaits this task: log it, or the panel just looks dead
+        except Exception:  # nothing awaits this task: without a log, the panel just stays empty
             self.log.exception("jupyter_gpuperf could not start; its routes return the reason.")
 
     async def stop_extension(self) -> None:
-        """Stop everything when the server stops."""
+        """Stop all parts; called when the server stops."""
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -74,5 +74,5 @@ class GpuPerf(Settings, ExtensionApp):
 
 
 def _load_wiring() -> None:
-    """Import the modules that the routes call; runs off the event loop."""
-    import jupyter_gpuperf.wiring  # noqa: F401  (to have it loaded)
+    """Import the modules that the routes call; runs outside the event loop."""
+    import jupyter_gpuperf.wiring  # noqa: F401  (imported only to load it)

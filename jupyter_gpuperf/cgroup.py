@@ -1,6 +1,7 @@
-"""Limits and usage of this process's control group: a container's share of the machine.
+"""Read the limits and the usage of this process's control group: a container's share of the machine.
 
-Standard library only. Every function returns ``None`` if there is no such limit, or the system does not report it.
+This module uses only the standard library. Every function returns ``None`` if the limit does not exist or the system
+does not report the value.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ CGROUP: Final = Path("/sys/fs/cgroup")
 """The folder where a container sees its own control group: version 2, or the controllers of version 1."""
 
 NO_LIMIT_BYTES: Final = 1 << 60
-"""Version 1 writes a number near 2**63 for "no limit"; a limit from here on counts as none."""
+"""For "no limit", version 1 writes a number near 2**63. A limit of at least this value therefore counts as none."""
 
 
 def cpu_quota(cgroup: Path = CGROUP) -> float | None:
@@ -50,14 +51,14 @@ def cpu_throttled_seconds(cgroup: Path = CGROUP) -> float | None:
 def memory_limit_bytes(cgroup: Path = CGROUP) -> int | None:
     """Return the group's memory limit in bytes; ``None`` if there is no limit."""
     for path in ("memory.max", "memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # "max" is not a number: no limit
+        with contextlib.suppress(OSError, ValueError):  # not a number but "max": no limit
             limit_bytes = int((cgroup / path).read_text())
             return limit_bytes if limit_bytes < NO_LIMIT_BYTES else None
     return None
 
 
 def memory_used_bytes(cgroup: Path = CGROUP) -> int | None:
-    """Return the memory that the group uses, in bytes, without file pages that can be dropped at once."""
+    """Return the memory that the group uses, in bytes, without cached file pages that the system can reclaim."""
     for used, stat, cached in (
         ("memory.current", "memory.stat", "inactive_file"),
         ("memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),

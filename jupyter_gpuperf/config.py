@@ -1,4 +1,4 @@
-"""The settings: ``c.GpuPerf.<name>`` in a Jupyter configuration file or on the command line."""
+"""Settings of the server extension: ``c.GpuPerf.<name>`` in a Jupyter configuration file or on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
 
 
 class Settings(HasTraits):
-    """All settings, with their defaults and units."""
+    """The settings, with their defaults and units."""
 
     source = Unicode(
         help="Source of the readings: auto, nvml, none, or replay:FILE[,FILE...] (one device per file, looped in real "

@@ -1,4 +1,4 @@
-"""Every error that users can see: a code to branch on, a message to show, and a hint.
+"""Define the errors that users can see. Each has a code to branch on, a message to show, and a hint.
 
     GpuPerfError
     ├── BadRequest            400   malformed body, value out of range, unknown parameter
@@ -6,8 +6,8 @@
     ├── Unavailable           503   no sample yet, no driver, not on this platform
     └── JobFailed             500   the worker died, hung, or sent invalid data
 
-The code is the contract: the front end and scripts branch on it. The message is safe to show to anyone;
-tracebacks go to the log. Standard library only: workers in foreign environments import this too.
+A code never changes, because the front end and scripts branch on it. A message is safe to show to anyone;
+tracebacks go to the log. This module uses only the standard library, because workers in other environments import it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class GpuPerfError(Exception):
     code
         Stable snake_case identifier.
     message
-        What happened, in one sentence.
+        One sentence that describes what happened.
     hint
-        What to do about it, in one sentence; may be empty if there is nothing to do.
+        One sentence that says what to do about it; empty if nothing can be done.
     parameters
         Values of the fields in ``message`` and ``hint``; see :class:`~jupyter_gpuperf.messages.Message`.
     """
@@ -45,13 +45,13 @@ class GpuPerfError(Exception):
         super().__init__(self.message)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{"code", "message", "hint"}``, and ``message_message`` and ``hint_message`` where they differ."""
+        """Return ``{"code", "message", "hint"}``, and ``message_message`` and ``hint_message`` if translatable."""
         data = {"code": self.code, "message": self.message, "hint": self.hint}
         return dict(with_messages(data))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the error that :meth:`to_dict` described."""
+        """Return the error that :meth:`to_dict` converted."""
         texts = [without_messages(data).get(name, "") for name in ("code", "message", "hint")]
         return cls(*(text if isinstance(text, str) else str(text) for text in texts))
 
@@ -69,7 +69,7 @@ class NotFound(GpuPerfError):
 
 
 class Unavailable(GpuPerfError):
-    """The requested object exists, but not now or not on this machine."""
+    """The requested object or feature is not available now, or not on this machine."""
 
     http_status = 503
 

@@ -1,6 +1,6 @@
-"""Additions of other packages: metrics, benchmarks, diagnosis rules, checks. Standard library only.
+"""Find the metrics, benchmarks, diagnosis rules and checks that other packages add through entry points.
 
-An entry point names one object of the list's kind, or a tuple of them.
+An entry point names one object of its group's type, or a tuple of them. This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -24,14 +24,20 @@ logger = logging.getLogger(__name__)
 def with_additions(
     own: Sequence[T], group: str, kind: type[T], name_of: Callable[[T], str]
 ) -> tuple[T, ...]:
-    """Return our own objects, then those of other packages in this environment, each name once.
+    """Return this package's objects, followed by those of other packages in this environment; each name occurs once.
 
-    An addition that can't be loaded, is of another kind, or repeats a name is logged and left out; the others are kept.
+    An addition that can't be loaded, has another type, or repeats a name is logged and left out.
 
     Parameters
     ----------
+    own
+        This package's objects.
     group
-        The entry point group without the package's name: ``benchmarks``.
+        The entry point group without the prefix, such as ``benchmarks``.
+    kind
+        The type of the objects.
+    name_of
+        Returns the name of an object, which must be unique.
     """
     found = {name_of(each): each for each in own}
     for point in points_of(group):
@@ -48,18 +54,19 @@ def _loaded(point: EntryPoint, kind: type) -> Sequence[Any]:
     try:
         loaded = point.load()
         return (loaded,) if isinstance(loaded, kind) else tuple(loaded)
-    except (Exception, SystemExit):  # foreign code may raise anything; the log names it
+    except (Exception, SystemExit):  # code of other packages may raise anything
         logger.exception("%s could not be loaded; skipped.", point.value)
         return ()
 
 
 @functools.lru_cache(1)
 def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups | None:
-    """Return the entry points of all packages. Python reads those of every package anyway, so the result is cached.
+    """Return the entry points of all installed packages; ``None`` if they can't be read.
 
-    A package that is installed later is found after a restart.
+    Python reads the entry points of all packages for each query, so the result is cached. A package that is installed
+    later is found only after a restart.
     """
-    # Import and read only when first needed: the server's start would wait for both.
+    # Import and read only when first needed, because both would delay the start of the server.
     from importlib.metadata import entry_points
 
     try:
@@ -70,6 +77,6 @@ def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups 
 
 
 def points_of(group: str) -> Sequence[EntryPoint]:
-    """Return the entry points that other packages declare for one of our groups, not yet loaded."""
+    """Return the entry points of all packages in one of this package's groups, without loading them."""
     every = _all_entry_points(tuple(sys.path))
     return () if every is None else tuple(every.select(group=PREFIX + group))

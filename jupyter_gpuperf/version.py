@@ -1,4 +1,4 @@
-"""The version of the installed package. Standard library only."""
+"""Find the version of the installed package. This module uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def package_version() -> str:
 
     try:
         return version("jupyter_gpuperf")
-    except PackageNotFoundError:  # run from a checkout on the path, not installed
+    except PackageNotFoundError:  # imported from a source checkout that is not installed
         return "0+unknown"

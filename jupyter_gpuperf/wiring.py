@@ -1,4 +1,4 @@
-"""Build the objects from the settings and connect them; no logic."""
+"""Build the objects of the server from the settings and connect them. This module contains no other logic."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ from jupyter_gpuperf.version import package_version
 
 
 class Parts:
-    """All running parts of the server. Building them does not touch the hardware.
+    """All running parts of the server extension. Building them does not access the hardware.
 
     Parameters
     ----------
     server
-        The Jupyter server that owns the kernels and sessions.
+        The Jupyter server, which manages the kernels and sessions.
     """
 
     def __init__(self, settings: Settings, server: ServerApp) -> None:
@@ -146,14 +146,14 @@ class Parts:
         )
 
     async def start(self) -> None:
-        """Listen to kernels, and start sampling."""
+        """Start listening to kernels, sampling and the diagnosis."""
         await self.kernel_listener.start()
         self.sampler.start()
         self.diagnosis.start()
         await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
-        """Stop the workers, the socket and the sampler."""
+        """Stop all parts: listening to kernels, running jobs and suites, the diagnosis, recordings and sampling."""
         await self.kernel_listener.stop()
         self.suites.close()
         self.check_runner.close()
@@ -166,8 +166,8 @@ class Parts:
 
 
 def _load_benchmarks() -> None:
-    """Import the modules that the first page needs; runs off the event loop."""
-    import jupyter_gpuperf.benchmarks  # noqa: F401  (to have it loaded)
+    """Import the modules that the first page needs; runs outside the event loop."""
+    import jupyter_gpuperf.benchmarks  # noqa: F401  (imported only to load it)
 
 
 def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:

@@ -1,1 +1,1 @@
-"""Watch live, and keep what was found and still holds."""
+"""Check readings live with the rules, and keep the current findings and alerts."""

@@ -1,4 +1,4 @@
-"""Check every frame with the rules that notify."""
+"""Check the frames of readings with the alert rules."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from jupyter_gpuperf.rules.judge import findings_of
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading
 
 SPACING_SECONDS: Final = 1.0
-"""Rules look at one reading per second at most: a tenth of a second changes nothing."""
+"""Minimum time between two checked frames: alerts don't change within a tenth of a second."""
 KEPT_READINGS: Final = 600
-"""Readings kept per device: ten minutes."""
+"""Readings kept per device: at least ten minutes."""
 HOST: Final = ""
 
 _Kept = tuple[list[float], dict[str, list[Reading]]]
 
 
 class AlertWatch:
-    """Keeps the alerts of all devices and of the machine. Use it from one thread."""
+    """Keep the alerts of all devices and of the machine. Use this object from one thread only."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if rule.notify]
         self._holding = CurrentFindings(self._rules)
         self._kept: dict[str, _Kept] = {}
-        """Times and columns of the metrics that the rules use, per device and for the machine."""
+        """Device UUID (``HOST`` for the machine) → times and columns of the metrics that the rules use."""
         self._looked_seconds = -math.inf
         self.current = AlertsChanged(alerts=[])
-        """All alerts that hold now, worst first."""
+        """All current alerts, worst first."""
 
     def observe(self, frame: Frame) -> AlertsChanged | None:
-        """Check a frame; return all alerts if one came, went or changed its severity, else ``None``."""
+        """Check a frame; return all alerts if one appeared, ended or changed its severity, else ``None``."""
         now = frame.time_seconds
         if 0 <= now - self._looked_seconds < SPACING_SECONDS:
             return None
@@ -47,7 +47,7 @@ class AlertWatch:
         for uuid, readings in frame.devices.items():
             found += self._look(uuid, readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
-        # Always a new object: a request may read it in another thread.
+        # Always assign a new object: a request may be reading the old one in another thread.
         self.current = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.current])
         return self.current if changed else None
 

@@ -1,6 +1,6 @@
-"""Check the recent past live with the rules that detect patterns.
+"""Check the recent past live with the rules that detect patterns over time.
 
-The watch works on a copy of the history, in whatever thread calls it: neither the sampler's ticks nor the event loop
+The watch works on a copy of the history, in the thread of its caller. Neither the sampler's ticks nor the event loop
 wait for it.
 """
 
@@ -25,36 +25,38 @@ from jupyter_gpuperf.schemas import Finding as WireFinding
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LONG_SECONDS: Final = 60.0
-"""Window for rare events such as checkpoints: they must occur twice in it."""
+"""Window for rare events such as checkpoints, which must occur twice in it."""
 SHORT_SECONDS: Final = 12.0
-"""A change must fill a third of it, 4 s, to be noticed. With two looks that agree, it is reported within 10 s."""
+"""Window for everything but rare events. A change must fill a third of it (4 s) to be noticed. It is reported after two
+consecutive checks agree, that is, within 10 s."""
 SHORT_READINGS: Final = 20
-"""Infrequent readings need a longer window."""
+"""The short window contains at least this many readings, so infrequent readings make it longer."""
 WORKING_SECONDS: Final = 5.0
 WORKING_PERCENT: Final = 50.0
-"""A device works if it has been this busy for this long."""
+"""A device counts as busy if its mean utilization over the last ``WORKING_SECONDS`` is at least this high."""
 REFRESH_SECONDS: Final = 10.0
-"""Figures of a finding that stays are updated this often."""
+"""Time between two updates of the figures of findings that persist."""
 FEWEST_READINGS: Final = 8
-"""Fewer readings are not judged: 0.8 s at the highest rate, and 40 s while nobody looks."""
+"""A device with fewer readings is not judged. They take 0.8 s at the highest rate, and 40 s while no page is open."""
 YIELD_SECONDS: Final = 0.0002
-"""Sleep after each rule: a request of the server may need the interpreter, and would wait 5 ms for it."""
+"""Sleep after each rule. It lets a request of the server run, which would otherwise wait 5 ms for the interpreter."""
 
 
 @dataclass(eq=False)
 class DiagnosisWatch:
-    """Keeps the findings of all devices. Call it from one thread at a time.
+    """Keep the findings of all devices. Use this object from one thread at a time.
 
     Parameters
     ----------
     rules
-        The rules to check.
+        All rules; those that are alerts are ignored.
     history
-        The readings.
+        The past readings of all devices and of the host.
     steps
-        Returns what step clocks reported in the last given number of seconds.
+        Returns the steps that step clocks reported in the last ``n`` seconds, given ``n``.
     alerts
-        Returns the alerts that hold now: a finding that an alert already covers is marked, so that it is shown once.
+        Returns the current alerts. A finding whose problem is already reported by an alert is marked, so that pages
+        show the problem only once.
     """
 
     rules: Sequence[Rule]
@@ -70,10 +72,10 @@ class DiagnosisWatch:
         self._refreshed_seconds = -math.inf
         self._marking = threading.Lock()
         self.current = FindingsChanged(findings=[])
-        """All findings that hold now, worst first."""
+        """All current findings, worst first."""
 
     def observe(self, _frame: Frame) -> FindingsChanged | None:
-        """Return all findings if an alert that covers one has come or gone, else ``None``; called with each tick."""
+        """Update the alert marks at each tick; return all findings if a mark changed, else ``None``."""
         with self._marking:
             marked = self._marked(self.current.findings)
             if marked == self.current:
@@ -84,14 +86,16 @@ class DiagnosisWatch:
     def look(
         self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
     ) -> bool:
-        """Check the recent past, and return whether there is news.
+        """Check the recent past, and return whether the findings changed or their figures were updated.
 
         Parameters
         ----------
         latest
-            The latest frame; its time is the clock.
+            The latest frame; its time counts as the current time.
+        infos
+            The devices that exist now.
         listed
-            Each device's processes as they are now; a device without an entry was not listed.
+            The current processes of each device; devices whose processes were not listed have no entry.
         """
         now = latest.time_seconds
         self._keep(listed, now)
@@ -110,7 +114,7 @@ class DiagnosisWatch:
         return False
 
     def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
-        """Return the findings, each with the alert that reports the same problem of the same device now."""
+        """Return the findings, each marked with the current alert about the same problem of the same device."""
         alerts = {(each.code, each.device) for each in self.alerts().alerts} if findings else set()
 
         def marked(finding: WireFinding) -> WireFinding:
@@ -123,7 +127,7 @@ class DiagnosisWatch:
     def _keep(self, listed: Mapping[str, ProcessListing], now: float) -> None:
         for uuid, listing in listed.items():
             self._listings.setdefault(uuid, []).append(replace(listing, time_seconds=now))
-        # Of every device, also of one that is no longer listed: its processes may have ended.
+        # Drop old listings of every device, including devices that are no longer listed.
         for uuid, kept in self._listings.items():
             self._listings[uuid] = [x for x in kept if now - LONG_SECONDS <= x.time_seconds <= now]
 

@@ -1,4 +1,4 @@
-"""Keep what was found and holds: report it once found for a while, withdraw it once absent for a while."""
+"""Keep the current findings: report a problem after it has persisted for a while, and withdraw it after an absence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Key(NamedTuple):
 
 
 class CurrentFindings:
-    """Keeps what was found on all devices and on the machine. Use it from one thread at a time."""
+    """Keep the current findings on all devices and on the machine. Use this object from one thread at a time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.code: rule for rule in rules}
@@ -27,7 +27,7 @@ class CurrentFindings:
 
     @property
     def current(self) -> list[tuple[Finding, float]]:
-        """All findings that hold now, worst first, each with the time since when it holds."""
+        """All current findings, worst first, each with the time at which it was first found."""
         ordered = worst_first(self._reported.values(), list(self._rules.values()))
         return [(each, self._since[_Key(each.code, each.device)]) for each in ordered]
 
@@ -39,14 +39,16 @@ class CurrentFindings:
         present: Collection[str | None],
         working: Collection[str | None] = (),
     ) -> bool:
-        """Take what was found at a time, and return whether a finding came, went or changed its severity.
+        """Take the findings of one check; return whether a reported one appeared, ended or changed its severity.
 
         Parameters
         ----------
+        now
+            The time of the check, in seconds.
         present
-            The devices that exist now, and ``None`` for the machine.
+            The devices that exist now, and ``None`` for the machine. Findings on other devices are withdrawn.
         working
-            The devices that work now: their readings show whether there is a problem.
+            The devices that are busy now; see :attr:`HoldOff.until_working_seconds`.
         """
         if now < self._now:  # the clock was set back: durations restart
             self._since, self._last = (
@@ -71,7 +73,7 @@ class CurrentFindings:
 
     def _is_over(self, key: _Key, now: float, working: Collection[str | None]) -> bool:
         if key not in self._reported:
-            return True  # what was not reported yet must be found again from the start
+            return True  # a problem that was not yet reported must persist anew
         holds_off = self._rules[key.code].holds_off
         until = holds_off.until_seconds
         if key.device in working and holds_off.until_working_seconds is not None:

@@ -1,4 +1,4 @@
-"""The diagnosis of a running server: check every few seconds, and send news to all pages."""
+"""The diagnosis of a running server: check every few seconds, and send changed findings to all pages."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 2.0
 SHARE_OF_A_CORE: Final = 0.025
+"""Checks use at most this share of a CPU core: slow checks become less frequent, up to ``LONGEST_PAUSE_SECONDS``."""
 LONGEST_PAUSE_SECONDS: Final = 4.0
-"""A look at eight devices at 10 Hz takes 0.1 s of a slow core; looks then become less frequent."""
+"""Maximum pause between two checks. A check of eight devices at 10 Hz takes 0.1 s on a slow core."""
 LISTING_SECONDS: Final = 4.0
-"""Listing processes costs 2 ms per device, and they hardly change."""
+"""Minimum time between two process listings: listing costs 2 ms per device, and processes hardly change."""
 STALE_SECONDS: Final = 12.0
-"""If the latest reading is older, sampling is off, and a sleeping device must not be woken for the diagnosis."""
+"""If the latest reading is older, sampling is off: don't check, because listing processes could wake a sleeping GPU."""
 
 
 @dataclass(eq=False)
 class LiveDiagnosis:
-    """Checks while there are readings. Runs on the event loop; the work is done in a thread.
+    """Check the readings periodically. Methods run on the event loop; the rules run in a thread.
 
     Parameters
     ----------
     processes
-        Lists the processes with their notebooks, so that a finding names its notebook.
+        Lists the processes with their notebooks, so that a finding can name its notebook.
     """
 
     watch: DiagnosisWatch
@@ -54,23 +55,23 @@ class LiveDiagnosis:
 
     @property
     def current(self) -> FindingsChanged:
-        """All findings that hold now."""
+        """All current findings, worst first."""
         return self.watch.current
 
     def start(self) -> None:
-        """Start the periodic looks, unless they run already; call it on the event loop."""
+        """Start the periodic checks unless they are already running. Call this on the event loop."""
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
-        """Stop the periodic looks."""
+        """Stop the periodic checks."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     async def look(self) -> None:
-        """Look now, unless the last look was a moment ago."""
+        """Check now, and send changed findings to all pages; do nothing if the last check is under a second ago."""
         async with self._looking:
             if time.monotonic() - self._looked_at < POLL_SECONDS / 2:
                 return
@@ -79,7 +80,7 @@ class LiveDiagnosis:
             if latest is None or not self.sampler.is_fresh(STALE_SECONDS):
                 return
             if latest.time_seconds == self._seen_seconds:
-                return  # while nobody watches, readings are infrequent
+                return  # no new reading: they are infrequent while no page is open
             self._seen_seconds = latest.time_seconds
             listed = await self._listed(latest)
             infos = self.sampler.devices.devices
@@ -95,7 +96,7 @@ class LiveDiagnosis:
             await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
             try:
                 await self.look()
-            except Exception:  # a bug in one look must not end the diagnosis
+            except Exception:  # a bug in one check must not end the diagnosis
                 logger.exception("The diagnosis failed; it continues.")
 
     async def _listed(self, latest: Frame) -> dict[str, ProcessListing]:
@@ -106,7 +107,7 @@ class LiveDiagnosis:
         try:
             listed = await self.processes()
         except GpuPerfError:
-            return {}  # the driver hangs: the readings report that themselves
+            return {}  # the driver hangs, which the readings already show
         devices = {uuid: each.reason or each.processes for uuid, each in listed.devices.items()}
         return listings_of(devices, listed.time_seconds)
 

@@ -14,7 +14,7 @@ from jupyter_gpuperf.schemas.readings import DeviceInfo, Frame, MissingReason, R
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LISTING_SECONDS: Final = 1.0
-"""Read the processes of a recording once per second: they hardly change."""
+"""Time between two process listings taken from a recording: processes hardly change."""
 
 
 def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
@@ -55,7 +55,7 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
 
 
 def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
-    """Return the latest record of each loader that a step clock reported: by then it is past its start."""
+    """Return the latest step figures of each watched loader: by then its start-up is over."""
     newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
     for seconds in recording.seconds:
         training = recording.read_training(seconds)
@@ -68,12 +68,14 @@ def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
 def listings_of(
     listed: Mapping[str, Sequence[ListedProcess | ProcessInfo] | MissingReason], seconds: float
 ) -> dict[str, ProcessListing]:
-    """Return each device's computing processes, without the devices whose processes can't be listed.
+    """Return the compute processes of each device, without the devices whose processes can't be listed.
 
     Parameters
     ----------
     listed
-        The processes as the driver lists them, or with their notebooks; or the reason why they can't be listed.
+        Device UUID → its processes, as listed by the driver or with their notebooks, or the reason why unknown.
+    seconds
+        The time of the listing.
     """
     return {
         uuid: ProcessListing(
@@ -109,9 +111,9 @@ def input_of_history(
     Parameters
     ----------
     past, host
-        At full rate; NaN where a tick had no value.
+        The history of the devices and of the host at full rate; NaN where a tick had no value.
     latest
-        The latest frame: its limits, which have no history, are used for the whole time.
+        The latest frame. Limits have no history, so their values in this frame are used for the whole time.
     """
     known = {info.uuid: info for info in infos}
     series = {
@@ -131,7 +133,8 @@ def input_of_history(
 
 def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], place: int) -> None:
     for name, column in columns.items():
-        column.extend(["not_recorded"] * (place - len(column)))  # the device appeared later
+        # Fill the column up if the device appeared after the first reading.
+        column.extend(["not_recorded"] * (place - len(column)))
         column.append(readings.get(name, "not_recorded"))
 
 

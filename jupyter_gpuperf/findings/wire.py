@@ -1,4 +1,4 @@
-"""Convert findings and alerts for people and for the wire: with their cost, and since when they hold."""
+"""Convert findings and alerts to their wire format, with the time since when they hold and their cost."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from jupyter_gpuperf.schemas import Finding as WireFinding
 
 
 def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
-    """Return a finding in its wire format."""
+    """Return a finding in its wire format; ``since_seconds`` is the Unix time at which it was first found."""
     return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
 
 
 def alert_of(finding: Finding, since_seconds: float) -> Alert:
-    """Return the finding of a rule that notifies in its wire format."""
+    """Return the finding of an alert rule in its wire format."""
     values = asdict(finding)
     shared = {name: values[name] for name in values.keys() & set(Alert.__struct_fields__)}
     return Alert(since_seconds=since_seconds, **shared)
 
 
 def cost_of(finding: Finding) -> str | None:
-    """Return the lost time in words; ``None`` where it is unknown, under 0.5 %, or already in the summary."""
+    """Return the lost time as text; ``None`` if it is unknown, below 0.5 %, or already in the summary."""
     percent, seconds = 100 * (finding.lost_ratio or 0.0), finding.lost_seconds_per_epoch
     if percent < 0.5:
         return None

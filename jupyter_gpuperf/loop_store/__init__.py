@@ -1,1 +1,1 @@
-"""In the server: what kernels report about their training loops."""
+"""Store, in the server, the reports of kernels about their training loops."""

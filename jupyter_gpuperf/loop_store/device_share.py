@@ -1,4 +1,4 @@
-"""What the devices did over a span of the past: their busy share and energy, from the history."""
+"""Read the busy share and the energy of devices over a past time span from the history."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ from jupyter_gpuperf.schemas import Columns
 from jupyter_gpuperf.schemas.training import BusyMetric
 
 BUSY_METRICS: Final[tuple[BusyMetric, ...]] = ("graphics_active_percent", "utilization_percent")
-"""The first metric with readings is used: GPM's share of time with work, which covers all time; otherwise the driver's
-share of its sample periods in which some kernel ran."""
+"""Metrics of the busy share; the first one with readings is used. GPM's metric covers all the time. The driver's
+utilization is the share of its sample periods in which some kernel ran."""
 
 LONG_SECONDS: Final = 60.0
-"""In spans this long, it makes no difference which seconds a slow reading covers."""
+"""In spans at least this long, it makes no difference which seconds exactly a slow reading covers."""
 
 POWER: Final = "power_watts"
 FINEST_SECONDS: Final = 0.1
 MOST_STEPS: Final = 2000
-"""Limit per query: a cell that ran for hours is read in coarser steps."""
+"""Maximum number of steps per query: a span of hours is read in coarser steps."""
 
 
 class BusyShare(NamedTuple):
-    """A busy share, and the metric that it comes from."""
+    """A busy share in percent, and the metric from which it was computed."""
 
     percent: float
     metric: BusyMetric
 
 
 class DeviceUsage:
-    """Queries the history about spans of time.
+    """Query the history for the usage of devices over time spans.
 
     Parameters
     ----------
     now
-        Returns Unix time.
+        Returns the current Unix time.
     """
 
     def __init__(self, history: HistoryStore, now: Callable[[], float]) -> None:
         self._history, self._now = history, now
 
     def busy(self, uuid: str, began_seconds: float, ended_seconds: float) -> BusyShare | None:
-        """Return the mean busy share of a device between two times, or ``None`` without readings.
+        """Return the mean busy share of a device between two Unix times, or ``None`` without readings.
 
-        GPM's metric is a slow reading: if no whole reading lies within the span, the driver's share is returned.
+        A reading of GPM's metric covers seconds. If no such reading lies entirely within the span, the driver's
+        utilization is returned.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, BUSY_METRICS)
         slow, quick = (
@@ -63,9 +64,10 @@ class DeviceUsage:
         return None if percent is None else BusyShare(percent, BUSY_METRICS[1])
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
-        """Return mean power × time, or ``None`` without a power reading in that time.
+        """Return the energy that a device used between two Unix times, or ``None`` without a power reading.
 
-        The driver's own energy counter is expensive to read, so it is read too rarely for a cell.
+        This is mean power × time. The driver's energy counter is expensive to read, so it is read too rarely for a
+        single cell.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, (POWER,))
         watts = _mean(_between(columns, POWER, began_seconds, ended_seconds))
@@ -81,7 +83,7 @@ class DeviceUsage:
             history = self._history.query(
                 seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics
             )
-        except BadRequest:  # these metrics are not in the catalogue
+        except BadRequest:  # the history does not contain these metrics
             return None
         return history.devices.get(uuid)
 

@@ -1,4 +1,4 @@
-"""Pass what kernels report about their loops and cells to the training store, and answer them."""
+"""Pass the reports of kernels about their loops and cells to the training store, and answer them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.schemas.training import CellRan, Footprint, Steps
 
 TICK_SECONDS: Final = 2.0
-"""How long a cell's footprint waits for a reading taken after the cell."""
+"""Maximum time to wait for a reading taken after the cell, before its footprint is computed."""
 
 
 @dataclass(eq=False)
 class KernelTraining:
-    """Takes kernels' messages about training.
+    """Handle the messages of kernels about training.
 
     Parameters
     ----------
     wait_for_tick
-        Blocks until the devices were read again, at most this many seconds.
+        Blocks until the devices have been read again, for at most the given number of seconds; returns whether they
+        have.
     """
 
     store: TrainingStore
@@ -30,11 +31,11 @@ class KernelTraining:
     _keys: dict[KernelSession, str] = field(default_factory=dict, init=False)
 
     def steps(self, session: KernelSession, steps: Steps) -> None:
-        """Store the steps that a kernel reports."""
+        """Store the steps that a kernel reported."""
         self.store.store_steps(self._key(session, steps.kernel_id), session.pid, steps)
 
     def cell_ran(self, session: KernelSession, cell: CellRan) -> None:
-        """Store when a cell ran, and answer with its footprint."""
+        """Store the time span of a cell, and answer with the cell's footprint."""
         self.store.cell_ran(self._key(session, cell.kernel_id), cell)
         session.answer_later(self._answer(session, cell))
 
@@ -42,7 +43,7 @@ class KernelTraining:
         key = self._keys.get(session)
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
-            send = session.send  # bound once: the store identifies the connection by it
+            send = session.send  # bind it once: the store identifies the connection by this object
             self.store.connected(key, session.pid, send)
             session.on_close(lambda: self.store.disconnected(self._keys.pop(session), send))
         return key

@@ -1,4 +1,4 @@
-"""The notebooks that reported their loops, and their latest reports, in bounded memory."""
+"""Keep the notebooks that report their loops, and their latest reports, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from jupyter_gpuperf.sampling.tiers import COARSE, TieredHistory, TieredHistoryD
 from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
 
 TALLY_SECONDS: Final = 0.5
+"""Tallies are merged until they span this time."""
 KEPT_TALLIES: Final = 1200
-"""Per loader: ten minutes."""
+"""Tallies kept per loader: ten minutes of tallies of ``TALLY_SECONDS``."""
 
 MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16
@@ -24,20 +25,21 @@ KEPT_CELLS: Final = 200
 STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
 
 WINDOW_SECONDS: Final = 10.0
-"""The window shown as the current state: long enough for the driver's slow counters."""
+"""Time span whose mean is shown as the current state: long enough for the driver's slow counters."""
 
 FORGOTTEN_SECONDS: Final = 600.0
-"""A loader without steps for this long is no longer shown, nor is a notebook that has disconnected."""
+"""A loader is no longer shown when it had no steps for this long, a disconnected notebook when it sent no reports for
+this long."""
 
 SKEW_SECONDS: Final = 1.0
-"""A step may be this far ahead of the server's clock."""
+"""How far the time of a step may be ahead of the server's clock before the clock counts as set back."""
 
 SendToKernel = Callable[[msgspec.Struct], None]
 Values = Mapping[str, float]
 
 
 class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a notebook that is saved to a file: its past, not what its loops do now."""
+    """The part of a notebook's session that is saved to a file: its past, without the current state of its loops."""
 
     key: str
     path: str | None
@@ -48,34 +50,34 @@ class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
-    """The past of all notebooks, oldest first."""
+    """The saved past of all notebooks, oldest notebook first."""
 
     steps_seconds: list[float]
     notebooks: list[NotebookDump]
 
 
 class ReportedLoader:
-    """One loader of one notebook."""
+    """One loader of one notebook, and its latest tallies."""
 
     def __init__(self, info: WatchedLoader) -> None:
         self.info = info
         self.tallies: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
 
     def add(self, tally: StepTally) -> None:
-        """Store a tally; short ones are merged."""
+        """Store a tally, or merge it into the last one while the two span less than ``TALLY_SECONDS``."""
         if self.tallies and tally.ended_seconds - self.tallies[-1].began_seconds < TALLY_SECONDS:
             self.tallies[-1] = merged(self.tallies[-1], tally)
         else:
             self.tallies.append(tally)
 
     def since(self, time_seconds: float) -> list[StepTally]:
-        """Return the tallies that ended at this time or later, oldest first."""
+        """Return the tallies that ended at this Unix time or later, oldest first."""
         newest_first = reversed(self.tallies)
         return [*takewhile(lambda each: each.ended_seconds >= time_seconds, newest_first)][::-1]
 
 
 class NotebookSession:
-    """One watched notebook; each of its processes has its own connection."""
+    """One watched notebook. Each of its processes (the kernel and its ranks) has its own connection."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -85,24 +87,24 @@ class NotebookSession:
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
         self.track = TieredHistory(KEPT_TALLIES, COARSE)
         self.told_until_seconds = 0.0
-        """End of the latest step in the track."""
+        """End of the latest step in the track, as Unix time."""
         self.seen_seconds = 0.0
         self.connections: list[tuple[int | None, SendToKernel]] = []
 
     def connected(self, pid: int | None, send: SendToKernel) -> None:
-        """Add a process. Reports of processes that are gone date from before a restart and are dropped."""
+        """Add the connection of a process. Drop the reports of processes that ended, such as before a restart."""
         self.connections.append((pid, send))
-        self.pid = self.connections[0][0]  # later ones are its children
+        self.pid = self.connections[0][0]  # the kernel; later connections are its child processes
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]
 
     def disconnected(self, send: SendToKernel) -> None:
-        """Remove a process; its reports stay."""
+        """Remove the connection of a process; its reports stay."""
         self.connections = [each for each in self.connections if each[1] is not send]
 
     def store_steps(self, pid: int | None, steps: Steps) -> None:
-        """Store what a process reports."""
+        """Store the loaders and tallies that a process reported."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
             loader = self.loaders.setdefault((pid, info.id), ReportedLoader(info))
@@ -117,7 +119,7 @@ class NotebookSession:
                 self.seen_seconds = max(self.seen_seconds, tally.ended_seconds)
 
     def cell_ran(self, cell: CellRan) -> None:
-        """Store when a cell ran."""
+        """Store the time span of a cell."""
         self.path = self.path or cell.notebook_path
         self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
         self.cells.append(msgspec.convert(cell, CellMark, from_attributes=True))
@@ -125,16 +127,16 @@ class NotebookSession:
     def recent_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return each loader with a recent batch: its process, its description, and its tallies of the window."""
+        """Return the process, the description and the tallies of the window of each loader with a recent batch."""
         return [
-            # Steps may be longer than the window: the latest tally is shown with its age.
+            # Steps may be longer than the window; the latest tally is then shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
             for (pid, _), loader in self.loaders.items()
             if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
         ]
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
-        """Add to the track, unless no step came since: a stopped loop leaves a gap, not a flat line."""
+        """Add values to the track if there were new steps: a stopped loop leaves a gap, not a flat line."""
         if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
             self.track.forget_from(time_seconds)
             self.told_until_seconds = 0.0
@@ -143,7 +145,7 @@ class NotebookSession:
             self.track.append(time_seconds, values)
 
     def dump(self, *, full: bool) -> NotebookDump:
-        """Return a copy of its past; ``full``: every tick too, not only the coarse steps."""
+        """Return a copy of the notebook's past. ``full`` includes every tick, not only the coarse time steps."""
         return NotebookDump(
             key=self.key,
             path=self.path,
@@ -154,19 +156,19 @@ class NotebookSession:
         )
 
     def prepend_past(self, earlier: NotebookSession) -> None:
-        """Prepend what the file held: this kernel reported before the file was read."""
+        """Put the past from the file first; needed if the kernel reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
 
 
 def notebooks_of(dump: TrainingDump) -> list[NotebookSession]:
-    """Return the notebooks as they were saved, without connections.
+    """Return the saved notebooks, without connections.
 
     Raises
     ------
     ValueError
-        A notebook's columns don't fit each other, or were recorded at other resolutions.
+        The columns of a notebook differ in length, or were saved at other resolutions.
     """
     if dump.steps_seconds != STEPS_SECONDS:
         raise ValueError("other resolutions")
@@ -183,16 +185,16 @@ def _notebook_of(dump: NotebookDump) -> NotebookSession:
 
 
 class NotebookSessions(dict[str, NotebookSession]):
-    """All notebooks that ever reported, by key; the oldest are forgotten."""
+    """Session key → notebook, for all notebooks that reported; the oldest disconnected ones are dropped."""
 
     def dump(self, *, full: bool) -> TrainingDump:
-        """Return a copy of their past; ``full``: every tick too, not only the coarse steps."""
+        """Return a copy of the notebooks' past. ``full`` includes every tick, not only the coarse time steps."""
         return TrainingDump(
             steps_seconds=STEPS_SECONDS, notebooks=[each.dump(full=full) for each in self.values()]
         )
 
     def after(self, earlier: Sequence[NotebookSession]) -> NotebookSessions:
-        """Return the saved notebooks, then those that have reported since."""
+        """Return the saved notebooks ``earlier``, followed by those that have reported since."""
         before = {each.key: each for each in earlier[-MOST_NOTEBOOKS:]}
         for key, notebook in self.items():
             if key in before:
@@ -200,7 +202,7 @@ class NotebookSessions(dict[str, NotebookSession]):
         return NotebookSessions(before | self)
 
     def of(self, key: str) -> NotebookSession:
-        """Return a notebook; create it if there is none."""
+        """Return the notebook with this key; create it if there is none."""
         if key not in self:
             silent = [each for each, notebook in self.items() if not notebook.connections]
             for old in silent[: max(0, len(self) + 1 - MOST_NOTEBOOKS)]:

@@ -1,4 +1,4 @@
-"""Sum up a loader's tallies over a window of time. Pure."""
+"""Compute a loader's step figures from its tallies in a time window, with pure functions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SUMS: Final = (
     *("count", "training_count", "nested_count", "samples_count"),
     *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
 )
-"""Fields that are added when two tallies of one loader are merged."""
+"""Fields that are summed when two tallies of one loader are merged."""
 SETTINGS: Final = set(WatchedLoader.__struct_fields__) & set(LoaderSteps.__struct_fields__)
 
 
 def merged(one: StepTally, next_one: StepTally) -> StepTally:
-    """Merge two tallies of one loader, the earlier first."""
+    """Merge two consecutive tallies of one loader; ``one`` is the earlier."""
     return msgspec.structs.replace(
         one,
         **{name: getattr(one, name) + getattr(next_one, name) for name in SUMS},
@@ -46,12 +46,12 @@ def steps_of(
     notebook_key: str = "",
     busy: Callable[[str, float, float], BusyShare | None],
 ) -> LoaderSteps | None:
-    """Return the figures of the tallies, or ``None`` where they contain no whole step.
+    """Return the step figures of the tallies, or ``None`` if they contain no complete step.
 
     Parameters
     ----------
     busy
-        Returns a device's busy share between two times.
+        Returns the busy share of a device (UUID) between two Unix times.
     """
     if not tallies:
         return None

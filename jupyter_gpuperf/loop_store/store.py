@@ -1,4 +1,4 @@
-"""What the server knows about the notebooks' training loops, in bounded memory."""
+"""Store the server's data about the training loops of notebooks, in bounded memory."""
 
 from __future__ import annotations
 
@@ -49,21 +49,24 @@ SERIES: Final = (
     "idle_for_data_ratio",
     "idle_for_host_ratio",
 )
-"""Values kept over time for each notebook's main loop."""
+"""Figures whose history is kept for the main loop of each notebook."""
 
 
 @dataclass(eq=False)
 class TrainingStore:
-    """Keeps what kernels report. The event loop and the sampler write it; any thread may read it.
+    """Keep the reports of kernels. The event loop and the sampler write to the store; any thread may read it.
 
     Parameters
     ----------
     share
-        Returns what the devices did meanwhile.
-    played
-        Returns the training of a replayed recording at this moment; ``None`` where there is none.
+        Returns the busy share and the energy of devices over past time spans.
+    replayed_training
+        Returns the current training of a replayed recording; ``None`` if there is none.
     on_active
-        Called with whether any notebook is watched, when that changes: devices are then read more often.
+        Called when the first notebook connects (``True``) or the last one disconnects (``False``). While any is
+        connected, devices are read more often.
+    now
+        Returns the current Unix time.
     """
 
     share: DeviceUsage
@@ -82,7 +85,7 @@ class TrainingStore:
         """The last message sent to the pages."""
 
     def connected(self, key: str, pid: int | None, send: SendToKernel) -> None:
-        """Add a kernel's connection; ``say`` sends it a message."""
+        """Add a kernel's connection; ``send`` sends the kernel a message."""
         with self._lock:
             self._notebooks.of(key).connected(pid, send)
             first = self._notebooks.connections == 1
@@ -100,26 +103,26 @@ class TrainingStore:
             self.on_active(False)
 
     def store_steps(self, key: str, pid: int | None, steps: Steps) -> None:
-        """Store what a kernel reports."""
+        """Store the steps that a kernel reported."""
         with self._lock:
             self._notebooks.of(key).store_steps(pid, steps)
             self._changed = True
 
     def name(self, key: str, path: str | None) -> None:
-        """Set which notebook a kernel serves; the server knows the path after a rename, too."""
+        """Set the path of a kernel's notebook. Unlike the kernel, the server knows the path after a rename."""
         with self._lock:
             notebook = self._notebooks.get(key)
             if notebook is not None and path is not None:
                 notebook.path = path
 
     def cell_ran(self, key: str, cell: CellRan) -> None:
-        """Store when a cell ran."""
+        """Store the time span of a cell."""
         with self._lock:
             self._notebooks.of(key).cell_ran(cell)
             self._changed = True
 
     def footprint(self, cell: CellRan) -> Footprint:
-        """Return what the devices did while a cell ran; reads the history, so don't call it on the event loop."""
+        """Return the GPU usage of a cell. It reads the history, so don't call it on the event loop."""
         span = (cell.began_seconds, cell.ended_seconds)
         busy = [found for uuid in cell.device_uuids if (found := self.share.busy(uuid, *span))]
         energy = [self.share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
@@ -132,7 +135,7 @@ class TrainingStore:
         )
 
     def explain(self, key: str, steps: int) -> None:
-        """Ask a notebook to profile its next steps.
+        """Ask a notebook to profile the next ``steps`` steps of its loop.
 
         Raises
         ------
@@ -145,11 +148,11 @@ class TrainingStore:
         if not connections:
             hint = "First run %gpuwatch on in it."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
-        _, send = connections[0]  # the kernel; its ranks have no cell to show it below
+        _, send = connections[0]  # the kernel; its ranks have no cell in which to show the profile
         send(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
-        """Return the figures of each loader's steps in the last ``seconds``; loaders without a step are left out."""
+        """Return the step figures of each loader over the last ``seconds``, without loaders that had no step."""
         since = self.now() - seconds
         with self._lock:
             reports = [
@@ -159,14 +162,14 @@ class TrainingStore:
                 if (tallies := loader.since(since))
             ]
         steps = [self._steps(*each) for each in reports]
-        # A recording holds what was shown: sums over a few seconds, which are good enough for a rule.
+        # A recording contains the figures that were shown: means over a few seconds, which are good enough for rules.
         replayed_training = [each for notebook in self._of_replay() for each in notebook.loaders]
         return [
             each for each in (*steps, *replayed_training) if each and each.last_seconds >= since
         ]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
-        """Return the message for the pages after a tick of the sampler, or ``None``."""
+        """Return the message to send to the pages after a tick of the sampler, or ``None`` if none is due."""
         replayed_training = self.replayed_training()
         if replayed_training is not None and replayed_training is not self._replayed:
             self._replayed = replayed_training
@@ -187,7 +190,7 @@ class TrainingStore:
         return now
 
     def training(self, *, seconds: float, step_seconds: float) -> Training:
-        """Return the current state of all notebooks, and the last ``seconds`` in steps."""
+        """Return the current state of all notebooks, and their last ``seconds`` in time steps of ``step_seconds``."""
         now = self._present()
         oldest = now.time_seconds - seconds
         with self._lock:
@@ -201,17 +204,19 @@ class TrainingStore:
         return Training(now=now, history=history, paths={key: paths[key] for key in history})
 
     def dump(self, *, full: bool) -> TrainingDump:
-        """Return a copy of the notebooks' past; ``full``: every tick too, not only the coarse steps."""
+        """Return a copy of the notebooks' past. ``full`` includes every tick, not only the coarse time steps."""
         with self._lock:
             return self._notebooks.dump(full=full)
 
     def prepare_restore(self, dump: TrainingDump) -> Callable[[], None]:
-        """Return a function that takes a dump as the past of this store; nothing changes until it is called.
+        """Check a dump, and return a function that makes it the past of this store.
+
+        Nothing changes until the function is called.
 
         Raises
         ------
         ValueError
-            The dump is inconsistent, or was recorded at other resolutions.
+            The dump is inconsistent, or was saved at other resolutions.
         """
         earlier = notebooks_of(dump)
 
@@ -260,12 +265,13 @@ class TrainingStore:
 
 
 def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
-    """Return the known ones in display order: training first, then the most recent."""
+    """Return the loaders, without ``None``, in display order: training first, then the most recent."""
     return sorted(
         (each for each in loaders if each is not None),
         key=lambda each: (
             not each.is_training,
             -round(each.last_seconds / WINDOW_SECONDS),
-            each.rank or 0,  # always the same rank first: the band shows one rank
+            each.rank
+            or 0,  # always the same rank first, because the page's status band shows only one
         ),
     )

@@ -162,7 +162,7 @@ class Rule:
     Parameters
     ----------
     code
-        Identifies the rule in the REST API and in recordings, so it must not change.
+        Identifies the rule in the REST API, so it must not change.
     needs
         Metrics that must each have at least one value; otherwise the rule does not run. Most rules need the
         utilization, which shows whether the device is busy.
