@@ -45,7 +45,10 @@ class GpuPerfError(Exception):
         super().__init__(self.message)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{"code", "message", "hint"}``, and ``message_message`` and ``hint_message`` if translatable."""
+        """Return ``{"code", "message", "hint"}``.
+
+        A text with parameters has a second entry, ``message_message`` or ``hint_message``, for its translation.
+        """
         data = {"code": self.code, "message": self.message, "hint": self.hint}
         return dict(with_messages(data))
 

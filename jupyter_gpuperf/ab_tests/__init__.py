@@ -1,1 +1,1 @@
-"""A/B tests of two loops run in turn: how much does a change to the loop gain?"""
+"""Measure how much a change to a loop gains, with A/B tests that run two loops alternately."""

@@ -1,9 +1,9 @@
-"""Measure before changing: alternate the loop with one that gets its data for free, or has other settings.
+"""Measure what a change would gain: run a loop alternately with one that has its data for free or other settings.
 
 Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
-are paused: batches loaded meanwhile would come too fast, and the workers would take CPU time from the other loop.
-Afterwards everything that the steps changed is restored. The time limit covers all of it: the time left after the start
-is planned.
+are paused: batches loaded meanwhile would arrive too fast, and the workers would take CPU time from the other loop.
+Afterwards everything that the steps changed is restored. The time limit covers the whole test: the rounds are planned
+for the time that is left after both loops have started.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 CACHED_BATCHES: Final = 4
 LOADERS: Final = ("the loader", "the changed loader")
-"""Path prefixes of the loaders in reports of what was not restored; no variable has such a name."""
+"""Path prefixes of the loaders in reports of objects that were not restored. They can't be variable names."""
 TARGET_RATIO: Final = 0.02
+"""Half-width of the interval, relative to the median, at which measuring ends early."""
 WARM_UP_RATIO: Final = 0.15
-"""Share of the remaining time for each loop's first steps, once its workers have started."""
+"""Share of the remaining time for the first steps of each loop, once its workers have started."""
 PACE_RATIO: Final = 0.1
-"""Share of the remaining time for finding out how long each loop's steps take."""
+"""Share of the remaining time for measuring how long the steps of each loop take."""
 SHORTEST_SECONDS: Final = 0.001
-"""With no time left, the fewest rounds are run all the same."""
+"""Lower bound for the time to measure: if no time is left, the minimum number of rounds still runs."""
 ROOM_ROUNDS: Final = 0.75
-"""A round whose last quarter would be late still runs: skipping it could lose a fifth of the sample."""
+"""A round starts if this share of it fits into the remaining time: skipping it could lose a fifth of the sample."""
 
 Step = Callable[[Any], object]
 Clock = Callable[[], float]
@@ -54,17 +55,22 @@ class ABTestResult:
     Attributes
     ----------
     before, after
-        Seconds per step, each ``{"value", "low", "high"}`` (95 %).
+        Seconds per step, each ``{"value", "low", "high"}`` with a 95 % interval.
     speedup
-        ``before / after``, paired by rounds: above 1 is faster.
+        ``before / after``, paired by rounds: above 1, the changed loop is faster.
+    samples
+        Seconds per step of each block.
     steps_per_block
-        Steps per block of ``before`` and ``after``.
+        Number of steps per block of ``before`` and ``after``.
     restored
         Type names of the objects that the steps changed and that were restored.
     doubt
-        A sentence when the interval stayed wide, or the limit was too short; otherwise ``None``.
+        Why the result may be inaccurate: the interval is still wide, the time limit was too short, or something was not
+        restored; otherwise ``None``.
     cost_seconds
-        Seconds that the whole test took, until everything was restored.
+        Duration of the whole test, until everything was restored.
+    loader
+        The changed loader; ``None`` for :func:`headroom`.
     """
 
     what: str
@@ -89,12 +95,22 @@ def headroom(
     limit_seconds: float,
     clock: Clock = time.perf_counter,
 ) -> ABTestResult:
-    """Measure the unchanged loop, and the loop with batches that are already on the device.
+    """Compare the unchanged loop with the same loop on batches that are already on the device.
+
+    Parameters
+    ----------
+    state
+        Objects that the step changes and that must be restored, beside those that are found through the step.
+    steps
+        Maximum number of steps per block.
+    limit_seconds
+        Time limit of the whole test.
 
     Raises
     ------
     BadRequest
-        ``no_state_found``: the step reaches no model, so nothing could be restored; ``empty_loader``.
+        ``no_state_found``: the step reaches no model, so nothing could be restored.
+        ``empty_loader``: the loader returned no batch.
     """
     bench = _Bench(torch, step, state, (loader,), steps, limit_seconds, clock)
     cached: list[Any] = []
@@ -104,7 +120,7 @@ def headroom(
             cached.append(_on(bench.device, batch))
 
     def loops() -> Iterator[Loop]:
-        # Replay the batches of the first steps: starting workers just for them would cost seconds.
+        # The second loop repeats batches of the first: starting workers again just for them would take seconds.
         yield bench.loop(EndlessBatches(loader, keep), loader)
         yield bench.loop(itertools.cycle(cached))
 
@@ -121,12 +137,15 @@ def measure_change(
     steps: int,
     limit_seconds: float,
 ) -> ABTestResult:
-    """Measure the unchanged loop, and the loop with other settings of its loader.
+    """Compare the unchanged loop with the same loop after ``settings`` of its loader were changed.
+
+    The other parameters are those of :func:`headroom`.
 
     Raises
     ------
     BadRequest
-        ``unknown_setting``, ``not_rebuildable``, ``no_state_found``.
+        ``unknown_setting``: the loader has no such setting. ``not_rebuildable``: the loader can't be rebuilt.
+        ``no_state_found``: see :func:`headroom`.
     """
     changed = loader_with(loader, settings)
     bench = _Bench(torch, step, state, (loader, changed), steps, limit_seconds)
@@ -136,7 +155,7 @@ def measure_change(
 
 
 class _Bench:
-    """Runs blocks of steps. Closing it restores everything they changed."""
+    """Runs blocks of steps. Closing it restores everything that the steps changed."""
 
     def __init__(
         self,
@@ -169,9 +188,9 @@ class _Bench:
         self._worker_pause = WorkerPause()
 
     def close(self) -> None:
-        """Close all loops, and restore what they changed."""
+        """Close all loops, and restore everything that their steps changed."""
         try:
-            self._worker_pause.close()  # first: the workers of all loops then finish together
+            self._worker_pause.close()  # first, so that the workers of all loops finish at the same time
             for each in self._loops:
                 each.close()
             self._wait()
@@ -180,7 +199,10 @@ class _Bench:
                 self._snapshot.restore()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
-        """Start a loop over batches, which come from ``loader`` if there is one, and measure its pace."""
+        """Start a loop over ``batches``, measure its seconds per step, and return it.
+
+        ``loader`` is the loader that the batches come from; ``None`` for batches on the device.
+        """
         workers = getattr(loader, "num_workers", 0) or 0
         ahead = workers * (getattr(loader, "prefetch_factor", None) or 0)
         loop = Loop(
@@ -198,7 +220,10 @@ class _Bench:
         return loop
 
     def compare(self, what: str, loops: Iterable[Loop], *, loader: Any = None) -> ABTestResult:
-        """Measure two loops in turn, alternately forwards and backwards, and restore what they changed."""
+        """Measure two loops alternately, and restore everything that their steps changed.
+
+        The order of the loops is reversed in every other round. ``what`` describes the change.
+        """
         with contextlib.closing(self):
             named = dict(zip(("before", "after"), loops, strict=True))
             left_seconds = self._left_seconds()
@@ -241,7 +266,10 @@ class _Bench:
         )
 
     def _left_seconds(self) -> float:
-        """Return the seconds left of the limit, minus the expected time to close and restore; negative when over."""
+        """Return the seconds left for measuring: until the limit, less the expected time to close and restore.
+
+        Negative if the time is exceeded.
+        """
         ending_seconds = self._snapshot_seconds + sum(each.ending_seconds for each in self._loops)
         spent_seconds = self._clock() - self._began
         return self._limit_seconds - spent_seconds - ending_seconds
@@ -256,7 +284,7 @@ def _joined(first: str | None, second: str) -> str:
 
 
 def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
-    """Return the objects that were not found through a loader, whose transforms may contain models too."""
+    """Return the objects that were found through the step. Transforms of a loader's dataset may contain models too."""
     return [each for path, each in reached if not path.startswith(LOADERS)]
 
 
@@ -270,7 +298,7 @@ def _on(device: Any, batch: Any) -> Any:
     if hasattr(batch, "to"):
         return batch.to(device)
     if isinstance(batch, Mapping):
-        # Keep its own type (transformers' BatchEncoding); no type declares that it takes a dict.
+        # Keep the batch's own type, such as transformers' BatchEncoding. Its type hints don't say that it takes a dict.
         return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_on(device, each) for each in batch))

@@ -1,4 +1,4 @@
-"""One way of running a loop, in blocks of steps that are timed as a whole."""
+"""Run a loop in blocks of steps, each of which is timed as a whole."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 PACE_STEPS: Final = 3
+"""Minimum number of steps to time for a loop's pace."""
 DRY_SECONDS: Final = 0.05
-"""Getting a batch that is already in the queue never takes this long."""
+"""A batch that is already in the queue always arrives in less than this time."""
 BURST_STEPS: Final = 2
-"""When a wait is longer than this many steps, the next batches arrive in a burst."""
+"""If a wait for a batch is longer than this many steps, the batches after it arrive in a burst."""
 ENDING_SECONDS: Final = 5.0
-"""How long torch waits for a worker that still loads before it terminates it."""
+"""How long torch waits for a worker that is still loading before terminating it."""
 _NOTHING: Final = object()
 
 
 class EndlessBatches:
-    """A loader's batches, epoch after epoch.
+    """Iterator over a loader's batches, epoch after epoch.
 
     Parameters
     ----------
     each
-        Called with each batch before the step.
+        Called with each batch before the batch is returned.
 
     Raises
     ------
     BadRequest
-        ``empty_loader``, from ``next()``.
+        ``empty_loader``, raised by ``next()``: the loader returned no batch.
     """
 
     def __init__(self, loader: Any, each: Callable[[Any], None] = lambda batch: None) -> None:
@@ -42,11 +43,11 @@ class EndlessBatches:
         self._epoch: Any = None
 
     def __iter__(self) -> Iterator[Any]:
-        """Return the object itself."""
+        """Return this iterator."""
         return self
 
     def __next__(self) -> Any:
-        """Return the next batch; start a new epoch when the last one has ended."""
+        """Return the next batch; start a new epoch if the current one has ended."""
         batch = _NOTHING if self._epoch is None else next(self._epoch, _NOTHING)
         if batch is _NOTHING:
             self._epoch = iter(self._loader)
@@ -58,11 +59,11 @@ class EndlessBatches:
 
     @property
     def worker_pids(self) -> list[int]:
-        """Process ids of the current workers."""
+        """Process ids of the current epoch's workers; empty if there are none."""
         return [each.pid for each in getattr(self._epoch, "_workers", ())]
 
     def close(self) -> None:
-        """Drop the current epoch, which ends its workers."""
+        """Drop the current epoch's iterator, which ends its workers."""
         self._epoch = None
 
 
@@ -73,13 +74,15 @@ class Loop:
     Parameters
     ----------
     wait
-        Waits for the device.
+        Waits until the device has finished its work.
+    workers
+        Number of DataLoader workers.
     prefetched
-        Batches that may be in the queue when the first one arrives.
+        Maximum number of batches in the queue when the first batch arrives.
     clock
-        Returns seconds from a monotonic clock.
+        Returns the seconds of a monotonic clock.
     steps
-        Steps per block.
+        Number of steps per block.
     """
 
     batches: Iterator[Any]
@@ -96,28 +99,29 @@ class Loop:
         self._waits_seconds: deque[float] = deque(maxlen=max(1, self.workers))
 
     def warm_up(self, limit_seconds: float) -> None:
-        """Start the workers, and use up batches loaded before the first step, because they come too fast.
+        """Start the workers, and use up the batches loaded before the first step, because they arrive too fast.
 
-        The start takes as long as it needs; ``limit_seconds`` applies to the rest.
+        Starting the workers takes as long as it needs; ``limit_seconds`` applies to the rest.
         """
         with self._workers_running(limit_seconds):
             began = self.clock()
             self._take()
-            # A slow step needs a long timeout from the start.
+            # This estimate sets the timeout of the next steps, which must be long for slow steps.
             self._step_seconds = self.clock() - began
             self._drain(limit_seconds)
 
     def measure_pace(self, limit_seconds: float) -> None:
-        """Time steps until it is known how long one takes, or ``limit_seconds`` have passed."""
+        """Time enough steps to estimate the seconds per step, but at most for ``limit_seconds``."""
         unit = max(1, self.workers)
         taken = self._timed(whole_rounds(PACE_STEPS, self.workers), limit_seconds)
         if taken % unit:
-            # Part of a round of workers may be its fast part; the wait covers the whole round.
+            # A round has one batch of each worker. The steps of an incomplete round may be its fast ones, but the
+            # longest wait covers the whole round.
             self._step_seconds = max(self._step_seconds, max(self._waits_seconds) / unit)
 
     @property
     def pace(self) -> Pace:
-        """The loop's pace when it was last timed."""
+        """The loop's pace at its last timing."""
         return Pace(
             seconds=self._step_seconds,
             workers=self.workers,
@@ -127,7 +131,7 @@ class Loop:
 
     @property
     def ending_seconds(self) -> float:
-        """Seconds that its workers may take to end, because each finishes its batch first."""
+        """Seconds that the workers may take to end, because each worker finishes its batch first."""
         return min(ENDING_SECONDS, self.workers * self._step_seconds)
 
     def block(self) -> float:
@@ -136,13 +140,13 @@ class Loop:
         return self._step_seconds
 
     def close(self) -> None:
-        """Resume the workers and end them."""
-        self.worker_pause.resume(self._pids)  # paused workers could not end
+        """Resume the workers, and end them."""
+        self.worker_pause.resume(self._pids)  # paused workers can't end
         if isinstance(self.batches, EndlessBatches):
             self.batches.close()
 
     def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
-        """Time steps until the limit; return how many were run."""
+        """Time up to ``steps`` steps, at least one, until the limit; return how many were run."""
         taken = 0
         with self._workers_running(5 * steps * self._step_seconds):
             if not self.worker_pause.is_possible:
@@ -171,13 +175,13 @@ class Loop:
             waited_seconds = self._take()
             self.wait()
             now = self.clock()
-            # A wait longer than the step itself means that the queue is empty.
+            # If the wait is longer than the rest of the step, the queue is empty.
             is_dry = waited_seconds > max(DRY_SECONDS, (now - step_began) / 2)
             if is_dry or now - began > limit_seconds:
                 break
 
     def _take(self) -> float:
-        """Run one step; return the seconds that it waited for its batch."""
+        """Run one step; return the seconds spent waiting for its batch."""
         began = self.clock()
         batch = next(self.batches)
         waited_seconds = self.clock() - began

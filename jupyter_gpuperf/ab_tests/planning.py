@@ -1,4 +1,7 @@
-"""Plan how long the blocks of two loops may be, so that enough rounds fit into the remaining time. Pure."""
+"""Plan the block lengths of two loops so that enough rounds fit into the remaining time, with pure functions.
+
+A round of a test is one block of each loop. A round of the workers is one batch of each worker.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 FEWEST_ROUNDS: Final = 3
-"""Student's interval of two rounds is useless; of three it is wide, but honest."""
+"""Minimum number of rounds. Student's t interval of two rounds is useless; that of three is wide but correct."""
 GOOD_ROUNDS: Final = 5
-"""From this many rounds the median has its own interval. Blocks are shortened to reach it."""
+"""From this many rounds on, the median has its own interval. Blocks are shortened to reach this number."""
 FEWEST_STEPS: Final = 2
-"""Fewest steps of a block."""
+"""Minimum number of steps per block."""
 PLANNED_RATIO: Final = 0.95
-"""Share of the remaining time to plan with: steps are never quite as fast as they looked."""
+"""Share of the remaining time that is planned for: steps are usually a little slower than estimated."""
 
 
 def whole_rounds(steps: int, workers: int) -> int:
-    """Return ``steps``, rounded up to whole rounds of the workers."""
+    """Return ``steps`` rounded up to a multiple of the number of workers."""
     unit = max(1, workers)
     return -(-steps // unit) * unit
 
@@ -31,11 +34,12 @@ class Pace:
     seconds
         Seconds per step.
     workers
-        Number of workers. Those started together finish together, so a block should be whole rounds of them.
+        Number of workers. Workers that start together finish together, so a block should contain whole rounds of them.
     lead_steps
-        Untimed steps before each block.
+        Number of untimed steps before each block.
     comes_in_bursts
-        Whether batches come in bursts. Then a part of a round is all wait or none, and not representative.
+        Whether batches arrive in bursts. If so, the steps of an incomplete round are not representative: they either
+        contain the whole wait or none of it.
     """
 
     seconds: float
@@ -44,15 +48,15 @@ class Pace:
     comes_in_bursts: bool = False
 
     def block_seconds(self, steps: int) -> float:
-        """Return the seconds of a block with this many steps."""
+        """Return the duration of a block with this many steps, including its untimed steps."""
         return (self.lead_steps + steps) * self.seconds
 
     def fewest_whole_round_steps(self) -> int:
-        """Return the fewest steps that make a block of whole rounds of the workers."""
+        """Return the minimum number of steps of a block that contains only whole rounds of the workers."""
         return whole_rounds(FEWEST_STEPS, self.workers)
 
     def fewest(self) -> int:
-        """Return the fewest steps that show how fast the loop is."""
+        """Return the minimum number of steps that is representative of the loop's speed."""
         return self.fewest_whole_round_steps() if self.comes_in_bursts else FEWEST_STEPS
 
 
@@ -63,11 +67,11 @@ class Plan:
     Attributes
     ----------
     rounds
-        How many rounds fit; the minimum when not even that fits.
+        Number of rounds that fit; ``FEWEST_ROUNDS`` if not even these fit.
     round_seconds
-        Seconds of one block of each loop.
+        Duration of one round, that is, of one block of each loop.
     fits
-        Whether the fewest rounds fit.
+        Whether at least ``FEWEST_ROUNDS`` fit into the time.
     """
 
     steps: dict[str, int]
@@ -79,12 +83,13 @@ class Plan:
 def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
     """Choose the longest blocks of which enough rounds fit into ``seconds``.
 
-    The number of rounds is reduced before a round of the workers is cut. With batches in bursts, it is never cut.
+    If time is short, first the number of rounds is reduced, then blocks are cut to less than a round of the workers.
+    Blocks are never cut that short if batches arrive in bursts.
 
     Parameters
     ----------
     most_steps
-        Most steps of a block, unless one round of the workers is longer.
+        Maximum number of steps per block, unless one round of the workers is longer.
     """
     seconds *= PLANNED_RATIO
     whole = {name: pace.fewest_whole_round_steps() for name, pace in paces.items()}
@@ -100,7 +105,7 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
 def _shared(
     paces: Mapping[str, Pace], least: Mapping[str, int], seconds: float, most_steps: int
 ) -> dict[str, int]:
-    """Divide a round's time equally between the loops; what one can't use goes to the other."""
+    """Divide the time of a round equally between the loops; one loop gets the time that the other can't use."""
     most = {name: max(most_steps, least[name]) for name in paces}
     waiting = sorted(paces, key=lambda name: paces[name].block_seconds(most[name]))
     steps = dict.fromkeys(paces, 0)

@@ -1,8 +1,9 @@
 """Pause a loader's workers while another loader is measured: they would fill their queue and use the CPUs.
 
-A paused process can't notice that its notebook has died. So a guard process terminates the paused ones when the
-notebook is gone, however it ended. Resuming them is not enough: a worker paused before it noted its parent would take
-the process that adopts it for its parent and wait forever. On systems without such signals, no process is paused.
+A paused process can't notice that its notebook has died. A guard process therefore terminates the paused processes when
+the notebook has ended for any reason. Resuming them is not enough: a worker that was paused before it stored its
+parent's pid would mistake the process that adopts it for its parent, and wait forever. On systems without ``SIGSTOP``,
+no process is paused.
 """
 
 from __future__ import annotations
@@ -38,20 +39,22 @@ for pid in map(int, paused):
     with contextlib.suppress(OSError):
         os.kill(pid, signal.SIGCONT)
 """
-"""Checks its parent itself: the notebook's other children also hold the pipe's end, so it may never close."""
+"""Code of the guard process. It checks for itself whether its parent lives: other child processes of the notebook also
+hold the pipe's write end, so the pipe may never close."""
 
 
 PATIENCE_SECONDS: Final = 20.0
 
 
 class WorkerPause:
-    """The processes that are paused now.
+    """Pauses and resumes worker processes.
 
     Parameters
     ----------
     patience_seconds
-        How much longer than expected code may run during a pause. After that no process is paused any more, because the
-        code may wait for a paused one: for example for a lock shared by all copies of a dataset.
+        How much longer than expected code may run during a pause. After that, all processes are resumed and none is
+        paused again, because the code may be waiting for a paused process: for example, for a lock shared by all copies
+        of a dataset.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -63,7 +66,7 @@ class WorkerPause:
 
     @property
     def is_possible(self) -> bool:
-        """Whether pausing works: the system supports it and it was not given up."""
+        """Whether processes can be paused: the system supports it, and pausing was not given up."""
         return AVAILABLE and not self._given_up
 
     @contextlib.contextmanager
@@ -83,14 +86,14 @@ class WorkerPause:
             running = set(pids) - self._paused
             if not self.is_possible or not running:
                 return
-            self._report_to_guard(self._paused | running)  # first: from now on they may be paused
+            self._report_to_guard(self._paused | running)  # before any of them is paused
             for pid in running:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                     self._paused.add(pid)
 
     def resume(self, pids: Iterable[int]) -> None:
-        """Resume processes."""
+        """Resume those of these processes that are paused."""
         with self._lock:
             for pid in self._paused.intersection(pids):
                 with contextlib.suppress(ProcessLookupError):
@@ -117,8 +120,8 @@ class WorkerPause:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # so that it does not get the notebook's interrupts
+                start_new_session=True,  # so that it does not receive the notebook's interrupts
             )
-        assert self._guard.stdin is not None  # it is a pipe
+        assert self._guard.stdin is not None  # stdin is a pipe, see above
         self._guard.stdin.write(" ".join(map(str, sorted(pids))).encode() + b"\n")
         self._guard.stdin.flush()

@@ -1,7 +1,8 @@
-"""The step clock: measure from inside what a notebook's training loops wait for, at a cost nobody notices.
+"""The step clock: measure inside a notebook what its training loops wait for, at a negligible cost.
 
-It runs in the kernel and does not import torch. :mod:`watching` decides what is watched, :mod:`patch` and :mod:`clock`
-run at each batch, :mod:`events` times the device, :mod:`tallies` and :mod:`telemetry` report to the server.
+It runs in the kernel and does not import torch. :mod:`watching` decides which loaders are watched, :mod:`patch` and
+:mod:`clock` run at each batch, and :mod:`events` times the device. :mod:`tallies` and :mod:`telemetry` report to the
+server.
 """
 
 from jupyter_gpuperf.loops.telemetry import TelemetryThread

@@ -1,4 +1,4 @@
-"""Count the samples in a batch, where its loader does not give the number."""
+"""Count the samples in a batch, for loaders whose batch size is unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ DEEPEST: Final = 4
 
 
 def size_of(batch: object, depth: int = 0) -> int | None:
-    """Return the first dimension of the first array in the batch; ``None`` where there is none."""
+    """Return the number of samples in a batch: the first dimension of its first array; ``None`` if unknown.
+
+    Parameters
+    ----------
+    depth
+        How many containers the batch is nested in; the search ends at ``DEEPEST``.
+    """
     shape = getattr(batch, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else None
@@ -20,6 +26,6 @@ def size_of(batch: object, depth: int = 0) -> int | None:
         parts = list(batch.values())
     if isinstance(parts, (list, tuple)) and parts:
         inner = size_of(parts[0], depth + 1)
-        # A list of items without a shape, such as texts, is a batch of them.
+        # A list of items without a shape, such as texts, has one sample per item.
         return len(parts) if inner is None and parts is batch else inner
     return None

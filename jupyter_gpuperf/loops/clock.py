@@ -1,6 +1,6 @@
-"""The step clock: adds a few hundred nanoseconds per batch, and keeps no reference to it.
+"""The step clock: it adds a few hundred nanoseconds per batch, and keeps no reference to the batch.
 
-This module holds what runs at every batch. All arithmetic is left to :mod:`loops.tallies`, in a thread.
+This module contains the code that runs at every batch. :mod:`loops.tallies` does all arithmetic, in another thread.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from jupyter_gpuperf.loops.events import IdleTimer, Pair
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 MOST_WAITING: Final = 8192
-"""Steps kept until they are tallied: if the tallying stalls, the oldest are lost and memory stays bounded."""
+"""Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
 
 NESTED_STEPS: Final = 2
-"""A step in which other loops were given this many batches contains a loop, such as an evaluation. A single batch
-means only a second loader that the same loop draws from."""
+"""A step counts as nested, that is, as containing another loop such as an evaluation, if at least this many batches of
+other loaders were given during the step. A single batch only means that the loop draws from a second loader."""
 
 PAUSE_BATCHES: Final = 1000
-"""A pause (the end of a cell, the watch switched off and on) counts as this many batches of another loop."""
+"""A pause counts as this many batches of another loop, so that its step counts as nested. Pauses are the end of a cell,
+and the time while the watch is off."""
 
 
 class StepTimes(NamedTuple):
-    """One step, by the host's clock."""
+    """One step by the host's clock: when its batch was requested, when the batch was given, and when the step ended."""
 
     began: float
     given: float
@@ -41,7 +42,7 @@ RawStep = tuple[float, float, float, int, bool, bool]
 
 
 class BatchCounter:
-    """Counts the batches given to all loops of this process, to detect a loop that ran within another's step."""
+    """Counts the batches given to all loops of this process, to detect a loop that ran within a step of another."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,7 +50,7 @@ class BatchCounter:
 
 @dataclass(eq=False)
 class LoaderClock:
-    """All epochs of one loader."""
+    """The steps of one loader, over all its epochs."""
 
     info: WatchedLoader
     given: BatchCounter
@@ -59,28 +60,29 @@ class LoaderClock:
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
     error: str | None = None
-    """Why measuring stopped: our own code failed, and the user's loop must not be affected."""
+    """The error of the clock's own code after which measuring stopped, so that the user's loop is not affected;
+    ``None`` without an error."""
 
     @property
     def epoch_batches(self) -> int:
-        """Batches of the current epoch, or of the last one that ended."""
+        """Number of batches of the current epoch so far, or of the last epoch that ended."""
         return (self.newest and self.newest.batches) or self.last_epoch_batches
 
 
 @dataclass(slots=True, eq=False)
 class IteratorClock:
-    """One epoch, or several where the iterator restarts.
+    """The steps of one iterator: of one epoch, or of several if the iterator restarts.
 
     Parameters
     ----------
     grad_enabled
-        torch's ``is_grad_enabled``; distinguishes training from evaluation.
+        torch's ``is_grad_enabled``, which distinguishes training from evaluation.
     """
 
     _loader: LoaderClock
     _grad_enabled: Callable[[], bool]
     batches: int = 0
-    """Batches given in the current epoch."""
+    """Number of batches given in the current epoch."""
     _began: float = 0.0
     _given: float = 0.0
     _count: int = 0
@@ -99,12 +101,12 @@ class IteratorClock:
         self._loader.newest = self
 
     def batch_requested(self, now: float) -> None:
-        """Note that the loop asks for a batch, which ends the previous batch's step."""
+        """Record that the loop asks for a batch at the time ``now``, which ends the step of the previous batch."""
         try:
             given = self._given
             if given:
                 nested = self._shared.count - self._count >= NESTED_STEPS
-                # A bare tuple: creating a named one takes longer than all the rest.
+                # Append a plain tuple: creating a named tuple takes longer than all the rest.
                 self._append((self._began, given, now, self._samples, nested, self._training))
                 self._given = 0.0
                 pair = self._pair
@@ -119,11 +121,11 @@ class IteratorClock:
             if idle_timer is not None:
                 self._idle_timer = idle_timer
                 self._pair = idle_timer.batch_requested()
-        except Exception as error:  # noqa: BLE001  (the user's loop must go on)
+        except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._go_quiet(error)
 
     def batch_received(self, now: float, batch: Any) -> None:
-        """Note that the loop has its batch."""
+        """Record that the loop has received its batch at the time ``now``."""
         try:
             self._given = now
             if self._pair is not None and self._idle_timer is not None:
@@ -138,7 +140,7 @@ class IteratorClock:
             self._go_quiet(error)
 
     def end(self) -> None:
-        """Note that there was no batch: the loader is exhausted, or raised an error."""
+        """Record that the loop got no batch, because the loader is exhausted or raised an error."""
         self._loader.last_epoch_batches = self.batches
         self.batches = 0
         self._given = 0.0

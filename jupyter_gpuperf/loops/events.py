@@ -1,8 +1,8 @@
-"""Measure the GPU's idle time for data: a pair of CUDA events around each wait, read later, never waited for.
+"""Measure how long the GPU waits for data, with a pair of CUDA events around each wait for a batch.
 
-The first event is recorded when the loop asks for a batch, the second when it has the batch. The device reaches the
-first when it has done all work before it; at once if it had run out of work. So the time between the two, on the
-device, is its idle time because data was late, however long the host waited.
+The first event is recorded when the loop asks for a batch, the second when the loop has received it. The device reaches
+the first event once it has finished all earlier work, so the device time between the two events is the time in which it
+was idle because data was late, no matter how long the host waited. Events are read later, without waiting for them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections import deque
 from typing import Any, Final
 
 MOST_PAIRS: Final = 32
-"""How far the host may run ahead of the device, in steps; further steps get no events."""
+"""Maximum number of event pairs: if the host is this many steps ahead of the device, further steps get no events."""
 
 READS_A_STEP: Final = 2
-"""Finished pairs are read soon, and no step pays for many of them."""
+"""Maximum number of finished pairs that are read per step, so that no step is slowed down by many of them."""
 
 Pair = tuple[Any, Any]
 
@@ -24,12 +24,12 @@ _kept: list[IdleTimer] = []
 
 
 class IdleTimer:
-    """Event pairs on one device, on whatever stream the loop uses.
+    """The event pairs on one device, recorded on the stream that the loop uses.
 
     Parameters
     ----------
     torch
-        The module, with CUDA initialized.
+        The torch module, with CUDA initialized.
     device
         The index of the device.
     """
@@ -37,10 +37,11 @@ class IdleTimer:
     def __init__(self, torch: Any, device: int) -> None:
         self.device = device
         self.read: deque[tuple[float, float]] = deque(maxlen=8192)
-        """(idle seconds, step seconds) of each pair that the device has passed."""
+        """(idle seconds, step seconds) of each pair that the device has passed and that has been read."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Shows whether the stream changed, at a tenth of the cost of asking for it. Without it, every stream is new.
+        # Comparing raw streams shows whether the stream changed, at a tenth of the cost of getting the stream object.
+        # If torch has no such function, the stream object is fetched at every step.
         self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
         self._raw: object = None
         self._stream: Any = None
@@ -50,13 +51,13 @@ class IdleTimer:
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
     def batch_requested(self) -> Pair | None:
-        """Record that the loop asks for a batch; ``None`` while all pairs are in use."""
+        """Record the first event of a pair when the loop asks for a batch; ``None`` if all pairs are in use."""
         pending = self._pending
         for _ in range(READS_A_STEP):
             if not pending or not pending[0][1].query():
                 break
             first, second, step_seconds = pending.popleft()
-            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # it returns ms
+            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # from ms
             self._free.append((first, second))
         pair = self._pair()
         if pair is not None:
@@ -64,15 +65,15 @@ class IdleTimer:
         return pair
 
     def batch_received(self, pair: Pair) -> None:
-        """Record that the loop has its batch, on the stream that was current when it asked."""
+        """Record the second event once the loop has its batch, on the stream of the first event."""
         pair[1].record(self._stream)
 
     def end(self, pair: Pair, step_seconds: float) -> None:
-        """End the step: its pair is read once the device has passed it."""
+        """End the step of a pair, which is read once the device has passed it."""
         self._pending.append((*pair, step_seconds))
 
     def drop(self, pair: Pair) -> None:
-        """Discard the step."""
+        """Discard the step of a pair, and reuse the pair."""
         self._free.append(pair)
 
     def _pair(self) -> Pair | None:
@@ -91,17 +92,17 @@ class IdleTimer:
 
 
 def keep_events_of_parent() -> None:
-    """Keep all events of the parent in a forked child, including those that wait for the garbage collector.
+    """Keep all events of the parent alive in a forked child, including those that await garbage collection.
 
-    Releasing an event needs CUDA, which a forked process does not have: torch would end the process with SIGABRT.
+    Releasing an event needs CUDA, which does not work in a forked process: torch would abort the process with SIGABRT.
     """
     _kept.extend(_idle_timers)
 
 
 def device_in_use(torch: Any) -> int | None:
-    """Return the index of the device on which torch holds the most memory; ``None`` before torch has used CUDA.
+    """Return the index of the device on which torch has allocated the most memory.
 
-    Does not touch a device or create a context.
+    ``None`` if torch has not allocated any. This accesses no device and creates no CUDA context.
     """
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():

@@ -1,4 +1,4 @@
-"""Sum up a few profiled steps: kernels, copies, gaps, synchronization. Pure."""
+"""Summarize a few profiled steps: GPU kernels, copies, gaps and synchronization, with pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 NEXT: Final = "gpuperf::next"
-"""The range around each ``next()`` in the profile."""
+"""Name of the range that marks each ``next()`` of the loader in the profile."""
 
 STEP: Final = "ProfilerStep"
 COPIES: Final = ("Memcpy", "Memset")
@@ -20,9 +20,10 @@ SYNCHRONISING: Final = (
     "cudaEventSynchronize",
     "cudaMemcpy",
 )
-"""Runtime calls in which the host waits for the device."""
+"""CUDA runtime calls in which the host waits for the device."""
 
 SHOWN: Final = 5
+"""Number of entries of each kind in a summary."""
 
 
 class ProfileEvent(NamedTuple):
@@ -36,7 +37,7 @@ class ProfileEvent(NamedTuple):
 
 
 class ProfileEntry(NamedTuple):
-    """Something that took time: how often per step, and for how many seconds of it."""
+    """All events of one name: how often they occurred per step, and their total seconds per step."""
 
     name: str
     per_step: float
@@ -45,18 +46,27 @@ class ProfileEntry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class StepProfile:
-    """What the profiled steps did, in seconds per step.
+    """Summary of the profiled steps. Seconds are per step unless stated otherwise.
 
     Attributes
     ----------
+    steps
+        Number of profiled steps.
     step_seconds
-        With the profiler on: slower than without.
+        Duration of a step with the profiler, which slows it down.
     plain_step_seconds
-        For the steps just before, without the profiler; ``None`` where there were none.
+        Duration of the steps just before, without the profiler; ``None`` if there were none.
+    wait_seconds
+        Time in which the host waited for a batch.
     busy_seconds
         Time in which some kernel or copy ran on the device; ``None`` without a GPU.
     idle_in_next_seconds, idle_elsewhere_seconds
-        Time in which the device did nothing, while the host waited for a batch and while it did not.
+        Time in which the device was idle while the host waited for a batch, and while it did not; ``None`` without a
+        GPU.
+    kernel_seconds
+        Mean duration of one GPU kernel; ``None`` if none ran.
+    copies, syncs, kernels, operations
+        The entries with the longest time, longest first.
     cost_seconds
         Total time that profiling took.
     """
@@ -81,7 +91,7 @@ class StepProfile:
 def summarize_profile(
     events: Iterable[ProfileEvent], *, plain_step_seconds: float | None, cost_seconds: float
 ) -> StepProfile | None:
-    """Return what a profile's steps did; ``None`` if the profile contains no whole step."""
+    """Return the summary of a profile's steps; ``None`` if the profile contains no complete step."""
     everything = list(events)
     steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
     if not steps:
@@ -91,7 +101,7 @@ def summarize_profile(
     within = [each for each in everything if each.ended > began and each.began < ended]
     inside = [each for each in within if not each.name.startswith(STEP)]
     on_host = [each for each in inside if not each.on_device]
-    # Ranges of the host also appear on the device; they are not work.
+    # Ranges that the host marks also appear as events of the device, but they are not work.
     host_names = {each.name for each in on_host}
     on_device = [each for each in inside if each.on_device and each.name not in host_names]
     copies = [each for each in on_device if each.name.startswith(COPIES)]
@@ -126,7 +136,7 @@ def summarize_profile(
 
 
 def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Merge spans that touch or overlap, and return them in order."""
+    """Return the spans in order, with those that touch or overlap merged."""
     merged: list[tuple[float, float]] = []
     for began, ended in sorted(spans):
         if merged and began <= merged[-1][1]:
@@ -139,7 +149,7 @@ def united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def _between(
     spans: Sequence[tuple[float, float]], began: float, ended: float
 ) -> list[tuple[float, float]]:
-    """Return the gaps between united spans."""
+    """Return the gaps that ordered, non-overlapping spans leave between ``began`` and ``ended``."""
     edges = [began, *itertools.chain.from_iterable(spans), ended]
     gaps = zip(edges[::2], edges[1::2], strict=True)
     return [(first, last) for first, last in gaps if last > first]

@@ -1,6 +1,6 @@
-"""Put the clock around the one method through which every torch DataLoader gives its batches.
+"""Patch the one method through which every torch DataLoader returns its batches, so that the clock times them.
 
-Nothing here imports torch. If it is not loaded yet, its module is patched when it loads.
+Nothing here imports torch. If torch is not imported yet, its module is patched when it is imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Begin = Callable[[Any], IteratorClock | None]
 
 
 class Patch:
-    """The patch of this process; a second :meth:`apply` changes nothing.
+    """The patch of this process. Applying it a second time changes nothing.
 
     Parameters
     ----------
@@ -34,9 +34,10 @@ class Patch:
 
     def __init__(self, begin: Begin) -> None:
         self.quiet = False
-        """Set in forked children, and where another patch covers ours: then ours only passes calls through."""
+        """Whether the patched method only passes calls through: in forked children, while timing is suspended, and
+        after :meth:`undo`, which can't remove the method if another patch wraps it."""
         self.draw_batch: Callable[[Any, Callable[[Any], Any]], Any] | None = None
-        """Called to draw the batch instead, while some steps are profiled."""
+        """Called with the iterator and torch's method to draw a batch while steps are profiled; otherwise ``None``."""
         self._begin = begin
         self._finder: _Finder | None = None
         self._original: Any = None
@@ -44,7 +45,7 @@ class Patch:
 
     @property
     def applied(self) -> bool:
-        """Whether batches are timed now, or will be once torch is loaded."""
+        """Whether batches are timed now, or will be once torch is imported."""
         return not self.quiet and (self._ours is not None or self._finder is not None)
 
     def apply(self) -> None:
@@ -58,7 +59,7 @@ class Patch:
             sys.meta_path.insert(0, self._finder)
 
     def undo(self) -> None:
-        """Restore torch's own method."""
+        """Stop timing, and restore torch's own method unless another patch wraps it."""
         self._remove_finder()
         self.quiet = True
         iterator = getattr(sys.modules.get(MODULE), CLASS, None)
@@ -107,7 +108,7 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
 
 
 class _Finder(MetaPathFinder):
-    """Waits until torch is imported."""
+    """Import hook that calls ``loaded`` with torch's DataLoader module once it has been imported."""
 
     def __init__(self, loaded: Callable[[ModuleType], None]) -> None:
         self._loaded = loaded
@@ -127,7 +128,7 @@ class _Finder(MetaPathFinder):
             execute = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
-                del loader.exec_module  # leave no trace
+                del loader.exec_module  # restore the loader's own method
                 execute(module)
                 self._loaded(module)
 

@@ -12,32 +12,34 @@ from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
 FIRST_STEPS: Final = 1
-"""Skipped: workers start in the first step, and caches are cold."""
+"""Number of skipped steps: in the first step workers start, and caches are cold."""
 
 PLAIN_STEPS: Final = 3
-"""Timed before the profiler starts, as the reference for the cost of profiling."""
+"""Number of steps timed before the profiler starts, to find out how much the profiler slows them down."""
 
 WARM_STEPS: Final = 1
-"""The profiler's own start falls into the first step."""
+"""Number of profiled steps that are discarded, because the first contains the start of the profiler."""
 
 MOST_CUT_SHORT: Final = 3
-"""Epochs that may end while they are profiled, before they are reported as too short."""
+"""If this many epochs end while they are profiled, give up: the loop ends too early."""
 
 Done = Callable[[StepProfile | None, str], None]
 
 
 @dataclass(eq=False)
 class ProfileWindow:
-    """Draws the batches of one loop in place of its iterator, until it has seen enough.
+    """Draws the batches of a loop in place of torch's method until enough steps have been profiled.
 
     Parameters
     ----------
     torch
-        The module.
+        The torch module.
+    steps
+        Number of steps to profile.
     done
-        Called once, in the loop's thread, with the explanation, or ``None`` and the reason why there is none.
+        Called once, in the thread of the loop, with the profile, or with ``None`` and the reason why there is none.
     finish
-        Called when no more batches need to be drawn here.
+        Called when batches no longer need to be drawn through this object.
     """
 
     torch: Any
@@ -55,7 +57,7 @@ class ProfileWindow:
         self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
-        """Return the next batch of any iterator; profile the step if the iterator is this window's."""
+        """Return the next batch of any iterator; profile the step if it is the first iterator that was drawn from."""
         if self._iterator is None:
             self._iterator = iterator
         if self._iterator is not iterator:
@@ -101,7 +103,7 @@ class ProfileWindow:
     def _stop(self) -> None:
         profile, self._profile = self._profile, None
         if self.torch.cuda.is_available():
-            self.torch.cuda.synchronize()  # or the last step's kernels are missing
+            self.torch.cuda.synchronize()  # otherwise the last step's GPU kernels would be missing
         profile.step()
         profile.stop()
         explanation = summarize_profile(
@@ -112,7 +114,7 @@ class ProfileWindow:
         self._end(explanation, Message("the profile contains no whole step"))
 
     def _ended_early(self) -> None:
-        self._iterator, self._asked = None, 0  # started mid-epoch, or a short epoch: use the next
+        self._iterator, self._asked = None, 0  # the epoch was too short: use the next one
         if self._profile is None:
             return
         profile, self._profile = self._profile, None
@@ -128,7 +130,7 @@ class ProfileWindow:
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except Exception as error:  # noqa: BLE001  (another profiler runs, or torch has none: the loop must go on)
+        except Exception as error:  # noqa: BLE001  (such as another running profiler: the loop must continue)
             self._profile = None
             self._end(None, f"{type(error).__name__}: {error}")
 
@@ -138,7 +140,7 @@ def _events(profile: Any) -> Iterator[ProfileEvent]:
         yield ProfileEvent(
             name=each.name,
             on_device=each.device_type.name != "CPU",
-            began=each.time_range.start / 1e6,  # it returns microseconds
+            began=each.time_range.start / 1e6,  # torch's times are in microseconds
             ended=each.time_range.end / 1e6,
             self_cpu_seconds=each.self_cpu_time_total / 1e6,
         )

@@ -1,4 +1,4 @@
-"""Add up steps into the compact records that go to the server."""
+"""Add up steps into the compact records that are sent to the server."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from jupyter_gpuperf.schemas.training import (
 )
 
 MOST_AT_ONCE: Final = 256
-"""Steps added up in one go: while a thread does so, the loop waits for the interpreter."""
+"""Maximum number of steps added up at once: meanwhile, the loop may wait for the interpreter lock."""
 
 T = TypeVar("T")
 
 
 def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None:
-    """Take up to :data:`MOST_AT_ONCE` steps out of a clock and add them up; ``None`` when there are none.
+    """Remove up to :data:`MOST_AT_ONCE` steps from a clock and return their sums; ``None`` if there are none.
 
     Parameters
     ----------
     wall_offset_seconds
-        Added to the clock's time to get Unix time.
+        Seconds to add to the clock's times to get Unix times.
     """
     steps = [StepTimes(*each) for each in _taken(clock.steps)]
     if not steps:
@@ -51,13 +51,13 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
 
 
 def bin_of(seconds: float) -> int:
-    """Return the number of the bin that contains a step time."""
+    """Return the index of the histogram bin that contains a step time; bin widths grow exponentially."""
     if seconds <= SHORTEST_STEP_SECONDS:
         return 0
     return math.floor(BINS_PER_OCTAVE * math.log2(seconds / SHORTEST_STEP_SECONDS))
 
 
 def _taken(waiting: deque[T]) -> Iterator[T]:
-    # The loop appends meanwhile, in its own thread; what it adds later is taken next time.
+    # The loop may append items meanwhile, in its own thread; they are taken next time.
     for _ in range(min(MOST_AT_ONCE, len(waiting))):
         yield waiting.popleft()

@@ -1,6 +1,6 @@
-"""A thread that adds up what the clocks measured and reports it to the server; the loop never waits for it.
+"""A thread that adds up the steps of the clocks and reports them to the server; the loop never waits for it.
 
-What can't be reported is kept only for ``%gpuwatch`` itself, in bounded memory.
+Steps that can't be reported are kept only for the output of ``%gpuwatch``, in bounded memory.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Ste
 
 POLL_SECONDS: Final = 0.5
 SLOW_LOOKS: Final = 6
-"""The device and the workers' threads are checked once in this many looks."""
+"""The device, the rank and the workers' threads are checked only every this many calls of ``look``."""
 KEPT_TALLIES: Final = 7200
 KEPT_CELLS: Final = 64
 YIELD_SECONDS: Final = 0.0005
-"""Sleep between two tallies: the loop may need the interpreter."""
+"""Sleep after each tally, so that the loop gets the interpreter lock."""
 
 ServerMessage = Footprint | ExplainNow
 
 
 class TelemetryThread(ReportingThread):
-    """Reports steps and cells.
+    """Reports steps and cells to the server.
 
     Parameters
     ----------
     hear
-        Called in this thread with each message from the server.
+        Called with each message from the server, in this thread.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class TelemetryThread(ReportingThread):
     ) -> None:
         super().__init__("gpuperf-steps", link, look_seconds)
         self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The latest tallies, for what the notebook itself shows."""
+        """The latest tallies, for the output in the notebook itself."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
@@ -59,12 +59,12 @@ class TelemetryThread(ReportingThread):
         self._looks = 0
 
     def cell_ran(self, cell: CellRan) -> None:
-        """Report a cell soon."""
+        """Queue the report that a cell ran; the thread sends it soon."""
         self._cells.append(cell)
         self.wake()
 
     def look(self) -> None:
-        """Add up steps, receive the server's messages, and report."""
+        """Add up the new steps, handle the server's messages, and report steps and cells."""
         if self._looks % SLOW_LOOKS == 0:
             self._watching.find_device()
             self._watching.find_rank()
@@ -75,7 +75,7 @@ class TelemetryThread(ReportingThread):
         for message in self.link.receive():
             if isinstance(message, ServerMessage):
                 self._hear(message)
-        if tallies or not self.link.connected:  # announces the watch before the first step
+        if tallies or not self.link.connected:  # the latter shows the watch before the first step
             active = {tally.loader for tally in tallies}
             steps = Steps(
                 kernel_id=self._kernel_id,

@@ -1,4 +1,4 @@
-"""What is watched in this process: every torch DataLoader, or only those given to :meth:`LoaderWatch.watch`."""
+"""Watch loaders in this process: every torch DataLoader, or only those passed to :meth:`LoaderWatch.watch`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from jupyter_gpuperf.schemas.training import WatchedLoader
 T = TypeVar("T")
 
 MOST_LOADERS: Final = 64
-"""A notebook that creates a new loader in each epoch must not fill the memory."""
+"""Maximum number of loaders to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
 
 FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
-"""Fields of a loader that are not known yet when its first batch is asked for."""
+"""Fields of a loader that are still unknown when its first batch is requested."""
 
 
 @dataclass(eq=False)
@@ -39,9 +39,12 @@ class LoaderWatch:
     Parameters
     ----------
     torch
-        Returns the module if the notebook imported it.
+        Returns the torch module, or ``None`` if the notebook has not imported it.
     name_of
-        Returns the notebook's name for a loader with this index sampler; if ``None``, its dataset's class is used.
+        Returns the name of the notebook's variable for the loader with this index sampler. If it returns ``None``, the
+        name of the dataset's class is used.
+    arguments_of
+        Returns the arguments with which the notebook's code creates the loader of this name; ``None`` if unknown.
     """
 
     torch: Callable[[], Any] = lambda: sys.modules.get("torch")
@@ -59,22 +62,22 @@ class LoaderWatch:
 
     @property
     def clocks(self) -> list[LoaderClock]:
-        """The clocks of all loaders that gave a batch so far, unless they were forgotten."""
+        """The clocks of all watched loaders, without those that were forgotten."""
         return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
 
     def watch_everything(self) -> None:
-        """Watch every torch DataLoader, including loaders created later and a torch imported later."""
+        """Watch every torch DataLoader, including those created later, even if torch is not imported yet."""
         self.pause()
         self.watches_all = True
         self.patch.apply()
 
     def watch(self, loader: T) -> T:
-        """Watch one loader. A torch DataLoader is returned unchanged, any other in a wrapper that times it.
+        """Watch one loader. Return a torch DataLoader unchanged, and any other loader in a wrapper that times it.
 
         Raises
         ------
         BadRequest
-            ``not_a_loader``: it can't be iterated.
+            ``not_a_loader``: the object can't be iterated.
         """
         sampler = getattr(loader, "_index_sampler", None)
         if sampler is not None and _is_torchs(loader):
@@ -100,12 +103,12 @@ class LoaderWatch:
         self.pause()
 
     def pause(self) -> None:
-        """Note a pause: the time from here to the next batch is no step, since a cell ended or the watch was off."""
+        """Record a pause, because a cell ended or the watch was off: the time until the next batch is not a step."""
         self.given.count += PAUSE_BATCHES
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
-        """Time nothing within the context: these steps are not the notebook's own."""
+        """Don't time batches within the context, because its steps are not the notebook's own."""
         quiet, self.patch.quiet = self.patch.quiet, True
         try:
             yield
@@ -114,7 +117,7 @@ class LoaderWatch:
             self.pause()
 
     def find_device(self) -> None:
-        """Give each clock its events, once the notebook uses CUDA; creates no context itself."""
+        """Give each clock the event timer of the device in use, once the notebook uses CUDA. Create no CUDA context."""
         torch = self.torch()
         device = None if torch is None else device_in_use(torch)
         if device is None:
@@ -128,7 +131,7 @@ class LoaderWatch:
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
     def find_rank(self) -> None:
-        """Give each clock its rank, once this process has joined its process group."""
+        """Give each clock the rank of this process, once the process has joined its process group."""
         rank, count = _rank_in(self.torch()) or (None, None)
         for clock in self.clocks:
             if clock.info.rank != rank or clock.info.ranks_count != count:
@@ -139,7 +142,7 @@ class LoaderWatch:
         return list(memory_report(self.torch()).devices)
 
     def forget(self) -> None:
-        """Forget all loaders and their steps."""
+        """Drop all loaders and their steps."""
         self._clocks.clear()
         self._wrapped.clear()
 
@@ -154,7 +157,7 @@ class LoaderWatch:
             setattr(iterator, SLOT, fresh)
             if clock.idle_timer is None:
                 self.find_device()
-        except Exception:  # noqa: BLE001  (an iterator with other internals: it stays unwatched)
+        except Exception:  # noqa: BLE001  (an iterator with different internals stays unwatched)
             return None
         return fresh
 
@@ -177,7 +180,7 @@ class LoaderWatch:
         return clock
 
     def _of_before(self, info: WatchedLoader) -> LoaderClock | None:
-        # For the user, a loader created anew in each epoch is the same loader.
+        # A loader that is created anew in each epoch counts as one loader, as users see it.
         for key, (reference, clock) in list(self._clocks.items()):
             if reference() is None and _same(clock.info, info):
                 del self._clocks[key]
@@ -217,7 +220,7 @@ class LoaderWatch:
 
 
 def silence_in_child(watching: LoaderWatch) -> None:
-    """Stop timing in a forked child: its batches belong neither to this process nor to its thread."""
+    """Stop timing in a forked child: its batches are not the notebook's, and no thread would report them."""
     watching.patch.quiet = True
     keep_events_of_parent()
     watching.forget()
@@ -228,9 +231,9 @@ def _is_torchs(loader: object) -> bool:
 
 
 def _rank_in(torch: Any) -> tuple[int, int] | None:
-    """Return this process's rank and the number of ranks; ``None`` without a process group, and for a single rank.
+    """Return this process's rank and the number of ranks; ``None`` without a process group or with a single rank.
 
-    Asks no other process, and imports nothing.
+    This contacts no other process, and imports nothing.
     """
     distributed = getattr(torch, "distributed", None)
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():

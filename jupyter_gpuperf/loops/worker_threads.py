@@ -6,22 +6,25 @@ import contextlib
 from typing import Final
 
 WORKING_SHARE: Final = 0.1
-"""A thread counts as working if it used this share of the CPU time of the busiest thread in its process."""
+"""A thread counts as computing if it used at least this share of the CPU time of the busiest thread in its process."""
 
 
 class WorkerThreads:
-    """Checks a worker's threads now and then."""
+    """Counts the computing threads of a worker between two calls of :meth:`look`."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._seconds: dict[int, float] = {}
 
     def look(self, pid: int) -> int | None:
-        """Return how many of the worker's threads computed since the last look; ``None`` if unknown."""
-        import psutil  # imported here: most kernels have loaded it, and a loop without workers does not need it
+        """Return how many threads of the worker computed since the last call.
+
+        ``None`` at the first call for a process, or if the process ended or did nothing.
+        """
+        import psutil  # imported here, because a loop without workers does not need it
 
         seconds: dict[int, float] = {}
-        with contextlib.suppress(psutil.Error):  # it ended, or the system lists no threads
+        with contextlib.suppress(psutil.Error):  # the worker ended, or its threads can't be listed
             threads = psutil.Process(pid).threads()
             seconds = {each.id: each.user_time + each.system_time for each in threads}
         used = [spent - self._seconds.get(thread, 0.0) for thread, spent in seconds.items()]

@@ -1,4 +1,4 @@
-"""Wrappers that time loaders other than torch's; all other access goes through to the wrapped loader."""
+"""Wrappers that time loaders other than torch's; all other attributes are those of the wrapped loader."""
 
 from __future__ import annotations
 
