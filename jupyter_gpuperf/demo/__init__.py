@@ -1,6 +1,6 @@
-"""``jupyter gpuperf demo``: JupyterLab with the live panel and a notebook that measures this machine.
+"""``jupyter gpuperf demo``: open JupyterLab with the live panel and a notebook that measures this machine.
 
-If no device responds, recordings of a real H100 are replayed.
+If no device responds, recordings of an H100 are replayed.
 """
 
 from __future__ import annotations
@@ -32,16 +32,27 @@ def demo(
     browser: bool = True,
     run: Callable[[Sequence[str], Mapping[str, str]], int] | None = None,
 ) -> int:
-    """Open JupyterLab on a copy of the notebook in ``folder``, and return its exit code when it ends.
+    """Copy the demo notebook to ``folder``, open it in JupyterLab, and return JupyterLab's exit code.
 
-    An existing copy is kept: it may contain the user's changes.
+    An existing copy is kept, because it may contain the user's changes.
+
+    Parameters
+    ----------
+    source
+        The source of the readings, as in :attr:`Settings.source`; by default :func:`demo_source`.
+    port
+        The port of the server; by default JupyterLab chooses it.
+    browser
+        Whether to open a browser.
+    run
+        Runs a command with an environment, and returns its exit code.
 
     Raises
     ------
     Unavailable
-        ``package_missing``: JupyterLab is not installed here.
+        ``package_missing``: JupyterLab is not installed in this environment.
     BadRequest
-        ``folder_not_writable``.
+        ``folder_not_writable``: the notebook could not be copied.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         message = "The demo needs jupyterlab, which is not installed for {python}."
@@ -88,9 +99,9 @@ def _copy_into(folder: Path) -> Path:
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    if os.name == "posix":  # replaces this process, so that ending it ends the server
+    if os.name == "posix":  # replace this process, so that ending it ends the server
         os.execve(command[0], list(command), dict(environment))
     try:
         return subprocess.run(command, env=environment, check=False).returncode
-    except KeyboardInterrupt:  # the server got it too, and has asked for confirmation
+    except KeyboardInterrupt:  # the server was interrupted too, and has asked for confirmation
         return 0

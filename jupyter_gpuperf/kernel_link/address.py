@@ -1,7 +1,7 @@
-"""Where a server listens for its kernels, and how a kernel finds it.
+"""Write the address where a server listens for its kernels, and find it in a kernel.
 
-The server writes ``gpuperf-<server pid>.json`` into Jupyter's runtime directory. The kernel knows that pid because
-jupyter_client sets ``JPY_PARENT_PID`` in its environment.
+The server writes ``gpuperf-<server pid>.json`` into Jupyter's runtime directory. The kernel knows the server's pid,
+because jupyter_client sets ``JPY_PARENT_PID`` in its environment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def runtime_directories() -> list[Path]:
     if "ipykernel" in sys.modules:
         from ipykernel.connect import get_connection_file
 
-        with contextlib.suppress(RuntimeError):  # ipykernel is loaded, but not as a kernel
+        with contextlib.suppress(RuntimeError):  # ipykernel is imported, but no kernel runs
             directories.append(Path(get_connection_file()).parent)
     from jupyter_core.paths import jupyter_runtime_dir
 
@@ -43,9 +43,9 @@ def runtime_directories() -> list[Path]:
 def find_server(
     directories: Iterable[Path], environment: Mapping[str, str] = os.environ
 ) -> Path | None:
-    """Return the socket of the server that started this kernel, or ``None`` where there is none.
+    """Return the socket path of the server that started this kernel, or ``None`` if there is none.
 
-    A killed server leaves its file behind: only connecting shows whether a server listens.
+    A killed server leaves its file behind, so only connecting shows whether a server is listening.
     """
     pid = environment.get(SERVER_PID_VARIABLE, "")
     if not pid.isdecimal() or not peer.sockets_exist():
@@ -55,7 +55,7 @@ def find_server(
 
 
 def write_server_file(directory: Path, address: ServerAddress) -> None:
-    """Write the address where kernels find this server: atomically, and readable only by this user."""
+    """Write this server's address to a file for its kernels: atomically, and readable only by this user."""
     target = directory / server_file_name(address.pid)
     draft = target.with_suffix(".new")
     draft.unlink(missing_ok=True)
@@ -65,8 +65,8 @@ def write_server_file(directory: Path, address: ServerAddress) -> None:
 
 
 def remove_stale_files(directory: Path) -> None:
-    """Remove the files of killed servers."""
-    from psutil import pid_exists  # imported here: a server's start does not need most of psutil
+    """Remove the address files and sockets of servers that were killed."""
+    from psutil import pid_exists  # imported here to keep the start of the server fast
 
     for file in directory.glob("gpuperf-*.json"):
         server = _read(file)

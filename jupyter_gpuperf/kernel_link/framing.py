@@ -1,4 +1,4 @@
-"""Split a stream of bytes into lines, in bounded memory."""
+"""Split a byte stream into lines, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class LineBuffer:
     Parameters
     ----------
     longest_bytes
-        A longer line is not kept: the rest of it is skipped.
+        Maximum length of a line; longer lines are skipped.
     """
 
     def __init__(self, longest_bytes: int) -> None:
@@ -18,11 +18,14 @@ class LineBuffer:
         self._skipping = False
 
     def feed(self, chunk: bytes) -> list[bytes | None]:
-        """Return the lines that are complete now, without line ends; ``None`` stands for a line that is too long."""
+        """Add received bytes, and return the lines that they complete, without line ends.
+
+        ``None`` stands for a line that is too long.
+        """
         lines: list[bytes | None] = []
         *ended, rest = chunk.split(b"\n")
         for part in ended:
-            if not self._skipping:  # otherwise it was reported when it grew too long
+            if not self._skipping:  # a skipped line was already reported when it grew too long
                 line = bytes(self._rest + part)
                 lines.append(None if len(line) > self._longest_bytes else line)
             self._rest, self._skipping = bytearray(), False

@@ -1,4 +1,4 @@
-"""Report a job that runs in this kernel, such as a tuning, to the server: the panel shows it and can cancel it."""
+"""Report a job that runs in this kernel to the server, so that the panel can show and cancel it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from jupyter_gpuperf.schemas import JobInfo
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport
 
 REPORT_SECONDS: Final = 0.3
+"""Minimum time between two reports."""
 
 
 class JobReporter:
-    """Reports one job. If there is no server, or it goes away, nothing is reported and nothing fails.
+    """Reports one job. If there is no server, or it disconnects, reports are dropped without an error.
 
-    Closing the connection ends the job in the panel if no report has said that it ended.
+    When the connection closes and the job's end was not reported, the panel shows the job as ended.
     """
 
     def __init__(self, link: ServerLink | None = None) -> None:
@@ -24,17 +25,17 @@ class JobReporter:
         self._cancel_wanted = False
 
     def report(self, job: JobInfo) -> None:
-        """Report the job as it is now, but not too often; the measurement never waits for the server."""
+        """Report the job's current state, at most every 0.3 s. This never waits for the server."""
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._reported_at = time.monotonic()
             self._link.send(JobReport(job=job))
 
     def cancel_wanted(self) -> bool:
-        """Return whether the panel asked to stop."""
+        """Return whether the user has cancelled the job in the panel."""
         self._cancel_wanted |= any(isinstance(each, Cancel) for each in self._link.receive())
         return self._cancel_wanted
 
     def end(self, job: JobInfo) -> None:
-        """Report how the job ended, and disconnect."""
+        """Report the job's final state, and disconnect."""
         self._link.send(JobReport(job=job), SEND_SECONDS)
         self._link.close()

@@ -1,7 +1,7 @@
 """A kernel's connection to its server: one transport for all messages of a kernel.
 
-Nothing here waits for the server unless the caller gives a time. What can't be sent now waits in bounded memory. If a
-server reads nothing for a while, the link disconnects and tries again later.
+Nothing here waits for the server unless the caller passes a time to wait. Messages that can't be sent yet are kept in
+bounded memory. If the server reads nothing for a while, the link disconnects and reconnects later.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.kernel_link import FromServer
 
 SEND_SECONDS: Final = 2.0
-"""The link disconnects from a server that takes nothing for this long."""
+"""The link disconnects from a server that reads nothing for this long."""
 LONGEST_UNSENT_BYTES: Final = 1 << 20
 LONGEST_LINE_BYTES: Final = 16 << 20
-"""Upper limit for a job's state with all samples of its result."""
+"""Maximum length of a message from the server: a job's state can contain all samples of a result."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 30.0
 
@@ -36,20 +36,21 @@ _decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
 
 
 class ServerLink:
-    """At most one connection to this kernel's server; use it from one thread.
+    """At most one connection to this kernel's server. Use it from one thread only.
 
-    It connects when there is something to send. After a failure it tries again, with growing pauses. In a forked
-    child it is closed for good, since the connection belongs to the parent; a child may open its own. At exit the
-    system closes it.
+    The link connects when there is a message to send. After a failure it retries, with growing pauses. In a forked
+    child, the link is closed permanently, since the connection belongs to the parent; the child may create its own
+    link. At exit, the operating system closes the connection.
 
     Parameters
     ----------
     find
-        Returns the server's socket, or ``None`` while there is none; by default that of this kernel's server.
+        Returns the path of the server's socket, or ``None`` while there is none. By default, it finds the server of
+        this kernel.
     """
 
     def __init__(self, find: Callable[[], Path | None] | None = None) -> None:
-        # Find the directories now: the imports for it are slow, and would block others later.
+        # Find the directories now: this needs slow imports, which would block other threads later.
         self._find = find or partial(find_server, runtime_directories())
         self._socket: socket.socket | None = None
         self._closed = False
@@ -61,11 +62,11 @@ class ServerLink:
 
     @property
     def connected(self) -> bool:
-        """Whether a server is at the other end, as far as is known."""
+        """Whether the link is connected. A disconnect is noticed only when sending or receiving."""
         return self._socket is not None
 
     def connect(self) -> bool:
-        """Connect, unless that failed a moment ago; return whether there is a connection."""
+        """Connect, unless the last attempt was too recent; return whether there is a connection."""
         if self._socket is None and not self._closed and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + self._retry_seconds
             self._retry_seconds = min(LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
@@ -75,9 +76,9 @@ class ServerLink:
         return self._socket is not None
 
     def send(self, message: Struct, wait_seconds: float = 0.0) -> bool:
-        """Send a message, waiting at most ``wait_seconds``; return whether it is on its way.
+        """Send a message, waiting at most ``wait_seconds``; return whether it was sent or queued.
 
-        It is lost if there is no server, or if the server disconnects before it has read it.
+        The message is lost if there is no server, or if the server disconnects before reading it.
         """
         if not self.connect():
             return False
@@ -86,17 +87,17 @@ class ServerLink:
         return self.connected
 
     def receive(self, wait_seconds: float = 0.0) -> list[FromServer | None]:
-        """Return received messages, after waiting at most ``wait_seconds`` for one; also send what still waits.
+        """Send queued messages, and return received ones after waiting at most ``wait_seconds`` for one.
 
         ``None`` stands for a message that can't be decoded, such as one from a newer server. If the server has
-        disconnected, :attr:`connected` is false afterwards.
+        disconnected, :attr:`connected` is ``False`` afterwards.
         """
         if self._unsent:
             self._flush(0.0)
         return [_decoded(line) for line in self._lines.feed(self._read(wait_seconds))]
 
     def close(self) -> None:
-        """Disconnect for good."""
+        """Disconnect, and never connect again."""
         self._closed = True
         self._hang_up()
 
@@ -119,7 +120,7 @@ class ServerLink:
         if self._socket is None:
             return b""
         try:
-            # Not select(): it can't handle file descriptors above 1024, and a notebook may have more.
+            # Don't use select(): it can't handle file descriptors above 1024, and a notebook may have more.
             self._socket.settimeout(wait_seconds)
             chunk = self._socket.recv(1 << 16)
         except (BlockingIOError, TimeoutError):
@@ -138,7 +139,7 @@ class ServerLink:
         self._lines = LineBuffer(LONGEST_LINE_BYTES)
         self._unsent.clear()
         if time.monotonic() - self._connected_at > LONGEST_RETRY_SECONDS:
-            self._retry_seconds = FIRST_RETRY_SECONDS  # this server does not keep disconnecting
+            self._retry_seconds = FIRST_RETRY_SECONDS  # the connection lasted, so retry soon
 
 
 _links: weakref.WeakSet[ServerLink] = weakref.WeakSet()
@@ -146,7 +147,7 @@ _links: weakref.WeakSet[ServerLink] = weakref.WeakSet()
 
 def _close_all() -> None:
     for link in tuple(_links):
-        link.close()  # sends nothing to the server: the parent still holds the connection
+        link.close()  # the server does not notice this, because the parent keeps the connection
 
 
 if hasattr(os, "register_at_fork"):
@@ -161,13 +162,13 @@ def _decoded(line: bytes | None) -> FromServer | None:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """Return a connection to the server; ``None`` if nothing listens, or another user's process does."""
+    """Return a connection to the server; ``None`` if no process is listening, or one of another user is."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.setblocking(False)  # a stopped server with a full backlog would block us
+    connection.setblocking(False)  # connecting to a stopped server with a full backlog would block
     try:
         if connection.connect_ex(str(path)) == 0 and peer.same_user(connection):
             return connection
-    except OSError:  # the path is too long, or the peer has gone
+    except OSError:  # the path is too long, or the server has disconnected
         pass
     connection.close()
     return None

@@ -1,4 +1,4 @@
-"""Where a server listens for its kernels: a Unix socket for this user only. Needs asyncio; no kernel loads it."""
+"""Listen for kernels on a Unix socket that only this user may open. Only the server imports this module."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class KernelListener:
     Parameters
     ----------
     handlers
-        The handler of each kind of message.
+        Type of message → its handler.
     runtime_directory
-        Jupyter's runtime directory, where kernels look for this server's file.
+        Jupyter's runtime directory, where kernels look for this server's address file.
     process_id
-        The pid by which kernels know this server.
+        The pid of this server, which kernels find in ``JPY_PARENT_PID``.
     same_user
-        Returns whether a connection comes from this process's user; other connections are refused.
+        Returns whether a connection comes from this process's user. Other connections are refused.
     """
 
     handlers: Handlers
@@ -50,7 +50,7 @@ class KernelListener:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen. If that is impossible, the server runs on, and magics run their own worker."""
+        """Start listening. If that is impossible, log a warning; magics then run their own workers."""
         if not peer.sockets_exist() or self._server is not None:
             return
         try:
@@ -67,7 +67,7 @@ class KernelListener:
             await self.stop()
 
     async def stop(self) -> None:
-        """Close all connections, which cancels their jobs, and remove the files."""
+        """Close all connections, which cancels their jobs, and remove the socket and the address file."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -90,7 +90,7 @@ class KernelListener:
             if self.same_user(connection):
                 await self._serve(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
-            pass  # disconnected, or the server stops; the job is cancelled either way
+            pass  # the kernel disconnected, or the server stops; both cancel the job
         finally:
             self._connections.discard(task)
             writer.close()
@@ -101,7 +101,7 @@ class KernelListener:
         loop, unsent = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is listening
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: nothing is sent
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
@@ -118,8 +118,8 @@ class KernelListener:
 async def _send(
     session: KernelSession, unsent: asyncio.Event, writer: asyncio.StreamWriter
 ) -> None:
-    """Send the session's messages to its kernel, no faster than the kernel reads."""
-    with contextlib.suppress(ConnectionError):  # the reading side notices, too
+    """Send the session's messages to its kernel, no faster than the kernel reads them."""
+    with contextlib.suppress(ConnectionError):  # _serve notices the disconnect when it reads
         while await unsent.wait():
             unsent.clear()
             while (line := session.next_unsent()) is not None:

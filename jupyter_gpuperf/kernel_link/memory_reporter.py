@@ -1,7 +1,7 @@
-"""Report what this kernel holds on its GPUs; needed in containers, where the driver's pids don't identify it.
+"""Report the GPU memory of this kernel; needed in containers, where the driver's pids don't identify the kernel.
 
-A thread reads torch's own counters every few seconds, only once the notebook has used CUDA, and without touching the
-device. It holds no lock of ours, so workers can be forked at any time.
+A thread reads torch's counters every few seconds once the notebook has used CUDA, without accessing the device. It
+holds none of this package's locks, so workers can be forked at any time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ POLL_SECONDS: Final = 5.0
 
 @functools.cache
 def start_memory_reporter() -> None:
-    """Start reporting, once per process."""
+    """Start reporting; a second call in the same process does nothing."""
     MemoryReporter().start()
 
 
-def memory_report(torch: Any) -> MemoryReport:  # torch: the module, if the notebook imported it
-    """Return the memory that torch holds on each device; empty if it has not used CUDA yet.
+def memory_report(torch: Any) -> MemoryReport:
+    """Return the memory that torch has reserved on each device; empty if torch has not used CUDA yet.
 
-    Devices whose UUID this torch does not report are left out.
+    Devices whose UUID torch does not report are left out.
+
+    Parameters
+    ----------
+    torch
+        The torch module; ``None`` if the notebook has not imported it.
     """
     cuda = getattr(torch, "cuda", None)
     if cuda is None or not cuda.is_initialized():
@@ -44,7 +49,7 @@ def memory_report(torch: Any) -> MemoryReport:  # torch: the module, if the note
 
 
 class MemoryReporter(ReportingThread):
-    """Reports when the held memory has changed, and again to a server that came back."""
+    """Reports the memory when it has changed, and once more after each reconnect."""
 
     def __init__(
         self,
@@ -58,8 +63,8 @@ class MemoryReporter(ReportingThread):
         self._reported = MemoryReport()
 
     def look(self) -> None:
-        """Report the held memory, unless the server knows it already."""
-        self.link.receive()  # notices whether the server has disconnected
+        """Report the memory, unless the server already knows it."""
+        self.link.receive()  # updates whether the link is connected
         if not self.link.connected:
             self._reported = MemoryReport()
         report = self._memory()

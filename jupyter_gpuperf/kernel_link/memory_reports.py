@@ -1,4 +1,4 @@
-"""The memory that connected kernels report to hold."""
+"""Store, in the server, the GPU memory that connected kernels report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_gpuperf.schemas.kernel_link import MemoryReport
 
 
 class ReportedMemory(NamedTuple):
-    """The memory that a process reports to hold on a device. The operating system gives its pid, not the process."""
+    """The memory on a device that a process reports. The pid comes from the operating system, not from the process."""
 
     pid: int
     device: str
@@ -19,19 +19,19 @@ class ReportedMemory(NamedTuple):
 
 
 class MemoryReports:
-    """Keeps each session's latest report, and forgets it when the kernel disconnects."""
+    """Keeps the latest report of each session, and drops it when the kernel disconnects."""
 
     def __init__(self) -> None:
         self._reports: dict[KernelSession, MemoryReport] = {}
 
     def take(self, session: KernelSession, report: MemoryReport) -> None:
-        """Replace this kernel's earlier report."""
+        """Store a kernel's report in place of its earlier one."""
         if session not in self._reports:
             session.on_close(lambda: self._reports.pop(session, None))
         self._reports[session] = report
 
     def now(self) -> list[ReportedMemory]:
-        """Return the memory held now, as reported by kernels."""
+        """Return the latest reported memory of all connected kernels, one entry per kernel and device."""
         return [
             ReportedMemory(session.pid, uuid, held.allocated_bytes, held.reserved_bytes)
             for session, report in tuple(self._reports.items())

@@ -1,4 +1,4 @@
-"""A thread of the kernel that checks something now and then, and reports it to the server."""
+"""Base class for threads of a kernel that periodically report to the server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jupyter_gpuperf.kernel_link.link import ServerLink
 
 
 class ReportingThread(threading.Thread):
-    """Calls :meth:`look` until it is stopped or the process ends, then disconnects.
+    """Calls :meth:`look` periodically until the thread is stopped or the process ends, then disconnects.
 
-    If the server is dead, stopped or slow, only this thread notices.
+    A dead, stopped or slow server delays only this thread.
     """
 
     def __init__(self, name: str, link: ServerLink, look_seconds: float) -> None:
@@ -22,11 +22,11 @@ class ReportingThread(threading.Thread):
         self._wake = threading.Event()
 
     def look(self) -> None:
-        """Check, and report."""
+        """Report to the server; subclasses implement this."""
         raise NotImplementedError
 
     def run(self) -> None:
-        """Call :meth:`look` now and then, and once more at the end."""
+        """Call :meth:`look` periodically, and once more at the end."""
         stopping = False
         while not stopping:
             stopping = self._stopping
@@ -39,11 +39,11 @@ class ReportingThread(threading.Thread):
         self.link.close()
 
     def wake(self) -> None:
-        """Trigger a look soon."""
+        """Call :meth:`look` soon, in the thread."""
         self._wake.set()
 
     def stop(self, patience_seconds: float = 0.5) -> None:
-        """Report what is left, and end; wait at most ``patience_seconds`` for the thread."""
+        """Call :meth:`look` once more and end the thread; wait at most ``patience_seconds`` for that."""
         self._stopping = True
         self._wake.set()
         self.join(patience_seconds)

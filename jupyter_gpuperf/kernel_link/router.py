@@ -1,4 +1,4 @@
-"""The server's side of a kernel's messages: each goes to the handler for its kind. Independent of the transport."""
+"""Pass each message of a kernel to the handler of its type, in the server. This is independent of the transport."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ UNEXPECTED: Final = SocketError(
 _decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)
 
 Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
-"""Handles a message on the event loop. If it raises a ``GpuPerfError``, that is sent as the kernel's answer."""
+"""Handles a message on the event loop. If it raises a ``GpuPerfError``, the kernel gets the error as the answer."""
 
 
 Handlers = Mapping[type[Struct], Handler]
-"""Kind of message → its handler; other messages are ignored."""
+"""Type of message → its handler. Messages of other types are ignored."""
 
 
 class KernelSession:
@@ -44,9 +44,10 @@ class KernelSession:
     Parameters
     ----------
     pid
-        The process at the other end, as reported by the operating system: a kernel can't speak for another.
+        The pid of the peer, as reported by the operating system, so that a process can't pretend to be another one.
+        ``None`` if it is unknown.
     wake
-        Called, from any thread, when there is something to send.
+        Called from any thread when there is a message to send.
     """
 
     def __init__(self, handlers: Handlers, pid: int | None, wake: Callable[[], None]) -> None:
@@ -58,9 +59,9 @@ class KernelSession:
         self._unsent: dict[tuple[type[Struct], Hashable], Struct] = {}
 
     def send(self, message: Struct, topic: Hashable = None) -> None:
-        """Send a message soon, from any thread.
+        """Queue a message for sending. Call this from any thread.
 
-        Only the latest message of each kind and topic waits, so a kernel that does not read fills no memory.
+        Only the latest message of each type and topic is kept, so that a kernel that reads nothing uses little memory.
         """
         with self._lock:
             self._unsent[type(message), topic] = message
@@ -69,7 +70,7 @@ class KernelSession:
         self._wake()
 
     def next_unsent(self) -> bytes | None:
-        """Return the next line to send and remove it; ``None`` when there is none."""
+        """Remove and return the next line to send; ``None`` if there is none."""
         with self._lock:
             if not self._unsent:
                 return None
@@ -77,17 +78,17 @@ class KernelSession:
         return encode(message) + b"\n"
 
     def on_close(self, call: Callable[[], object]) -> None:
-        """Register a call for when the kernel has disconnected."""
+        """Register a function to call when the kernel has disconnected."""
         self._at_end.callback(call)
 
     def answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Prepare an answer while other messages are handled; it is dropped when the kernel disconnects."""
+        """Prepare an answer while other messages are handled; cancel this when the kernel disconnects."""
         task = asyncio.ensure_future(answer)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def take(self, line: bytes | None) -> None:
-        """Handle a line, ``None`` for one that was too long; errors are sent as an answer."""
+        """Handle a line, or ``None`` for a line that was too long. Errors are sent to the kernel as the answer."""
         try:
             message = _decoded(line)
             handler = self._handlers.get(type(message))
@@ -100,7 +101,7 @@ class KernelSession:
             self.send(UNEXPECTED)
 
     def close(self) -> None:
-        """End the session: the kernel has disconnected."""
+        """End the session; called when the kernel has disconnected."""
         for task in tuple(self._tasks):
             task.cancel()
         self._at_end.close()

@@ -1,4 +1,4 @@
-"""A benchmark that the server runs for this kernel, seen from the kernel."""
+"""Let the server run a benchmark for this kernel."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from jupyter_gpuperf.schemas import JobInfo, JobRequest, SocketError
 from jupyter_gpuperf.schemas.kernel_link import Cancel, FromServer, JobUpdate, RunRequest
 
 CARRIED_VARIABLES: Final = (
-    # which packages the interpreter finds
+    # the packages that the interpreter finds
     "PATH",
     "PYTHONPATH",
     "PYTHONNOUSERSITE",
     "VIRTUAL_ENV",
     "CONDA_PREFIX",
     "CONDA_DEFAULT_ENV",
-    # which native libraries it loads
+    # the native libraries that it loads
     "LD_LIBRARY_PATH",
     "CUDA_HOME",
     "CUDA_PATH",
-    # which devices and how many threads it may use
+    # the devices that it may use, its number of threads, and torch's allocator
     "CUDA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER",
     "OMP_NUM_THREADS",
@@ -35,18 +35,18 @@ CARRIED_VARIABLES: Final = (
     "OPENBLAS_NUM_THREADS",
     "PYTORCH_CUDA_ALLOC_CONF",
 )
-"""Variables of the kernel that are sent with a job, so that its worker sees the same packages, libraries and devices
-as the notebook. The worker gets everything else from the server; secrets are never sent."""
+"""Environment variables of the kernel that are sent with a job, so that its worker uses the same packages, libraries
+and devices as the notebook. The worker gets all other variables from the server. Secrets are never sent."""
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a worker needs to see what its kernel sees."""
+    """Return the environment variables that are sent with a job."""
     return {name: environment[name] for name in CARRIED_VARIABLES if name in environment}
 
 
 @dataclass(eq=False)
 class ServerRun:
-    """One benchmark on the server's worker, over a connected link.
+    """One benchmark that a worker of the server runs, requested over a connected link.
 
     :meth:`close` disconnects, which cancels a job that has not ended.
     """
@@ -68,14 +68,14 @@ class ServerRun:
         self.link.send(request, SEND_SECONDS)
 
     def next(self, timeout_seconds: float) -> JobInfo | None:
-        """Return the job's next state, or ``None`` when nothing changed in the given time.
+        """Return the job's next state, or ``None`` if it does not change within ``timeout_seconds``.
 
         Raises
         ------
         GpuPerfError
-            The server refused the job, with the server's own code, message and hint.
+            The server refused the job. The error has the code, message and hint of the server's error.
         JobFailed
-            ``server_gone``: it disconnected; ``server_not_understood``: its answer could not be read.
+            ``server_gone``: the server disconnected. ``server_not_understood``: its answer could not be decoded.
         """
         until = time.monotonic() + timeout_seconds
         while not self._received:
@@ -97,8 +97,8 @@ class ServerRun:
         return received
 
     def cancel(self) -> None:
-        """Ask the server to cancel; the job's last state still comes through :meth:`next`."""
-        if self.link.connected:  # on another connection it would not be this job
+        """Ask the server to cancel the job; :meth:`next` still returns the job's last state."""
+        if self.link.connected:  # sending would otherwise reconnect, without this job
             self.link.send(Cancel())
 
     def close(self) -> None:

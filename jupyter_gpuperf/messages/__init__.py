@@ -1,7 +1,7 @@
-"""Sentences for people: written in English, shown in the reader's language.
+"""Messages for users: written in English, shown in the user's language.
 
-``translator`` is not imported here: workers make messages and need no catalogue. Standard library only, since
-workers in foreign environments import this.
+This package uses only the standard library, because workers in other environments import it. It does not import
+``translator``, because workers create messages but never translate them.
 """
 
 from jupyter_gpuperf.messages.message import Message

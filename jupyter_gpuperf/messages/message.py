@@ -1,4 +1,4 @@
-"""A sentence for people, kept as a template and its parameters so that it can be translated."""
+"""A message for users that keeps its template and parameters so that it can be translated."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _FIELD: Final = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 
 
 class Message(str):
-    """An English sentence that keeps the template and the parameters it was made from.
+    """An English string that keeps the template and the parameters from which it was built.
 
-    Logs, exceptions and JSON treat it as the string that it is. :meth:`to_dict` is stored beside that string on
-    the wire, in kept results and in recordings. :class:`~jupyter_gpuperf.messages.translator.Translator` and the
-    page translate it.
+    Logs, exceptions and JSON treat a message as an ordinary string. On the wire, in stored results and in recordings,
+    the result of :meth:`to_dict` is stored beside that string.
+    :class:`~jupyter_gpuperf.messages.translator.Translator` and the page translate the message.
 
     Parameters
     ----------
     template
-        English, with named fields: ``"{used:.1f} of {total:.0f} GiB"``. Translators see it without the formats:
+        English text with named fields: ``"{used:.1f} of {total:.0f} GiB"``. Translators see it without the formats:
         ``"{used} of {total} GiB"``.
     plural
-        The template for any ``count`` but one. Use :meth:`counted`, which translation tools recognise.
+        The template for every ``count`` other than 1. Use :meth:`counted`, which translation tools recognise.
     parameters
-        The fields' values. They are formatted here, so that every language shows the same figure. A ``Message`` is
-        translated along with the whole; a list or tuple is joined with commas.
+        The values of the fields. They are formatted immediately, so that every language shows the same figures. A
+        ``Message`` among them is translated too; a list or tuple is joined with commas.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class Message(str):
     def __new__(  # noqa: PYI034 (Self needs typing_extensions before Python 3.11)
         cls, template: str, plural: str | None = None, /, **parameters: Any
     ) -> Message:
-        """Fill in the parameters; see the class."""
+        """Create the message; see the class for the parameters."""
         chosen = template if plural is None or parameters["count"] == 1 else plural
         formats = {name: (spec, how) for _, name, spec, how in _FORMATTER.parse(chosen) if name}
         values = {name: _formatted(parameters[name], *formats[name]) for name in formats}
@@ -62,35 +62,38 @@ class Message(str):
 
     @classmethod
     def counted(cls, singular: str, plural: str, /, *, count: int, **parameters: Any) -> Message:
-        """Return ``singular`` for a count of one, else ``plural``; other languages have other rules."""
+        """Return a message with a count: in English ``singular`` for a count of 1, otherwise ``plural``.
+
+        Translations use the plural rules of their language.
+        """
         return cls(singular, plural, count=count, **parameters)
 
     @classmethod
     def from_template(cls, template: str, parameters: Mapping[str, Any]) -> str:
-        """Return ``template`` unchanged if there are no parameters, so that its braces are only text."""
+        """Return a message; without parameters, return ``template`` unchanged, so that it may contain braces."""
         return cls(template, **parameters) if parameters else template
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:
-        """Return the message that :meth:`to_dict` described."""
+        """Return the message that :meth:`to_dict` converted."""
         parameters = {name: _restored(value) for name, value in data["parameters"].items()}
         return cls._made(data["template"], data.get("plural"), parameters)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle with the template."""
+        """Keep the template and the parameters when the message is copied or pickled."""
         return Message._made, (self.template, self.plural, self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{"template", "parameters"}``, and ``"plural"`` where there is one."""
+        """Return ``{"template", "parameters"}``, and ``"plural"`` if there is one."""
         plural = {} if self.plural is None else {"plural": self.plural}
         parameters = {name: _plain(value) for name, value in self.parameters.items()}
         return {"template": self.template, **plural, "parameters": parameters}
 
 
 def filled(template: str, values: Mapping[str, Any], join: Callable[[list[str]], str]) -> str:
-    """Return ``template`` with its fields filled in; a field without a value stays.
+    """Return ``template`` with its fields replaced by values; a field without a value stays.
 
-    A template may come from a file, so it can't use Python's formats, which reach into objects.
+    ``str.format`` is not used, because templates may come from files, and its fields can access attributes of objects.
     """
 
     def piece(found: re.Match[str]) -> str:

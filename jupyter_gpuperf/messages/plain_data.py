@@ -1,4 +1,4 @@
-"""Messages in plain data: beside each string ``name``, ``name_message`` holds its template and parameters."""
+"""Convert messages to plain data and back: ``name_message`` contains the template and parameters of ``name``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jupyter_gpuperf.messages.message import Message
 
 
 def with_messages(data: Any) -> Any:
-    """Return a copy of plain data, ready for JSON, with ``<name>_message`` beside each message.
+    """Return a copy of plain data that is ready for JSON, with ``<name>_message`` beside each message ``<name>``.
 
-    A list of strings is described by a list, with ``None`` for each string that is no message.
+    For a list of strings, ``<name>_message`` is a list, with ``None`` for each string that is not a message.
     """
     if isinstance(data, Mapping):
         copied = {name: with_messages(value) for name, value in data.items()}
@@ -23,7 +23,7 @@ def with_messages(data: Any) -> Any:
 
 
 def without_messages(data: Any) -> Any:
-    """Return a copy of plain data in which each string that :func:`with_messages` described is a message again."""
+    """Return a copy of plain data in which the messages that :func:`with_messages` converted are restored."""
     if isinstance(data, Mapping):
         return {
             name: restored_message(without_messages(value), data.get(f"{name}_message"))
@@ -34,9 +34,9 @@ def without_messages(data: Any) -> Any:
 
 
 def described_message(value: Any) -> Any:
-    """Return the description of a message or of a list with messages; ``None`` for all else.
+    """Return the templates and parameters of a message or of a list with messages; ``None`` for other values.
 
-    A message without parameters needs none: its text is looked up as it is.
+    ``None`` also for a message without parameters: translators look its text up unchanged.
     """
     if isinstance(value, Message):
         return None if value == value.template else value.to_dict()
@@ -47,9 +47,9 @@ def described_message(value: Any) -> Any:
 
 
 def restored_message(value: Any, described: Any) -> Any:
-    """Return ``value``, as a message if ``described`` describes the same English sentence.
+    """Return ``value`` as a message if ``described`` results in the same English text; otherwise ``value`` unchanged.
 
-    The description may come from a file or a foreign worker, and be anything.
+    ``described`` may come from a file or from a worker in another environment, so it may be invalid.
     """
     if isinstance(described, list) and isinstance(value, list) and len(described) == len(value):
         return [restored_message(*pair) for pair in zip(value, described, strict=True)]

@@ -1,4 +1,4 @@
-"""Messages in the language of a shell or a notebook, from the gettext catalogue."""
+"""Translate messages into the language of a shell or a notebook, with the gettext catalogue."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def language_of(environment: Mapping[str, str]) -> str:
-    """Return the language set in the environment, such as ``zh_CN``; ``en`` if there is none."""
+    """Return the language that environment variables set, such as ``zh_CN``; ``en`` if they set none."""
     values = (environment.get(name) for name in VARIABLES)
     wanted = next(filter(None, values), "").split(".")[0]
-    # Readers of any Chinese locale are better served by our one catalogue than by English.
+    # Users of every Chinese locale get the only Chinese catalogue instead of English.
     return "zh_CN" if wanted.startswith("zh") else "en" if wanted in ("", "C", "POSIX") else wanted
 
 
 class Translator:
-    """Translates messages into one language; what the catalogue lacks stays English.
+    """Translates messages into one language. Messages that are missing from the catalogue stay English.
 
     Parameters
     ----------
     language
-        As :func:`language_of` returns it.
+        The language, in the format of :func:`language_of`.
     """
 
     def __init__(self, language: str) -> None:
         self._catalog = gettext.translation(DOMAIN, LOCALES, [language], fallback=True)
 
     def __call__(self, text: str) -> str:
-        """Return a message in this language. A plain string is looked up as a whole."""
+        """Return a message in this language. A plain string is looked up unchanged."""
         if not isinstance(text, Message):
             return self._catalog.gettext(text) if text else ""
         if text.plural is None:
@@ -55,7 +55,7 @@ class Translator:
 
 
 def translated(text: str) -> str:
-    """Return a message in the language of this process's environment."""
+    """Return a message in the language that this process's environment sets."""
     return _translator(language_of(os.environ))(text)
 
 

@@ -1,1 +1,1 @@
-"""Which processes hold a device: the process table, and the notebook of a process."""
+"""Find the processes that use a device: the process table, and the notebook of each process."""

@@ -26,12 +26,12 @@ Kinds = list[Literal["compute", "graphics"]]
 
 
 class RunningKernel(Struct, frozen=True, kw_only=True):
-    """A kernel of this server.
+    """A running kernel of this server.
 
     Parameters
     ----------
     pid
-        The kernel's process, or ``None`` where it runs elsewhere.
+        The pid of the kernel's process; ``None`` if it runs on another machine.
     """
 
     info: KernelInfo
@@ -39,26 +39,27 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
 
 
 class Attribution(Struct, frozen=True, kw_only=True):
-    """Matches the driver's processes with kernels.
+    """Matches the processes that the driver lists with kernels.
 
-    In a container the driver may report the machine's pids instead of the container's, and the driver's two lists
-    may even differ in that. So in a nested namespace a pid is taken as the process with that pid here only if that
-    process visibly has a GPU open. Otherwise it is looked up among the outer pids that ``/proc`` shows. If it is
-    not found there either, the process can't be seen from here. Another user's process, whose files can't be read,
-    is trusted only outside of containers, where pids mean the same to all.
+    In a container, the driver may report the host's pids instead of the container's. Its process list and its
+    utilization list may even differ in this. In a nested pid namespace, a pid therefore counts as the process with that
+    pid in this namespace only if that process visibly has a GPU open. Otherwise the pid is looked up among the outer
+    pids that ``/proc`` shows. If it is not found there either, the process is not visible from here. The open files of
+    another user's process can't be read, so such a process is matched only outside of containers, where all pids are
+    the host's.
 
     Parameters
     ----------
     reports
-        Returns what kernels report about themselves now. A report is listed beside the driver's processes, and only
-        where none of them is known to be the kernel's: a report does not prove which one it is.
+        Returns the memory that kernels currently report. A report is listed beside the driver's processes if none of
+        them is known to be the kernel's, because a report does not show which of them is the kernel.
     """
 
     table: ProcessTable
     reports: Callable[[], Sequence[ReportedMemory]] = tuple
 
     def of(self, listed: ListedProcesses, kernels: Sequence[RunningKernel]) -> Processes:
-        """Return all processes of all devices, each with the kernel that it is or descends from."""
+        """Return all processes of all devices, each with its kernel: the process itself or one of its ancestors."""
         reports = self._reports(kernels)
         devices = {
             uuid: self._device(processes, kernels, reports.get(uuid, []))
@@ -127,13 +128,13 @@ class Attribution(Struct, frozen=True, kw_only=True):
         for ancestor in self.table.lineage(pid):
             if ancestor in by_pid:
                 return by_pid[ancestor], "process_tree"
-        # A daemon that left its parents and their session still has their environment.
+        # A daemon that detached from its parent and its session still has the kernel's environment.
         name = self.table.session_name(pid)
         named = [kernel.info for kernel in kernels if name and _serves(kernel.info, name)]
         return (named[0], "process_tree") if len(named) == 1 else (None, None)
 
 
 def _serves(kernel: KernelInfo, session_name: str) -> bool:
-    # Jupyter gives the notebook's absolute path.
+    # Jupyter's session name is the notebook's absolute path, which ends with the server's relative path.
     path = kernel.notebook_path
     return bool(path) and (session_name == path or session_name.endswith(f"/{path}"))

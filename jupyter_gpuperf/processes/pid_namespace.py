@@ -1,4 +1,4 @@
-"""Check whether pids here are the machine's own. Standard library only."""
+"""Check whether pids in this process's namespace are the host's. This module uses only the standard library."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 PROC: Final = Path("/proc")
 
 INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
-"""Linux's name for the namespace of the machine itself (``PROC_PID_INIT_INO``)."""
+"""Linux's identifier of the host's own pid namespace (``PROC_PID_INIT_INO``)."""
 
 
 def is_nested(proc: Path = PROC) -> bool:
-    """Return whether pids here are not the machine's own, as in a container.
+    """Return whether pids in this process's namespace differ from the host's, as in a container.
 
-    Where the system has no such namespaces, or does not report them, pids are taken as the machine's.
+    ``False`` if the system has no pid namespaces or does not report them.
     """
     try:
         namespace = os.readlink(proc / "self" / "ns" / "pid")

@@ -1,4 +1,4 @@
-"""What the operating system reports about processes: parents, sessions, owners, and whether one uses a GPU."""
+"""Read the parents, session, owner and command of processes from the operating system, and whether they use a GPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICE_PREFIX: Final = "/dev/nvidia"
 
 
 class ProcessDescription(NamedTuple):
-    """A process as shown to people; ``None`` for what can't be seen."""
+    """A process as shown to users; ``None`` for values that can't be read. ``started_seconds`` is a Unix time."""
 
     user: str | None = None
     command: str | None = None
@@ -26,12 +26,12 @@ class ProcessDescription(NamedTuple):
 
 
 class ProcessTable:
-    """Reads ``/proc``. What is missing or can't be read is ``None`` or empty, never an error.
+    """Reads ``/proc``. If a value is missing or can't be read, methods return ``None`` or an empty value.
 
     Parameters
     ----------
     proc
-        Where ``/proc`` is mounted.
+        The mount point of ``/proc``.
     """
 
     def __init__(self, proc: Path = PROC) -> None:
@@ -40,11 +40,11 @@ class ProcessTable:
 
     @cached_property
     def is_nested(self) -> bool:
-        """Whether pids here differ from the host's, as in a container."""
+        """Whether pids in this process's namespace differ from the host's, as in a container."""
         return pid_namespace.is_nested(self._proc)
 
     def exists(self, pid: int) -> bool:
-        """Return whether the process exists; where there is no ``/proc``, psutil is asked."""
+        """Return whether the process exists; on systems without ``/proc``, according to psutil."""
         if self._proc.exists():
             return (self._proc / str(pid)).exists()
         import psutil
@@ -52,9 +52,10 @@ class ProcessTable:
         return psutil.pid_exists(pid)
 
     def inner_pid(self, outer_pid: int) -> int | None:
-        """Return the pid here of a process whose pid in an outer namespace is ``outer_pid``; ``None`` if unknown.
+        """Return the pid in this namespace of a process whose pid in the outer namespace is ``outer_pid``.
 
-        This works only where its ``NSpid`` line shows both, as with the host's ``/proc`` mounted.
+        ``None`` if unknown. It is known only if the process's ``NSpid`` line shows both pids, as in a container with
+        the host's ``/proc``.
         """
         for status in self._proc.glob("[0-9]*/status"):
             pids = _ns_pids(status)
@@ -63,9 +64,9 @@ class ProcessTable:
         return None
 
     def lineage(self, pid: int) -> list[int]:
-        """Return the process, its parent, and so on; then the leader of its session.
+        """Return the pids of the process and of its ancestors, followed by that of its session's leader.
 
-        A process whose parent ended gets another parent, but it stays in its session.
+        A process whose parent has ended gets another parent, but stays in its session.
         """
         found: list[int] = []
         current = pid
@@ -79,7 +80,7 @@ class ProcessTable:
         return [*found, int(fields[3])] if fields else found
 
     def session_name(self, pid: int) -> str | None:
-        """Return the notebook for which Jupyter started this process, according to its environment."""
+        """Return the path of the notebook for which Jupyter started this process, according to its environment."""
         with contextlib.suppress(OSError):
             for entry in (self._proc / str(pid) / "environ").read_bytes().split(b"\0"):
                 name, _, value = entry.partition(b"=")
@@ -88,7 +89,7 @@ class ProcessTable:
         return None
 
     def uses_gpu(self, pid: int) -> bool:
-        """Return whether a process visibly has a GPU open."""
+        """Return whether a process has a GPU's device file open; ``False`` if its open files can't be read."""
         with contextlib.suppress(OSError):
             links = (self._proc / str(pid) / "fd").iterdir()
             return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
@@ -104,7 +105,7 @@ class ProcessTable:
         return self._described[key]
 
     def _stat(self, pid: int) -> list[str]:
-        # The fields after the name, which may contain anything: state, parent, group, session, …
+        # The name in parentheses may contain any character. The fields after it: state, parent, group, session, …
         with contextlib.suppress(OSError):
             return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return []
@@ -135,7 +136,7 @@ def _describe(pid: int) -> ProcessDescription:
 
 
 def _command(arguments: list[str]) -> str | None:
-    # Only the program and its script or module: other arguments may contain secrets.
+    # Return only the program and its script or module, because other arguments may contain secrets.
     if not arguments:
         return None
     program = Path(arguments[0]).name

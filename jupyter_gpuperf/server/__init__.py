@@ -1,1 +1,1 @@
-"""Services of the server's event loop."""
+"""Services that run on the server's event loop."""

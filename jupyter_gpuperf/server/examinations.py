@@ -1,4 +1,4 @@
-"""Examine environments on request, one at a time."""
+"""Run the doctor's checks in an environment on request, one environment at a time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jupyter_gpuperf.schemas import DoctorReport
 from jupyter_gpuperf.server.threads import in_thread
 
 KEPT_SECONDS: Final = 300.0
-"""Packages and drivers change rarely; after a fix, the user requests a new examination."""
+"""How long a report is reused. Packages and drivers change rarely; after a fix, the user requests new checks."""
 
 
 class Examinations:
-    """Examines environments for all clients: one at a time, and none twice within a few minutes."""
+    """Run the doctor's checks for all clients, one environment at a time. Reports are reused for a few minutes."""
 
     def __init__(
         self, check_runner: CheckRunner, clock: Callable[[], float] = time.monotonic
@@ -27,12 +27,14 @@ class Examinations:
         self._turn = asyncio.Lock()
 
     async def report(self, target: CheckTarget, *, anew: bool) -> DoctorReport:
-        """Return the report on a kernel spec's environment, or on the server's own.
+        """Return the report on the environment of a kernel spec, or on the server's own.
+
+        ``anew`` runs the checks again, even if a recent report exists.
 
         Raises
         ------
         GpuPerfError
-            The examination itself failed.
+            The checks could not be run.
         """
         key = target.kernel_name
         taken_at, report = self._kept.get(key, (0.0, None))
@@ -44,7 +46,7 @@ class Examinations:
         return await asyncio.shield(running)
 
     async def _examine(self, target: CheckTarget) -> DoctorReport:
-        async with self._turn:  # two at once would slow each other down
+        async with self._turn:  # two environments at once would slow each other down
             report = await in_thread(lambda: self._check_runner.run(target))
         self._kept[target.kernel_name] = (self._clock(), report)
         return report

@@ -14,29 +14,29 @@ from tornado.ioloop import IOLoop
 logger = logging.getLogger(__name__)
 
 Message = bytes | Callable[[], bytes | None]
-"""A message, or a function that makes it when the client's turn comes; ``None`` if there is nothing to send."""
+"""A message, or a function that creates it when it is the client's turn; it returns ``None`` to send nothing."""
 
 LONGEST_GAP_SECONDS: Final = 0.002
-"""Pause between two clients' messages. One message takes the loop about 0.1 ms, so another request
-waits for one or two of them, not for all.
+"""Maximum pause between the messages to two clients. Sending one message takes about 0.1 ms. Thanks to the pauses,
+another request waits for one or two messages, not for all.
 """
 
 ROUND_SECONDS: Final = 0.05
-"""Time within which every client gets its message: half of the shortest interval. If the clients don't
-fit at the longest gap, the gaps get shorter.
+"""Time within which every client gets its message: half of the shortest sampling interval. With many clients, the
+pauses get shorter to keep within it.
 """
 
 
 class Outbox:
     """Holds the latest unsent message of each topic for one client.
 
-    However long the loop or the client stalls, only one message per topic waits, and older ones are dropped.
-    A frame never replaces the message that a device was lost.
+    A newer message replaces an unsent one of the same topic, so memory stays bounded while the event loop or the client
+    stalls. Frames of readings have their own topic, so they never replace the message that a device was lost.
 
     Parameters
     ----------
     send
-        Starts to send one message on the loop; the future is done when the client took it.
+        Starts to send one message on the event loop; its future completes when the client has taken the message.
     """
 
     def __init__(self, fanout: Fanout, send: Callable[[bytes], asyncio.Future[None]]) -> None:
@@ -48,15 +48,15 @@ class Outbox:
         self.sending = False
 
     def offer(self, message: Message, topic: str) -> None:
-        """Hand over a message; returns at once. Call from any thread."""
+        """Queue a message and return immediately. Call this from any thread."""
         self._fanout.offer(self, message, topic)
 
 
 class Fanout:
     """Passes messages from the sampler's thread to the clients of one event loop, one at a time.
 
-    Sending to all clients in one turn of the loop would make other requests wait. So the thread wakes the loop
-    once, and the loop sends to one client, lets other tasks run for a moment, and continues.
+    Sending to all clients in one iteration of the loop would make other requests wait. Instead, the thread wakes the
+    loop once, and the loop sends to one client, lets other tasks run briefly, and continues with the next client.
     """
 
     def __init__(self) -> None:
@@ -66,19 +66,19 @@ class Fanout:
         self._awake = False
 
     def add(self, send: Callable[[bytes], asyncio.Future[None]]) -> Outbox:
-        """Return an outbox for a new client. Call on the loop."""
+        """Return an outbox for a new client. Call this on the event loop."""
         self._loop = IOLoop.current()
         return Outbox(self, send)
 
     def offer(self, outbox: Outbox, message: Message, topic: str) -> None:
-        """Send ``message`` as soon as it is this client's turn. Call from any thread."""
+        """Send ``message`` as soon as it is the client's turn. Call this from any thread."""
         with self._lock:
             outbox.waiting[topic] = message
             if not outbox.queued and not outbox.sending:
                 self._enqueue(outbox)
 
     def _enqueue(self, outbox: Outbox) -> None:
-        assert self._loop is not None  # there is no outbox before the first client
+        assert self._loop is not None  # set by add(), which creates the first outbox
         outbox.queued = True
         self._queue.append(outbox)
         if not self._awake:
@@ -89,7 +89,7 @@ class Fanout:
         assert self._loop is not None
         with self._lock:
             outbox = self._queue.popleft()
-            # A queued outbox has something to send; the topic that waited longest goes first.
+            # A queued outbox always has a message; the topic that has waited longest goes first.
             message = outbox.waiting.pop(next(iter(outbox.waiting)))
             outbox.queued, outbox.sending = False, True
             remaining = len(self._queue)
@@ -104,7 +104,8 @@ class Fanout:
             outbox.send(made).add_done_callback(lambda future: self._free(outbox, future))
 
     def _free(self, outbox: Outbox, sent: asyncio.Future[None] | None = None) -> None:
-        # The client's handler deals with a disconnect; here its error is only retrieved.
+        # The client's handler deals with a disconnect. Its exception is retrieved here only so that asyncio doesn't
+        # log it.
         has_left = sent is not None and (sent.cancelled() or sent.exception() is not None)
         with self._lock:
             outbox.sending = False
@@ -115,6 +116,6 @@ class Fanout:
 def _made(make: Callable[[], bytes | None]) -> bytes | None:
     try:
         return make()
-    except Exception:  # one list's defect must not stop everybody's readings
+    except Exception:  # a bug in one list must not stop the readings of all clients
         logger.exception("A message for the live socket could not be made.")
         return None

@@ -12,7 +12,7 @@ from jupyter_gpuperf.errors import NotFound
 
 
 class KernelPython(NamedTuple):
-    """A kernel spec's Python, the variables that it sets, and its display name."""
+    """A kernel spec's Python executable, the environment variables that it sets, and its display name."""
 
     interpreter: str
     environment: dict[str, str]
@@ -20,12 +20,12 @@ class KernelPython(NamedTuple):
 
 
 async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> KernelPython:
-    """Return the Python of a kernel spec; for ``None``, that of the default kernel.
+    """Return the Python of the kernel spec ``kernel_name``; if it is ``None``, that of the default kernel.
 
     Raises
     ------
     NotFound
-        ``unknown_kernel``.
+        ``unknown_kernel``: there is no such kernel spec.
     """
     from jupyter_gpuperf.jobs.interpreter import interpreter_of
 
@@ -33,7 +33,7 @@ async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> K
     try:
         spec: Any = await ensure_async(specs.get_kernel_spec(name))
     except NoSuchKernel as error:
-        if kernel_name is None:  # a server without kernels still has its own Python
+        if kernel_name is None:  # a server without any kernel spec still has its own Python
             return KernelPython(sys.executable, {}, name)
         hint = "To list them, run: jupyter kernelspec list"
         raise NotFound("unknown_kernel", "Unknown kernelspec {name!r}.", hint, name=name) from error

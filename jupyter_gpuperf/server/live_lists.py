@@ -1,7 +1,7 @@
 """Lists that pages follow on the live socket: jobs, suites, recordings.
 
-A page that starts to follow a list gets its current state at once, then only changes. For a page that stalls,
-only a version number is kept: its message is made when it reads again.
+A page that starts to follow a list gets the current list immediately, and then only changes. For each page, only the
+version that it knows is stored; its message is created when the page can take it, so a stalled page uses no memory.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from jupyter_gpuperf.server.threads import in_thread
 logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
-"""Changes within this time are sent together."""
+"""Minimum time between two messages: changes within this time are sent together."""
 ACTIVE_SECONDS: Final = 1.0
-"""Refresh interval while anything runs: durations and remaining time change without an event."""
+"""Refresh interval while anything is running: durations and remaining times change without a notification."""
 IDLE_SECONDS: Final = 10.0
-"""Refresh interval otherwise: other processes may create or delete files."""
+"""Refresh interval while nothing is running: other processes may create or delete files."""
 
 RUNNING_STATES: Final = ("queued", "running", "recording")
 Item = TypeVar("Item", SuiteInfo, RecordingInfo)
@@ -38,15 +38,18 @@ class Changing(Protocol):
 
     @property
     def active(self) -> bool:
-        """Whether anything in the list runs."""
+        """Whether anything in the list is running."""
         ...
 
     def refresh(self) -> None:
-        """Reload the list; called off the event loop."""
+        """Reload the list; called outside the event loop."""
         ...
 
     def changes(self, since: int) -> tuple[int, Struct] | None:
-        """Return the current version and the changes since version ``since`` (-1: everything); does not block."""
+        """Return the current version, and a message with the changes since version ``since`` (-1: everything).
+
+        ``None`` if there are no changes. Does not block.
+        """
         ...
 
 
@@ -56,7 +59,9 @@ class WholeList(Generic[Item]):
     Parameters
     ----------
     read
-        Returns the list; may block.
+        Returns the items of the list; may block.
+    message_of
+        Returns the message that contains the items.
     """
 
     def __init__(
@@ -69,24 +74,24 @@ class WholeList(Generic[Item]):
 
     @property
     def active(self) -> bool:
-        """Whether anything in the list runs."""
+        """Whether anything in the list is running or queued."""
         return any(each.state in RUNNING_STATES for each in self._items or ())
 
     def refresh(self) -> None:
-        """Read the list."""
+        """Read the list, and increase the version if it has changed."""
         items = self._read()
         if items != self._items:
             self._items, self._version = items, self._version + 1
 
     def changes(self, since: int) -> tuple[int, Struct] | None:
-        """Return the whole list, unless ``since`` is the current version."""
+        """Return the version and the whole list; ``None`` if ``since`` is the current version."""
         if self._items is None or since == self._version:
             return None
         return self._version, self._message_of(self._items)
 
 
 class LiveList:
-    """Sends changes of a list to the clients that follow it; without followers, the list is not read."""
+    """Sends changes of a list to the clients that follow it. Without such clients, the list is not read."""
 
     def __init__(self, topic: str, changing: Changing) -> None:
         self._topic, self._changing = topic, changing
@@ -96,13 +101,13 @@ class LiveList:
         self._task: asyncio.Task[None] | None = None
 
     def changed(self) -> None:
-        """Report that the list has changed. Call from any thread; returns at once."""
+        """Send the changes of the list soon. Call this from any thread; it returns immediately."""
         if self._loop is not None and self._known:
-            with contextlib.suppress(RuntimeError):  # the loop has closed
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
                 self._loop.call_soon_threadsafe(self._news.set)
 
     def follow(self, outbox: Outbox) -> None:
-        """Start to send the list to this client. Call on the loop."""
+        """Start sending the list to this client. Call this on the event loop."""
         self._loop = asyncio.get_running_loop()
         self._known.setdefault(outbox, -1)
         self._news.set()
@@ -110,7 +115,7 @@ class LiveList:
             self._task = asyncio.create_task(self._send_changes())
 
     def leave(self, outbox: Outbox) -> None:
-        """Stop sending the list to this client. Call on the loop."""
+        """Stop sending the list to this client. Call this on the event loop."""
         self._known.pop(outbox, None)
         if not self._known and self._task is not None:
             self._task.cancel()
@@ -121,7 +126,7 @@ class LiveList:
             self._news.clear()
             try:
                 await in_thread(self._changing.refresh)
-            except GpuPerfError as error:  # a REST request for the list gets this error
+            except GpuPerfError as error:  # a REST request for the list returns this error to users
                 logger.debug("The list of %s can't be read: %s", self._topic, error.message)
             for outbox in tuple(self._known):
                 outbox.offer(partial(self._changes_for, outbox), self._topic)

@@ -12,18 +12,19 @@ from jupyter_gpuperf.sampling import Sampler
 from jupyter_gpuperf.schemas import Processes
 
 KEPT_SECONDS: Final = 1.0
-"""Requests within this time share one reading: listing costs 2 ms per device."""
+"""How long a process list is reused: listing costs 2 ms per device."""
 
 LISTING_SECONDS: Final = 5.0
+"""Time limit for listing the processes of all devices."""
 
 
 class ProcessReader:
-    """Lists and matches processes for all clients, one reading at a time.
+    """Lists the processes for all clients and matches them with notebooks, one request at a time.
 
     Parameters
     ----------
     sampler
-        Lists the processes, in its thread.
+        Lists the processes in its own thread.
     """
 
     def __init__(self, sampler: Sampler, attribution: Attribution) -> None:
@@ -34,12 +35,12 @@ class ProcessReader:
         self._processes: Processes | None = None
 
     async def read(self, kernels: list[RunningKernel]) -> Processes:
-        """Return the processes, at most one second old.
+        """Return the processes of all devices; the list is at most one second old.
 
         Raises
         ------
         Unavailable
-            ``not_answering``: the list did not arrive in time.
+            ``not_answering``: the driver did not list the processes in time.
         """
         if self._processes is not None and time.monotonic() - self._read_at < KEPT_SECONDS:
             return self._processes

@@ -1,4 +1,4 @@
-"""The services that routes call."""
+"""Bundle the services that the routes call."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.suites.manager import SuiteManager
 
 TICK_SECONDS: Final = 10.0
+"""Time limit for a reading of the devices."""
 LATEST_SECONDS: Final = 1.0
-"""Maximum age of current readings, also while nobody watches and ticks are rare."""
+"""Maximum age of the readings that :meth:`Services.latest` returns, even while no page is open and ticks are rare."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """The services that routes call."""
+    """The services that the routes call."""
 
     catalog: Catalog
     history: HistoryStore
@@ -46,7 +47,7 @@ class Services:
     diagnosis: LiveDiagnosis
     training: TrainingStore
     lists: Mapping[str, LiveList]
-    """Topic of the live socket → the list that pages can follow."""
+    """Topic on the live socket → the list that pages can follow."""
     fanout: Fanout = field(default_factory=Fanout)
 
     async def latest(self) -> Frame:
@@ -58,12 +59,12 @@ class Services:
             The driver did not answer in time.
         """
         await self.wait_for_readings(LATEST_SECONDS)
-        if self.sampler.latest is None:  # only if a stop in between discarded the first tick
+        if self.sampler.latest is None:  # only if the sampler was stopped since the first tick
             raise Unavailable("no_sample_yet", "No reading yet.", "Try again.")
         return self.sampler.latest
 
     async def wait_for_readings(self, oldest_seconds: float = math.inf) -> None:
-        """Wait until there are readings, not older than ``oldest_seconds``.
+        """Start sampling if necessary, and wait until there are readings not older than ``oldest_seconds``.
 
         Raises
         ------
@@ -72,7 +73,7 @@ class Services:
         """
         sampler = self.sampler
         self.diagnosis.start()
-        # A program that embeds the server may not call its start hooks.
+        # A program that embeds the server may not call the extension's start hooks.
         sampler.start()
         if not sampler.is_fresh(oldest_seconds) and not await in_thread(
             lambda: sampler.wait_for_tick(TICK_SECONDS)

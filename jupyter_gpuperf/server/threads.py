@@ -1,4 +1,4 @@
-"""Run blocking calls off the event loop."""
+"""Run blocking calls outside the event loop."""
 
 from __future__ import annotations
 
