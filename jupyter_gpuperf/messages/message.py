@@ -51,12 +51,15 @@ class Message(str):
         if plural is not None:
             values["count"] = parameters["count"]
             plural = without_formats(plural)
-        return cls._made(without_formats(template), plural, values)
+        bare = without_formats(template) if values else filled(template, {}, "".join)
+        return cls._made(bare, plural, values)
 
     @classmethod
     def _made(cls, template: str, plural: str | None, parameters: dict[str, Any]) -> Message:
         chosen = template if plural is None or parameters["count"] == 1 else plural
-        message = super().__new__(cls, filled(chosen, parameters, ", ".join))
+        # A text without parameters is looked up in the catalogue unchanged, including its braces.
+        text = filled(chosen, parameters, ", ".join) if parameters else chosen
+        message = super().__new__(cls, text)
         message.template, message.plural, message.parameters = template, plural, parameters
         return message
 
@@ -69,9 +72,11 @@ class Message(str):
         return cls(singular, plural, count=count, **parameters)
 
     @classmethod
-    def from_template(cls, template: str, parameters: Mapping[str, Any]) -> str:
-        """Return a message; without parameters, return ``template`` unchanged, so that it may contain braces."""
-        return cls(template, **parameters) if parameters else template
+    def from_template(cls, template: str, parameters: Mapping[str, Any] | None = None) -> Message:
+        """Return a message; without parameters, braces in ``template`` are ordinary text."""
+        if parameters:
+            return cls(template, **parameters)
+        return template if isinstance(template, Message) else cls._made(template, None, {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:

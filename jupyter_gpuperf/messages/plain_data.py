@@ -34,12 +34,9 @@ def without_messages(data: Any) -> Any:
 
 
 def described_message(value: Any) -> Any:
-    """Return the templates and parameters of a message or of a list with messages; ``None`` for other values.
-
-    ``None`` also for a message without parameters: translators look its text up unchanged.
-    """
+    """Return the templates and parameters of a message or of a list with messages; ``None`` for other values."""
     if isinstance(value, Message):
-        return None if value == value.template else value.to_dict()
+        return value.to_dict()
     if isinstance(value, list | tuple):
         described = [described_message(each) for each in value]
         return described if any(described) else None
