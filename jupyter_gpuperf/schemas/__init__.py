@@ -1,9 +1,9 @@
-"""Everything that crosses a wire: declared once here; TypeScript types are generated from it.
+"""The data structures of all APIs, sockets and files. TypeScript types are generated from them.
 
 Encode with :data:`encode`; decode input with ``msgspec.json.decode(body, type=…)``, which validates.
-Constructing a struct does not validate. Wire fields have no defaults where the reader is
-TypeScript: nullable and required keeps the generated types exact. Requests, which people write by
-hand, have defaults.
+Constructing a struct does not validate. Fields that TypeScript code reads have no defaults: they are required, and
+nullable if necessary, so that the generated types are exact. Fields of requests, which people write by hand, have
+defaults.
 
 Sizes are in bytes and times in seconds, unless a name says otherwise.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-# One namespace: everything that crosses a wire has one name, wherever it is declared.
+# All structures are in one namespace, so each has a unique name.
 from jupyter_gpuperf.schemas.doctor import *
 from jupyter_gpuperf.schemas.errors import *
 from jupyter_gpuperf.schemas.findings import *
@@ -41,7 +41,7 @@ LiveMessage = (
     | RecordingsChanged
     | SocketError
 )
-"""Messages that the server sends on ``WS live``."""
+"""Messages that the server sends on the live socket (``WS live``)."""
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
-"""Return JSON; a message is encoded as its English string."""
+"""Return a struct as JSON. A :class:`Message` is encoded as its English string."""

@@ -1,4 +1,4 @@
-"""The doctor's checks, and the differences between two reports."""
+"""The results of the doctor's checks, and the differences between two reports."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class CheckFinding(WithMessages, frozen=True, kw_only=True):
     subject: str
     label: str
     status: CheckStatus
-    """``unknown``: the check could not decide; ``found`` has the reason."""
+    """``unknown``: the check had no result; ``found`` contains the reason."""
     found: str
     expected: str
     why: str
     fix: str
-    """Commands to type on this machine; optional if the status is ``ok``. Empty if there is nothing to type."""
+    """Commands to run on this machine, not necessary if the status is ``ok``; empty if there are none."""
     then: str
     """Additional advice."""
     link: str
     seconds: float | None
-    """Duration of the check; ``None`` if it did not end."""
+    """Duration of the check; ``None`` if it did not finish."""
     found_message: MessageOrUnset = UNSET
     then_message: MessageOrUnset = UNSET
 
@@ -38,11 +38,11 @@ class DoctorReport(Struct, frozen=True, kw_only=True):
 
     checks: list[CheckFinding]
     kernel_name: str | None
-    """The kernel spec that was examined; ``None`` for the server's own Python."""
+    """The kernel spec whose environment was checked; ``None`` for the server's own Python."""
     interpreter: str
     environment: dict[str, str | None]
     packages: dict[str, str]
-    """Name → version."""
+    """Package name → version."""
     taken_seconds: float
     duration_seconds: float
 
@@ -53,7 +53,7 @@ class DoctorChange(Struct, frozen=True, kw_only=True):
     kind: Literal["check", "environment", "package"]
     name: str
     before: str | None
-    """``None``: missing in that report."""
+    """The value in the first report; ``None`` if it is missing there. The same applies to ``after``."""
     after: str | None
 
 

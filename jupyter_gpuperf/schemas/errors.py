@@ -1,4 +1,4 @@
-"""The shape of every error."""
+"""The structure of every error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
 
 class ErrorInfo(WithMessages, frozen=True, kw_only=True):
-    """An error: HTTP body of any 4xx or 5xx, and a failed job's error."""
+    """An error: the HTTP body of every 4xx or 5xx response, and the error of a failed job."""
 
     code: str
     message: str

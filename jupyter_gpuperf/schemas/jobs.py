@@ -18,7 +18,7 @@ Scalar = bool | int | float | str
 
 
 class ParameterInfo(Struct, frozen=True, kw_only=True):
-    """One parameter of a benchmark, enough to build a form, a flag and a check from."""
+    """One parameter of a benchmark, with all data for a form field, a command-line option and validation."""
 
     name: str
     type: Literal["integer", "number", "boolean", "choice", "text"]
@@ -30,7 +30,7 @@ class ParameterInfo(Struct, frozen=True, kw_only=True):
 
 
 class BenchmarkInfo(Struct, frozen=True, kw_only=True):
-    """One benchmark."""
+    """One benchmark and its parameters."""
 
     name: str
     label: str
@@ -47,7 +47,7 @@ class Benchmarks(Struct, frozen=True, kw_only=True):
 
 
 class BenchmarkResult(WithMessages, frozen=True, kw_only=True, omit_defaults=True):
-    """A benchmark's result, as sent by the worker and returned by ``.to_dict()``."""
+    """The result of a benchmark, as sent by the worker and returned by ``.to_dict()``."""
 
     benchmark: str
     parameters: dict[str, Scalar]
@@ -60,36 +60,36 @@ class BenchmarkResult(WithMessages, frozen=True, kw_only=True, omit_defaults=Tru
     limits: dict[str, float]
     warnings: list[str]
     precision: PrecisionProfile | None = None
-    """The result of ``%%amp_profile`` beyond its figures; absent from all other results."""
+    """Further results of ``%%amp_profile``; absent from all other benchmarks' results."""
     warnings_message: MessagesOrUnset = UNSET
 
 
 class KeptResult(Struct, frozen=True, kw_only=True):
-    """A result in the user's file."""
+    """A result in the user's results file."""
 
     id: int
     created_seconds: float
-    """Unix time."""
+    """Unix time at which the result was stored."""
     baseline: bool
-    """Whether later results of the same benchmark, device and parameters are compared with it."""
+    """Whether later results of the same benchmark, device and parameters are compared with this one."""
     result: BenchmarkResult
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET results``, latest first."""
+    """Answer of ``GET results``: stored results, latest first."""
 
     results: list[KeptResult]
 
 
 class ResultSummary(Struct, frozen=True, kw_only=True):
-    """A stored result without its samples: a line of a list, a point of a chart."""
+    """A stored result without its samples, for lists and charts."""
 
     id: int
     created_seconds: float
     baseline: bool
     unit: str
     figures: dict[str, Interval]
-    """The measured figures, without those derived from them."""
+    """The measured figures, without figures derived from them."""
 
 
 class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,13 +102,14 @@ class JobRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class JobInfo(WithMessages, frozen=True, kw_only=True):
-    """A job's state. Times are Unix seconds; ``None`` until the event happened."""
+    """The state of a job. Times are Unix times, ``None`` until the event happened."""
 
     id: str
     benchmark: str
     parameters: dict[str, Scalar]
     kernel_name: str | None
     device: str | None
+    """UUID of the device that was assigned to the job; ``None`` if it runs on the CPU or on all devices."""
     state: JobState
     progress_ratio: float
     progress_message: str
@@ -117,28 +118,28 @@ class JobInfo(WithMessages, frozen=True, kw_only=True):
     ended_seconds: float | None
     result: BenchmarkResult | None
     result_id: int | None = None
-    """The result's number among the stored results; ``None`` if it could not be stored."""
+    """The id of the stored result; ``None`` if there is no result or it could not be stored."""
     remaining_seconds: float | None = None
-    """Maximum remaining time, estimated from the pace; ``None`` while there is no estimate."""
+    """Maximum remaining time, estimated from the progress so far; ``None`` while there is no estimate."""
     waits_for: list[str] = msgspec.field(default_factory=list)
-    """Ids of the jobs ahead of it, the next one first; empty once it runs."""
+    """Ids of the jobs ahead of this job, the next one first; empty once this job runs."""
     suite: str | None = None
-    """The suite that it belongs to."""
+    """Id of the suite that the job belongs to; ``None`` if there is none."""
     error: ErrorInfo | None
     log_tail: str
     progress_message_message: MessageOrUnset = UNSET
 
 
 class JobsChanged(Struct, frozen=True, kw_only=True, tag="jobs"):
-    """Sent on the live socket to clients that follow the jobs: the changes."""
+    """Changes of the jobs, sent on the live socket to clients that follow them."""
 
     jobs: list[JobInfo]
-    """Changed jobs, and all queued or running ones; latest first."""
+    """Changed jobs and all queued or running jobs, latest first."""
     ids: list[str]
-    """All jobs that the server remembers, latest first."""
+    """Ids of all jobs that the server still lists, latest first."""
 
 
 class Jobs(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET jobs``, latest first."""
+    """Answer of ``GET jobs``: jobs, latest first."""
 
     jobs: list[JobInfo]

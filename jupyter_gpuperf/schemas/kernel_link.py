@@ -1,6 +1,6 @@
-"""Messages between a kernel and its server: JSON, one object per line, with the tag ``type``.
+"""Messages between a kernel and its server: JSON, one object per line, with a ``type`` field.
 
-The tags must not change: a kernel and its server may have different versions of this package.
+The values of ``type`` must not change: a kernel and its server may have different versions of this package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Ste
 
 
 class ServerAddress(Struct, frozen=True, kw_only=True):
-    """Content of ``gpuperf-<server pid>.json``."""
+    """Content of ``gpuperf-<server pid>.json``: the path of the server's socket, its pid and its version."""
 
     socket: str
     pid: int
@@ -23,24 +23,24 @@ class ServerAddress(Struct, frozen=True, kw_only=True):
 
 
 class RunRequest(Struct, frozen=True, kw_only=True, tag="run", forbid_unknown_fields=True):
-    """Request a benchmark; one per connection at a time. Answered with a :class:`JobUpdate` at each change."""
+    """Request for a benchmark, one per connection at a time. Each change is answered with a :class:`JobUpdate`."""
 
     benchmark: str
     parameters: dict[str, Any] = {}
     device: str | None = None
-    """UUID or index; ``None`` leaves the choice to the server."""
+    """UUID or index of the device; ``None`` leaves the choice to the server."""
     interpreter: str | None = None
-    """The kernel's Python; ``None`` for the server's own."""
+    """Path of the kernel's Python; ``None`` for the server's own."""
     environment: dict[str, str] = {}
-    """Variables of the kernel; the server uses those that a worker needs, and ignores the others."""
+    """Environment variables of the kernel. The server uses those that a worker needs, and ignores the others."""
 
 
 class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
-    """Cancel this connection's job, whoever runs it; has no effect without a job."""
+    """Cancel the job of this connection, whether the server or the kernel runs it. Without a job, it has no effect."""
 
 
 class JobReport(Struct, frozen=True, kw_only=True, tag="told", forbid_unknown_fields=True):
-    """The current state of a job that the kernel runs itself; one per connection."""
+    """The current state of a job that the kernel runs itself, one job per connection."""
 
     job: JobInfo
 
@@ -53,10 +53,10 @@ class TorchMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class MemoryReport(Struct, frozen=True, kw_only=True, tag="holding", forbid_unknown_fields=True):
-    """All memory that the kernel holds now; valid until the next report, or until the kernel disconnects."""
+    """All device memory of the kernel; valid until its next report, or until the kernel disconnects."""
 
     devices: dict[str, TorchMemory] = {}
-    """Device UUID → the memory held there."""
+    """Device UUID → the kernel's memory on this device."""
 
 
 class JobUpdate(JobInfo, frozen=True, kw_only=True, tag="job"):

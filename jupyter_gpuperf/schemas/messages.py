@@ -1,4 +1,4 @@
-"""A message on the wire, and structs that carry messages beside their English strings."""
+"""The JSON form of a message, and structs that contain messages beside their English strings."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from jupyter_gpuperf.messages.plain_data import described_message, restored_mess
 
 
 class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A sentence as template and parameters, for translation."""
+    """A message as template and parameters, for translation."""
 
     template: str
-    """English, with fields: ``{used} of {total} GiB``. With parameters, ``{{`` stands for a brace."""
+    """English text with fields: ``{used} of {total} GiB``. If there are parameters, ``{{`` stands for a brace."""
     parameters: dict[str, Any]
-    """The fields' values: text, a message, or a list of these, which is joined with commas."""
+    """Field name → value: a text, a message, or a list of these, which is joined with commas."""
     plural: str | None = None
-    """The template for any ``count`` but one."""
+    """The template for every ``count`` other than 1; ``None`` for a message without a count."""
 
 
 MessageOrUnset = MessageInfo | UnsetType
-"""Absent for a text without parameters, which is looked up as it is."""
+"""Absent for a text without parameters, which is looked up in the catalogue unchanged."""
 MessagesOrUnset = list[MessageInfo | None] | UnsetType
 
 
 class WithMessages(Struct, frozen=True, kw_only=True):
-    """A struct with ``name_message`` for a string, or list of strings, ``name``.
+    """Base of structs that have a field ``name_message`` for a field ``name``, a string or a list of strings.
 
-    In Python, ``name`` is a :class:`~jupyter_gpuperf.messages.Message`, before sending and after reading.
-    ``name_message`` is filled in for the wire.
+    In Python, the value of ``name`` is a :class:`~jupyter_gpuperf.messages.Message`, before encoding and after
+    decoding. ``name_message`` is filled in automatically; it contains the template and the parameters in the JSON.
     """
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class WithMessages(Struct, frozen=True, kw_only=True):
                 continue
             text = _as_message(getattr(self, name), getattr(self, field))
             msgspec.structs.force_setattr(self, name, text)
-            # Not what was given: msgspec.structs.replace gives the description of the text before.
+            # Don't keep the given description: msgspec.structs.replace passes that of the earlier text.
             msgspec.structs.force_setattr(self, field, _description(text))
 
 
@@ -54,7 +54,7 @@ def _as_message(text: Any, described: Any) -> Any:
 
 
 def _description(text: Any) -> Any:
-    """Return what ``name_message`` says: nothing about texts without parameters."""
+    """Return the value of ``name_message``; ``UNSET`` if no text has parameters."""
     if isinstance(text, list):
         found = [_description(each) for each in text]
         described = [None if each is UNSET else each for each in found]

@@ -1,4 +1,4 @@
-"""A cell in every precision mode: the readable part of the result of ``%%amp_profile``."""
+"""The result of ``%%amp_profile``: a cell in every precision mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NumbersVerdict = Literal["reference", "within", "close", "far", "broken", "unkno
 
 
 class Interval(Struct, frozen=True, kw_only=True):
-    """A measured value with its 95 % confidence interval, ``low <= value <= high``."""
+    """A measured value with its 95 % confidence interval; ``low <= value <= high``."""
 
     value: float
     low: float
@@ -20,33 +20,33 @@ class Interval(Struct, frozen=True, kw_only=True):
 
 
 class PrecisionMode(WithMessages, frozen=True, kw_only=True):
-    """One mode; a value that could not be measured is ``None``, and ``error`` has the reason."""
+    """One precision mode. A value that could not be measured is ``None``; ``error`` contains the reason."""
 
     mode: str
-    """Such as ``bf16`` or ``bf16+compile``; ``now`` if the cell currently uses none of them."""
+    """The mode, such as ``bf16`` or ``bf16+compile``; ``now`` if the cell's current mode is none of the known ones."""
     step_seconds: Interval | None
     speedup: Interval | None
-    """Speed-up over the current cell; over fp32 if that is not known."""
+    """Speed-up over the unchanged cell, or over fp32 if the time of the unchanged cell is unknown."""
     peak_bytes: int | None
     compile_seconds: float | None
     steps_skipped: int
-    """Steps that the gradient scaler skipped during timing."""
+    """Number of steps that the gradient scaler skipped during timing."""
     verdict: NumbersVerdict | None
-    """Verdict on the numbers; ``None`` if they were not compared."""
+    """Whether the numerical results agree with the reference; ``None`` if they were not compared."""
     numbers: str
-    """The verdict in words, without a full stop; empty if there is none."""
+    """The verdict as text, without a full stop; empty if there is none."""
     error: str
-    """Why the mode was not timed, in sentences; empty if it was."""
+    """Full sentences that explain why the mode was not timed; empty if it was timed."""
     numbers_message: MessageOrUnset = UNSET
     error_message: MessageOrUnset = UNSET
 
 
 class PrecisionProfile(WithMessages, frozen=True, kw_only=True):
-    """The complete result."""
+    """The results of all modes, and the recommendation."""
 
     sentence: str
     now: str | None
-    """The mode that the cell currently uses."""
+    """The mode that the unchanged cell uses; ``None`` if it is unknown."""
     recommended: str | None
     modes: list[PrecisionMode]
     why_not_more: list[str]

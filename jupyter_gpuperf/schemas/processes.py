@@ -1,4 +1,4 @@
-"""The processes on a device."""
+"""The processes that use a device."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from jupyter_gpuperf.schemas.readings import MissingReason, Reading
 
 
 class KernelInfo(Struct, frozen=True, kw_only=True):
-    """A kernel of this server that a process belongs to."""
+    """A kernel of this server to which a process belongs."""
 
     kernel_id: str
     kernel_name: str
     execution_state: str
-    """``idle``, ``busy``, ``starting``, …, as in Jupyter."""
+    """Jupyter's state of the kernel: ``idle``, ``busy``, ``starting``, …"""
     idle_seconds: float | None
     """Time since the kernel's last activity; ``None`` while it is busy."""
     notebook_path: str | None
-    """The notebook, or whatever owns the session; ``None`` for a kernel without a session."""
+    """The path of the notebook, or of another document of the session; ``None`` for a kernel without a session."""
     session_name: str | None
 
 
 class ListedProcess(Struct, frozen=True, kw_only=True):
-    """A process as listed by a source; in a container ``pid`` may be the host's number."""
+    """A process as listed by a source. In a container, ``pid`` may be the host's pid."""
 
     pid: int
     kinds: tuple[str, ...]
     """``compute``, ``graphics``, or both."""
     memory_used_bytes: Reading
     sm_utilization_percent: Reading
-    """Over the last seconds. Drivers use a separate list for it: if the two lists
-    number processes differently, ``not_supported``.
+    """Mean over the last seconds. Drivers report it in a separate list; ``not_supported`` if the pids of this list
+    differ from those of the process list.
     """
     elsewhere: bool = False
-    """True for a process of a recording or of another machine: its number means nothing on this one."""
+    """True for a process of a recording or of another machine, whose pid is meaningless on this machine."""
 
 
 ListedProcesses = dict[str, "list[ListedProcess] | MissingReason"]
@@ -46,35 +46,36 @@ class ProcessInfo(Struct, frozen=True, kw_only=True):
     """A process that uses a device."""
 
     pid: int | None
-    """Its pid in this server's namespace; ``None`` if it is not visible from here."""
+    """The process's pid in the server's namespace; ``None`` if it is not visible there."""
     driver_pid: int
-    """The pid that the driver reported: in a container it may be the host's."""
+    """The pid that the driver reported. In a container, it may be the host's pid."""
     kinds: list[Literal["compute", "graphics"]]
     memory_used_bytes: Reading
     sm_utilization_percent: Reading
     user: str | None
     command: str | None
+    """The program and its script or module, without other arguments, which may contain secrets."""
     started_seconds: float | None
-    """Unix time."""
+    """Unix time at which the process started."""
     kernel: KernelInfo | None
-    """The kernel that this process is, or descends from."""
+    """The kernel to which the process belongs: the process itself or one of its ancestors."""
     kernel_found_by: Literal["process_tree", "namespace_pid"] | None
 
 
 class KernelReport(Struct, frozen=True, kw_only=True):
-    """A notebook's own report of the memory it holds, if none of the driver's processes is known to be its.
+    """The memory that a notebook's kernel reports itself, if it is unknown which of the driver's processes it is.
 
-    One of the driver's processes is also this one, but it is unknown which. So its memory is counted only
-    there, and this is shown beside it.
+    The kernel is one of the driver's processes, so its memory is already counted there. The report is only shown
+    beside them.
     """
 
     pid: int
-    """The kernel's pid in this server's namespace."""
+    """The kernel's pid in the server's namespace."""
     kernel: KernelInfo
     allocated_bytes: float
     """Memory in tensors, as counted by torch."""
     reserved_bytes: float
-    """Memory that torch's allocator took from the device; the driver's figure also includes a context."""
+    """Memory that torch's allocator has reserved on the device. The driver's figure also includes the CUDA context."""
 
 
 class DeviceProcesses(Struct, frozen=True, kw_only=True):

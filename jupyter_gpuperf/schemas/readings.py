@@ -13,52 +13,52 @@ MissingReason = Literal[
     "not_supported",  # the device or driver has no such reading
     "no_permission",  # the reading exists, but not for this user
     "device_lost",  # the device fell off the bus, or the driver was unloaded
-    "not_answering",  # the call did not return in time
-    "not_recorded",  # the replayed recording holds no such reading
-    "not_yet",  # a rate needs two samples, and there is only one so far
+    "not_answering",  # the driver call did not return in time
+    "not_recorded",  # the replayed recording contains no such reading
+    "not_yet",  # a rate needs two samples, and only one has been taken so far
     "implausible",  # the driver returned an impossible value
     "driver_error",  # the driver returned another error; see the log
 ]
-"""Why there is no value. Missing is not zero."""
+"""Why a reading has no value. A missing value does not count as zero."""
 
 Reading = float | MissingReason
-"""A value, or the reason why there is none."""
+"""A value, or the reason why there is no value."""
 
 Readings = dict[str, Reading]
-"""Metric name → value or reason."""
+"""Metric name → value, or the reason why there is no value."""
 
 
 class MetricInfo(Struct, frozen=True, kw_only=True):
     """One metric of the catalogue.
 
-    ``maximum`` is the top of the scale if it is constant; ``maximum_metric`` names the metric with the
-    maximum if it depends on the device (memory used → memory total).
+    ``maximum`` is the upper end of the scale if it is constant. If it depends on the device, ``maximum_metric`` is the
+    name of the metric that contains it (memory used → memory total).
     """
 
     name: str
     label: str
     family: str
-    """Heading under which it is shown: ``activity``, ``memory``, ``power``, ``temperature``,
-    ``clocks``, ``pcie``, ``nvlink``, ``health``, ``host``, or a heading of another package.
+    """Group in which pages show the metric: ``activity``, ``memory``, ``power``, ``temperature``,
+    ``clocks``, ``pcie``, ``nvlink``, ``health``, ``host``, or a group of another package.
     """
     unit: str
     kind: Literal["gauge", "counter", "limit", "flags"]
-    """``counter`` for totals that only grow, ``limit`` for values that rarely change."""
+    """``counter`` for totals that only grow, ``limit`` for values that rarely change, ``flags`` for a bit mask."""
     scope: Literal["device", "host"]
     cadence: Literal["tick", "slow"]
-    """``slow`` readings are expensive: they are taken every few seconds and repeated in between."""
+    """``slow`` readings are expensive, so they are taken every few seconds and repeated in between."""
     overview: bool
-    """True for the few metrics in every view: a page gets their history with its first message."""
+    """True for the few metrics that every view shows. A page gets their history with its first message."""
     help: str
     minimum: float | None
     maximum: float | None
     maximum_metric: str | None
     flags: dict[str, str]
-    """For ``kind == "flags"``: bit value (as a decimal string) → meaning. Otherwise empty."""
+    """For ``kind == "flags"``, bit value (as a decimal string) → meaning; otherwise empty."""
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET catalog``."""
+    """Answer of ``GET catalog``: all metrics."""
 
     metrics: list[MetricInfo]
 
@@ -67,7 +67,7 @@ DeviceState = Literal["ok", "not_answering", "device_lost"]
 
 
 class DeviceInfo(Struct, frozen=True, kw_only=True):
-    """One device, or one MIG instance. ``uuid`` is its key everywhere; ``index`` is for display."""
+    """One device, or one MIG instance. It is identified by ``uuid``; ``index`` is only for display."""
 
     uuid: str
     index: int
@@ -77,11 +77,11 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     driver_version: str | None
     pci_bus_id: str | None
     compute_capability: str | None
-    """For example ``9.0``."""
+    """Such as ``9.0``; ``None`` if it is unknown."""
     parent_uuid: str | None
-    """For a MIG instance: the device that it belongs to."""
+    """For a MIG instance, the UUID of its device; otherwise ``None``."""
     unified_memory: bool
-    """True if device and host share one memory: used and total are those of the machine."""
+    """True if device and host share one memory. Used and total memory are then those of the machine."""
     memory_total_bytes: Reading
     power_limit_watts: Reading
     clock_sm_max_mhz: Reading
@@ -89,20 +89,20 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     replayed: bool
     """True if the readings come from a recording, not from a device of this machine."""
     host: str | None = None
-    """The machine that it is in; ``None`` for the server's own. (The default, since older recordings lack it.)"""
+    """The machine of the device; ``None`` for the server's own machine. Older recordings lack this field."""
 
     @property
     def is_usable(self) -> bool:
-        """Whether work can run on it from here."""
+        """Whether this server can run work on the device."""
         return not self.replayed and self.host is None
 
 
 class NoDevices(ErrorInfo, frozen=True, kw_only=True):
-    """Why there is no device: what was looked for and found, and what to type."""
+    """Why there is no device: the result of the search, and commands that may help."""
 
 
 class Devices(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET devices``. Exactly one of the two is empty."""
+    """Answer of ``GET devices``. ``reason`` is set if there are no devices, and only then."""
 
     devices: list[DeviceInfo]
     reason: NoDevices | None
@@ -118,22 +118,22 @@ class Version(Struct, frozen=True, kw_only=True):
 
 
 class Frame(Struct, frozen=True, kw_only=True, tag="frame"):
-    """All readings of one tick: device UUID → metric name → value or reason."""
+    """All readings of one tick; ``devices``: device UUID → metric name → reading."""
 
     time_seconds: float
     """Unix time of the tick."""
     devices: dict[str, dict[str, Reading]]
     host: dict[str, Reading]
     host_cores_percent: list[float]
-    """Utilization of each core; empty if it is not known."""
+    """Utilization of each CPU core; empty if it is unknown."""
     hosts: dict[str, dict[str, Reading]] = {}
-    """Other machines' readings, by the devices' ``host`` names."""
+    """The ``host`` of a device on another machine → readings of that machine."""
     taken_seconds: dict[str, float] = {}
-    """Device UUID → Unix time of its reading by its source's clock, if it was not read for this tick."""
+    """Device UUID → Unix time of its readings by its source's clock, for devices that were not read for this tick."""
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """One metric's history, one entry per step; ``None`` if no tick had a value."""
+    """The history of one metric, with one entry per time step; ``None`` for steps without a value."""
 
     min: list[float | None]
     mean: list[float | None]
@@ -141,24 +141,24 @@ class Series(Struct, frozen=True, kw_only=True):
 
 
 class Columns(Struct, frozen=True, kw_only=True):
-    """One device's history: the start times of the steps, and a series per metric."""
+    """The history of one device or host: the start times of the time steps, and a series per metric."""
 
     times_seconds: list[float]
     metrics: dict[str, Series]
 
 
 class History(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET history``."""
+    """Answer of ``GET history``: the past readings of all devices and hosts, in time steps."""
 
     step_seconds: float
     devices: dict[str, Columns]
     host: Columns
     hosts: dict[str, Columns] = {}
-    """Other machines' history, by the devices' ``host`` names."""
+    """The ``host`` of a device on another machine → history of that machine."""
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
-    """First message of the live socket: everything that a page needs to draw."""
+    """First message on the live socket: all data that a page needs to draw."""
 
     version: Version
     catalog: Catalog
@@ -168,14 +168,14 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
 
 
 class DevicesChanged(Struct, frozen=True, kw_only=True, tag="devices"):
-    """The set of devices, or the reason why there is none, has changed."""
+    """The new list of devices, or the reason why there are none, sent when it has changed."""
 
     devices: Devices
     version: Version
 
 
 class Follow(Struct, frozen=True, kw_only=True, tag="follow", forbid_unknown_fields=True):
-    """A page's request on the live socket: the lists to follow from now on, besides the readings."""
+    """Request of a page on the live socket: the lists to follow from now on, in addition to the readings."""
 
     topics: list[Literal["jobs", "suites", "recordings"]]
 
@@ -185,36 +185,36 @@ class SocketError(ErrorInfo, frozen=True, kw_only=True, tag="error"):
 
 
 class Alert(WithMessages, frozen=True, kw_only=True):
-    """A problem that needs the user's attention now, after its hold-off."""
+    """A problem that needs the user's attention now; it has lasted for its rule's minimum time."""
 
     code: str
-    """``memory_nearly_full``, ``throttled``, ``device_lost``, ``xid``, ``ecc``, ``pcie_below_link``,
+    """The rule's code: ``memory_nearly_full``, ``throttled``, ``device_lost``, ``xid``, ``ecc``, ``pcie_below_link``,
     ``disk_nearly_full`` or ``shm_nearly_full``."""
     severity: Literal["info", "warning", "critical"]
     device: str | None
-    """UUID; ``None`` for the host."""
+    """UUID of the device; ``None`` for the host."""
     since_seconds: float
-    """Unix time at which it began."""
+    """Unix time at which the problem began."""
     summary: str
     advice: str
     evidence: dict[str, float | str]
-    """The figures that support it; each name contains the unit."""
+    """The figures that support the alert; each name includes the unit."""
     summary_message: MessageOrUnset = UNSET
     advice_message: MessageOrUnset = UNSET
 
 
 class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
-    """All current alerts; sent when one appears or disappears, and once after the greeting."""
+    """All current alerts, sent when one appears or disappears, and once after the greeting."""
 
     alerts: list[Alert]
 
 
 SHORTEST_INTERVAL_MS: Final = 100
 LONGEST_INTERVAL_MS: Final = 60_000
-"""Range of the interval between a client's frames."""
+"""Range of the interval between two frames to a client."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):
-    """Message from a client on ``WS live``: use another interval (100 to 60000 ms)."""
+    """Message from a client on ``WS live``: send frames at another interval (100 to 60000 ms)."""
 
     interval_ms: int

@@ -1,4 +1,4 @@
-"""Recordings of the readings."""
+"""Recordings of readings."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from jupyter_gpuperf.schemas.errors import ErrorInfo
 
 
 class RecordingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST recordings``; may be empty."""
+    """Body of ``POST recordings``. It may be empty."""
 
     label: str = ""
     interval_ms: int = 100
     seconds: float | None = None
-    """Maximum duration; ``None``: until it is stopped, at most a day."""
+    """Maximum duration; ``None`` records until the recording is stopped, for at most a day."""
 
 
 class RecordingInfo(Struct, frozen=True, kw_only=True):
-    """A recording of this server."""
+    """A recording that this server made."""
 
     id: str
     label: str
@@ -27,16 +27,16 @@ class RecordingInfo(Struct, frozen=True, kw_only=True):
     started_seconds: float
     duration_seconds: float
     frames_count: int | None
-    """Readings in the file; ``None`` for a recording of an earlier run of the server."""
+    """Number of frames in the file; ``None`` for a recording of an earlier run of the server."""
     size_bytes: int
     path: str
     """Path of the file on the server's machine."""
     error: ErrorInfo | None
-    """Why it ended early, for example a full disk; what was written until then is kept."""
+    """Why the recording ended early, such as a full disk; otherwise ``None``. The file keeps all earlier frames."""
 
 
 class Recordings(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET recordings``, latest first."""
+    """Answer of ``GET recordings``: recordings, latest first."""
 
     recordings: list[RecordingInfo]
 

@@ -1,4 +1,4 @@
-"""Suites: many results at once, for comparison with those of another environment."""
+"""Suites: the results of many benchmarks in one environment, for comparison with another environment."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Verdict = Literal["better", "worse", "same", "unknown"]
 
 
 class SuiteFailure(Struct, frozen=True, kw_only=True):
-    """A benchmark of a suite that gave no result, and why."""
+    """A benchmark of a suite that failed, and its error."""
 
     benchmark: str
     error: ErrorInfo
 
 
 class Suite(Struct, frozen=True, kw_only=True):
-    """The file written by ``bench suite --save``: every result; each round of a benchmark ran in its own process."""
+    """The file that ``bench suite --save`` writes: one result per benchmark and round, each from its own process."""
 
     format: str
     format_version: int
     created_seconds: float
-    """Unix time at which it began."""
+    """Unix time at which the suite began."""
     rounds: int
     results: list[BenchmarkResult]
     failures: list[SuiteFailure]
 
 
 class FigureChange(WithMessages, frozen=True, kw_only=True):
-    """One figure in two environments."""
+    """The comparison of one figure in two environments."""
 
     benchmark: str
     parameters: dict[str, Scalar]
@@ -48,9 +48,9 @@ class FigureChange(WithMessages, frozen=True, kw_only=True):
     ratio: Interval
     """``after / before``, with its 95 % interval."""
     verdict: Verdict
-    """``unknown``: the interval is too wide to conclude that they are the same."""
+    """``unknown`` if the interval is too wide to conclude that both values are the same."""
     warnings: list[str]
-    """Disturbances on either side."""
+    """Disturbances while either value was measured."""
     warnings_message: MessagesOrUnset = UNSET
 
 
@@ -66,20 +66,22 @@ class SuiteComparison(Struct, frozen=True, kw_only=True):
     """Output of ``jupyter gpuperf compare``."""
 
     rounds: int
-    """Rounds of the side with fewer rounds."""
+    """Number of rounds, of the suite with fewer rounds."""
     environment: list[EnvironmentChange]
     figures: list[FigureChange]
     only_before: list[str]
-    """Benchmarks that only the first suite has."""
+    """Benchmarks that only the first suite contains, with their settings."""
     only_after: list[str]
+    """Benchmarks that only the second suite contains, with their settings."""
 
 
 class ResultComparison(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another one."""
+    """Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another result."""
 
     id: int
     against: ResultSummary | None
-    """The baseline, otherwise the previous result; ``None`` if there is none like it."""
+    """The other result: the requested one, otherwise the baseline or the previous similar result; ``None`` if there is
+    none."""
     figures: list[FigureChange]
     environment: list[EnvironmentChange]
     best: dict[str, float]
@@ -92,15 +94,15 @@ class SuiteRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Body of ``POST suites``."""
 
     benchmarks: list[str] = []
-    """Empty: all; benchmarks that don't fit this machine are left out and reported."""
+    """Names of benchmarks; if empty, all. Benchmarks that can't run on this machine are skipped and reported."""
     kernel_names: list[str] = []
-    """One kernel spec, or two to compare; empty: the default one."""
+    """One kernel spec, or two to compare; if empty, the default kernel."""
     device: str | None = None
     rounds: int = 5
     budget_seconds: float = 1800.0
-    """No round starts that would exceed it."""
+    """Time limit of the suite. A round does not start if it would probably exceed the limit."""
     parameters: dict[str, dict[str, Any]] = {}
-    """Benchmark → parameters that differ from the defaults."""
+    """Benchmark → the parameters that differ from the defaults."""
 
 
 class SuiteSide(Struct, frozen=True, kw_only=True):
@@ -110,12 +112,12 @@ class SuiteSide(Struct, frozen=True, kw_only=True):
     title: str
     """Label that distinguishes the two sides."""
     result_ids: list[int]
-    """Numbers of its results among the stored results, in the order in which they were taken."""
+    """Ids of the stored results of this side, in the order in which they were measured."""
     failures: list[SuiteFailure]
 
 
 class SuiteInfo(WithMessages, frozen=True, kw_only=True):
-    """A suite's state. Times are Unix seconds; ``None`` until the event happened."""
+    """The state of a suite. Times are Unix times, ``None`` until the event happened."""
 
     id: str
     benchmarks: list[str]
@@ -136,7 +138,7 @@ class SuiteInfo(WithMessages, frozen=True, kw_only=True):
 
 
 class Suites(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET suites``, latest first."""
+    """Answer of ``GET suites``: suites, latest first."""
 
     suites: list[SuiteInfo]
 
@@ -150,6 +152,6 @@ class SuiteReport(Struct, frozen=True, kw_only=True):
 
     suite: SuiteInfo
     comparison: SuiteComparison | None
-    """For two kernels; changes come first."""
+    """The comparison of two kernels, changes first; ``None`` for one kernel."""
     results: list[BenchmarkResult]
-    """For one kernel: the rounds of each benchmark as one result, without samples."""
+    """For one kernel, one result per benchmark that combines its rounds, without samples; empty for two kernels."""

@@ -1,4 +1,4 @@
-"""Training loops: a kernel's reports on its DataLoaders and cells, and what pages get."""
+"""Training loops: the reports of kernels about their DataLoaders and cells, and the data for pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jupyter_gpuperf.schemas.readings import Columns
 
 
 class WatchedLoader(Struct, frozen=True, kw_only=True):
-    """A DataLoader with its settings; ``None`` for settings that are unknown, or if it is not torch's."""
+    """A loader with its settings. Unknown settings are ``None``, as are all settings of loaders other than torch's."""
 
     id: int
-    """Its number in this kernel."""
+    """The loader's number in its kernel."""
     name: str
-    """The notebook's variable, otherwise the dataset's class."""
+    """The name of the notebook's variable, otherwise of the dataset's class."""
     device_uuid: str | None = None
-    """The device that the notebook uses; ``None`` before it used CUDA."""
+    """The device that the notebook uses; ``None`` until the notebook uses CUDA."""
     batch_size: int | None = None
     batches_per_epoch: int | None = None
     num_workers: int = 0
@@ -27,47 +27,50 @@ class WatchedLoader(Struct, frozen=True, kw_only=True):
     pin_memory: bool = False
     persistent_workers: bool = False
     arguments: list[str] | None = None
-    """The arguments, as code in its notebook, that recreate it apart from the settings above; empty if none make an
-    equal
-    one; ``None`` if it has no name, or was not examined.
+    """Arguments as code, valid in the notebook, that recreate the loader together with the settings above. Empty if no
+    arguments recreate it; ``None`` if it has no name or was not examined.
     """
     worker_threads: int | None = None
-    """Threads that computed in one of its workers during the last seconds."""
+    """Number of threads that computed in one worker of the loader during the last seconds; ``None`` if unknown."""
     rank: int | None = None
-    """This process's rank among those that train together; ``None`` if it trains alone."""
+    """The rank of this process in a distributed training; ``None`` if it trains alone."""
     ranks_count: int | None = None
+    """The number of ranks in the distributed training; ``None`` if the process trains alone."""
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
-    """Some complete steps of one loader: from requesting one batch to requesting the next."""
+    """Sums over some complete steps of one loader. A step lasts from requesting a batch to requesting the next."""
 
     loader: int
+    """The loader's ``id``."""
     began_seconds: float
-    """Unix time."""
+    """Unix time at which the first step began."""
     ended_seconds: float
+    """Unix time at which the last step ended."""
     count: int
+    """Number of steps, without nested ones."""
     training_count: int
-    """Steps with gradients enabled."""
+    """Number of steps in which gradients were enabled."""
     nested_count: int
-    """Steps not in ``count``: they contained another loop (an evaluation) or the pause between two cells."""
+    """Number of nested steps: they contained another loop (an evaluation) or the pause between two cells."""
     samples_count: float
-    """Samples of ``count`` steps."""
+    """Number of samples in the ``count`` steps."""
     step_seconds: float
-    """Sum over ``count`` steps."""
+    """Total duration of the ``count`` steps."""
     wait_seconds: float
-    """Sum of the host's waits in ``next()``, a part of ``step_seconds``."""
+    """Total time in which the host waited in ``next()``; a part of ``step_seconds``."""
     event_step_seconds: float
-    """Sum over the steps whose CUDA events were read; 0 without a GPU."""
+    """Total duration of the steps whose CUDA events were read; 0 without a GPU."""
     event_idle_seconds: float
-    """The GPU's idle time in these steps caused by waiting for data."""
+    """Total time in which the GPU waited for data in the steps whose CUDA events were read."""
     epoch_batches: int
-    """Batches of the current epoch so far."""
+    """Number of batches of the current epoch so far."""
     bins: dict[str, int]
-    """Step times: bin number (see :func:`bin_seconds`) → number of steps."""
+    """Histogram of step times: bin number (see :func:`bin_seconds`) → number of steps."""
 
 
 class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
-    """A kernel's report, sent a few times a second while loops run."""
+    """A kernel's report about its loops, sent a few times per second while loops run."""
 
     kernel_id: str | None
     notebook_path: str | None
@@ -76,7 +79,7 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
 
 
 class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
-    """A cell of a watched notebook has ended; answered with a :class:`Footprint`."""
+    """Report that a cell of a watched notebook has ended. The server answers with a :class:`Footprint`."""
 
     kernel_id: str | None
     notebook_path: str | None
@@ -88,7 +91,7 @@ class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
 
 
 class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
-    """What the devices did while a cell ran; ``None`` if there is no reading for that time."""
+    """The GPU usage of a cell; ``None`` for values without a reading in that time."""
 
     number: int
     busy_percent: float | None
@@ -97,7 +100,7 @@ class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
 
 
 class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
-    """Asks a kernel to profile the next steps of its running loop."""
+    """Request to a kernel to profile the next steps of its running loop."""
 
     steps: int
 
@@ -107,17 +110,17 @@ SHORTEST_STEP_SECONDS = 1e-6
 
 
 def bin_seconds(number: int) -> float:
-    """Return the lower bound of a step time bin, in seconds: four bins per octave, from one microsecond."""
+    """Return the lower bound of a bin of step times, in seconds. There are four bins per octave, from 1 µs on."""
     return float(SHORTEST_STEP_SECONDS * 2 ** (number / BINS_PER_OCTAVE))
 
 
-# What pages and scripts get.
+# Data for pages and scripts.
 
 BusyMetric = Literal["graphics_active_percent", "utilization_percent"]
 
 
 class StepBin(Struct, frozen=True, kw_only=True):
-    """Steps that took from ``low_seconds`` up to ``high_seconds``."""
+    """The number of steps that took from ``low_seconds`` up to ``high_seconds``."""
 
     low_seconds: float
     high_seconds: float
@@ -125,7 +128,7 @@ class StepBin(Struct, frozen=True, kw_only=True):
 
 
 class LoaderSteps(Struct, frozen=True, kw_only=True):
-    """A loader's steps over the last seconds; ratios are shares of the steps' time."""
+    """Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps."""
 
     pid: int | None
     notebook: str
@@ -134,17 +137,18 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     loader_id: int
     count: int
     step_seconds: float
-    """Mean."""
+    """Mean duration of a step."""
     samples_per_second: float | None
     wait_ratio: float
-    """The host's wait in ``next()``. Overstates starvation if the GPU has queued work."""
+    """Share in which the host waits in ``next()``. It overstates the problem while the GPU still has queued work."""
     idle_for_data_ratio: float | None
-    """The GPU's idle time caused by waiting for data, by CUDA events; ``None`` without them."""
+    """Share in which the GPU waits for data, measured with CUDA events; ``None`` without them."""
     busy_ratio: float | None
-    """The share of time that the device was busy, as reported by the driver; ``None`` if it is not known."""
+    """Share in which the GPU is busy, as reported by the driver; ``None`` if it is unknown."""
     busy_metric: BusyMetric | None
+    """The metric of ``busy_ratio``; ``None`` if the ratio is unknown."""
     idle_for_host_ratio: float | None
-    """The GPU's remaining idle time: launches, synchronisation, copies, Python."""
+    """Share in which the GPU is idle for other reasons, such as launches or synchronisation; ``None`` if unknown."""
     batch_size: int | None
     batches_per_epoch: int | None
     num_workers: int
@@ -155,21 +159,21 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     is_training: bool
     epoch_batches: int
     epoch_left_seconds: float | None
-    """At the current pace; ``None`` if the epoch's length is not known."""
+    """Time left in the current epoch at the current speed; ``None`` if the epoch's length is unknown."""
     last_seconds: float
-    """Unix time of the latest step."""
+    """Unix time at which the latest step ended."""
     bins: list[StepBin]
     notebook_key: str = ""
-    """The key of its :class:`NotebookTraining`."""
+    """The key of the notebook's :class:`NotebookTraining`."""
     rank: int | None = None
-    """The process's rank among those that train together; ``None`` if it trains alone."""
+    """The rank of the process in a distributed training; ``None`` if it trains alone."""
     ranks_count: int | None = None
     arguments: list[str] | None = None
-    """As in :class:`WatchedLoader`; recordings omit it."""
+    """See :attr:`WatchedLoader.arguments`; recordings omit it."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):
-    """When a cell ran, for the charts."""
+    """The time span of a cell, for charts."""
 
     number: int
     began_seconds: float
@@ -177,20 +181,20 @@ class CellMark(Struct, frozen=True, kw_only=True):
 
 
 class NotebookTraining(Struct, frozen=True, kw_only=True):
-    """A watched notebook."""
+    """The current state of a watched notebook."""
 
     key: str
-    """The kernel's id, otherwise the process id."""
+    """The kernel's id; the process id if the kernel's id is unknown."""
     pid: int | None
     notebook_path: str | None
     connected: bool
     loaders: list[LoaderSteps]
-    """Loaders with steps during the last minutes, the training loop first."""
+    """Loaders with steps in the last minutes, training loops first."""
     cells: list[CellMark]
 
 
 class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):
-    """The state of all watched notebooks; sent on the live socket when it changes."""
+    """The current state of all watched notebooks, sent on the live socket when it changes."""
 
     time_seconds: float
     window_seconds: float
@@ -198,20 +202,20 @@ class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):
 
 
 class Training(Struct, frozen=True, kw_only=True):
-    """Answer of ``GET training``."""
+    """Answer of ``GET training``: the current state of all watched notebooks, and their history."""
 
     now: TrainingNow
     history: dict[str, Columns]
-    """Notebook's key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
+    """Notebook key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
 
-    This covers everything that trained in this period, including loops that are no longer in ``now``.
+    It includes loops that ran in this period but are no longer in ``now``.
     """
     paths: dict[str, str | None]
-    """Notebook's key → its path, for each notebook in the history."""
+    """Notebook key → path, for each notebook in the history."""
 
 
 class ExplainRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST training/explain``: the notebook whose next steps to profile."""
+    """Body of ``POST training/explain``: the key of the notebook, and the number of its next steps to profile."""
 
     key: str
     steps: int = 5

@@ -2,7 +2,7 @@
 
 export interface Wire {}
 /**
- * A problem that needs the user's attention now, after its hold-off.
+ * A problem that needs the user's attention now; it has lasted for its rule's minimum time.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Alert".
@@ -21,7 +21,7 @@ export interface Alert {
   summary_message?: MessageInfo;
 }
 /**
- * A sentence as template and parameters, for translation.
+ * A message as template and parameters, for translation.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MessageInfo".
@@ -32,7 +32,7 @@ export interface MessageInfo {
   template: string;
 }
 /**
- * All current alerts; sent when one appears or disappears, and once after the greeting.
+ * All current alerts, sent when one appears or disappears, and once after the greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "AlertsChanged".
@@ -42,7 +42,7 @@ export interface AlertsChanged {
   type: "alerts";
 }
 /**
- * One benchmark.
+ * One benchmark and its parameters.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "BenchmarkInfo".
@@ -55,7 +55,7 @@ export interface BenchmarkInfo {
   requires: string[];
 }
 /**
- * One parameter of a benchmark, enough to build a form, a flag and a check from.
+ * One parameter of a benchmark, with all data for a form field, a command-line option and validation.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ParameterInfo".
@@ -70,7 +70,7 @@ export interface ParameterInfo {
   type: "boolean" | "choice" | "integer" | "number" | "text";
 }
 /**
- * A benchmark's result, as sent by the worker and returned by ``.to_dict()``.
+ * The result of a benchmark, as sent by the worker and returned by ``.to_dict()``.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "BenchmarkResult".
@@ -98,7 +98,7 @@ export interface BenchmarkResult {
   warnings_message?: (MessageInfo | null)[];
 }
 /**
- * A measured value with its 95 % confidence interval, ``low <= value <= high``.
+ * A measured value with its 95 % confidence interval; ``low <= value <= high``.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Interval".
@@ -109,7 +109,7 @@ export interface Interval {
   value: number;
 }
 /**
- * The complete result.
+ * The results of all modes, and the recommendation.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "PrecisionProfile".
@@ -127,7 +127,7 @@ export interface PrecisionProfile {
   why_not_more_message?: (MessageInfo | null)[];
 }
 /**
- * One mode; a value that could not be measured is ``None``, and ``error`` has the reason.
+ * One precision mode. A value that could not be measured is ``None``; ``error`` contains the reason.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "PrecisionMode".
@@ -155,7 +155,7 @@ export interface Benchmarks {
   benchmarks: BenchmarkInfo[];
 }
 /**
- * Answer of ``GET catalog``.
+ * Answer of ``GET catalog``: all metrics.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Catalog".
@@ -166,8 +166,8 @@ export interface Catalog {
 /**
  * One metric of the catalogue.
  *
- * ``maximum`` is the top of the scale if it is constant; ``maximum_metric`` names the metric with the
- * maximum if it depends on the device (memory used → memory total).
+ * ``maximum`` is the upper end of the scale if it is constant. If it depends on the device, ``maximum_metric`` is the
+ * name of the metric that contains it (memory used → memory total).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricInfo".
@@ -190,7 +190,7 @@ export interface MetricInfo {
   unit: string;
 }
 /**
- * When a cell ran, for the charts.
+ * The time span of a cell, for charts.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "CellMark".
@@ -222,7 +222,7 @@ export interface CheckFinding {
   why: string;
 }
 /**
- * One device's history: the start times of the steps, and a series per metric.
+ * The history of one device or host: the start times of the time steps, and a series per metric.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Columns".
@@ -234,7 +234,7 @@ export interface Columns {
   times_seconds: number[];
 }
 /**
- * One metric's history, one entry per step; ``None`` if no tick had a value.
+ * The history of one metric, with one entry per time step; ``None`` for steps without a value.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Series".
@@ -245,7 +245,7 @@ export interface Series {
   min: (number | null)[];
 }
 /**
- * One device, or one MIG instance. ``uuid`` is its key everywhere; ``index`` is for display.
+ * One device, or one MIG instance. It is identified by ``uuid``; ``index`` is only for display.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DeviceInfo".
@@ -374,7 +374,7 @@ export interface ProcessInfo {
   user: string | null;
 }
 /**
- * A kernel of this server that a process belongs to.
+ * A kernel of this server to which a process belongs.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "KernelInfo".
@@ -388,10 +388,10 @@ export interface KernelInfo {
   session_name: string | null;
 }
 /**
- * A notebook's own report of the memory it holds, if none of the driver's processes is known to be its.
+ * The memory that a notebook's kernel reports itself, if it is unknown which of the driver's processes it is.
  *
- * One of the driver's processes is also this one, but it is unknown which. So its memory is counted only
- * there, and this is shown beside it.
+ * The kernel is one of the driver's processes, so its memory is already counted there. The report is only shown
+ * beside them.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "KernelReport".
@@ -403,7 +403,7 @@ export interface KernelReport {
   reserved_bytes: number;
 }
 /**
- * Answer of ``GET devices``. Exactly one of the two is empty.
+ * Answer of ``GET devices``. ``reason`` is set if there are no devices, and only then.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Devices".
@@ -413,7 +413,7 @@ export interface Devices {
   reason: NoDevices | null;
 }
 /**
- * Why there is no device: what was looked for and found, and what to type.
+ * Why there is no device: the result of the search, and commands that may help.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "NoDevices".
@@ -426,7 +426,7 @@ export interface NoDevices {
   message_message?: MessageInfo;
 }
 /**
- * The set of devices, or the reason why there is none, has changed.
+ * The new list of devices, or the reason why there are none, sent when it has changed.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DevicesChanged".
@@ -478,7 +478,7 @@ export interface EnvironmentChange {
   name: string;
 }
 /**
- * An error: HTTP body of any 4xx or 5xx, and a failed job's error.
+ * An error: the HTTP body of every 4xx or 5xx response, and the error of a failed job.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ErrorInfo".
@@ -491,7 +491,7 @@ export interface ErrorInfo {
   message_message?: MessageInfo;
 }
 /**
- * Body of ``POST training/explain``: the notebook whose next steps to profile.
+ * Body of ``POST training/explain``: the key of the notebook, and the number of its next steps to profile.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ExplainRequest".
@@ -501,7 +501,7 @@ export interface ExplainRequest {
   steps?: number;
 }
 /**
- * One figure in two environments.
+ * The comparison of one figure in two environments.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "FigureChange".
@@ -521,7 +521,7 @@ export interface FigureChange {
   warnings_message?: (MessageInfo | null)[];
 }
 /**
- * A reason why the work on a device is slow, or about to fail.
+ * A reason why the work on a device is slow or fails.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Finding".
@@ -551,8 +551,8 @@ export interface Finding {
   summary_message?: MessageInfo;
 }
 /**
- * All current findings; answer of ``GET findings``, sent when one appears or disappears, and once after the
- * greeting.
+ * All current findings: the answer of ``GET findings``. On the live socket, it is sent when a finding appears or
+ * disappears, and once after the greeting.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "FindingsChanged".
@@ -562,7 +562,7 @@ export interface FindingsChanged {
   type: "findings";
 }
 /**
- * A page's request on the live socket: the lists to follow from now on, besides the readings.
+ * Request of a page on the live socket: the lists to follow from now on, in addition to the readings.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Follow".
@@ -572,7 +572,7 @@ export interface Follow {
   type: "follow";
 }
 /**
- * All readings of one tick: device UUID → metric name → value or reason.
+ * All readings of one tick; ``devices``: device UUID → metric name → reading.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Frame".
@@ -632,7 +632,7 @@ export interface Frame {
   type: "frame";
 }
 /**
- * First message of the live socket: everything that a page needs to draw.
+ * First message on the live socket: all data that a page needs to draw.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Hello".
@@ -646,7 +646,7 @@ export interface Hello {
   version: Version;
 }
 /**
- * Answer of ``GET history``.
+ * Answer of ``GET history``: the past readings of all devices and hosts, in time steps.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "History".
@@ -662,7 +662,7 @@ export interface History {
   step_seconds: number;
 }
 /**
- * A job's state. Times are Unix seconds; ``None`` until the event happened.
+ * The state of a job. Times are Unix times, ``None`` until the event happened.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "JobInfo".
@@ -703,7 +703,7 @@ export interface JobRequest {
   parameters?: {};
 }
 /**
- * Answer of ``GET jobs``, latest first.
+ * Answer of ``GET jobs``: jobs, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Jobs".
@@ -712,7 +712,7 @@ export interface Jobs {
   jobs: JobInfo[];
 }
 /**
- * Sent on the live socket to clients that follow the jobs: the changes.
+ * Changes of the jobs, sent on the live socket to clients that follow them.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "JobsChanged".
@@ -723,7 +723,7 @@ export interface JobsChanged {
   type: "jobs";
 }
 /**
- * A result in the user's file.
+ * A result in the user's results file.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "KeptResult".
@@ -735,7 +735,7 @@ export interface KeptResult {
   result: BenchmarkResult;
 }
 /**
- * A loader's steps over the last seconds; ratios are shares of the steps' time.
+ * Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "LoaderSteps".
@@ -772,7 +772,7 @@ export interface LoaderSteps {
   worker_threads: number | null;
 }
 /**
- * Steps that took from ``low_seconds`` up to ``high_seconds``.
+ * The number of steps that took from ``low_seconds`` up to ``high_seconds``.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "StepBin".
@@ -783,7 +783,7 @@ export interface StepBin {
   low_seconds: number;
 }
 /**
- * A watched notebook.
+ * The current state of a watched notebook.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "NotebookTraining".
@@ -809,7 +809,7 @@ export interface Processes {
   time_seconds: number;
 }
 /**
- * A recording of this server.
+ * A recording that this server made.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "RecordingInfo".
@@ -826,7 +826,7 @@ export interface RecordingInfo {
   state: "failed" | "recording" | "stopped";
 }
 /**
- * Body of ``POST recordings``; may be empty.
+ * Body of ``POST recordings``. It may be empty.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "RecordingRequest".
@@ -837,7 +837,7 @@ export interface RecordingRequest {
   seconds?: number | null;
 }
 /**
- * Answer of ``GET recordings``, latest first.
+ * Answer of ``GET recordings``: recordings, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Recordings".
@@ -856,7 +856,7 @@ export interface RecordingsChanged {
   type: "recordings";
 }
 /**
- * Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another one.
+ * Answer of ``GET results/<id>/comparison``: the comparison of a stored result with another result.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ResultComparison".
@@ -872,7 +872,7 @@ export interface ResultComparison {
   id: number;
 }
 /**
- * A stored result without its samples: a line of a list, a point of a chart.
+ * A stored result without its samples, for lists and charts.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ResultSummary".
@@ -887,7 +887,7 @@ export interface ResultSummary {
   unit: string;
 }
 /**
- * Answer of ``GET results``, latest first.
+ * Answer of ``GET results``: stored results, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Results".
@@ -896,7 +896,7 @@ export interface Results {
   results: KeptResult[];
 }
 /**
- * Message from a client on ``WS live``: use another interval (100 to 60000 ms).
+ * Message from a client on ``WS live``: send frames at another interval (100 to 60000 ms).
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SetInterval".
@@ -933,7 +933,7 @@ export interface SuiteComparison {
   rounds: number;
 }
 /**
- * A benchmark of a suite that gave no result, and why.
+ * A benchmark of a suite that failed, and its error.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteFailure".
@@ -943,7 +943,7 @@ export interface SuiteFailure {
   error: ErrorInfo;
 }
 /**
- * A suite's state. Times are Unix seconds; ``None`` until the event happened.
+ * The state of a suite. Times are Unix times, ``None`` until the event happened.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SuiteInfo".
@@ -1006,7 +1006,7 @@ export interface SuiteRequest {
   rounds?: number;
 }
 /**
- * Answer of ``GET suites``, latest first.
+ * Answer of ``GET suites``: suites, latest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Suites".
@@ -1025,7 +1025,7 @@ export interface SuitesChanged {
   type: "suites";
 }
 /**
- * Answer of ``GET training``.
+ * Answer of ``GET training``: the current state of all watched notebooks, and their history.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Training".
@@ -1040,7 +1040,7 @@ export interface Training {
   };
 }
 /**
- * The state of all watched notebooks; sent on the live socket when it changes.
+ * The current state of all watched notebooks, sent on the live socket when it changes.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "TrainingNow".
