@@ -1,4 +1,4 @@
-"""Measurement: timers, statistics, the stop rule, and the environment of a result.
+"""Measure: timers, statistics, the stop rule, and the environment of a result.
 
-Standard library only at module level: workers in foreign environments import this.
+At module level, this package imports only the standard library, because workers in other environments import it.
 """

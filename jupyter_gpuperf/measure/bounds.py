@@ -1,7 +1,8 @@
-"""What bounds a workload on a chip: its arithmetic, or its memory traffic. Standard library only.
+"""Compute whether arithmetic or memory traffic limits a workload on a chip, and its shortest possible time.
 
-These are the two roofs of the roofline model. A workload takes at least its operations divided by the chip's rate,
-and at least its traffic divided by the memory bandwidth; the longer of the two is its floor.
+These are the two limits of the roofline model. A workload takes at least its operations divided by the chip's rate,
+and at least its traffic divided by the memory bandwidth. The longer of the two times is its shortest possible time.
+This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ class Work:
     Parameters
     ----------
     flop
-        Floating-point operations; a multiply-add counts as two.
+        Number of floating-point operations; a multiply-add counts as two.
     traffic_bytes
-        Least bytes read from and written to device memory, if every operator reads its inputs and writes its outputs
-        once.
+        Minimum number of bytes read from and written to device memory: every operator reads its inputs and writes its
+        outputs once.
     """
 
     flop: float
@@ -34,7 +35,7 @@ class Work:
         return max(roofs) if roofs else None
 
     def described(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
-        """Return the entries for a result's environment: ``<prefix>flop_per_byte`` and, if known, ``bound_by``.
+        """Return entries for the environment of a result: ``<prefix>flop_per_byte`` and, if known, ``bound_by``.
 
         Parameters
         ----------
@@ -48,7 +49,7 @@ class Work:
         return facts
 
     def limits(self, chip: Chip | None, kind: str, figure: str, *, prefix: str) -> dict[str, float]:
-        """Return the entries for a result's limits: the floor of ``figure``, and the chip's two roofs."""
+        """Return the limits for a result: the shortest possible time as ``figure``, and the chip's two rates."""
         if chip is None:
             return {}
         known = {

@@ -1,11 +1,11 @@
 """Limits of chips: dense throughput per number format, memory bandwidth, and the link to the host.
 
-Rates are for dense matrices (no structured sparsity) with FP32 accumulation, as torch's libraries use. Data sheets
-since Hopper print twice as much, for sparse matrices. Rows are matched by PCI device id, and the number of
-multiprocessors and the memory must agree too, because names mislead ("L4" is in "L40S"). For a chip that is not in
-the table, limits are derived from its multiprocessors and clock, and labelled as derived.
+Rates are for dense matrices (no structured sparsity) with FP32 accumulation, as used by torch's libraries. Since
+Hopper, data sheets list rates for sparse matrices, which are twice as high. A chip is found by its PCI device id, and
+its multiprocessors and memory must match too. Names are not used, because they mislead ("L4" is part of "L40S"). For a
+chip that is not in the table, limits are derived from its multiprocessors and clock, and labelled as derived.
 
-Standard library only.
+This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TERA: Final = 1e12
 GIGA: Final = 1e9
 GIB: Final = float(1 << 30)
 MEMORY_TOLERANCE: Final = 0.12
-"""The driver reserves a part of the memory that the data sheet lists."""
+"""Share by which the memory may be smaller than in the data sheet: the driver reserves a part of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,15 +29,15 @@ class Chip:
     Parameters
     ----------
     pci_ids
-        PCI device ids, without the vendor's.
+        PCI device ids, without the vendor id.
     flops
-        Dense floating-point operations per second by format; unsupported formats are left out.
+        Number format → dense floating-point operations per second; unsupported formats are left out.
     clock_mhz
-        The SM clock at which ``flops`` holds.
+        The SM clock at which the chip reaches ``flops``.
     bytes_per_second
         Bandwidth of device memory, both directions together.
     source
-        Where the figures come from; ``derived`` if they were calculated.
+        The web page of the published figures; ``derived`` if the figures were calculated.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Chip:
         return self.source == "derived"
 
 
-# Multiply-adds per clock and multiprocessor, by compute capability: tensor cores on fp16 with FP32
-# accumulation, and the FP32 units.
+# Compute capability → multiply-adds per clock and multiprocessor: of the tensor cores for fp16 with FP32
+# accumulation, and of the FP32 units.
 FMA_PER_CLOCK: Final = {
     (7, 0): (512, 64),
     (7, 5): (512, 64),
@@ -94,19 +94,20 @@ def chip_of(
     name: str = "",
     memory_bytes_per_second: float = 0.0,
 ) -> Chip | None:
-    """Return a chip's published limits, else derived ones; ``None`` if neither is known.
+    """Return the published limits of a chip, otherwise derived ones; ``None`` if they can't be derived either.
 
     Parameters
     ----------
     pci_id
-        PCI device id; ``None`` if it can't be read: then no published limits are used.
+        PCI device id; ``None`` if it can't be read, in which case published limits are not used.
     clock_mhz
-        Highest SM clock, for derived limits.
+        Highest SM clock, for derived limits; 0 if unknown.
     memory_bytes_per_second
-        Bandwidth from memory clock and bus width, for derived limits; 0 if unknown.
+        Bandwidth computed from memory clock and bus width, for derived limits; 0 if unknown.
     """
     for chip in CHIPS:
-        # Two versions of the V100 differ only in memory; a half-disabled board differs in both.
+        # The 16 GB and 32 GB versions of the V100 differ only in memory, so more memory is accepted. A board on which
+        # half of the chip is disabled has fewer multiprocessors and less memory.
         close = memory_bytes >= (1 - MEMORY_TOLERANCE) * chip.memory_bytes
         if pci_id in chip.pci_ids and multiprocessors == chip.multiprocessors and close:
             return chip

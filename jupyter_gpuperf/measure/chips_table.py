@@ -1,6 +1,6 @@
-"""The figures from data sheets, one row per chip. ``chips.py`` explains the columns.
+"""The figures from data sheets, one row per chip. :class:`chips.Chip` explains them.
 
-Standard library only.
+This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ Row = tuple[str, tuple[int, ...], int, float, tuple[float, ...], float, float, i
 
 # fmt: off
 ROWS: Final[tuple[Row, ...]] = (
-    # name, PCI ids, multiprocessors, GiB, dense Tflop/s by FORMATS (0: none), MHz that they hold at,
-    # GB/s of device memory, PCIe generation, page of nvidia.com
+    # name, PCI ids, multiprocessors, GiB, dense Tflop/s in the order of FORMATS (0: not supported),
+    # SM clock in MHz at which these rates are reached, GB/s of device memory, PCIe generation, page on nvidia.com
     ("T4", (0x1EB8,), 40, 16, (0, 8.1, 0, 65, 0, 0),
      1590, 320, 3, "data-center/tesla-t4"),
     ("V100 SXM2", (0x1DB1, 0x1DB5, 0x1DB8), 80, 16, (7.8, 15.7, 0, 125, 0, 0),

@@ -1,4 +1,7 @@
-"""Whether torch.compile can work here. Standard library only at module level."""
+"""Check whether torch.compile can work in this environment.
+
+At module level, this module imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from jupyter_gpuperf.errors import Unavailable
 
 
 def check_compiler(torch: Any, device: Any) -> None:
-    """Raise an error if torch.compile can't work.
+    """Raise an error if torch.compile can't work on this device.
 
     Raises
     ------
     Unavailable
-        ``package_missing`` for Triton, or ``compiler_missing``.
+        ``package_missing``: Triton is missing or does not support the GPU.
+        ``compiler_missing``: there is no C or C++ compiler.
     """
     if device.type == "cuda":
         from torch.utils._triton import has_triton
@@ -27,11 +31,11 @@ def check_compiler(torch: Any, device: Any) -> None:
                 "torch.compile needs Triton, which is missing or doesn't support this GPU.",
                 "Install the triton version for this torch; it needs compute capability 7.0 or higher.",
             )
-    # What Inductor and Triton look for: Triton compiles the code that launches its kernels.
+    # Inductor needs a C++ compiler, and Triton a C compiler for the code that launches its kernels.
     variable, usual = "CXX", ["clang++" if sys.platform == "darwin" else "g++"]
     if device.type == "cuda":
         variable, usual = "CC", ["gcc", "clang"]
-    named = os.environ.get(variable, "").partition(" ")[0]  # options may follow the name
+    named = os.environ.get(variable, "").partition(" ")[0]  # options may follow the compiler's name
     if not any(shutil.which(name) for name in ([named] if named else usual)):
         raise Unavailable(
             "compiler_missing",

@@ -1,4 +1,7 @@
-"""The device that a benchmark uses: its precisions and its limits. Standard library only at module level."""
+"""Find the device that a benchmark uses, its precisions and its limits.
+
+At module level, this module imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +16,29 @@ PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
 
 
 def first_device(torch: Any) -> Any:
-    """Return the device that benchmarks use: the first CUDA device, else the CPU.
+    """Return the device that benchmarks use: the first CUDA device, otherwise the CPU.
 
-    The job chooses which GPU is first: it sets ``CUDA_VISIBLE_DEVICES``.
+    The job determines which GPU is the first, by setting ``CUDA_VISIBLE_DEVICES``.
     """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def started_device(torch: Any) -> Any:
-    """Return the CUDA device if this process has started CUDA, else ``None``. Does not start CUDA.
+    """Return the CUDA device if this process has initialized CUDA, otherwise ``None``.
 
-    Workers that are forked later can't use a CUDA that was started before.
+    This does not initialize CUDA, because workers that are forked afterwards could not use CUDA.
     """
     return torch.device("cuda") if torch.cuda.is_initialized() else None
 
 
 def synchronize(torch: Any, device: Any) -> None:
-    """Wait until the device has finished its work; does nothing for a CPU."""
+    """Wait until the device has finished its work; do nothing for a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def precisions_of(torch: Any, device: Any) -> list[str]:
-    """Return the precisions that this device supports in hardware."""
+    """Return the names of the precisions that the device supports in hardware."""
     if device.type != "cuda":
         return ["fp32", "bf16"]
     if torch.cuda.get_device_capability(device) >= (8, 0):
@@ -44,7 +47,7 @@ def precisions_of(torch: Any, device: Any) -> list[str]:
 
 
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
-    """Return this device's limits; ``None`` if they are unknown.
+    """Return the limits of a device; ``None`` if they are unknown.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
     if device.type != "cuda":
         return None
     properties = torch.cuda.get_device_properties(device)
-    # In kHz. Older torch lacks them; then no limits can be derived.
+    # The clocks are in kHz. Older versions of torch don't report them; limits then can't be derived.
     clock_khz = getattr(properties, "clock_rate", 0)
     memory_clock_khz = getattr(properties, "memory_clock_rate", 0)
     bus_bits = getattr(properties, "memory_bus_width", 0)
@@ -67,12 +70,12 @@ def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip 
         compute_capability=(properties.major, properties.minor),
         clock_mhz=clock_khz / 1000,
         name=properties.name,
-        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # 2 per clock
+        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # double data rate
     )
 
 
 def uuid_of(torch: Any, device: Any) -> str | None:
-    """Return the device's UUID as the driver writes it; ``None`` if this torch doesn't report it.
+    """Return the device's UUID in the driver's format; ``None`` if this version of torch doesn't report it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The environment of a result. Standard library only at module level."""
+"""Describe the environment of a result. At module level, this module imports only the standard library."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from jupyter_gpuperf.measure import resources
 Environment = dict[str, bool | int | float | str | None]
 
 
-def describe(torch: Any = None, device: Any = None) -> Environment:  # a module
-    """Return the facts needed to compare results; unknown values are ``None``.
+def describe(torch: Any = None, device: Any = None) -> Environment:
+    """Return the facts that are needed to compare results; unknown values are ``None``.
 
     Parameters
     ----------
     torch
-        The torch module, if the benchmark uses it.
+        The torch module; ``None`` if the benchmark does not use torch.
     device
-        The measured ``torch.device``.
+        The measured ``torch.device``; ``None`` for the CPU.
     """
     found: Environment = {
         "python": platform.python_version(),
@@ -51,8 +51,8 @@ def _of_device(torch: Any, device: Any) -> Environment:
         "compute_capability": f"{properties.major}.{properties.minor}",
         "multiprocessors": properties.multi_processor_count,
         "device_memory_bytes": properties.total_memory,
-        "l2_flushed": False,  # a benchmark that flushes it sets this to True
-        # The next three need nvidia-ml-py, which this environment may lack.
+        "l2_flushed": False,  # a benchmark that flushes the L2 cache sets this to True
+        # The next three values need nvidia-ml-py, which may not be installed in this environment.
         "clock_sm_mhz": _known(lambda: torch.cuda.clock_rate(device)),
         "temperature_celsius": _known(lambda: torch.cuda.temperature(device)),
         "power_watts": _known(lambda: torch.cuda.power_draw(device) / 1000),
@@ -60,6 +60,6 @@ def _of_device(torch: Any, device: Any) -> Environment:
 
 
 def _known(read: Any) -> float | None:
-    with contextlib.suppress(Exception):  # after any error the value is unknown
+    with contextlib.suppress(Exception):  # after any error, the value is unknown
         return float(read())
     return None

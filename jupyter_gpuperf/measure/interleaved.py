@@ -1,6 +1,7 @@
-"""Compare variants of a workload in turn, forwards and backwards, so that a drift affects all alike.
+"""Compare variants of a workload by measuring them alternately, so that any drift affects all of them equally.
 
-Measuring one variant after the other would favor the one that runs while the chip is cool. Standard library only.
+Each round measures every variant once, in the reverse order of the previous round. Measuring one variant completely
+before the next would favor the one that runs while the chip is cool. This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -30,34 +31,36 @@ from jupyter_gpuperf.messages import Message
 FEWEST_ROUNDS: Final = FEWEST_BLOCKS
 MOST_ROUNDS: Final = MOST_BLOCKS
 MEDIAN_ROUNDS: Final = 5
-"""Fewest rounds for a bootstrap interval of the median. With fewer it spans at best the smallest and the largest
-sample, which miss the true value too often; Student's interval is used instead.
+"""Minimum number of rounds for a bootstrap interval of the median. With fewer rounds, even the range from the smallest
+to the largest sample misses the true value too often, so Student's t interval is used instead.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interleaved:
-    """The measurements, one sample per variant and round, in the order of the rounds.
+    """The measurements of all variants.
 
     Parameters
     ----------
+    samples
+        Variant → its samples in seconds per call, one per round, in the order of the rounds.
     doubt
-        A sentence if an interval stayed wider than requested, else ``None``.
+        A sentence if an interval is wider than requested, otherwise ``None``.
     """
 
     samples: dict[str, list[float]]
     doubt: str | None
 
     def median(self, name: str) -> Interval:
-        """Return a variant's median with its interval; for two to four rounds, the geometric mean."""
+        """Return the median of a variant with its 95 % interval; for two to four rounds, the geometric mean."""
         return _middle(self.samples[name])
 
     def speedup(self, name: str, reference: str) -> Interval:
-        """Return how many times faster ``name`` is than ``reference``; below 1 it is slower."""
+        """Return how many times as fast as ``reference`` the variant ``name`` is, with its 95 % interval."""
         return paired_ratio(self.samples[reference], self.samples[name])
 
     def figures(self, suffix: str, reference: str) -> dict[str, Interval]:
-        """Return each variant's median as ``<name>_<suffix>``, and ``<name>_speedup`` of all but the reference."""
+        """Return the figures of all variants: ``<name>_<suffix>`` and, except for the reference, ``<name>_speedup``."""
         found: dict[str, Interval] = {}
         for name in self.samples:
             found[f"{name}_{suffix}"] = self.median(name)
@@ -76,20 +79,22 @@ def time_interleaved(
     progress: Callable[[float, str], None] = lambda ratio, message: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Interleaved:
-    """Measure all variants in rounds until each median is known to ``target_ratio``, or time is up.
+    """Measure all variants in rounds until their intervals are narrow enough, or the time is up.
 
-    Makes at least ``fewest_rounds`` rounds. Only whole rounds are kept, because the samples of a round are pairs.
+    A started round is always completed, because the samples of a round are compared with each other.
 
     Parameters
     ----------
     variants
         Name → function that measures once and returns seconds per call. Variants must be warmed up.
+    target_ratio
+        The half-width of each interval, as a share of its median, at which measuring ends.
     fewest_rounds
-        Rounds to make regardless of the time limit: a single sample has no interval.
+        Minimum number of rounds, regardless of the time limit: a single sample has no interval.
     room_rounds
-        The share of a round of average length that must fit into the remaining time for another round to begin.
+        Another round begins only if this share of an average round fits into the remaining time.
     progress
-        Takes a ratio from 0 to 1 and a short text.
+        Called with a ratio from 0 to 1 and a short text.
     """
     samples: dict[str, list[float]] = {name: [] for name in variants}
     order = list(variants)
@@ -104,14 +109,14 @@ def time_interleaved(
         used_ratio = (clock() - began) / limit_seconds
         is_over = used_ratio * (1 + room_rounds / rounds) >= 1
         progress(min(1.0, used_ratio), _so_far(samples))
-        # The check costs more than a short block: check every round at first, less often later.
+        # Computing the intervals takes longer than a short block: do it every round at first, and less often later.
         if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):
             widest = _widest(samples)
         enough = widest <= target_ratio or is_over or rounds >= MOST_ROUNDS
         if enough and rounds >= fewest_rounds:
             break
     if math.isinf(widest) and rounds > 1:
-        widest = _widest(samples)  # only for the message; this few rounds never end the loop
+        widest = _widest(samples)  # only for the message: the loop skips this for so few rounds
     return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
 
 
@@ -120,12 +125,12 @@ def paired_ratio(
 ) -> Interval:
     """Return the median of ``reference / other`` over the rounds, with its 95 % interval.
 
-    For two to four rounds it is the geometric mean.
+    For two to four rounds, return the geometric mean instead of the median.
 
     Raises
     ------
     ValueError
-        The samples are not of the same rounds, or there are none.
+        The numbers of samples differ, or there are no samples.
     """
     ratios = [first / second for first, second in zip(reference, other, strict=True)]
     return _middle(ratios, resamples)

@@ -1,4 +1,7 @@
-"""Peak device memory of a workload, and the largest batch that fits. Standard library only at module level."""
+"""Measure the peak device memory of a workload, and find the largest batch that fits.
+
+At module level, this module imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from typing import Any, TypeVar
 from jupyter_gpuperf.messages import Message
 
 S = TypeVar("S", bound=Any)
-"""A dataclass with a ``batch`` that can be halved."""
+"""A dataclass with a field ``batch``, which can be halved."""
 
 
 def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]) -> float:
-    """Return the peak bytes held by tensors while ``make`` builds a step and the step runs twice.
+    """Return the peak memory of tensors, in bytes, while ``make`` builds a step and the step runs twice.
 
-    It runs twice because in the second run the optimizer's state and the gradients exist from the start.
+    The second run matters because the optimizer's state and the gradients then exist from the start.
     """
     free_device_memory(torch)
     before = torch.cuda.memory_allocated(device)
@@ -34,7 +37,9 @@ def peak_bytes(torch: Any, device: Any, make: Callable[[], Callable[[], object]]
 def largest_that_fits(
     torch: Any, attempt: Callable[[S], object], size: S, warn: Callable[[str], None]
 ) -> S:
-    """Return ``size`` with its batch halved until ``attempt`` no longer runs out of device memory.
+    """Halve the batch of ``size`` until ``attempt`` no longer runs out of device memory; return the last size.
+
+    ``warn`` is called with a message whenever the batch is halved.
 
     Raises
     ------

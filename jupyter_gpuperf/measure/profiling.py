@@ -1,4 +1,4 @@
-"""Options of torch's profiler. Standard library only."""
+"""Choose options of torch's profiler. This module uses only the standard library."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 
-def keeping_events(profile: Any) -> dict[str, bool]:  # torch's class
-    """Return the options that make a profile keep its events, without a warning."""
-    # From torch 2.6 on it warns that it drops them; older versions lack the option.
+def keeping_events(profile: Any) -> dict[str, bool]:
+    """Return the options for ``torch.profiler.profile`` that make it keep its events, without a warning."""
+    # Since torch 2.6, the profiler warns that it drops events. Older versions don't have the option.
     known = "acc_events" in inspect.signature(profile).parameters
     return {"acc_events": True} if known else {}

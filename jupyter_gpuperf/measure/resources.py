@@ -1,6 +1,6 @@
-"""What this process may really use: CPUs and memory, including a container's limits.
+"""Find the CPUs and the memory that this process may really use, within a container's limits.
 
-Standard library only.
+This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ def cpu_count() -> int:
 
 
 def usable_cpus(cgroup: Path = CGROUP) -> float:
-    """Return how many CPUs' worth of time this process gets: the smaller of affinity and quota."""
+    """Return the number of CPUs that this process may use: the lower of its CPU affinity and the container's quota."""
     quota = cpu_quota(cgroup)
     return cpu_count() if quota is None else min(float(cpu_count()), quota)
 
 
 def available_memory_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int | None:
-    """Return the available memory in bytes; ``None`` if unknown."""
+    """Return the memory that is available on the host and in the container, in bytes; ``None`` if unknown."""
     found = (_available_on_host(meminfo), _left_in_cgroup(cgroup))
     return min((value for value in found if value is not None), default=None)
 
 
 def check_available_memory(needed_bytes: float, *, hint: str) -> None:
-    """Raise an error if more than 80 % of the available memory is needed.
+    """Raise an error if ``needed_bytes`` exceed 80 % of the available memory.
 
     Raises
     ------
     BadRequest
-        ``not_enough_memory``.
+        ``not_enough_memory``, with the given hint.
     """
     available_bytes = available_memory_bytes()
     if available_bytes is not None and needed_bytes > 0.8 * available_bytes:
@@ -57,14 +57,14 @@ def check_available_memory(needed_bytes: float, *, hint: str) -> None:
 
 
 def warn_of_workers(workers: int, warn: Callable[[str], None]) -> None:
-    """Warn if there are more worker processes than CPUs."""
+    """Call ``warn`` with a message if there are more worker processes than CPUs."""
     cpus = usable_cpus()
     if workers > cpus:
         warn(Message("{workers} workers compete for {cpus:g} CPUs.", workers=workers, cpus=cpus))
 
 
 def shared_memory_free_bytes(path: Path = Path("/dev/shm")) -> int | None:
-    """Return the free bytes of shared memory, through which DataLoader workers pass batches; ``None`` if unknown."""
+    """Return the free shared memory in bytes; ``None`` if unknown. DataLoader workers pass batches through it."""
     with contextlib.suppress(OSError, AttributeError):
         room = os.statvfs(path)
         return room.f_bavail * room.f_frsize

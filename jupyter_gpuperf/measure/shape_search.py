@@ -1,7 +1,7 @@
-"""Search for the shape of a matrix product that runs at the highest rate, in bounded time.
+"""Search for the shape of a matrix product with the highest rate, within a time limit.
 
-It measures a coarse grid, then the neighbors of the best, and then the best of all in turn, for longer each time.
-Standard library only.
+The search measures a coarse grid, then the neighbors of its best shapes, and then, in final rounds, the best shapes of
+all, each time fewer and for longer. This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 Shape = tuple[int, int, int]
-"""Rows, columns and inner dimension of a product: (m, n, k) for (m×k) times (k×n)."""
+"""Dimensions of a product: (m, n, k) for an m×k matrix times a k×n matrix."""
 
 STEP: Final = 2048
-"""Step of the coarse grid; neighbors are half a step away."""
+"""Step of the coarse grid. Neighbors differ by half a step."""
 BLOCK_SECONDS: Final = 0.012
-"""Seconds of a first measurement of a shape: long enough that the winners are among the best few."""
+"""Duration of the first measurement of a shape: long enough that the fastest shapes reach the final rounds."""
 CENTRES: Final = 24
-"""Number of coarse shapes whose neighbors are measured."""
+"""Number of the best coarse shapes whose neighbors are measured."""
 
 
 FINALS: Final = ((48, 2, 0.05), (12, 5, 0.2))
-"""Final rounds: how many shapes, how often, and for how many seconds each. At the power limit one short measurement
-is off by several percent, while the best shapes are one percent apart.
+"""Final rounds: number of shapes, measurements per shape, and seconds per measurement. At the power limit, a single
+short measurement is off by several percent, while the best shapes differ by only one percent.
 """
 
 
@@ -35,11 +35,11 @@ class Search:
     Parameters
     ----------
     rate
-        Takes a shape and the seconds to measure it; returns operations per second.
+        Measures a shape for the given seconds, and returns its operations per second.
     largest
-        Largest dimension of the finer shapes.
-    say
-        Takes the used share of the time limit, and the best rate so far.
+        Upper limit for the dimensions of neighbors.
+    report_progress
+        Called with the used share of the time limit, and with the best rate so far.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Search:
         self.rates: dict[Shape, float] = {}
 
     def best_of(self, grid: Sequence[Shape]) -> Shape:
-        """Return the best shape of ``grid`` and of the neighbors of its best shapes."""
+        """Return the fastest shape among ``grid`` and the neighbors of its best shapes."""
         self._look_at(grid)
         self._look_at(neighbours(self._top(CENTRES), STEP // 2, self._largest))
         return self._final()
@@ -74,7 +74,7 @@ class Search:
         best = self._top(FINALS[0][0])
         for shapes, rounds, seconds in FINALS:
             looks: dict[Shape, list[float]] = {shape: [] for shape in best[:shapes]}
-            # In turn, so that a drifting clock affects all alike.
+            # Measure the shapes alternately, so that a drifting clock affects all of them equally.
             for shape in [*looks] * rounds:
                 if self._used_ratio() < 1:
                     looks[shape].append(self._rate(shape, seconds))
@@ -90,7 +90,10 @@ class Search:
 
 
 def neighbours(shapes: Iterable[Shape], step: int, largest: int) -> Iterable[Shape]:
-    """Return the shapes that differ by at most one step in each dimension, from ``step`` to ``largest``."""
+    """Return the shapes that differ from ``shapes`` by at most ``step`` in each dimension, including ``shapes``.
+
+    Shapes with a dimension below ``step`` or above ``largest`` are left out.
+    """
     near = (
         (rows + more_rows, columns + more_columns, inner + more_inner)
         for rows, columns, inner in shapes

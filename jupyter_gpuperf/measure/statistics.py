@@ -1,4 +1,4 @@
-"""Estimates from samples, with their intervals. Standard library only."""
+"""Compute estimates from samples, with their 95 % intervals. This module uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ Interval = dict[str, float]
 """``{"value", "low", "high"}``: an estimate with its 95 % confidence interval."""
 
 RESAMPLES: Final = 2000
+"""Number of bootstrap resamples of a final interval."""
 SEED: Final = 20_260
-"""Fixed, so that the same samples always give the same interval."""
+"""Fixed seed of the bootstrap, so that the same samples always have the same interval."""
 
 STUDENT_T: Final = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5 % quantiles of Student's t for 1, 2, … 9 degrees of freedom."""
@@ -24,9 +25,9 @@ def bootstrap(
     statistic: Callable[[Sequence[float]], float],
     resamples: int = RESAMPLES,
 ) -> Interval:
-    """Return ``statistic`` of the samples with its percentile-bootstrap 95 % interval.
+    """Return ``statistic`` of the samples with its 95 % percentile-bootstrap interval.
 
-    The samples must be nearly independent: use blocks of time, not single calls that come in bursts.
+    The samples must be nearly independent: use blocks of calls, not single calls that are fast or slow in bursts.
 
     Raises
     ------
@@ -41,27 +42,27 @@ def bootstrap(
     value = statistic(samples)
     low = estimates[int(0.025 * (resamples - 1))]
     high = estimates[math.ceil(0.975 * (resamples - 1))]
-    # With few samples the percentiles may not enclose the estimate; an interval must.
+    # With few samples, the percentiles may not enclose the estimate, but an interval must.
     return {"value": value, "low": min(low, value), "high": max(high, value)}
 
 
 def median_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
-    """Return the median with its interval; use it for times of equal workloads."""
+    """Return the median with its interval. Use it for times of identical workloads."""
     return bootstrap(samples, statistics.median, resamples)
 
 
 def exact_interval(value: float) -> Interval:
-    """Return a single value as an interval of width 0; it is displayed without an interval."""
+    """Return an exact value as an interval of width 0, which is displayed as a plain number."""
     return {"value": value, "low": value, "high": value}
 
 
 def mean_interval(samples: Sequence[float], resamples: int = RESAMPLES) -> Interval:
-    """Return the mean with its interval; use it for block means of a DataLoader, whose median misleads."""
+    """Return the mean with its interval. Use it for block means of a DataLoader, for which the median is misleading."""
     return bootstrap(samples, statistics.fmean, resamples)
 
 
 def small_sample_mean(samples: Sequence[float]) -> Interval:
-    """Return the mean of 2 to 10 samples with Student's interval: too few samples for a bootstrap.
+    """Return the mean of 2 to 10 samples, too few for a bootstrap, with Student's t interval.
 
     Raises
     ------
@@ -73,20 +74,21 @@ def small_sample_mean(samples: Sequence[float]) -> Interval:
 
 
 def small_sample_geometric_mean(samples: Sequence[float]) -> Interval:
-    """Return the geometric mean of 2 to 10 samples with Student's interval of their logarithms.
+    """Return the geometric mean of 2 to 10 samples with Student's t interval, computed from their logarithms.
 
-    Use it for times and ratios of few rounds: it never reaches zero, and for ``a / b`` it is the inverse of ``b / a``.
+    Use it for times and ratios of a few rounds. The interval never reaches zero, and the result for ``a / b`` is the
+    inverse of the result for ``b / a``.
 
     Raises
     ------
     ValueError
-        There are fewer than 2 or more than 10 samples, or one is not above zero.
+        There are fewer than 2 or more than 10 samples, or a sample is not above zero.
     """
     return _of_logarithms(*_student([math.log(each) for each in samples]))
 
 
 def _student(samples: Sequence[float]) -> tuple[float, float]:
-    """Return the mean, and half the width of Student's interval."""
+    """Return the mean and the half-width of Student's t interval."""
     if not 2 <= len(samples) <= len(STUDENT_T) + 1:
         raise ValueError("Student's interval is for 2 to 10 samples here")
     half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
@@ -103,8 +105,8 @@ def welch_ratio(
 ) -> Interval:
     """Return the ratio ``after / before`` of the geometric means of independent runs, with its interval.
 
-    This is Welch's interval on logarithms: the two sides may have different variances. Two runs per side are the
-    minimum, and give a wide interval.
+    This is Welch's interval of the logarithms, so the two sides may have different variances. Each side needs at least
+    two runs; with two, the interval is wide.
 
     Raises
     ------
@@ -127,8 +129,8 @@ def welch_ratio(
 def student_t_quantile(probability: float, freedom: float) -> float:
     """Return the quantile of Student's t for a probability above one half and ``freedom`` degrees of freedom.
 
-    Bisects the distribution, integrating its tail by Simpson's rule over an angle: with
-    ``t = sqrt(freedom) tan(angle)`` the density becomes a power of the cosine.
+    The quantile is found by bisection. The distribution is integrated with Simpson's rule over an angle: with
+    ``t = sqrt(freedom) tan(angle)``, the density becomes a power of the cosine.
     """
     low, high = 0.0, math.pi / 2
     scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
@@ -148,13 +150,13 @@ def _cosine_integral(angle: float, power: float, pieces: int = 400) -> float:
 
 
 def inverse(interval: Interval, numerator: float = 1.0) -> Interval:
-    """Return ``numerator / interval``, such as samples per second from seconds per batch."""
+    """Return ``numerator / interval`` as an interval, such as samples per second from seconds per batch."""
     value, low, high = (numerator / interval[name] for name in ("value", "high", "low"))
     return {"value": value, "low": low, "high": high}
 
 
 def half_width_ratio(interval: Interval) -> float:
-    """Return half the interval's width as a share of its value."""
+    """Return the half-width of an interval as a share of its value; infinite if only the value is zero."""
     if interval["value"] == 0:
         return 0.0 if interval["high"] == interval["low"] else math.inf
     return (interval["high"] - interval["low"]) / 2 / abs(interval["value"])

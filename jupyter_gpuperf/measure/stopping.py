@@ -1,4 +1,4 @@
-"""When to stop measuring: when the interval is narrow enough, or time is up. Standard library only."""
+"""Stop measuring when the interval is narrow enough or the time is up. This module uses only the standard library."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from jupyter_gpuperf.messages import Message
 FEWEST_BLOCKS: Final = 8
 MOST_BLOCKS: Final = 300
 INTERIM_RESAMPLES: Final = 200
-"""Enough to decide whether to continue; the final interval uses ten times as many."""
+"""Number of resamples to decide whether to continue; the final interval uses ten times as many."""
 
 QUICK_RATIO: Final = 0.03
 RIGOROUS_RATIO: Final = 0.01
 
 
 def target_ratio(rigorous: bool) -> float:
-    """Return the half width, as a share of the value, at which measuring stops."""
+    """Return the half-width of the interval, as a share of the value, at which measuring stops."""
     return RIGOROUS_RATIO if rigorous else QUICK_RATIO
 
 
 @dataclass(kw_only=True, slots=True)
 class StopRule:
-    """Collect blocks until the interval is within ``target_ratio``, or ``limit_seconds`` have passed.
+    """Collects blocks until the interval is narrow enough, or the time limit has passed.
 
     Parameters
     ----------
+    target_ratio
+        The half-width of the interval, as a share of the value, at which measuring stops.
+    limit_seconds
+        Time limit, from the end of the first block.
     interval_of
-        Takes the blocks so far and the number of resamples; returns the estimate with its interval.
+        Returns the estimate with its interval, given the blocks so far and the number of resamples.
     clock
-        Returns monotonic seconds.
+        Returns the seconds of a monotonic clock.
     """
 
     target_ratio: float
@@ -50,7 +54,7 @@ class StopRule:
         if self._began is None:
             self._began = self.clock()
         self.blocks.append(block)
-        # The check costs more than a short block: check every block at first, less often later.
+        # Computing the interval takes longer than a short block: do it for every block at first, and less often later.
         count = len(self.blocks)
         if count >= FEWEST_BLOCKS and (count < 32 or count % 8 == 0):
             self._ratio = half_width_ratio(self.interval_of(self.blocks, INTERIM_RESAMPLES))
@@ -58,7 +62,10 @@ class StopRule:
     def run(
         self, block: Callable[[], float], progress: Callable[[float, list[float]], object]
     ) -> list[float]:
-        """Add blocks until done, and return them; ``progress`` takes a ratio and the blocks so far."""
+        """Call ``block`` until done, and return the blocks.
+
+        ``progress`` is called with :attr:`progress_ratio` and the blocks so far.
+        """
         while not self.done:
             self.add(block())
             progress(self.progress_ratio, self.blocks)
@@ -71,7 +78,7 @@ class StopRule:
 
     @property
     def done(self) -> bool:
-        """Whether to stop."""
+        """Whether to stop measuring."""
         return self.converged or self.time_is_up or len(self.blocks) >= MOST_BLOCKS
 
     @property
@@ -81,20 +88,23 @@ class StopRule:
 
     @property
     def progress_ratio(self) -> float:
-        """The used share of the time limit, from 0 to 1; most runs converge earlier."""
+        """The used share of the time limit, from 0 to 1; most measurements converge earlier."""
         if self._began is None:
             return 0.0
         return min(1.0, (self.clock() - self._began) / self.limit_seconds)
 
     def doubt(self) -> str | None:
-        """Return a sentence if the interval stayed wider than requested, else ``None``."""
+        """Return a sentence if the interval is still wider than requested, otherwise ``None``."""
         if self.converged:
             return None
         return not_converged(self._ratio, self.target_ratio, len(self.blocks))
 
 
 def not_converged(half_width: float, target: float, count: int) -> Message:
-    """Return the sentence about an interval that stayed wider than requested."""
+    """Return the warning about an interval that is still wider than requested.
+
+    ``half_width`` and ``target`` are shares of the value; ``count`` is the number of samples.
+    """
     return Message(
         "Too few samples for a {target:.0f} % interval. Raise the time limit."
         if math.isinf(half_width)

@@ -1,6 +1,6 @@
 """Time a call on a device: with CUDA events on a GPU, with the wall clock on a CPU.
 
-Standard library only at module level.
+At module level, this module imports only the standard library.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from jupyter_gpuperf.measure.stopping import StopRule
 WARM_UP_SECONDS: Final = 1.0
 LONGEST_WARM_UP_SECONDS: Final = 5.0
 SETTLED_RATIO: Final = 0.02
+"""The warm-up ends when the median time changes by no more than this share."""
 BLOCK_SECONDS: Final = 0.002
-"""Shortest block on a GPU, in seconds: 4000 times the resolution of a CUDA event (0.5 µs)."""
+"""Minimum length of a block on a GPU: 4000 times the resolution of a CUDA event (0.5 µs)."""
 LAUNCH_CALLS: Final = 20
-"""Calls queued to time the host; few, so that the device's queue does not fill up and block."""
+"""Number of calls for timing the host; few, so that the device's queue does not fill up and block."""
 GRAPH_BLOCKS: Final = 20
 GRAPH_WARM_CALLS: Final = 3
-"""Calls on a side stream before capture, as CUDA graphs require, so that lazy allocations and choices are done."""
+"""Number of calls on a side stream before capture. CUDA graphs require this, so that lazy allocations and algorithm
+choices are made before the capture."""
 UNKNOWN_CACHE_BYTES: Final = 256 << 20
 """Cache size when torch does not report it: larger than that of any chip so far."""
 
@@ -37,14 +39,14 @@ class Timing:
     Parameters
     ----------
     call_seconds
-        Seconds per call, one sample per block; on a GPU the device's own time.
+        Seconds per call, one sample per block; on a GPU, measured by the device.
     launch_seconds
-        On a GPU, seconds that the host takes to queue one call; empty on a CPU.
+        On a GPU, the seconds that the host needs to queue one call; empty on a CPU.
     doubt
-        A sentence if the interval stayed wider than requested, else ``None``.
+        A sentence if the interval is wider than requested, otherwise ``None``.
     graph_seconds
-        Seconds per call when replayed as a CUDA graph; empty unless requested, and unless the call was launch-bound
-        and could be captured.
+        Seconds per call when it is replayed as a CUDA graph. Empty if this was not requested, or if the call was not
+        launch-bound or could not be captured.
     """
 
     call_seconds: list[float]
@@ -54,7 +56,7 @@ class Timing:
 
     @property
     def launch_bound(self) -> bool:
-        """Whether the device waits for the host: it computes faster than the host queues work."""
+        """Whether the device waits for the host, because it computes faster than the host queues work."""
         if not self.launch_seconds:
             return False
         return statistics.median(self.launch_seconds) > 0.8 * statistics.median(self.call_seconds)
@@ -70,16 +72,18 @@ def time_call(
     flush: Callable[[], object] | None = None,
     graph: bool = False,
 ) -> Timing:
-    """Time ``call`` until its median is known to ``target_ratio``, or ``limit_seconds`` have passed.
+    """Time ``call`` until the interval of its median is narrow enough, or ``limit_seconds`` have passed.
 
     Parameters
     ----------
+    target_ratio
+        The half-width of the interval, as a share of the median, at which timing stops.
     progress
-        Takes a ratio from 0 to 1 and the median seconds so far.
+        Called with a ratio from 0 to 1 and the median seconds so far.
     flush
-        Runs on the device before each call, outside the timed part; see :func:`flusher`.
+        Called before each call, outside the timed part, to empty the device's cache; see :func:`flusher`.
     graph
-        Whether to time a launch-bound call as a CUDA graph too; only for calls that always use the same memory.
+        Whether to time a launch-bound call also as a CUDA graph. Only for calls that always use the same memory.
     """
     time_block = block_timer(call, device, flush)
     estimate_seconds = _warm_up(time_block)
@@ -104,17 +108,17 @@ def block_timer(
     device: Any,  # a torch.device
     flush: Callable[[], object] | None = None,
 ) -> Callable[[int], float]:
-    """Return a function that makes the given number of calls and returns the seconds of one call.
+    """Return a function that makes the given number of calls and returns the mean seconds per call.
 
-    With ``flush``, which empties the device's cache, each call is timed separately.
+    With ``flush``, which empties the device's cache, each call is timed separately, without the flush.
     """
     if device.type != "cuda":
         return _wall_block(call)
     return _cuda_block(call, device) if flush is None else _cold_cuda_block(call, device, flush)
 
 
-def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a torch.device
-    """Return a function that queues a write of twice the cache's size on the device, which empties the cache."""
+def flusher(torch: Any, device: Any) -> Callable[[], object]:
+    """Return a function that empties the device's cache, by queueing a write of twice the cache's size."""
     properties = torch.cuda.get_device_properties(device)
     cache_bytes = getattr(properties, "L2_cache_size", 0) or UNKNOWN_CACHE_BYTES
     buffer = torch.empty(2 * cache_bytes, dtype=torch.int8, device=device)
@@ -122,14 +126,14 @@ def flusher(torch: Any, device: Any) -> Callable[[], object]:  # the module, a t
 
 
 def warmed_up_timer(call: Callable[[], object], device: Any, calls: int = 3) -> Callable[[], float]:
-    """Return a function that times one call in seconds, after ``calls`` calls to warm up or compile."""
+    """Make ``calls`` calls to warm up or compile, and return a function that returns the seconds of one call."""
     time_block = block_timer(call, device)
     time_block(calls)
     return lambda: time_block(1)
 
 
 def _warm_up(time_block: Callable[[int], float]) -> float:
-    """Run until the times settle, for one to five seconds; return seconds per call."""
+    """Make calls for one to five seconds, until their times no longer change; return the seconds per call."""
     began = time.perf_counter()
     seconds: list[float] = []
     while True:
@@ -204,9 +208,9 @@ def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
 
 
 def _captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:
-    """Return a function that replays ``call``; ``None`` if it can't be captured, for example because it synchronizes.
+    """Return a function that replays ``call`` as a CUDA graph.
 
-    The call must always use the same memory.
+    ``None`` if the call can't be captured, for example because it synchronizes. It must always use the same memory.
     """
     import torch
 

@@ -1,6 +1,6 @@
-"""The metrics that can be sampled. To add one, add an entry to its family's file.
+"""The metrics that can be sampled. To add one, add it to ``METRICS`` in the file of its family.
 
-Other packages add metrics through the entry point group ``jupyter_gpuperf.metrics``; each entry
+Other packages add metrics through the entry point group ``jupyter_gpuperf.metrics``. Each entry
 point names a tuple of :class:`Metric`.
 """
 
@@ -32,12 +32,11 @@ METRICS: tuple[Metric, ...] = tuple(each for family in FAMILIES for each in fami
 def all_metrics() -> tuple[Metric, ...]:
     """Return the metrics of this package and of other packages.
 
-    A package that can't be loaded, or a metric whose name is already taken, is logged and left out. Monitoring
-    continues without it.
+    Packages that can't be loaded, and metrics whose name is already taken, are logged and left out.
     """
     return with_additions(METRICS, "metrics", Metric, lambda metric: metric.name)
 
 
 def catalog_of(metrics: tuple[Metric, ...]) -> Catalog:
-    """Return the catalogue of ``metrics``, as ``GET catalog`` returns it."""
+    """Return the catalogue of ``metrics``: the answer of ``GET catalog``."""
     return Catalog(metrics=[metric.info() for metric in metrics])

@@ -1,7 +1,7 @@
-"""How busy the device is.
+"""Metrics of how busy the device is.
 
-The driver's utilization only says that some GPU kernel was running; the GPM counters (Hopper and newer) say how
-much of the chip it used. GPM is read from one tick to the next, so that it covers all the time.
+The driver's utilization shows only that some GPU kernel was running. The GPM counters (Hopper and newer) show how much
+of the chip the kernel used. A GPM reading covers all the time from one tick to the next.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ METRICS: Final = (
         "Compute engine active",
         "Share of the last few seconds with work for the compute or graphics engine.",
         lambda nvml: nvml("gpm_slow", GRAPHICS),
-        cadence="slow",  # on an H100 this one costs 1.2 ms, each other GPM metric 2 µs
+        cadence="slow",  # on an H100, this metric costs 1.2 ms, each other GPM metric 2 µs
     ),
     _gpm(
         "sm_active_percent",

@@ -1,4 +1,4 @@
-"""The device's clock rates, and what limits them."""
+"""Metrics of the device's clock rates, and of the causes that limit them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLOCK_EVENTS: Final = {
     0x80: "external power brake",
     0x100: "display clock setting",
 }
-"""Names of the bits of ``nvmlDeviceGetCurrentClocksEventReasons``."""
+"""Bit of ``nvmlDeviceGetCurrentClocksEventReasons`` → its meaning."""
 
 
 def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "tick") -> Metric:
@@ -32,7 +32,7 @@ def _lost(name: str, label: str, field_id: int, cause: str, cadence: Cadence = "
         name,
         label,
         f"Share of time with clocks limited by {cause}; from a driver counter that misses nothing.",
-        lambda nvml: nvml("field_value", field_id) / 1e9,  # nanoseconds, as measured on an H100
+        lambda nvml: nvml("field_value", field_id) / 1e9,  # in nanoseconds, as measured on an H100
         maximum=1.0,
         per_second=True,
         cadence=cadence,

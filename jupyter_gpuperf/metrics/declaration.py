@@ -1,4 +1,4 @@
-"""What a metric is: its name, its unit, its meaning, and how to read it."""
+"""Declare a metric: its name, its unit, its meaning, and how to read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.units import has_unit_suffix, unit_of
 
 HIGHEST_PLAUSIBLE: Final = {
     "percent": 101.0,
-    "ratio": 1000.0,  # as a sum over threads it may be far above 1
+    "ratio": 1000.0,  # a sum over threads may be far above 1
     "celsius": 200.0,
     "watts": 20_000.0,
     "mhz": 50_000.0,
@@ -21,7 +21,7 @@ HIGHEST_PLAUSIBLE: Final = {
     "lanes": 64.0,
 }
 HIGHEST_OF_ALL: Final = 9.0e18
-"""Drivers mark "no value" with numbers near 2**63; this is the highest value of units without their own limit."""
+"""Highest plausible value of all other units. Drivers return numbers near 2**63 for "no value"."""
 
 
 Kind = Literal["gauge", "counter", "limit", "flags"]
@@ -31,20 +31,20 @@ Cadence = Literal["tick", "slow"]
 class Calls(Protocol):
     """Calls functions of the driver (or of psutil) by name, for one device, within one tick.
 
-    The same call is made once per tick, however many metrics need it. Errors of the driver pass through; the
-    source turns them into a reason.
+    Each call is made only once per tick, even if several metrics need it. Errors of the driver are raised; the source
+    converts them into the reason for a missing value.
 
     Some names are not functions of the library, but combine several of its functions:
 
     - ``field_value(id)``: one ``NVML_FI_…`` value, as a number
     - ``gpm(id)``: one ``NVML_GPM_METRIC_…`` over the time since the previous tick (Hopper and newer)
-    - ``gpm_slow(id)``: the same over the time since the previous slow tick
+    - ``gpm_slow(id)``: the same value, but over the time since the previous slow tick
     - ``pcie_counter_rate(id)``: bytes per second from a 32-bit byte counter
-    - ``xid_count()``, ``xid_last_code()``: critical errors that the driver has reported since the start
+    - ``xid_count()``, ``xid_last_code()``: number and last code of the critical errors since the server started
     """
 
     def __call__(self, function: str, *arguments: int) -> Any:  # the driver's structs are untyped
-        """Call ``function(handle, *arguments)``."""
+        """Return the result of ``function(handle, *arguments)``."""
 
 
 SHARES: Final = ("percent", "ratio")
@@ -58,23 +58,28 @@ class Metric(Struct, frozen=True):
     name
         Unique, snake_case, ending in the unit: ``power_watts``.
     read
-        Takes :class:`Calls` and returns the value in ``unit``, or ``None`` if the driver gave none.
+        A function of :class:`Calls` that returns the value in ``unit``, or ``None`` if the driver has no value.
+    family
+        Group in which pages show the metric.
     unit
-        By default the unit at the end of the name.
-    maximum, maximum_metric
-        Top of the scale: a constant (100 for ``percent``), or the metric that gives it.
+        The unit; by default the one at the end of the name.
     kind
         ``limit`` for values that hardly change (totals, maxima), ``flags`` for a bit mask, ``counter`` for
-        totals that only grow, else ``gauge``.
-    per_second
-        True if ``read`` returns a growing total: the reading is then its growth per second of real time.
-    covers_tick
-        True if a reading covers all the time since the previous tick, as rates do. A replay at a longer interval
-        than the recording's then takes the mean.
+        totals that only grow, otherwise ``gauge``.
     cadence
-        ``slow`` for a reading that costs more than about 0.2 ms; ``limit`` metrics are always slow.
+        ``slow`` for a reading that costs more than about 0.2 ms; it is taken only every few seconds. ``limit`` metrics
+        are always slow.
     overview
         True for the few metrics that every view shows.
+    per_second
+        True if ``read`` returns a growing total. The reading is then the growth per second.
+    covers_tick
+        True if a reading covers all the time since the previous tick, as rates do. A replay at a longer interval
+        than that of the recording then takes the mean.
+    maximum, maximum_metric
+        The upper end of the scale: a constant (100 for ``percent``), or the name of the metric that contains it.
+    flags
+        For ``kind="flags"``, bit → meaning.
     """
 
     name: str
@@ -103,20 +108,20 @@ class Metric(Struct, frozen=True):
             force_setattr(self, "maximum", 100.0)
 
     def checked(self, value: float) -> Reading:
-        """Return the reading for a raw value: ``implausible`` if the value is out of the range of its unit.
+        """Return the reading for a raw value; ``implausible`` if the value is outside the range of its unit.
 
-        Some drivers report success and return a bit pattern.
+        Some drivers report success but return an arbitrary bit pattern.
         """
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
         if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # or NaN
             return "implausible"
-        # Rounding of two clocks can push a share slightly above its maximum.
+        # A share can be slightly above its maximum, because its two times come from different clocks.
         if self.maximum is not None and value > self.maximum and self.unit in SHARES:
             return self.maximum
         return float(value)
 
     def info(self) -> MetricInfo:
-        """Return the metric's description as sent over the wire."""
+        """Return the metric's description for the catalogue."""
         shown = {name: getattr(self, name) for name in MetricInfo.__struct_fields__}
         shown["cadence"] = "slow" if self.kind == "limit" else self.cadence
         shown["flags"] = {str(bit): meaning for bit, meaning in self.flags.items()}

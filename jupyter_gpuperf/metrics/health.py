@@ -1,4 +1,4 @@
-"""Signs of a failing device: memory errors and XID errors."""
+"""Metrics that indicate a failing device: memory errors and XID errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REMAPPED_CORRECTED, REMAPPED_UNCORRECTED, REMAP_PENDING, REMAP_FAILED = 142, 143
 
 
 def _field(name: str, label: str, field_id: int, help_text: str, kind: Kind = "counter") -> Metric:
-    # Each is cheap, but there are many and they hardly ever change.
+    # Each reading is cheap, but there are many, and they hardly ever change.
     read = lambda nvml: nvml("field_value", field_id)
     return _metric(name, label, help_text, read, kind=kind, cadence="slow")
 

@@ -1,6 +1,6 @@
-"""The host of the devices. The calls are those of psutil, by name, and of ``sources/host.py``.
+"""Metrics of the host of the devices. The called functions are those of psutil and of ``sources/host.py``.
 
-In a container, its limits apply where they are lower than the host's.
+In a container, the limits of the container apply where they are lower than those of the host.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Use of device memory."""
+"""Metrics of device memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _metric = partial(Metric, family="memory")
 _limit = partial(_metric, kind="limit")
 
 NVML_MEMORY_V2: Final = 0x02000028
-"""``nvmlMemory_v2``: separates memory reserved by the driver from memory in use, as ``nvidia-smi`` does. The first
-version of the call counts both as used.
+"""Version number of ``nvmlMemory_v2``, which distinguishes memory reserved by the driver from memory in use, as
+``nvidia-smi`` does. The first version of the struct counts both as used.
 """
 
 

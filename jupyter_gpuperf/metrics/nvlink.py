@@ -1,4 +1,4 @@
-"""NVLink, the links between devices."""
+"""Metrics of NVLink, the links between devices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIELD_ERRORS: Final = (163, 161, 162)
 
 
 def _rate(nvml: Calls, gpm_id: int) -> Any:
-    # Without links a device reports a rate of 0: ask for the link count first, which then fails.
+    # A device without links reports a rate of 0. Read the link count first, which then fails instead.
     return nvml("gpm", gpm_id) * MIB if nvml("field_value", FIELD_LINKS) else None
 
 

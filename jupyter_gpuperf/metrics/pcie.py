@@ -1,7 +1,7 @@
-"""The PCIe link between host and device.
+"""Metrics of the PCIe link between host and device.
 
 ``nvmlDeviceGetPcieThroughput`` is never called, because it sleeps for 20 ms to measure. The rates come from GPM if the
-device has it, else from the byte counters, which have 32 bits and wrap every 4 GiB.
+device supports it, otherwise from the byte counters, which have 32 bits and wrap around every 4 GiB.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIELD_TRANSMIT, FIELD_RECEIVE = 197, 198
 def _rate(nvml: Calls, gpm_id: int, field_id: int) -> Any:
     try:
         return nvml("gpm", gpm_id) * MIB
-    except LookupError:  # this device has no GPM
+    except LookupError:  # the device does not support GPM
         return nvml("pcie_counter_rate", field_id)
 
 

@@ -1,4 +1,4 @@
-"""Power draw of the board, and its limits."""
+"""Metrics of the board's power and energy, and its power limit."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ METRICS = (
         "power_limit_watts",
         "Power limit",
         "The limit that the driver enforces: the lowest of all that apply.",
-        lambda nvml: nvml("nvmlDeviceGetEnforcedPowerLimit") / 1000,  # mW
+        lambda nvml: nvml("nvmlDeviceGetEnforcedPowerLimit") / 1000,  # NVML returns mW
         kind="limit",
     ),
     _metric(
         "power_instant_watts",
         "Power now",
         "Current power of the whole board, not averaged.",
-        lambda nvml: nvml("field_value", FIELD_POWER_INSTANT) / 1000,  # mW
+        lambda nvml: nvml("field_value", FIELD_POWER_INSTANT) / 1000,  # NVML returns mW
         maximum_metric="power_limit_watts",
     ),
     _metric(
         "energy_joules",
         "Energy",
         "Energy used since the driver was loaded.",
-        lambda nvml: nvml("nvmlDeviceGetTotalEnergyConsumption") / 1000,  # mJ
+        lambda nvml: nvml("nvmlDeviceGetTotalEnergyConsumption") / 1000,  # NVML returns mJ
         kind="counter",
         cadence="slow",
     ),

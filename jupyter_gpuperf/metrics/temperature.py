@@ -1,4 +1,4 @@
-"""Temperatures of the device."""
+"""Metrics of the device's temperatures."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Stored results: comparison with each other and with a baseline, and export to files."""
+"""Store results, compare them with each other and with a baseline, and export them to files."""

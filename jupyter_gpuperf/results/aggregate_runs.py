@@ -1,9 +1,9 @@
-"""Combine several runs of a benchmark into one result, whose interval also holds for the next run.
+"""Combine several runs of a benchmark into one result whose interval also predicts the next run.
 
-The interval of a single run describes the precision of that run only. The next process has other addresses, clocks
-and neighbours: on many machines its value lies outside the interval. So a rigorous run uses several new processes,
-and its interval is where the next run lies in 95 % of cases (Student's prediction interval), never narrower than a
-single run's own interval.
+The interval of a single run describes only the precision of that run. The next process has different memory addresses,
+clocks and neighbouring processes: on many machines, its value lies outside that interval. A rigorous measurement
+therefore uses several new processes. Its interval contains the next run in 95 % of cases (a prediction interval based
+on Student's t), and is never narrower than the interval of a single run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jupyter_gpuperf.measure.statistics import student_t_quantile
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 RIGOROUS_RUNS: Final = 5
+"""Number of processes of a rigorous measurement."""
 
 
 def run_count(parameters: Mapping[str, Scalar]) -> int:
@@ -27,7 +28,7 @@ def run_count(parameters: Mapping[str, Scalar]) -> int:
 
 
 def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
-    """Return the runs as one result; a single run is returned unchanged."""
+    """Return the runs of a benchmark as one result; a single run is returned unchanged."""
     if len(results) == 1:
         return results[0]
     last = results[-1]
@@ -47,7 +48,7 @@ def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
 
 
 def next_run_interval(runs: Sequence[Interval]) -> Interval:
-    """Return the median of the runs, with the interval in which the next run would lie."""
+    """Return the median of the runs, with the 95 % prediction interval for the next run."""
     values = [each.value for each in runs]
     middle = statistics.median(values)
     low = statistics.median(each.low for each in runs)

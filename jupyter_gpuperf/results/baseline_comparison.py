@@ -1,4 +1,4 @@
-"""Compare a stored result with the baseline or another result, the best one here, and earlier ones like it."""
+"""Compare a stored result with the baseline or another result, the best value on this machine, and similar results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ HISTORY_LENGTH: Final = 50
 def compare_with_baseline(
     store: ResultStore, number: int, against: int | None = None
 ) -> ResultComparison:
-    """Compare a stored result with another one; by default with the baseline, otherwise with the previous one.
+    """Compare a stored result with another one.
+
+    Parameters
+    ----------
+    number
+        The id of the result.
+    against
+        The id of the other result; by default the baseline or, without a baseline, the previous similar result.
 
     Raises
     ------
     NotFound
-        ``unknown_result``.
+        ``unknown_result``: there is no result with one of the ids.
     BadRequest
-        ``not_comparable``: the other result is from another benchmark.
+        ``not_comparable``: the results are of different benchmarks.
     """
     result = store.get(number).result
     other = store.baseline_of(result, before=number) if against is None else store.get(against)
@@ -51,7 +58,7 @@ def compare_with_baseline(
 
 
 def best_on_machine(store: ResultStore, result: BenchmarkResult) -> dict[str, float]:
-    """Return the highest stored rate of each figure that has a limit."""
+    """Return the highest stored value of each rate that has a limit, for the benchmark and device of ``result``."""
     return store.best(result, [name for name in result.limits if name.endswith("_per_second")])
 
 

@@ -1,9 +1,9 @@
-"""Compare two environments: what changed in them, and what got faster or slower.
+"""Compare two environments: find the differences between them, and the figures that got better or worse.
 
-The interval of one run describes the precision of that run, not how much the next one differs: clocks, memory
-placement and neighbours change between processes. So suites run in rounds, each in a new process, and the rounds are
-compared. Because many figures are examined together, each needs more than 95 % confidence: otherwise one in twenty
-would differ between two equal environments.
+The interval of one run describes the precision of that run, not how much the next run differs: clocks, memory
+placement and neighbouring processes change between processes. Suites therefore run in rounds, each in a new process,
+and the rounds are compared. Because many figures are compared together, each needs more than 95 % confidence:
+otherwise one in twenty would seem to differ between two equal environments.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from jupyter_gpuperf.schemas import (
 )
 
 ERROR_RATIO: Final = 0.02
-"""Rate at which a comparison of two equal environments may report any difference at all, if runs were independent and
-log-normal. They are not quite: drift and heavy tails make it about twice as often.
+"""Share of comparisons of two equal environments that may report any difference, if runs are independent and
+log-normal. Because of drift and heavy tails, the real share is about twice as high.
 """
 INTERVAL_ERROR_RATIO: Final = 0.05
-"""Error rate of the displayed intervals: 95 %, as everywhere."""
+"""Error rate of the displayed intervals, which are 95 % intervals."""
 TOO_WIDE_RATIO: Final = 0.1
-"""An interval that extends further than this from 1 can't show that nothing changed."""
+"""If the interval of a ratio extends further than this from 1, it can't show that nothing changed."""
 
 NO_RATIO: Final = Interval(value=0.0, low=0.0, high=0.0)
-"""For figures with a value of zero, which have no ratio."""
+"""Placeholder for figures with a value of zero, for which no ratio exists."""
 UNKNOWN: Final[Verdict] = "unknown"
 ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
-"""Display order: changes come first."""
+"""Display order of the verdicts: changes come first."""
 
 HIGHER_IS_BETTER: Final = ("_per_second", "_speedup")
 LOWER_IS_BETTER: Final = ("_seconds", "_bytes")
@@ -53,11 +53,11 @@ OF_THE_MOMENT: Final = (
     "_shape",
     "flop_per_byte",
 )
-"""Parts of environment entries' names that vary from run to run and are no cause of a difference."""
+"""Parts of the names of environment entries that vary between runs and don't explain a difference."""
 
 
 def compare(before: Suite, after: Suite) -> SuiteComparison:
-    """Compare two suites, changes first; after only one round, there are ratios but no verdicts."""
+    """Compare two suites, and list changed figures first. With only one round, there are ratios but no verdicts."""
     old, new = _by_subject(before.results), _by_subject(after.results)
     shared = [(old[subject], new[subject]) for subject in old if subject in new]
     pairs = [
@@ -66,7 +66,7 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(one[0])
         if all(figure in each.figures for each in (*one, *other))
     ]
-    # Entries of benchmarks measured on one side only may be missing from the other side's results.
+    # Use the environments of shared benchmarks only: entries of a benchmark that one side lacks would count as changes.
     old_shared, new_shared = ([each for pair in shared for each in pair[i]] for i in (0, 1))
     figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(
@@ -79,7 +79,7 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
 
 
 def compare_results(before: BenchmarkResult, after: BenchmarkResult) -> list[FigureChange]:
-    """Compare two results: a difference is reported only if their intervals don't overlap."""
+    """Compare the figures of two results. A difference is reported only if the intervals don't overlap."""
     return [
         _change(figure, [before], [after], looked_at=1, in_rounds=False)
         for figure in compared_figures(before)
@@ -88,7 +88,7 @@ def compare_results(before: BenchmarkResult, after: BenchmarkResult) -> list[Fig
 
 
 def compared_figures(result: BenchmarkResult) -> list[str]:
-    """Return the measured figures, without those derived from them."""
+    """Return the names of the measured figures, without figures derived from them."""
     measured = [name for name in result.figures if name in result.samples]
     return measured or list(result.figures)
 
@@ -96,7 +96,7 @@ def compared_figures(result: BenchmarkResult) -> list[str]:
 def environment_changes(
     before: Sequence[BenchmarkResult], after: Sequence[BenchmarkResult]
 ) -> list[EnvironmentChange]:
-    """Return the differences between two environments, for entries that are constant on each side."""
+    """Return the differences between two environments, for entries that are the same in all results of a side."""
     old, new = _constants(before), _constants(after)
     return [
         EnvironmentChange(name=name, before=old.get(name), after=new.get(name))
@@ -137,7 +137,7 @@ def _ratios(
 ) -> tuple[Interval, Interval]:
     """Return the ratio with its 95 % interval, and with the wider interval that a verdict requires."""
     if min(len(before), len(after)) < 2:
-        # One run per side: the widest interval that theirs allow.
+        # One run per side: use the widest ratio that the two intervals allow.
         old, new = _middle(before), _middle(after)
         high = new.high / max(old.low, 1e-300)
         widest = Interval(value=new.value / old.value, low=new.low / old.high, high=high)
@@ -153,14 +153,14 @@ def _verdict(figure: str, unit: str, ratio: Interval, sure: Interval) -> Verdict
         reach = max(ratio.high - 1, 1 - ratio.low)
         return "same" if reach <= TOO_WIDE_RATIO else "unknown"
     name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
-    is_rate = name.endswith(HIGHER_IS_BETTER)  # bytes_per_second is a rate, too
+    is_rate = name.endswith(HIGHER_IS_BETTER)  # includes bytes_per_second
     if not is_rate and not name.endswith(LOWER_IS_BETTER):
         return "unknown"
     return "better" if is_rate == (sure.low > 1) else "worse"
 
 
 def _middle(values: Sequence[Interval]) -> Interval:
-    """Return a single run as it is; for several, the median with the range of their intervals."""
+    """Return a single run unchanged; for several runs, their median with the range that their intervals cover."""
     if len(values) == 1:
         return values[0]
     return Interval(
@@ -171,7 +171,7 @@ def _middle(values: Sequence[Interval]) -> Interval:
 
 
 def _by_subject(results: Sequence[BenchmarkResult]) -> dict[str, list[BenchmarkResult]]:
-    """Group the rounds by benchmark and settings, but not by device: it may be what changed."""
+    """Group the rounds by benchmark and settings, but not by device, which may be the change to compare."""
     found: dict[str, list[BenchmarkResult]] = {}
     for each in results:
         subject = json.dumps([each.benchmark, measured_parameters(each)], sort_keys=True)
@@ -185,7 +185,7 @@ def _name(result: BenchmarkResult) -> str:
 
 
 def _constants(results: Sequence[BenchmarkResult]) -> dict[str, Scalar | None]:
-    """Return the entries that have the same value in all results that contain them."""
+    """Return the environment entries that have the same value in all results that contain them."""
     seen: dict[str, set[Scalar | None]] = {}
     for each in results:
         for name, value in each.environment.items():

@@ -17,7 +17,7 @@ def save(report: DoctorReport, path: Path) -> None:
     Raises
     ------
     BadRequest
-        ``file_exists`` or ``file_not_writable``.
+        ``file_exists``: the file exists already. ``file_not_writable``: the file can't be written.
     """
     if path.exists():
         raise BadRequest("file_exists", "{path} already exists.", "Choose another file.", path=path)
@@ -26,23 +26,22 @@ def save(report: DoctorReport, path: Path) -> None:
 
 
 def load(path: Path) -> DoctorReport:
-    """Read a report.
+    """Read a report from a file.
 
     Raises
     ------
     NotFound
-        ``file_not_found``.
+        ``file_not_found``: the file can't be read.
     BadRequest
-        ``not_a_report``.
+        ``not_a_report``: the file has another content.
     """
     return read_as(DoctorReport, path, "not_a_report", message="{path} is not a report: {error}.")
 
 
 def compare(before: DoctorReport, after: DoctorReport) -> DoctorComparison:
-    """Return the differences: check results, the environment, and the packages.
+    """Return the differences between two reports: check results, environment and packages.
 
-    A check counts as changed if its status changed. Its details contain figures that vary from minute to
-    minute; they are included for information.
+    A check counts as changed only if its status changed: its text may contain figures that vary from minute to minute.
     """
     old, new = ({each.id: each for each in report.checks} for report in (before, after))
     changes = [

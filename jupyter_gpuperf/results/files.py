@@ -1,4 +1,4 @@
-"""Read and write reports and suites as files of readable JSON."""
+"""Read and write reports and suites as indented JSON files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def readable_json(content: object) -> bytes:
-    """Return the content of a file: indented JSON."""
+    """Return a struct as indented JSON."""
     return msgspec.json.format(encode(content), indent=1) + b"\n"
 
 
 @contextlib.contextmanager
 def coded_write_errors(path: Path) -> Iterator[None]:
-    """Turn ``OSError`` into ``BadRequest`` (``file_not_writable``)."""
+    """Within the context, convert ``OSError`` into ``BadRequest`` (``file_not_writable``)."""
     try:
         yield
     except OSError as error:
@@ -36,9 +36,9 @@ def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     Raises
     ------
     NotFound
-        ``file_not_found``.
+        ``file_not_found``: the file can't be read.
     BadRequest
-        The file contains something else; with the given code and message (fields ``path`` and ``error``).
+        The file has another content. The error has the given code and message (with fields ``path`` and ``error``).
     """
     hint = "Choose a file written by --save."
     try:

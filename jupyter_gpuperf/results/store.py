@@ -1,7 +1,8 @@
 """Store every result in a file of the user, so that results can be compared later.
 
-SQLite with one connection per call, so that a server, its kernels and shells may use the file at the same time.
-It uses the rollback journal, not the write-ahead log: home directories are often on a network.
+The file is an SQLite database. Each call opens its own connection, so that a server, its kernels and shells can use the
+file at the same time. The journal is a rollback journal, not a write-ahead log, because home directories are often on a
+network file system.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, Scalar, encode
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS: Final = 5.0
-"""Maximum wait while another process writes."""
+"""Maximum time to wait while another process is writing."""
 LAYOUT: Final = 2
+"""Version of the tables."""
 MOST_LOOKED_AT: Final = 1000
-"""Limit when searching for the best value: reading many years of results would be slow."""
+"""Maximum number of results searched for the best value: reading many years of results would be slow."""
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS results (
@@ -48,30 +50,30 @@ CREATE TABLE IF NOT EXISTS suites (
 
 DEVICE_NAMES: Final = ("device_name", "device")
 PRECISION_KEYS: Final = frozenset({"rigorous", "time_limit_seconds"})
-"""Parameters that set the precision of a measurement, not its subject."""
+"""Parameters that affect only how precisely a benchmark measures, not what it measures."""
 
 
 def default_path() -> Path:
-    """Return the user's results file, from the default of the setting."""
+    """Return the path of the user's results file: the default of the setting ``results_file``."""
     from jupyter_gpuperf.config import Settings
 
     return Path(Settings().results_file).expanduser()
 
 
 class ResultStore:
-    """Results by number, latest first; safe to use from any thread and process.
+    """Stores results by number. Safe to use from any thread and process.
 
     Parameters
     ----------
     path
-        The file; it and its folder are created when a result is stored.
+        The results file. The file and its folder are created when the first result is stored.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, result: BenchmarkResult, created_seconds: float) -> int:
-        """Store a result and return its number. After the return, the result survives a kill.
+        """Store a result and return its number. Once the call has returned, the result survives a crash.
 
         Raises
         ------
@@ -87,18 +89,18 @@ class ResultStore:
             return int(row.lastrowid or 0)
 
     def newest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
-        """Return the latest results, of one benchmark or of all."""
+        """Return the latest ``limit`` results, latest first, of one benchmark or of all."""
         return self._all(
             "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
         )
 
     def get(self, number: int) -> KeptResult:
-        """Return one result.
+        """Return the result with this number.
 
         Raises
         ------
         NotFound
-            ``unknown_result``.
+            ``unknown_result``: there is no result with this number.
         """
         if (found := self._first("id = ?", (number,))) is None:
             message, hint = "There is no result {number}.", "%gpubench history lists them."
@@ -106,12 +108,14 @@ class ResultStore:
         return found
 
     def baseline_of(self, result: BenchmarkResult, before: int | None = None) -> KeptResult | None:
-        """Return the result to compare with: the baseline of the same subject, otherwise the latest one.
+        """Return the result with which to compare ``result``; ``None`` if there is none.
+
+        This is the baseline or, without a baseline, the latest result of the same benchmark, device and parameters.
 
         Parameters
         ----------
         before
-            Only results older than this number.
+            Consider only results with a lower number.
         """
         return self._first(
             "subject = ? AND (? IS NULL OR id < ?) ORDER BY baseline DESC, id DESC",
@@ -119,12 +123,14 @@ class ResultStore:
         )
 
     def mark_baseline(self, number: int) -> KeptResult:
-        """Make a result the baseline for later results of the same subject; it replaces an earlier baseline.
+        """Make a result the baseline of its benchmark, device and parameters, in place of an earlier baseline.
+
+        Returns the changed result.
 
         Raises
         ------
         NotFound
-            ``unknown_result``.
+            ``unknown_result``: there is no result with this number.
         """
         subject = subject_key(self.get(number).result)
         with self.open("marked") as connection:
@@ -134,14 +140,17 @@ class ResultStore:
         return self.get(number)
 
     def similar_results(self, result: BenchmarkResult, limit: int = 100) -> list[KeptResult]:
-        """Return the latest results of the same benchmark, device and parameters."""
+        """Return the latest ``limit`` results of the same benchmark, device and parameters, latest first."""
         return self._all(
             "benchmark = ? AND subject = ? ORDER BY id DESC LIMIT ?",
             (result.benchmark, subject_key(result), limit),
         )
 
     def best(self, result: BenchmarkResult, figures: Sequence[str]) -> dict[str, float]:
-        """Return the highest value of each figure among the latest results of this benchmark and device."""
+        """Return the highest value of each figure among the latest results of the same benchmark and device.
+
+        Figures without a result are left out.
+        """
         if not figures:
             return {}
         newest = self.newest(result.benchmark, MOST_LOOKED_AT)
@@ -162,12 +171,14 @@ class ResultStore:
 
     @contextlib.contextmanager
     def open(self, purpose: str) -> Iterator[sqlite3.Connection]:
-        """Open a connection for one transaction; ``purpose`` is ``kept``, ``marked`` or ``read``.
+        """Open a connection for one transaction within the context.
+
+        ``purpose`` is ``read``, or ``kept`` or ``marked`` for writing; it determines the error.
 
         Raises
         ------
         Unavailable
-            ``results_not_writable`` or ``results_not_readable``.
+            ``results_not_writable`` or ``results_not_readable``: the database can't be used.
         """
         try:
             with contextlib.closing(self._connected()) as connection, connection:
@@ -189,7 +200,7 @@ class ResultStore:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, full, or can't be opened
                 raise
-            # Not a database: move it aside instead of deleting it, and start a new one.
+            # The file is not a database. Rename it instead of deleting it, and create a new one.
             aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
             self.path.replace(aside)
             logger.warning("%s is not a results file (%s). Moved to %s.", self.path, error, aside)
@@ -201,11 +212,11 @@ class ResultStore:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
-            if layout < LAYOUT:  # each version only adds tables: old content stays readable
+            if layout < LAYOUT:  # each version only adds tables, so old content stays readable
                 connection.executescript(TABLES)
                 connection.execute(f"PRAGMA user_version = {LAYOUT}")
                 with contextlib.suppress(OSError):
-                    self.path.chmod(0o600)  # results contain folders and devices
+                    self.path.chmod(0o600)  # results contain names of folders and devices
         except BaseException:
             connection.close()
             raise
@@ -213,19 +224,19 @@ class ResultStore:
 
 
 def subject_key(result: BenchmarkResult) -> str:
-    """Return what was measured, as a key; results with equal keys are comparable."""
+    """Return a key of the benchmark, device and parameters of a result; results with equal keys are comparable."""
     return json.dumps(
         [result.benchmark, device_of(result), measured_parameters(result)], sort_keys=True
     )
 
 
 def measured_parameters(result: BenchmarkResult) -> dict[str, Scalar]:
-    """Return the parameters that define what was measured."""
+    """Return the parameters of a result without those that affect only its precision."""
     return {name: each for name, each in result.parameters.items() if name not in PRECISION_KEYS}
 
 
 def device_of(result: BenchmarkResult) -> str:
-    """Return the device model of a result: two devices of the same model are comparable."""
+    """Return the device model of a result; ``cpu`` if there is none. Devices of the same model are comparable."""
     names = (result.environment.get(name) for name in DEVICE_NAMES)
     return next((str(name) for name in names if name), "cpu")
 
@@ -233,7 +244,7 @@ def device_of(result: BenchmarkResult) -> str:
 def _kept(row: sqlite3.Row) -> KeptResult | None:
     try:
         result = msgspec.json.decode(row["content"], type=BenchmarkResult)
-    except msgspec.MsgspecError as error:  # written by a later version, perhaps
+    except msgspec.MsgspecError as error:  # perhaps written by a later version
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
     created, baseline = row["created_seconds"], bool(row["baseline"])

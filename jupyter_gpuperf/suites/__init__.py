@@ -1,1 +1,1 @@
-"""Many benchmarks in one environment, or in two environments in alternation."""
+"""Run many benchmarks in one environment, or alternating between two environments."""

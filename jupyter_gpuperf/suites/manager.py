@@ -1,4 +1,4 @@
-"""Run suites one at a time, as jobs in their devices' queues, and store their states."""
+"""Run suites one at a time, as jobs in the queue of their device, and store the states of suites."""
 
 from __future__ import annotations
 
@@ -28,24 +28,27 @@ LONGEST_SECONDS: Final = 24 * 3600.0
 LONGEST_QUEUE: Final = 20
 MOST_SIDES: Final = 2
 IN_MEMORY: Final = 10
+"""Number of ended suites kept in memory; older ones are read from the file."""
 
 
 class SuiteManager:
-    """Queues and runs suites. Thread-safe; its methods access the results file, so call them off the event loop.
+    """Queues and runs suites. Thread-safe. Methods access the results file, so call them outside the event loop.
 
     Parameters
     ----------
     jobs
         Runs the benchmarks, and queues them together with other jobs.
     results
-        The file with the results and the suites' states.
+        Stores the results and the states of suites.
+    clock
+        Returns the current Unix time.
     """
 
     def __init__(
         self, *, jobs: JobManager, results: ResultStore, clock: Callable[[], float] = time.time
     ) -> None:
         self.on_change: Callable[[], object] = lambda: None
-        """Called whenever a suite has changed, from any thread."""
+        """Called from any thread whenever a suite has changed."""
         self._jobs, self._results, self._clock = jobs, results, clock
         self._store = SuiteStore(results)
         self._lock = threading.RLock()
@@ -55,16 +58,16 @@ class SuiteManager:
         self._closed = False
 
     def start(self, request: SuiteRequest, sides: Sequence[Side]) -> SuiteInfo:
-        """Queue a suite in the given environments: in one, or in two in alternation.
+        """Queue a suite in one environment, or alternating between two; return its state.
 
         Raises
         ------
         NotFound
             ``unknown_benchmark`` or ``unknown_device``.
         BadRequest
-            A parameter or a number is out of range, or there are too many kernels.
+            A parameter, ``rounds`` or ``budget_seconds`` is out of range, or there are too many kernels.
         Unavailable
-            ``queue_full``, or ``shutting_down``.
+            ``queue_full`` or ``shutting_down``.
         """
         suite = self._made(request, sides)
         with self._lock:
@@ -85,7 +88,13 @@ class SuiteManager:
         return suite.info
 
     def get(self, suite_id: str) -> SuiteInfo:
-        """Return a suite; raise ``NotFound`` (``unknown_suite``) if there is none with this id."""
+        """Return the state of a suite.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_suite``: there is no suite with this id.
+        """
         for each in self.all():
             if each.id == suite_id:
                 return each
@@ -93,13 +102,19 @@ class SuiteManager:
         raise NotFound("unknown_suite", message, hint, suite=suite_id)
 
     def cancel(self, suite_id: str) -> SuiteInfo:
-        """Cancel a suite and its running job; a suite that has ended is not changed."""
+        """Cancel a suite and its running job, and return its state. A suite that has ended does not change.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_suite``: there is no suite with this id.
+        """
         if (suite := self._suites.get(suite_id)) is not None:
             suite.cancel()
         return self.get(suite_id)
 
     def suites_of(self, suite_id: str) -> list[Suite]:
-        """Return what a suite has measured so far, one :class:`Suite` per side."""
+        """Return the results of a suite so far, as one :class:`Suite` per side."""
         suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:
             return suite.suites
@@ -107,14 +122,14 @@ class SuiteManager:
         return [self._loaded(info, side) for side in info.sides]
 
     def all(self) -> list[SuiteInfo]:
-        """Return this server's suites and earlier ones that have ended, latest first."""
+        """Return the states of this server's suites and of earlier suites that have ended, latest first."""
         infos = {each.id: each for each in self._store.all()}
         with self._lock:
             infos |= {name: each.info for name, each in self._suites.items()}
         return sorted(infos.values(), key=lambda each: each.created_seconds, reverse=True)
 
     def close(self) -> None:
-        """Cancel everything, and return when nothing runs. Close the job manager afterwards."""
+        """Cancel all suites, and return when none is running. Close the job manager after this call."""
         with self._lock:
             self._closed = True
             suites, thread = list(self._suites.values()), self._thread
@@ -124,7 +139,7 @@ class SuiteManager:
             thread.join()
 
     def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
-        # Imported late, so that a server starts without loading the benchmarks.
+        # Import these here, so that a server starts without importing the benchmarks.
         from jupyter_gpuperf.benchmarks import find
         from jupyter_gpuperf.suites.suite_file import chosen_benchmarks
 
@@ -132,7 +147,7 @@ class SuiteManager:
         for name, parameters in request.parameters.items():
             find(name).check(parameters)
         benchmarks = chosen_benchmarks(",".join(request.benchmarks))
-        for side in sides:  # refuse an unknown device at once
+        for side in sides:  # refuse an unknown device now, not when the suite runs
             self._jobs.assignment(benchmarks[0], request.device, side.environment)
         info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
         self._store.put(info)
@@ -149,7 +164,8 @@ class SuiteManager:
 
     def _keep(self, info: SuiteInfo) -> None:
         if self._closed and info.state == "cancelled":
-            # Not cancelled by a user: the stored state makes a later server report it as failed.
+            # The shutdown cancelled the suite, not a user. The state in the file stays "running", so that a later
+            # server reports the suite as failed.
             return
         self._store.put(info)
 
@@ -174,7 +190,7 @@ class SuiteManager:
         for number in side.result_ids:
             try:
                 results.append(self._results.get(number).result)
-            except NotFound:  # the file was replaced meanwhile
+            except NotFound:  # the results file was replaced meanwhile
                 logger.warning("Result %s of suite %s is gone.", number, info.id)
         return msgspec.structs.replace(
             empty_suite(info.created_seconds),
@@ -207,7 +223,7 @@ def _waiting(
     request: SuiteRequest, benchmarks: list[str], sides: Sequence[Side], now_seconds: float
 ) -> SuiteInfo:
     titles = [each.title for each in sides]
-    # Comparing an environment with itself shows how much runs vary.
+    # Number the titles if both sides are the same environment: this comparison shows how much runs vary.
     if len(set(titles)) < len(titles):
         titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
     return SuiteInfo(

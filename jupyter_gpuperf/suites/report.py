@@ -1,4 +1,4 @@
-"""The report of a suite: two environments compared, or the figures of one."""
+"""Build the report of a suite: the comparison of two environments, or the figures of one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Suite, SuiteInfo, SuiteRepo
 
 
 def build_suite_report(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
-    """Return a suite with its results so far."""
+    """Return the report of a suite with its results so far; ``suites`` has one item per environment."""
     if len(suites) == 2:
         return SuiteReport(suite=info, comparison=compare(*suites), results=[])
     return SuiteReport(suite=info, comparison=None, results=combine_rounds(suites[0]))
 
 
 def combine_rounds(suite: Suite) -> list[BenchmarkResult]:
-    """Combine each benchmark's rounds into one result, without samples; its interval is for the next run."""
+    """Combine the rounds of each benchmark into one result, without samples; see :func:`combined`."""
     rounds: dict[str, list[BenchmarkResult]] = {}
     for each in suite.results:
         rounds.setdefault(each.benchmark, []).append(each)

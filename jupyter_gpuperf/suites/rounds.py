@@ -1,4 +1,4 @@
-"""Run benchmarks round after round, in one environment or in two in alternation."""
+"""Run benchmarks in rounds, in one environment or alternating between two."""
 
 from __future__ import annotations
 
@@ -23,31 +23,37 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.benchmarks import Benchmark
 
 ROUNDS: Final = 5
-"""With 3 rounds, 1 in 10 comparisons of a real H100 with itself reported a difference; with 5 rounds, 0 in 28."""
+"""Default number of rounds. With 3 rounds, 1 of 10 comparisons of an H100 with itself reported a difference; with 5
+rounds, 0 of 28."""
 BUDGET_SECONDS: Final = 1800.0
 SHORTEST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 30.0
-"""Time of one run, for benchmarks with a time limit parameter."""
+"""Bounds of the time limit of one run, for benchmarks with such a parameter."""
 MEASURING_RATIO: Final = 0.8
-"""Share of the budget for measuring; process start-up needs the rest, or the last round would not fit."""
+"""Share of the budget for measuring. The rest is for starting the processes, or the last round would not fit."""
 
 RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
 
 
 class Rounds:
-    """Runs benchmarks on each side in turn, and saves the results after each run.
+    """Runs benchmarks alternately on each side, and saves the results after each run.
 
-    With two sides, A and B, each benchmark runs A B B A A B B A …, so that any drift, such as rising
+    With two sides A and B, each benchmark runs in the order A B B A A B B A …, so that any drift, such as a rising
     temperature, affects both sides equally.
 
     Parameters
     ----------
     sides
-        Each runs one benchmark with the given parameters, or raises a ``GpuPerfError``.
+        One function per side. It runs the named benchmark with the given parameters, or raises a ``GpuPerfError``.
+    rounds
+        Number of rounds.
+    budget_seconds
+        Time limit of all rounds.
     save
-        Receives the current suites, one per side, after each result: a kill loses only the running benchmark.
-    say
-        Receives the next step and the completed ratio.
+        Called with the current suites, one per side, after each result, so that a kill loses only the running
+        benchmark.
+    report_progress
+        Called before each run with a text about it, and with the completed share, from 0 to 1.
     """
 
     def __init__(
@@ -68,7 +74,10 @@ class Rounds:
         self._suites = [empty_suite(wall_clock())] * len(self._sides)
 
     def run(self) -> list[Suite]:
-        """Run and return the suites; a round starts only if one as long as the last fits the remaining time."""
+        """Run the rounds and return the suites, one per side.
+
+        Another round starts only if a round as long as the last one fits into the remaining time.
+        """
         began = self._clock()
         for done in range(self._rounds):
             round_began = self._clock()
@@ -99,7 +108,7 @@ class Rounds:
         except GpuPerfError as error:
             if error.code == "cancelled":
                 raise
-            # A benchmark that failed once would fail again; leave its time to the others.
+            # A benchmark that failed once would probably fail again, so give its time to the others.
             self._benchmarks.remove(benchmark)
             failure = SuiteFailure(benchmark=benchmark.name, error=ErrorInfo(**error.to_dict()))
             self._replace(side, failures=[*self._suites[side].failures, failure])
@@ -113,7 +122,7 @@ class Rounds:
 
 
 def empty_suite(created_seconds: float) -> Suite:
-    """Return a suite without measurements."""
+    """Return a suite without results."""
     return Suite(
         format=SUITE_FORMAT,
         format_version=SUITE_VERSION,
@@ -125,7 +134,10 @@ def empty_suite(created_seconds: float) -> Suite:
 
 
 def parameters_for(benchmark: Benchmark, share_seconds: float) -> dict[str, Any]:
-    """Return a benchmark's parameters in a suite: the defaults, with a time limit within its share."""
+    """Return the parameters of a benchmark in a suite that differ from the defaults: a time limit, if it has one.
+
+    ``share_seconds`` is the benchmark's share of the remaining time.
+    """
     seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, share_seconds))
     return {
         each.name: round(max(each.minimum or 0.0, seconds), 1)

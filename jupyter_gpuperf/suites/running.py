@@ -1,4 +1,4 @@
-"""One running suite: submits its jobs one at a time, and reports its progress."""
+"""Run one suite: submit its jobs one at a time, and report its progress."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ logger = logging.getLogger(__name__)
 
 
 def cancelled() -> GpuPerfError:
-    """Return the error that ends a cancelled suite."""
+    """Return the error that is raised to end a cancelled suite."""
     return GpuPerfError("cancelled", "It was cancelled.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """The environment of one kernel."""
+    """The environment in which one side of a suite runs: a kernel spec, its Python and its variables."""
 
     kernel_name: str | None
     title: str
@@ -49,18 +49,20 @@ class Side:
 
 
 class RunningSuite:
-    """A suite that runs. Thread-safe; :meth:`run` returns when the suite has ended.
+    """A queued, running or ended suite. Thread-safe; :meth:`run` returns when the suite has ended.
 
     Parameters
     ----------
     info
-        Its initial state.
+        The initial state.
     parameters
-        Benchmark → parameters that differ from the defaults.
+        Benchmark → the parameters that differ from the defaults.
     keep
-        Receives the state after each result, and at the end.
+        Called with the state after each result, and at the end, to store it.
     changed
         Called whenever the state has changed.
+    clock
+        Returns the current Unix time.
     """
 
     def __init__(
@@ -84,11 +86,11 @@ class RunningSuite:
         self._step, self._ratio = "", 0.0
         self._remaining = RemainingTime()
         self.suites: list[Suite] = []
-        """The measurements so far, one suite per side."""
+        """The results so far, one :class:`Suite` per side."""
 
     @property
     def info(self) -> SuiteInfo:
-        """The current state."""
+        """The current state, with the remaining time while the suite is running."""
         with self._lock:
             if self._info.state != "running":
                 return self._info
@@ -97,11 +99,11 @@ class RunningSuite:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the suite has ended, successfully or not."""
+        """Whether the suite is done, failed or cancelled."""
         return self._info.state not in ("queued", "running")
 
     def run(self) -> None:
-        """Run to the end; errors are recorded in the state."""
+        """Run the suite to its end. Errors are not raised, but stored in the state."""
         with self._lock:
             if self._cancelled:
                 return
@@ -122,14 +124,14 @@ class RunningSuite:
                 self._end("cancelled")
             else:
                 self._end("failed", error)
-        except Exception as error:  # one suite's defect must not end the queue
+        except Exception as error:  # a bug in one suite must not stop the queue
             logger.exception("Suite %s failed in the server.", self._info.id)
             self._end("failed", JobFailed("internal_error", str(error), "See the server's log."))
         else:
             self._end("done")
 
     def cancel(self) -> None:
-        """Cancel the suite, and its running job."""
+        """Cancel the suite and its running job, unless the suite has ended."""
         with self._lock:
             if self.has_ended:
                 return
@@ -155,7 +157,7 @@ class RunningSuite:
 
     def _submit(self, side: int, name: str, parameters: Mapping[str, Any]) -> JobInfo:
         place = self._sides[side]
-        with self._lock:  # a cancel comes before the job exists, or finds it
+        with self._lock:  # cancel() runs before the job is submitted, or when its id is known
             if self._cancelled:
                 raise cancelled()
             job = self._jobs.submit(

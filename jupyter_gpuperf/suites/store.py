@@ -1,4 +1,4 @@
-"""Store the states of suites in the results file, so that they outlive their server."""
+"""Store the states of suites in the results file, so that they survive the end of the server."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SERVER_ENDED: Final = ErrorInfo(
 
 
 class SuiteStore:
-    """The states of suites; their results are stored with all other results.
+    """Stores the states of suites. Their results are stored with all other results.
 
     Parameters
     ----------
     results
-        The results file.
+        The store of the results file.
     owner
-        Distinguishes this server from others that use the same file.
+        Distinguishes this server from others that use the same file; by default its host and pid.
     """
 
     def __init__(self, results: ResultStore, owner: str | None = None) -> None:
@@ -40,7 +40,7 @@ class SuiteStore:
         self._owner = owner or f"{platform.node()} {os.getpid()}"
 
     def put(self, info: SuiteInfo) -> None:
-        """Store a suite's current state. A failure is only logged: the suite continues."""
+        """Store the current state of a suite. A failure is only logged, so that the suite continues."""
         try:
             with self._results.open("kept") as connection:
                 connection.execute(
@@ -56,7 +56,7 @@ class SuiteStore:
             logger.warning("%s", error.message)
 
     def all(self) -> list[SuiteInfo]:
-        """Return the suites that have ended, latest first; those that died with their server are failed."""
+        """Return the suites that have ended, latest first. Suites whose server ended before them count as failed."""
         if not self._results.path.exists():
             return []
         with self._results.open("read") as connection:
@@ -67,7 +67,7 @@ class SuiteStore:
         for row in rows:
             try:
                 info = msgspec.json.decode(row["content"], type=SuiteInfo)
-            except msgspec.MsgspecError as error:  # written by a later version, perhaps
+            except msgspec.MsgspecError as error:  # perhaps written by a later version
                 logger.warning("A suite can't be read: %s", error)
                 continue
             if info.state in ("queued", "running"):
@@ -81,6 +81,6 @@ class SuiteStore:
 
     def _runs_elsewhere(self, owner: str) -> bool:
         host, _, pid = owner.rpartition(" ")
-        if owner == self._owner:  # our own suites are in memory: an earlier server had this pid
+        if owner == self._owner:  # an earlier server with this pid: own suites are in memory
             return False
         return host == platform.node() and psutil.pid_exists(int(pid))

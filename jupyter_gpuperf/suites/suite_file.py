@@ -12,23 +12,23 @@ from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, Suite
 
 
 def chosen_benchmarks(names: str) -> list[Benchmark]:
-    """Return the benchmarks in a comma-separated list; all of them for an empty string.
+    """Return the benchmarks in a comma-separated list of names; for an empty string, all benchmarks.
 
     Raises
     ------
     NotFound
-        ``unknown_benchmark``.
+        ``unknown_benchmark``: there is no benchmark with one of the names.
     """
     return [find(name.strip()) for name in names.split(",") if name.strip()] or [*all_benchmarks()]
 
 
 def write_suite(path: Path, suite: Suite) -> None:
-    """Write a suite, completely or not at all.
+    """Write a suite to a file atomically.
 
     Raises
     ------
     BadRequest
-        ``file_not_writable``.
+        ``file_not_writable``: the file can't be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with coded_write_errors(path):
@@ -40,14 +40,14 @@ def write_suite(path: Path, suite: Suite) -> None:
 
 
 def read_suite(path: Path) -> Suite:
-    """Read a suite.
+    """Read a suite from a file.
 
     Raises
     ------
     NotFound
-        ``file_not_found``.
+        ``file_not_found``: the file can't be read.
     BadRequest
-        ``not_a_suite``.
+        ``not_a_suite``: the file has another content, or a format that this version does not support.
     """
     suite = read_as(Suite, path, "not_a_suite", message="{path} is not a suite: {error}.")
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
