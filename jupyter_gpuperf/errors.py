@@ -54,7 +54,7 @@ class GpuPerfError(Exception):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the error that :meth:`to_dict` converted."""
+        """Return the error from the result of :meth:`to_dict`."""
         texts = [without_messages(data).get(name, "") for name in ("code", "message", "hint")]
         return cls(*(text if isinstance(text, str) else str(text) for text in texts))
 

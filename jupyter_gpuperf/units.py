@@ -1,7 +1,7 @@
 """Units of numbers, and the name suffixes that denote them.
 
-Numbers have no multiples such as GiB or ms; they are converted to these only for display. The units are bytes, seconds,
-watts, degrees Celsius and megahertz, for example. ``percent`` is 0 to 100, ``ratio`` is 0 to 1.
+Each quantity has one unit: bytes, seconds, watts, degrees Celsius, megahertz. Values are converted to readable units
+(GiB, ms) only for display. ``percent`` is 0 to 100, ``ratio`` is 0 to 1.
 """
 
 from __future__ import annotations

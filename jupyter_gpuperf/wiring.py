@@ -146,14 +146,14 @@ class Parts:
         )
 
     async def start(self) -> None:
-        """Start listening to kernels, sampling and the diagnosis."""
+        """Start the listener for kernels, the sampler and the diagnosis."""
         await self.kernel_listener.start()
         self.sampler.start()
         self.diagnosis.start()
         await in_thread(_load_benchmarks)
 
     async def stop(self) -> None:
-        """Stop all parts: listening to kernels, running jobs and suites, the diagnosis, recordings and sampling."""
+        """Stop all parts, including running jobs, suites and recordings."""
         await self.kernel_listener.stop()
         self.suites.close()
         self.check_runner.close()

@@ -180,7 +180,7 @@ class _Bench:
                 "Pass what it changes: state=[model, optimizer].",
             )
         self._snapshot_seconds = clock() - self._began
-        # The device of the models.
+        # The step runs on the device of its models.
         parameters = (each for module in self._models for each in module.parameters())
         self.device = next((each.device for each in parameters), None)
         self._torch, self._step, self._steps = torch, step, steps
@@ -199,10 +199,7 @@ class _Bench:
                 self._snapshot.restore()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
-        """Start a loop over ``batches``, measure its seconds per step, and return it.
-
-        ``loader`` is the loader that the batches come from; ``None`` for batches on the device.
-        """
+        """Start a loop over ``batches`` (from ``loader``, if any), measure its seconds per step, and return it."""
         workers = getattr(loader, "num_workers", 0) or 0
         ahead = workers * (getattr(loader, "prefetch_factor", None) or 0)
         loop = Loop(
@@ -220,10 +217,7 @@ class _Bench:
         return loop
 
     def compare(self, what: str, loops: Iterable[Loop], *, loader: Any = None) -> ABTestResult:
-        """Measure two loops alternately, and restore everything that their steps changed.
-
-        The order of the loops is reversed in every other round. ``what`` describes the change.
-        """
+        """Measure two loops alternately, and restore everything that they changed; ``what`` describes the change."""
         with contextlib.closing(self):
             named = dict(zip(("before", "after"), loops, strict=True))
             left_seconds = self._left_seconds()
@@ -266,10 +260,7 @@ class _Bench:
         )
 
     def _left_seconds(self) -> float:
-        """Return the seconds left for measuring: until the limit, less the expected time to close and restore.
-
-        Negative if the time is exceeded.
-        """
+        """Return the seconds until the limit, less the expected time to close and restore; negative if exceeded."""
         ending_seconds = self._snapshot_seconds + sum(each.ending_seconds for each in self._loops)
         spent_seconds = self._clock() - self._began
         return self._limit_seconds - spent_seconds - ending_seconds

@@ -14,7 +14,7 @@ from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 PACE_STEPS: Final = 3
-"""Minimum number of steps to time for a loop's pace."""
+"""Number of steps to time for a loop's pace, rounded up to whole rounds of the workers."""
 DRY_SECONDS: Final = 0.05
 """A batch that is already in the queue always arrives in less than this time."""
 BURST_STEPS: Final = 2

@@ -66,12 +66,12 @@ class WorkerPause:
 
     @property
     def is_possible(self) -> bool:
-        """Whether processes can be paused: the system supports it, and pausing was not given up."""
+        """Whether processes can be paused: the system supports it, and pausing has not been given up."""
         return AVAILABLE and not self._given_up
 
     @contextlib.contextmanager
     def giving_up_after(self, seconds: float) -> Iterator[None]:
-        """Give up pausing if the body takes longer than ``seconds`` plus the patience."""
+        """Give up pausing if the body takes longer than ``seconds`` plus ``patience_seconds``."""
         timer = threading.Timer(seconds + self._patience_seconds, self._give_up)
         timer.daemon = True
         timer.start()

@@ -22,7 +22,7 @@ _Kept = tuple[list[float], dict[str, list[Reading]]]
 
 
 class AlertWatch:
-    """Keep the alerts of all devices and of the machine. Use this object from one thread only."""
+    """Keeps the alerts of all devices and of the machine. Use it from one thread only."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if rule.notify]

@@ -44,7 +44,7 @@ YIELD_SECONDS: Final = 0.0002
 
 @dataclass(eq=False)
 class DiagnosisWatch:
-    """Keep the findings of all devices. Use this object from one thread at a time.
+    """Keeps the findings of all devices. Use it from one thread at a time.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class DiagnosisWatch:
     history
         The past readings of all devices and of the host.
     steps
-        Returns the steps that step clocks reported in the last ``n`` seconds, given ``n``.
+        Takes a duration in seconds, and returns the steps that step clocks reported in this time up to now.
     alerts
         Returns the current alerts. A finding whose problem is already reported by an alert is marked, so that pages
         show the problem only once.

@@ -1,4 +1,4 @@
-"""Keep the current findings: report a problem after it has persisted for a while, and withdraw it after an absence."""
+"""Keep the current findings. A problem is reported after it has persisted, and withdrawn after it has been absent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Key(NamedTuple):
 
 
 class CurrentFindings:
-    """Keep the current findings on all devices and on the machine. Use this object from one thread at a time."""
+    """Keeps the current findings on all devices and on the machine. Use it from one thread at a time."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.code: rule for rule in rules}

@@ -34,7 +34,7 @@ STALE_SECONDS: Final = 12.0
 
 @dataclass(eq=False)
 class LiveDiagnosis:
-    """Check the readings periodically. Methods run on the event loop; the rules run in a thread.
+    """Checks the readings periodically. Methods run on the event loop; the rules run in a thread.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class LiveDiagnosis:
                 await self._task
 
     async def look(self) -> None:
-        """Check now, and send changed findings to all pages; do nothing if the last check is under a second ago."""
+        """Check now, and send changed findings to all pages, unless the last check was less than a second ago."""
         async with self._looking:
             if time.monotonic() - self._looked_at < POLL_SECONDS / 2:
                 return

@@ -73,7 +73,8 @@ def listings_of(
     Parameters
     ----------
     listed
-        Device UUID → its processes, as listed by the driver or with their notebooks, or the reason why unknown.
+        Device UUID → its processes, as listed by the driver or with their notebooks; or the reason why they can't be
+        listed.
     seconds
         The time of the listing.
     """

@@ -1,4 +1,4 @@
-"""Convert findings and alerts to their wire format, with the time since when they hold and their cost."""
+"""Convert findings and alerts to their wire format, which includes the time of their first occurrence and the cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.schemas import Finding as WireFinding
 
 
 def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
-    """Return a finding in its wire format; ``since_seconds`` is the Unix time at which it was first found."""
+    """Return a finding in its wire format; ``since_seconds`` is the time at which it was first found."""
     return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
 
 

@@ -162,7 +162,7 @@ def _decoded(line: bytes | None) -> FromServer | None:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """Return a connection to the server; ``None`` if no process is listening, or one of another user is."""
+    """Return a connection to the server; ``None`` if no process of this user is listening."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)  # connecting to a stopped server with a full backlog would block
     try:

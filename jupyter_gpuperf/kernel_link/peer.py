@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 LONGEST_PATH_BYTES: Final = 103
-"""Maximum length of a Unix socket's path: 104 bytes on macOS and 108 on Linux, including the terminating zero."""
+"""Maximum length of a Unix socket's path. Systems allow 104 bytes (macOS) or 108 (Linux) with the terminating zero."""
 PRIVATE_PREFIX: Final = "gpuperf-"
 PRIVATE_NAME: Final = "server.sock"
 

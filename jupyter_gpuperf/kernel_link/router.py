@@ -82,7 +82,7 @@ class KernelSession:
         self._at_end.callback(call)
 
     def answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Prepare an answer while other messages are handled; cancel this when the kernel disconnects."""
+        """Run ``answer`` while other messages are handled; it is cancelled when the kernel disconnects."""
         task = asyncio.ensure_future(answer)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

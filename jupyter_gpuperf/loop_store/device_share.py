@@ -33,7 +33,7 @@ class BusyShare(NamedTuple):
 
 
 class DeviceUsage:
-    """Query the history for the usage of devices over time spans.
+    """Queries the history for the usage of devices over time spans.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class DeviceUsage:
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
         """Return the energy that a device used between two Unix times, or ``None`` without a power reading.
 
-        This is mean power × time. The driver's energy counter is expensive to read, so it is read too rarely for a
-        single cell.
+        This is mean power × time. The driver's energy counter is expensive to read, so it is read too rarely to
+        measure a single cell.
         """
         columns = self._columns(uuid, began_seconds, ended_seconds, (POWER,))
         watts = _mean(_between(columns, POWER, began_seconds, ended_seconds))

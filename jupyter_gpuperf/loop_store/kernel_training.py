@@ -17,7 +17,7 @@ TICK_SECONDS: Final = 2.0
 
 @dataclass(eq=False)
 class KernelTraining:
-    """Handle the messages of kernels about training.
+    """Handles the messages of kernels about training.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally
 TALLY_SECONDS: Final = 0.5
 """Tallies are merged until they span this time."""
 KEPT_TALLIES: Final = 1200
-"""Tallies kept per loader: ten minutes of tallies of ``TALLY_SECONDS``."""
+"""Number of tallies kept per loader; they span at least ten minutes."""
 
 MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16

@@ -54,7 +54,7 @@ SERIES: Final = (
 
 @dataclass(eq=False)
 class TrainingStore:
-    """Keep the reports of kernels. The event loop and the sampler write to the store; any thread may read it.
+    """Keeps the reports of kernels. The event loop and the sampler write to the store; any thread may read it.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class LoaderClock:
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
     error: str | None = None
-    """The error of the clock's own code after which measuring stopped, so that the user's loop is not affected;
+    """An error in the clock's own code, after which measuring stopped so that the user's loop was not affected;
     ``None`` without an error."""
 
     @property

@@ -75,7 +75,8 @@ class TelemetryThread(ReportingThread):
         for message in self.link.receive():
             if isinstance(message, ServerMessage):
                 self._hear(message)
-        if tallies or not self.link.connected:  # the latter shows the watch before the first step
+        # Without a connection, even an empty report is sent: it announces the watch before the first step.
+        if tallies or not self.link.connected:
             active = {tally.loader for tally in tallies}
             steps = Steps(
                 kernel_id=self._kernel_id,

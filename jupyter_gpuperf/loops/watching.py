@@ -44,7 +44,7 @@ class LoaderWatch:
         Returns the name of the notebook's variable for the loader with this index sampler. If it returns ``None``, the
         name of the dataset's class is used.
     arguments_of
-        Returns the arguments with which the notebook's code creates the loader of this name; ``None`` if unknown.
+        Returns, as code, the arguments of the notebook's DataLoader with this name; ``None`` if there is none.
     """
 
     torch: Callable[[], Any] = lambda: sys.modules.get("torch")

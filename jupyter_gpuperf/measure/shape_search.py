@@ -30,7 +30,7 @@ short measurement is off by several percent, while the best shapes differ by onl
 
 
 class Search:
-    """Search for the shape with the highest rate, within a time limit.
+    """Searches for the shape with the highest rate, within a time limit.
 
     Parameters
     ----------

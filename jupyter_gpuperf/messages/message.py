@@ -80,7 +80,7 @@ class Message(str):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:
-        """Return the message that :meth:`to_dict` converted."""
+        """Return the message from the result of :meth:`to_dict`."""
         parameters = {name: _restored(value) for name, value in data["parameters"].items()}
         return cls._made(data["template"], data.get("plural"), parameters)
 
@@ -98,7 +98,7 @@ class Message(str):
 def filled(template: str, values: Mapping[str, Any], join: Callable[[list[str]], str]) -> str:
     """Return ``template`` with its fields replaced by values; a field without a value stays.
 
-    ``str.format`` is not used, because templates may come from files, and its fields can access attributes of objects.
+    ``str.format`` is not used: templates may come from files, and format fields could access attributes of objects.
     """
 
     def piece(found: re.Match[str]) -> str:

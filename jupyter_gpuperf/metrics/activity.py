@@ -1,7 +1,7 @@
-"""Metrics of how busy the device is.
+"""Metrics of the device's activity: how busy the device and its units are.
 
 The driver's utilization shows only that some GPU kernel was running. The GPM counters (Hopper and newer) show how much
-of the chip the kernel used. A GPM reading covers all the time from one tick to the next.
+of the chip was used. A GPM reading covers all the time from one tick to the next.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _tensor(name: str, precision: str, gpm_id: int, types: str) -> Metric:
 
 GRAPHICS, SM, OCCUPANCY, INTEGER, TENSOR, TENSOR_DOUBLE, TENSOR_HALF = 1, 2, 3, 4, 5, 6, 7
 TENSOR_INTEGER, DRAM, FP64, FP32, FP16 = 9, 10, 11, 12, 13
-"""Values of ``NVML_GPM_METRIC_…``."""
+"""GPM metric ids: values of ``NVML_GPM_METRIC_…``."""
 
 METRICS: Final = (
     _metric(

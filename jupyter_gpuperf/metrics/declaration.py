@@ -115,7 +115,7 @@ class Metric(Struct, frozen=True):
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
         if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # or NaN
             return "implausible"
-        # A share can be slightly above its maximum, because its two times come from different clocks.
+        # A share of two rounded times can be slightly above its maximum.
         if self.maximum is not None and value > self.maximum and self.unit in SHARES:
             return self.maximum
         return float(value)

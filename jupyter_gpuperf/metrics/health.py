@@ -10,7 +10,7 @@ from jupyter_gpuperf.metrics.declaration import Kind, Metric
 _metric = partial(Metric, family="health")
 
 ECC_CORRECTED, ECC_UNCORRECTED, ECC_UNCORRECTED_EVER = 3, 4, 6
-"""``NVML_FI_DEV_ECC_SBE_VOL_TOTAL``, ``…_DBE_VOL_TOTAL``, ``…_DBE_AGG_TOTAL``."""
+"""Field ids ``NVML_FI_DEV_ECC_SBE_VOL_TOTAL``, ``…_DBE_VOL_TOTAL`` and ``…_DBE_AGG_TOTAL``."""
 RETIRED: Final = (29, 30)
 REMAPPED_CORRECTED, REMAPPED_UNCORRECTED, REMAP_PENDING, REMAP_FAILED = 142, 143, 144, 145
 

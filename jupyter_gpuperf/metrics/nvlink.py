@@ -11,12 +11,13 @@ _metric = partial(Metric, family="nvlink")
 
 MIB: Final = 1 << 20
 GPM_RECEIVE, GPM_TRANSMIT = 60, 61
-"""``NVML_GPM_METRIC_NVLINK_TOTAL_RX_PER_SEC`` and ``…_TX_PER_SEC``, MiB/s."""
+"""GPM metric ids ``NVML_GPM_METRIC_NVLINK_TOTAL_RX_PER_SEC`` and ``…_TX_PER_SEC``; their values are in MiB/s."""
 
 FIELD_LINKS: Final = 91
-"""``NVML_FI_DEV_NVLINK_LINK_COUNT``."""
+"""Field id ``NVML_FI_DEV_NVLINK_LINK_COUNT``."""
 FIELD_ERRORS: Final = (163, 161, 162)
-"""``NVML_FI_DEV_NVLINK_ERROR_DL_CRC``, ``…_REPLAY``, ``…_RECOVERY``: sums over all links."""
+"""Field ids ``NVML_FI_DEV_NVLINK_ERROR_DL_CRC``, ``…_REPLAY`` and ``…_RECOVERY``; their values are sums over all
+links."""
 
 
 def _rate(nvml: Calls, gpm_id: int) -> Any:

@@ -16,10 +16,10 @@ _limit = partial(_metric, kind="limit")
 
 MIB: Final = 1 << 20
 GPM_TRANSMIT, GPM_RECEIVE = 20, 21
-"""``NVML_GPM_METRIC_PCIE_TX_PER_SEC`` and ``…_RX_PER_SEC``, MiB/s."""
+"""GPM metric ids ``NVML_GPM_METRIC_PCIE_TX_PER_SEC`` and ``…_RX_PER_SEC``; their values are in MiB/s."""
 
 FIELD_TRANSMIT, FIELD_RECEIVE = 197, 198
-"""``NVML_FI_DEV_PCIE_COUNT_TX_BYTES`` and ``…_RX_BYTES``."""
+"""Field ids ``NVML_FI_DEV_PCIE_COUNT_TX_BYTES`` and ``…_RX_BYTES``."""
 
 
 def _rate(nvml: Calls, gpm_id: int, field_id: int) -> Any:

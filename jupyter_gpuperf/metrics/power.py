@@ -10,7 +10,7 @@ from jupyter_gpuperf.metrics.declaration import Metric
 _metric = partial(Metric, family="power")
 
 FIELD_POWER_INSTANT: Final = 186
-"""``NVML_FI_DEV_POWER_INSTANT``."""
+"""Field id ``NVML_FI_DEV_POWER_INSTANT``."""
 
 METRICS = (
     _metric(

@@ -13,10 +13,10 @@ NVML_TEMPERATURE_GPU: Final = 0
 """``NVML_TEMPERATURE_GPU`` of ``nvmlTemperatureSensors_t``: the sensor on the chip."""
 
 FIELD_MEMORY_TEMPERATURE: Final = 82
-"""``NVML_FI_DEV_MEMORY_TEMP``."""
+"""Field id ``NVML_FI_DEV_MEMORY_TEMP``."""
 
 NVML_THRESHOLD_SLOWDOWN: Final = 1
-"""``NVML_TEMPERATURE_THRESHOLD_SLOWDOWN``."""
+"""``NVML_TEMPERATURE_THRESHOLD_SLOWDOWN`` of ``nvmlTemperatureThresholds_t``."""
 
 METRICS = (
     _metric(

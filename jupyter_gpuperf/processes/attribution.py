@@ -39,7 +39,7 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
 
 
 class Attribution(Struct, frozen=True, kw_only=True):
-    """Matches the processes that the driver lists with kernels.
+    """Finds the kernel of each process in the driver's list.
 
     In a container, the driver may report the host's pids instead of the container's. Its process list and its
     utilization list may even differ in this. In a nested pid namespace, a pid therefore counts as the process with that
@@ -135,6 +135,6 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
 
 def _serves(kernel: KernelInfo, session_name: str) -> bool:
-    # Jupyter's session name is the notebook's absolute path, which ends with the server's relative path.
+    # Jupyter's session name is the notebook's absolute path, which ends with its path on the server.
     path = kernel.notebook_path
     return bool(path) and (session_name == path or session_name.endswith(f"/{path}"))

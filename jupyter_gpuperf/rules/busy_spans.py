@@ -38,7 +38,7 @@ another started."""
 START_SECONDS: Final = 2.0
 """Time after the first kernel that counts as start-up: lazy loading and autotuning take 0.5 to 2 s on an H100."""
 FILLED_RATIO: Final = 0.9
-"""Share of a job's usual memory from which its memory counts as filled."""
+"""A job's memory counts as filled when it reaches this share of its usual level."""
 FILLED_SECONDS: Final = 1.0
 """Time after the memory has filled that still counts as start-up: the allocator needs a step or two until it has seen
 each allocation size."""
@@ -97,7 +97,7 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
     interval = series.interval_seconds
     start = job.start_seconds
     first = series.times_seconds[0]
-    # If the job's memory was already allocated at the first reading, the job was only idle then: this is no start-up.
+    # If the job's memory was already allocated at the first reading, the job was idle then, and this is not its start.
     if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
     filled = _filled_at(series, job)
@@ -114,7 +114,7 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
 
 
 def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
-    """Return the steady part of each job that has one. With ``live``, consider only the job still running at the end."""
+    """Return the steady part of each job that has one. With ``live``, consider only a job still running at the end."""
     jobs = busy_spans(series)
     if live:
         jobs = [job for job in jobs[-1:] if _goes_on(series, job)]

@@ -1,4 +1,4 @@
-"""Devices wait for each other: while they exchange data, or for a straggler."""
+"""Detect that devices wait for each other: while they exchange data, or for a straggler."""
 
 from __future__ import annotations
 

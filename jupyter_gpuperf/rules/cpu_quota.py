@@ -1,4 +1,4 @@
-"""The container's CPU quota is used up."""
+"""Detect that the container's CPU quota is used up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several programs share a device's time."""
+"""Detect that several programs share a device's time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host's storage is nearly full: /dev/shm or the disk."""
+"""Alerts for nearly full storage of the host: /dev/shm or the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program holds device memory without using the device."""
+"""Detect a program that holds device memory without using the device."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _holder(view: View, listings: tuple[ProcessListing, ...], total: float) -> P
         held = is_value(memory) and memory >= HELD_RATIO * total
         if not held or len(entries) < len(listings):
             continue
-        # Use the process's own utilization. If it is missing, the whole device must be idle.
+        # Judge by the process's own utilization. If it is missing, the whole device must be idle.
         shares = [each.sm_utilization_percent for each in entries]
         is_idle = all(is_value(share) and share <= 0.0 for share in shares)
         if is_idle or (device_is_idle and not any(map(is_value, shares))):

@@ -1,4 +1,4 @@
-"""The device waits for the next batch."""
+"""Detect that a device waits for the next batch."""
 
 from __future__ import annotations
 

@@ -45,7 +45,10 @@ def worst_first(findings: Iterable[Finding], rules: Sequence[Rule]) -> list[Find
 
 
 def findings_of(rules: Iterable[Rule], view: View) -> list[Finding]:
-    """Return the findings of the rules, with the fields that checks leave out. A rule that raises has no finding."""
+    """Return the findings of the rules, and fill in the fields that checks leave out.
+
+    An exception in a rule is logged; the rule then has no finding.
+    """
     return [found for rule in rules if (found := _checked(rule, view)) is not None]
 
 

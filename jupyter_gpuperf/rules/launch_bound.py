@@ -1,4 +1,4 @@
-"""The device waits for the host to launch kernels."""
+"""Detect that a device waits for the host to launch GPU kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device's memory bandwidth limits the speed."""
+"""Detect that the device's memory bandwidth limits the speed."""
 
 from __future__ import annotations
 

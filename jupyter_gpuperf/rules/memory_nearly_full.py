@@ -1,4 +1,4 @@
-"""Device memory is nearly full, or will be soon."""
+"""Detect that device memory is nearly full, or will be soon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SOON_SECONDS = Threshold(
     margin="Not measured: depends on how fast a user can react.",
 )
 PEAK_RATIO = 0.995
-"""Share of the highest reading from which a reading also counts as the peak."""
+"""Readings of at least this share of the highest reading count as the peak."""
 TREND_SECONDS = 30.0
 SHORTEST_TREND_SECONDS = 10.0
 GROWING_STEPS = 6

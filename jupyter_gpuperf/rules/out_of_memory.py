@@ -1,4 +1,4 @@
-"""A program filled all device memory and then ended, probably with an out-of-memory error."""
+"""Detect that a program filled all device memory and then ended, probably with an out-of-memory error."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _check(view: View) -> Finding | None:
         while first > 0 and points[first - 1][1] >= STILL_RATIO * peak:
             first -= 1
         seconds = gone - points[first][0]
-        # With infrequent readings, the full memory may last one interval. Memory that was already full at the first
-        # reading proves nothing.
+        # With infrequent readings, the memory may seem full for a whole interval. Memory that was already full at the
+        # first reading proves nothing.
         if first == 0 or seconds > max(LAST_SECONDS, 1.5 * series.interval_seconds):
             continue
         return Finding(

@@ -1,4 +1,4 @@
-"""Work at full speed alternates with stalls of a second or more: checkpoints, evaluation, restarting workers."""
+"""Detect stalls of a second or more between phases of full speed: checkpoints, evaluation, restarting workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The power limit lowers the clock."""
+"""Detect that the power limit lowers the clock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from jupyter_gpuperf.rules.threshold import Threshold
 
 POWER_CAP_BIT: Final = 0x4
 USER_CLOCK_BITS: Final = 0x2 | 0x10 | 0x100
-"""Event reasons of clocks set by the user, for a group of synchronized devices, or for the display. They are not power
-limits."""
+"""Clock event reasons other than limits: clocks set by the user, for synchronized devices, or for the display."""
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
@@ -67,9 +66,9 @@ def _check(view: View) -> Finding | None:
 
 
 def clock_lost(series: ReadingSeries) -> float | None:
-    """Return how far the mean clock of the busy device is below its highest clock, as a share of it.
+    """Return the share by which the mean clock of the busy device is below its highest clock.
 
-    ``None`` if the highest clock is unknown or fewer than three readings are of a busy device.
+    ``None`` if the highest clock is unknown, or the device was busy in fewer than three readings.
     """
     highest = series.newest("clock_sm_max_mhz")
     used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}

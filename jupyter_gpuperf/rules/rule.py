@@ -62,7 +62,7 @@ class View:
 
     @property
     def peers(self) -> tuple[Device, ...]:
-        """All devices but this one."""
+        """All other devices."""
         return tuple(each for each in self.rule_input.devices if each.uuid != self.device.uuid)
 
     @cached_property
@@ -135,7 +135,7 @@ class HoldOff:
     until_seconds
         Withdraw the problem when it has been absent for this long.
     until_working_seconds
-        Replaces ``until_seconds`` while the device is busy: then there is work to judge, so absence means more.
+        Replaces ``until_seconds`` while the device is busy: only then does absence show that the problem is gone.
     critical_at_once
         Whether a critical finding is reported as soon as it is found.
     """
@@ -176,7 +176,7 @@ class Rule:
     holds_off
         How long a problem must persist before it is reported, and be absent before it is withdrawn.
     scope
-        ``host`` for a rule about the machine instead of a device. Only alerts can have it.
+        ``host`` for a rule about the machine instead of a device. Only alerts can have this scope.
     looks_at
         For findings. ``steady``: the steady state of the work, without its start and end; ``whole``: all readings.
     horizon

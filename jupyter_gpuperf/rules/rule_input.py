@@ -76,7 +76,7 @@ class ReadingSeries:
         return math.fsum(values) / len(values) if values else None
 
     def newest(self, metric: str) -> float | None:
-        """Return the last known value of a metric, of whichever reading; ``None`` if it has no values."""
+        """Return the last known value of a metric, even from an earlier reading; ``None`` if it has no values."""
         values = self.values(metric)
         return values[-1] if values else None
 

@@ -42,7 +42,7 @@ COMPUTING_FILL_RATIO = Threshold(
 
 
 class Cause(Enum):
-    """Why a rank is late: it waits for data, its host does something else, or its GPU computes for longer."""
+    """The reason why a rank is late: it waits for data, its host is busy otherwise, or its GPU computes for longer."""
 
     DATA, HOST, GPU = "data", "host", "gpu"
 
@@ -85,7 +85,7 @@ class Straggler:
     lost_ratio
         The share of a step for which the other ranks wait.
     waiting
-        The ranks that wait.
+        The ranks that wait for it.
     """
 
     late: Rank

@@ -1,4 +1,4 @@
-"""Matrix work in a precision that the tensor cores don't support."""
+"""Detect matrix work in a precision that the tensor cores don't support."""
 
 from __future__ import annotations
 

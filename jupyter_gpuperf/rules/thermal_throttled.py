@@ -1,4 +1,4 @@
-"""Heat or the power supply lowers the clocks.
+"""Detect that heat or the power supply lowers the clocks.
 
 Reaching the power limit is normal at full load and does not raise an alert.
 """

@@ -1,4 +1,4 @@
-"""The device waits for copies over PCIe."""
+"""Detect that a device waits for copies over PCIe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Describe a workload by its readings: how busy the device is, how full, in which pattern, and how busy the host is."""
+"""Describe a workload from readings: how busy the device is, how much of it is used, in which pattern, and what the
+host does."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ class Workload:
     idle_readings_ratio
         Share of readings in which the device was idle.
     idle_gaps_seconds, busy_runs_seconds
-        The length of each idle gap and of each busy run between two gaps. The first and last are counted only as far
-        as the readings go.
+        The length of each idle gap and of each busy run between two gaps. The first and the last are cut off by the
+        ends of the readings.
     run_busy_ratio
         Mean activity of the device in its busy runs, from 0 to 1.
     bursts_per_second

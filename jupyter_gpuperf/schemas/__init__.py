@@ -1,9 +1,9 @@
 """The data structures of all APIs, sockets and files. TypeScript types are generated from them.
 
 Encode with :data:`encode`; decode input with ``msgspec.json.decode(body, type=…)``, which validates.
-Constructing a struct does not validate. Fields that TypeScript code reads have no defaults: they are required, and
-nullable if necessary, so that the generated types are exact. Fields of requests, which people write by hand, have
-defaults.
+Constructing a struct does not validate its values. Fields that TypeScript code reads have no defaults: they are
+required, and nullable if necessary, so that the generated types are exact. Fields of requests, which people write by
+hand, have defaults.
 
 Sizes are in bytes and times in seconds, unless a name says otherwise.
 """

@@ -211,7 +211,7 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
 
 SHORTEST_INTERVAL_MS: Final = 100
 LONGEST_INTERVAL_MS: Final = 60_000
-"""Range of the interval between two frames to a client."""
+"""Range of the time between two frames for a client, in milliseconds."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):

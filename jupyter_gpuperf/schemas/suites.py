@@ -66,7 +66,7 @@ class SuiteComparison(Struct, frozen=True, kw_only=True):
     """Output of ``jupyter gpuperf compare``."""
 
     rounds: int
-    """Number of rounds, of the suite with fewer rounds."""
+    """Number of rounds; if the suites differ, the lower number."""
     environment: list[EnvironmentChange]
     figures: list[FigureChange]
     only_before: list[str]

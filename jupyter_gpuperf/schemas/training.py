@@ -140,15 +140,15 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     """Mean duration of a step."""
     samples_per_second: float | None
     wait_ratio: float
-    """Share in which the host waits in ``next()``. It overstates the problem while the GPU still has queued work."""
+    """Share of time in which the host waits in ``next()``. It overstates the problem if the GPU has queued work."""
     idle_for_data_ratio: float | None
-    """Share in which the GPU waits for data, measured with CUDA events; ``None`` without them."""
+    """Share of time in which the GPU waits for data, measured with CUDA events; ``None`` without them."""
     busy_ratio: float | None
-    """Share in which the GPU is busy, as reported by the driver; ``None`` if it is unknown."""
+    """Share of time in which the GPU is busy, as reported by the driver; ``None`` if it is unknown."""
     busy_metric: BusyMetric | None
     """The metric of ``busy_ratio``; ``None`` if the ratio is unknown."""
     idle_for_host_ratio: float | None
-    """Share in which the GPU is idle for other reasons, such as launches or synchronisation; ``None`` if unknown."""
+    """Share of time in which the GPU is idle for other reasons (launches, synchronisation); ``None`` if unknown."""
     batch_size: int | None
     batches_per_epoch: int | None
     num_workers: int

@@ -16,7 +16,7 @@ KEPT_SECONDS: Final = 300.0
 
 
 class Examinations:
-    """Run the doctor's checks for all clients, one environment at a time. Reports are reused for a few minutes."""
+    """Runs the doctor's checks for all clients, one environment at a time. Reports are reused for a few minutes."""
 
     def __init__(
         self, check_runner: CheckRunner, clock: Callable[[], float] = time.monotonic

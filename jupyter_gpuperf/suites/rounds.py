@@ -30,7 +30,7 @@ SHORTEST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 30.0
 """Bounds of the time limit of one run, for benchmarks with such a parameter."""
 MEASURING_RATIO: Final = 0.8
-"""Share of the budget for measuring. The rest is for starting the processes, or the last round would not fit."""
+"""Share of the budget for measuring. Starting the processes takes the rest, so that the last round still fits."""
 
 RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
 
