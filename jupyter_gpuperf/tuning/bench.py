@@ -85,7 +85,7 @@ class TrialRunner:
             trial.startup_seconds = batches.startup_seconds
             if self.probe.batch_seconds < BLOCK_SECONDS:
                 size = batches.long_enough(size)
-            usage, began = Usage(run.pids), time.perf_counter()
+            usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
             rule = StopRule(
                 target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
             )
@@ -130,8 +130,7 @@ class TrialRunner:
         return self._run(setting, seconds, work)
 
     def measure_starts(self, setting: Setting) -> Trial:
-        """Measure a start, and the start of the next epoch with the same workers."""
-        persistent = setting.with_changes(persistent_workers=True)
+        """Measure a start, and the start of the next epoch with the same persistent workers."""
 
         def work(run: _Run) -> None:
             run.iterate()
@@ -142,7 +141,7 @@ class TrialRunner:
             waited = time.perf_counter() - began - pending
             run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
 
-        return self._run(persistent, 0.0, work)
+        return self._run(setting, 0.0, work)
 
     def first_batch(self) -> Any:
         """Return a batch as the training gets it, made in this process.
@@ -193,8 +192,7 @@ class TrialRunner:
 
     def _expected_seconds(self, setting: Setting) -> float:
         """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
-        fresh = setting.start_method not in (None, "fork")
-        start = FRESH_START_SECONDS if fresh else START_SECONDS
+        start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
         return start + 2 * rounds * crowded * self.probe.batch_seconds
@@ -210,11 +208,6 @@ class _Run:
         self._iterator: Any = None
         self._watchdog: Watchdog | None = None
         self._shared_before = resources.shared_memory_free_bytes()
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [each.pid for each in self.processes if each.pid is not None]
 
     @property
     def watch_reason(self) -> Message | None:
@@ -245,8 +238,7 @@ class _Run:
             least = self._watchdog.least_shared_bytes
             if least is not None and self._shared_before is not None:
                 self.trial.shared_memory_bytes = max(0, self._shared_before - least)
-        at_once = at_once or self.trial.error is not None
-        close(self._iterator, self.processes, at_once=at_once)
+        close(self._iterator, self.processes, at_once=at_once or self.trial.error is not None)
         with suppress(AttributeError):
             self.loader._iterator = None  # kept by persistent workers
         self._iterator = self.loader = None

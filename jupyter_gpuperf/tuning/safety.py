@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import recording_context
@@ -42,21 +42,11 @@ class Watchdog(threading.Thread):
     ----------
     processes
         The workers, as created by multiprocessing.
-    memory, shared
-        Return the free memory and the free shared memory, in bytes.
     """
 
-    def __init__(
-        self,
-        processes: Sequence[Any],
-        budget: Budget,
-        *,
-        memory: Callable[[], int | None] = resources.available_memory_bytes,
-        shared: Callable[[], int | None] = resources.shared_memory_free_bytes,
-    ) -> None:
+    def __init__(self, processes: Sequence[Any], budget: Budget) -> None:
         super().__init__(name="gpuperf-watchdog", daemon=True)
         self._processes = processes
-        self._free = {"memory": memory, "shared memory": shared}
         self._floors = {
             "memory": floor_of(budget.memory_bytes, budget.memory_limit_bytes),
             "shared memory": floor_of(budget.shared_memory_bytes, budget.shared_memory_total_bytes),
@@ -74,14 +64,16 @@ class Watchdog(threading.Thread):
 
     def look(self) -> None:
         """Check the free memory once; kill the workers when it is too low."""
-        for what, floor in self._floors.items():
-            free = self._free[what]()
-            if free is None:
-                continue
-            if what == "shared memory":
-                least = self.least_shared_bytes
-                self.least_shared_bytes = free if least is None else min(free, least)
-            if floor is not None and free < floor:
+        shared = resources.shared_memory_free_bytes()
+        if shared is not None:
+            least = self.least_shared_bytes
+            self.least_shared_bytes = shared if least is None else min(shared, least)
+        for what, free in (
+            ("memory", resources.available_memory_bytes()),
+            ("shared memory", shared),
+        ):
+            floor = self._floors[what]
+            if free is not None and floor is not None and free < floor:
                 self.reason = Message(STOPPED[what], free=gib(free))
                 kill(self._processes)
                 return

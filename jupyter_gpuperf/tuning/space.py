@@ -79,11 +79,11 @@ class SearchResult:
 
 def build_space(
     bench: TrialRunner,
+    step: Step | None,
+    step_seconds: float | None,
     *,
     kept: Setting | None,
     start_method: str | None,
-    step: Step | None,
-    step_seconds: float | None,
 ) -> Space:
     """Return the search space.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.messages import Message
@@ -59,24 +59,20 @@ ADVICE_FOR: Final = {
 """Bottleneck → keys of the advice."""
 
 
-class Limit(NamedTuple):
-    """The bottleneck of a setting, and what to do about it."""
-
-    code: str
-    summary: Message
-    advice: list[Message]
-
-
-def limit_of(best: Trial, found: SearchResult, probe: Probe, budget: Budget) -> Limit:
-    """Return the bottleneck of the recommended setting."""
+def limit_of(
+    best: Trial, found: SearchResult, probe: Probe, budget: Budget
+) -> dict[str, str | list[Message]]:
+    """Return the bottleneck of the recommended setting, and what to do about it: ``limit``, ``limit_summary``, ``advice``."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
-    summary = Message(LIMITS[bottleneck], **_facts(best, probe, budget))
-    advice = [
-        Message(ADVICE[each])
-        for each in ADVICE_FOR.get(bottleneck, ())
-        if each != "GPU decoder" or probe.regime != "no files"
-    ]
-    return Limit(CODES.get(bottleneck, bottleneck), summary, advice)
+    return {
+        "limit": CODES.get(bottleneck, bottleneck),
+        "limit_summary": Message(LIMITS[bottleneck], **_facts(best, probe, budget)),
+        "advice": [
+            Message(ADVICE[each])
+            for each in ADVICE_FOR.get(bottleneck, ())
+            if each != "GPU decoder" or probe.regime != "no files"
+        ],
+    }
 
 
 def _facts(best: Trial, probe: Probe, budget: Budget) -> dict[str, Any]:
