@@ -115,7 +115,7 @@ def probe(
         try:
             records = _until(items, limit_seconds)
         except Exception as error:  # from the user's code, or because the worker ended
-            raise ProbeFailed(describe_failure(error, processes, None), str(error)) from error
+            raise ProbeFailed(describe_failure(error, processes), str(error)) from error
     return probe_of_records(records, subject)
 
 
@@ -142,7 +142,7 @@ class ProbeFailed(Exception):
 
 
 def _watched(subject: TuningSubject) -> RecordingDataset:
-    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches(), [])]
+    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
     return RecordingDataset(
         subject.dataset,
         subject.collate_function(),

@@ -57,10 +57,9 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Check every 0.1 s until stopped."""
-        while self.reason is None:
+        self.look()
+        while self.reason is None and not self._stop_asked.wait(POLL_SECONDS):
             self.look()
-            if self._stop_asked.wait(POLL_SECONDS):
-                return
 
     def look(self) -> None:
         """Check the free memory once; kill the workers when it is too low."""
@@ -174,10 +173,12 @@ EXITS: Final = {
 RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 
 
-def describe_failure(error: BaseException, processes: Sequence[Any], reason: Message | None) -> str:
+def describe_failure(
+    error: BaseException, processes: Sequence[Any], watchdog: Watchdog | None = None
+) -> str:
     """Return in one line how a trial failed."""
-    if reason is not None:
-        return reason
+    if watchdog is not None and watchdog.reason is not None:
+        return watchdog.reason
     text = str(error).strip()
     if RAISED.match(text):
         return Message("the dataset raised {error}", error=_last_line(text))
@@ -185,7 +186,8 @@ def describe_failure(error: BaseException, processes: Sequence[Any], reason: Mes
         return Message("no batch came in time")
     signals = [-each.exitcode for each in processes if each.exitcode and each.exitcode < 0]
     if signals:
-        name = _signal_name(signals[0])
+        names = {each.value: each.name for each in signal.Signals}
+        name = names.get(signals[0], f"signal {signals[0]}")
         if name in EXITS:
             return Message(EXITS[name])
         return Message("a worker died of {signal}", signal=name)
@@ -198,13 +200,6 @@ def describe_failure(error: BaseException, processes: Sequence[Any], reason: Mes
 
 def _last_line(text: str) -> str:
     return text.splitlines()[-1].strip()[:300]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 COMPLAINING: Final = "DataLoaderIter.__del__"

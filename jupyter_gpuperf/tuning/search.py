@@ -116,9 +116,7 @@ def _persistence(log: TrialLog) -> None:
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
     """Return the leader when the start is not counted: persistent workers start only once."""
-    if any(map(log.is_enough, log.measured())):
-        return log.leader()
-    return log.nearest(log.measured(), lambda trial: trial.each_seconds(log.space.step_seconds))
+    return log.leader(lambda trial: trial.each_seconds(log.space.step_seconds))
 
 
 def best_of(log: TrialLog) -> Trial | None:

@@ -151,12 +151,9 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
 def _result(best: Trial, space: Space) -> str:
     setting, wait, rate = best.setting.words(), best.wait_ratio, best.batches_per_second
     if space.step_seconds is not None and wait is not None:
-        return Message(
-            "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms.",
-            setting=setting,
-            percent=100 * wait["value"],
-            step_ms=1000 * space.step_seconds,
-        )
+        template = "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms."
+        percent, step_ms = 100 * wait["value"], 1000 * space.step_seconds
+        return Message(template, setting=setting, percent=percent, step_ms=step_ms)
     if rate is None:
         return setting
     return Message("{setting}: {rate:.3g} batches/s.", setting=setting, rate=rate["value"])

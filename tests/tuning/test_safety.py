@@ -99,7 +99,7 @@ class Ended:
     ],
 )
 def test_how_a_trial_failed_is_told_in_a_line(text, exitcode, words):
-    told = describe_failure(RuntimeError(text), [Ended(exitcode)], None)
+    told = describe_failure(RuntimeError(text), [Ended(exitcode)])
     assert words in told
     assert "\n" not in told
 
