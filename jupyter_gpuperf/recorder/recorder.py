@@ -149,8 +149,7 @@ class Recorder:
     @staticmethod
     def _created(path: Path) -> IO[bytes]:
         # Readable only by this user, and never overwrites another file.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return os.fdopen(descriptor, "wb")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def _offer(self, message: bytes, topic: str) -> None:
         # Called by the sampler, so it must never wait.
