@@ -88,8 +88,7 @@ def busy_spans(series: ReadingSeries) -> list[Span]:
         if _ends_a_job(series, before, after, longest_gap, level):
             spans.append([after - interval, after])
         spans[-1][1] = after
-    begin = series.times_seconds[0]
-    return [Span(max(begin, start), end) for start, end in spans]
+    return [Span(max(series.times_seconds[0], start), end) for start, end in spans]
 
 
 def steady_part(series: ReadingSeries, job: Span) -> Span | None:
@@ -100,8 +99,7 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
     # If the job's memory was already allocated at the first reading, the job was idle then, and this is not its start.
     if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
-    filled = _filled_at(series, job)
-    if filled is not None:
+    if (filled := _filled_at(series, job)) is not None:
         start = max(start, filled + FILLED_SECONDS)
     start = min(start, job.start_seconds + LONGEST_START_RATIO * job.seconds)
     # The last kernel ended within the interval of the last busy reading, so leave that interval out.
@@ -124,8 +122,7 @@ def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
 def _goes_on(series: ReadingSeries, job: Span) -> bool:
     """Return whether the job may still be running at the last reading, that is, whether its current gap is short."""
     gap = series.times_seconds[-1] - job.end_seconds
-    interval = series.interval_seconds
-    return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
+    return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * series.interval_seconds) or (
         gap <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
     )
 
