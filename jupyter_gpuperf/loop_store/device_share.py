@@ -17,7 +17,7 @@ BUSY_METRICS: Final[tuple[BusyMetric, ...]] = ("graphics_active_percent", "utili
 utilization is the share of its sample periods in which some kernel ran."""
 
 LONG_SECONDS: Final = 60.0
-"""In spans at least this long, it makes no difference which seconds exactly a slow reading covers."""
+"""In spans of at least this length, the exact seconds that a slow reading covers make no difference."""
 
 POWER: Final = "power_watts"
 FINEST_SECONDS: Final = 0.1

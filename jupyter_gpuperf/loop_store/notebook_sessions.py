@@ -127,7 +127,7 @@ class NotebookSession:
     def recent_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return the process, the description and the tallies of the window of each loader with a recent batch."""
+        """Return, for each loader with a recent batch, its process id, its description, and its tallies in the window."""
         return [
             # Steps may be longer than the window; the latest tally is then shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
@@ -156,7 +156,7 @@ class NotebookSession:
         )
 
     def prepend_past(self, earlier: NotebookSession) -> None:
-        """Put the past from the file first; needed if the kernel reported before the file was read."""
+        """Prepend the past from the file, for a kernel that reported before the file was read."""
         self.path = self.path or earlier.path
         self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
         self.cells.extendleft(reversed(earlier.cells))

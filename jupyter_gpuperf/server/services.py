@@ -56,7 +56,7 @@ class Services:
         Raises
         ------
         Unavailable
-            The driver did not answer in time.
+            ``not_answering`` or ``no_sample_yet``: the driver did not answer in time.
         """
         await self.wait_for_readings(LATEST_SECONDS)
         if self.sampler.latest is None:  # only if the sampler was stopped since the first tick

@@ -63,11 +63,11 @@ class SuiteManager:
         Raises
         ------
         NotFound
-            ``unknown_benchmark`` or ``unknown_device``.
+            ``unknown_benchmark`` or ``unknown_device``: there is no benchmark or device with this name.
         BadRequest
             A parameter, ``rounds`` or ``budget_seconds`` is out of range, or there are too many kernels.
         Unavailable
-            ``queue_full`` or ``shutting_down``.
+            ``queue_full``: too many suites are queued. ``shutting_down``: the server is stopping.
         """
         suite = self._made(request, sides)
         with self._lock:

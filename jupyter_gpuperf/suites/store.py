@@ -81,6 +81,7 @@ class SuiteStore:
 
     def _runs_elsewhere(self, owner: str) -> bool:
         host, _, pid = owner.rpartition(" ")
-        if owner == self._owner:  # an earlier server with this pid: own suites are in memory
+        # This server's suites are in memory, so this one is from an earlier server with the same pid.
+        if owner == self._owner:
             return False
         return host == platform.node() and psutil.pid_exists(int(pid))
