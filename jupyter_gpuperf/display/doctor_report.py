@@ -74,17 +74,14 @@ class DoctorReportView(PlainDataView, Displayed):
         return Message("{parts}", parts=parts)
 
     @property
-    def _counts(self) -> Counter[str]:
-        return Counter(each.status for each in self.data.checks)
+    def _counts(self) -> dict[str, int]:
+        return dict.fromkeys(SIGNS, 0) | Counter(each.status for each in self.data.checks)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
         yield from (Boxed(list(_problem(each))) for each in self.problems)
-        counts = self._counts
-        passed = Message(
-            "OK: {ok} · Not checked: {unknown}", ok=counts["ok"], unknown=counts["unknown"]
-        )
+        passed = Message("OK: {ok} · Not checked: {unknown}", **self._counts)
         rows = [
             (_title(each), joined([each.found, each.then], " "), each.fix)
             for each in self.checks

@@ -22,6 +22,7 @@ from jupyter_gpuperf.display.document import (
     Line,
     Rest,
     Table,
+    warning_line,
 )
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.display.result import DEVICE_NAMES
@@ -102,9 +103,8 @@ class AmpProfile(DisplayedOnce):
         if profile.code:
             yield Code(profile.code, "The cell for this mode:")
         yield Items("Next", profile.next_steps)
-        for each in profile.warnings:
-            yield Line(Message("Careful: {warning}", warning=each), "warning")
-        yield Line(_run(profile), "quiet")
+        yield from map(warning_line, profile.warnings)
+        yield Line(_listed(_run(profile)), "quiet")
 
 
 def rows(profile: Profile) -> list[Sequence[Cell]]:
@@ -132,48 +132,37 @@ def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cel
         *format_interval(Interval(**outcome.step_seconds), "seconds"),
         *((MISSING, "") if gain is None else format_interval(Interval(**gain), "×")),
         format_quantity(outcome.peak_allocated_bytes, "bytes"),
-        _formats(outcome),
-        _numbers(outcome),
+        _listed(_formats(outcome)) or MISSING,
+        _listed(_numbers(outcome)) or MISSING,
     )
 
 
-def _formats(outcome: ModeOutcome) -> str:
-    shares = (outcome.dtypes or {}).get("flop_shares") or {}
-    parts = [
-        f"{100 * share:.0f} % {FORMATS.get(name, name)}"
-        for name, share in shares.items()
-        if share >= 0.005
-    ]
-    kernels, active = outcome.kernels or {}, outcome.tensor_active_ratio
-    if (ratio := kernels.get("tensor_core_ratio")) is not None:
-        parts.append(Message("tensor-core kernels {percent:.0f} %", percent=100 * ratio))
-    if active is not None:
-        parts.append(Message("tensor cores busy {percent:.0f} %", percent=100 * active))
-    return _listed(parts) or MISSING
+def _formats(outcome: ModeOutcome) -> Iterator[str]:
+    for name, share in ((outcome.dtypes or {}).get("flop_shares") or {}).items():
+        if share >= 0.005:
+            yield f"{100 * share:.0f} % {FORMATS.get(name, name)}"
+    if (ratio := (outcome.kernels or {}).get("tensor_core_ratio")) is not None:
+        yield Message("tensor-core kernels {percent:.0f} %", percent=100 * ratio)
+    if (active := outcome.tensor_active_ratio) is not None:
+        yield Message("tensor cores busy {percent:.0f} %", percent=100 * active)
 
 
-def _numbers(outcome: ModeOutcome) -> str:
-    parts = [(outcome.numerics or {}).get("sentence", "")]
+def _numbers(outcome: ModeOutcome) -> Iterator[str]:
+    yield (outcome.numerics or {}).get("sentence", "")
     if skipped := outcome.steps_skipped:
-        parts.append(
-            Message.counted(
-                "scaler skipped {count} step", "scaler skipped {count} steps", count=skipped
-            )
+        yield Message.counted(
+            "scaler skipped {count} step", "scaler skipped {count} steps", count=skipped
         )
-    compiled = outcome.compiled or {}
-    if compiled:
-        parts.append(Message("compiled in {seconds:.1f} s", seconds=compiled["compile_seconds"]))
+    if compiled := outcome.compiled or {}:
+        yield Message("compiled in {seconds:.1f} s", seconds=compiled["compile_seconds"])
     if (count := compiled.get("graphs")) is not None:
-        parts.append(Message.counted("{count} graph", "{count} graphs", count=count))
+        yield Message.counted("{count} graph", "{count} graphs", count=count)
     if (count := compiled.get("graph_breaks")) is not None:
-        parts.append(Message.counted("{count} graph break", "{count} graph breaks", count=count))
+        yield Message.counted("{count} graph break", "{count} graph breaks", count=count)
     if (count := compiled.get("recompilations")) is not None:
-        parts.append(
-            Message.counted("{count} recompilation", "{count} recompilations", count=count)
-        )
+        yield Message.counted("{count} recompilation", "{count} recompilations", count=count)
     if outcome.energy_joules is not None:
-        parts.append(Message("{joules:.3g} J per step", joules=outcome.energy_joules["value"]))
-    return _listed(parts) or MISSING
+        yield Message("{joules:.3g} J per step", joules=outcome.energy_joules["value"])
 
 
 def _listed(parts: Iterable[str]) -> str:
@@ -182,11 +171,8 @@ def _listed(parts: Iterable[str]) -> str:
 
 def _curves(profile: Profile) -> str:
     """Draw the loss curves of all modes in one plot; equal curves overlap."""
-    curves = [
-        (each.mode, (each.numerics or {}).get("losses") or [])
-        for each in profile.modes
-        if len((each.numerics or {}).get("losses") or []) > 2
-    ]
+    losses_of = {each.mode: (each.numerics or {}).get("losses") or [] for each in profile.modes}
+    curves = [(mode, losses) for mode, losses in losses_of.items() if len(losses) > 2]
     finite = [value for _, losses in curves for value in losses if math.isfinite(value)]
     if len(curves) < 2 or not finite:
         return ""
@@ -224,13 +210,12 @@ def _points(losses: Sequence[float], low: float, span: float) -> str:
     )
 
 
-def _run(profile: Profile) -> str:
+def _run(profile: Profile) -> Iterator[str]:
     environment = profile.environment
-    device = next((str(environment[name]) for name in DEVICE_NAMES if environment.get(name)), "")
-    parts = [device, f"torch {environment.get('torch', '')}"]
+    yield next((str(environment[name]) for name in DEVICE_NAMES if environment.get(name)), "")
+    yield f"torch {environment.get('torch', '')}"
     if profile.steps_per_run > 1:
-        parts.append(Message("{steps} steps per run", steps=profile.steps_per_run))
+        yield Message("{steps} steps per run", steps=profile.steps_per_run)
     if profile.numerics_steps:
-        parts.append(Message("losses over {steps} steps", steps=profile.numerics_steps))
-    parts.append(Message("profiled in {seconds:.0f} s", seconds=profile.seconds))
-    return _listed(parts)
+        yield Message("losses over {steps} steps", steps=profile.numerics_steps)
+    yield Message("profiled in {seconds:.0f} s", seconds=profile.seconds)

@@ -137,8 +137,7 @@ def rows(result: Result) -> list[tuple[str, str, str, str]]:
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         taken = len(data.samples.get(name, ()))
-        notes = [f"n = {taken}"] if taken > 1 else []
-        note = joined(notes + shares(result, name))
+        note = joined([f"n = {taken}" if taken > 1 else "", *shares(result, name)])
         cells.append((label, *format_interval(interval, unit), note))
     for name, limit in data.limits.items():
         if name not in data.figures:
@@ -147,13 +146,11 @@ def rows(result: Result) -> list[tuple[str, str, str, str]]:
     return cells
 
 
-def shares(result: Result, name: str) -> list[str]:
-    """Return a figure's share of its limit, of the limit at the actual clock, and of this machine's best."""
+def shares(result: Result, name: str) -> Iterator[Message]:
+    """Yield a figure's share of its limit, of the limit at the actual clock, and of this machine's best."""
     data = result.data
     value = data.figures[name].value
-    limit = data.limits.get(name)
-    notes: list[str] = []
-    if limit:
+    if limit := data.limits.get(name):
         # For a time the limit is a minimum, for a rate a maximum.
         is_time = name.endswith("_seconds")
         percent = 100 * (limit / value if is_time else value / limit)
@@ -161,19 +158,13 @@ def shares(result: Result, name: str) -> list[str]:
             "minimum {limit}, {percent:.0f} % reached" if is_time else "{percent:.0f} % of {limit}"
         )
         shown_limit = format_quantity(limit, split_name(name, data.unit)[1])
-        notes.append(Message(template, limit=shown_limit, percent=percent))
+        yield Message(template, limit=shown_limit, percent=percent)
         clock, limit_clock = map(data.environment.get, ("clock_sm_mean_mhz", "limit_clock_mhz"))
         if name.endswith("_flops_per_second") and clock and limit_clock:
             percent *= float(limit_clock) / float(clock)
-            notes.append(
-                Message("{percent:.0f} % at {clock:.0f} MHz", percent=percent, clock=float(clock))
-            )
-    best = result.best.get(name)
-    if best and best > value:
-        notes.append(
-            Message("{percent:.0f} % of the best on this machine", percent=100 * value / best)
-        )
-    return notes
+            yield Message("{percent:.0f} % at {clock:.0f} MHz", percent=percent, clock=float(clock))
+    if (best := result.best.get(name, 0.0)) > value:
+        yield Message("{percent:.0f} % of the best on this machine", percent=100 * value / best)
 
 
 def environment_line(data: BenchmarkResult) -> str:
