@@ -6,14 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.cli.answers import (
-    DONE,
-    PROGRAM,
-    add_command,
-    add_json_option,
-    print_line,
-    print_result,
-)
+from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, print_line, print_result
 from jupyter_gpuperf.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -31,7 +24,6 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         add_help=False,  # each benchmark has its own help page
     )
     parser.add_argument("name", nargs="?")
-    add_json_option(parser)
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
 

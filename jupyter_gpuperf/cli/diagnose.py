@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import add_command, add_json_option, print_result
+from jupyter_gpuperf.cli.answers import add_command, print_result
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -20,7 +20,6 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         "--live", metavar="SECONDS", type=float, help="observe this machine's GPUs for this long"
     )
     parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
-    add_json_option(parser)
 
 
 def _diagnose(parsed: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, add_json_option, print_line
+from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, print_line
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -21,7 +21,6 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         description="The exit code is 1 if a check fails.",
     )
     add_options(parser)
-    add_json_option(parser)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

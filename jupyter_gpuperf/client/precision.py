@@ -123,6 +123,8 @@ def _run(
 
 
 def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str]]:
+    from IPython.utils.capture import capture_output
+
     source = shell.transform_cell(cell)
     try:
         tree = ast.parse(source)
@@ -145,7 +147,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
         hidden=frozenset(shell.user_ns_hidden)
         | {name for name in namespace if SHELLS_OWN.fullmatch(name)}
         | {"__builtins__"},
-        quiet=_captured,
+        quiet=capture_output,
     )
     return subject, source, notes
 
@@ -185,12 +187,6 @@ def _subject_of_function(function: Callable[[], object]) -> ProfiledCode:
         hidden=frozenset(name for name in namespace if name.startswith("__")),
         quiet=lambda: contextlib.redirect_stdout(io.StringIO()),
     )
-
-
-def _captured() -> Any:
-    from IPython.utils.capture import capture_output
-
-    return capture_output()
 
 
 def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:

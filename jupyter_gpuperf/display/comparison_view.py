@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Displayed,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-    page_of,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
 from jupyter_gpuperf.display.numbers import (
     format_interval,
     format_parameter,

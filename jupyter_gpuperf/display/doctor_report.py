@@ -7,18 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Boxed,
-    Code,
-    Displayed,
-    Folded,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-)
+from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Folded, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport

@@ -10,20 +10,19 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from jupyter_gpuperf.display import style
-from jupyter_gpuperf.display.document import (
+from jupyter_gpuperf.display.blocks import (
     Bar,
     Block,
     Cell,
     Code,
-    DisplayedOnce,
     Drawing,
     Heading,
     Items,
     Line,
     Rest,
     Table,
-    warning_line,
 )
+from jupyter_gpuperf.display.document import DisplayedOnce, warning_line
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.messages import Message

@@ -9,7 +9,8 @@ from typing import Any
 
 from IPython.display import display
 
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Sentence, Table
+from jupyter_gpuperf.display.blocks import Block, Line, Table
+from jupyter_gpuperf.display.document import Displayed, Sentence
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import LoaderWatch

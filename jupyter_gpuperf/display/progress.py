@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
+from jupyter_gpuperf.display.blocks import Line, Progress, padded, text_width
 from jupyter_gpuperf.display.clicks import click_watch
-from jupyter_gpuperf.display.document import Line, Progress, html_of, joined, padded, text_width
+from jupyter_gpuperf.display.document import html_of, joined
 from jupyter_gpuperf.display.numbers import format_elapsed
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.messages import Message

@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    DisplayedOnce,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-    warning_line,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import DisplayedOnce, PlainDataView, joined, warning_line
 from jupyter_gpuperf.display.numbers import (
     format_interval,
     format_parameter,

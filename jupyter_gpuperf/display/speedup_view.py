@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jupyter_gpuperf.ab_tests.ab_test import ABTestResult
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
+from jupyter_gpuperf.display.blocks import Block, Heading, Line
+from jupyter_gpuperf.display.document import Displayed
 from jupyter_gpuperf.display.numbers import format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import Interval

@@ -8,15 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Displayed,
-    Heading,
-    Line,
-    Sentence,
-    Table,
-    joined,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, Sentence, joined
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 from jupyter_gpuperf.messages import Message
