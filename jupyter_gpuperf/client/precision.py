@@ -154,12 +154,11 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
 
 def _ordinary(
     tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
-) -> Callable[[], object]:
-    """Return a function that runs the cell as a notebook does: it displays the last expression's value."""
+) -> Callable[[], object] | None:
+    """Return a function that displays the last expression's value, as a notebook does; ``None`` without one."""
     last = tree.body[-1]
     if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
-        whole = compile(tree, file, "exec")
-        return lambda: exec(whole, namespace)  # noqa: S102
+        return None
     body = compile(ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec")
     value = compile(ast.Expression(last.value), file, "eval")
 

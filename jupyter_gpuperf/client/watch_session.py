@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,11 +39,6 @@ class WatchSession:
         self._kernel_id = _kernel_id()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
-
-    @property
-    def is_watching_all(self) -> bool:
-        """Whether every torch DataLoader is watched."""
-        return self.watching.watches_all
 
     @property
     def connected(self) -> bool:
@@ -92,10 +87,9 @@ class WatchSession:
         for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
                 tallies[tally.loader].append(tally)
-        steps = partial(
-            steps_of, pid=os.getpid(), notebook="", busy=lambda uuid, began, ended: None
-        )
-        loops = [steps(clock.info, tallies[clock.info.id]) for clock in self.watching.clocks]
+        here: dict[str, Any] = {"pid": os.getpid(), "notebook": "", "busy": lambda *_: None}
+        infos = [clock.info for clock in self.watching.clocks]
+        loops = [steps_of(each, tallies[each.id], **here) for each in infos]
         return [each for each in loops if each]
 
     def _hear(self, word: ServerMessage) -> None:
@@ -133,23 +127,19 @@ def _notes(session: WatchSession) -> Iterator[Message]:
 
 
 def _heading(session: WatchSession) -> Message:
-    if session.is_watching_all and session.connected:
+    if session.watching.watches_all and session.connected:
         return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
-    if session.is_watching_all:
+    if session.watching.watches_all:
         return Message("Watching every torch DataLoader of this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")
     return Message("Nothing is watched. %gpuwatch on watches every torch DataLoader.")
 
 
-_session: list[WatchSession] = []
-
-
+@functools.cache
 def session() -> WatchSession:
     """Return this kernel's session; initially it watches nothing."""
-    if not _session:
-        _session.append(WatchSession())
-    return _session[0]
+    return WatchSession()
 
 
 def notebook_names() -> dict[str, Any]:

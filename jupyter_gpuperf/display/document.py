@@ -112,9 +112,8 @@ def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader
 
     loader = PackageLoader("jupyter_gpuperf", "display")
-    return Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(name)
 
 
 def text_of(blocks: Iterable[Block]) -> str:

@@ -114,15 +114,9 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
         label = None if role in seen else ROLES.get(role, role)
         seen.add(role)
         errors = [[rate["value"] - rate["low"]], [rate["high"] - rate["value"]]]
-        axes.errorbar(
-            trial["num_workers"],
-            rate["value"],
-            yerr=errors,
-            fmt=MARKS[role],
-            color="C1" if role == "recommended" else "C0",
-            capsize=2,
-            label=label,
-        )
+        color = "C1" if role == "recommended" else "C0"
+        look: dict[str, Any] = {"fmt": MARKS[role], "color": color, "capsize": 2, "label": label}
+        axes.errorbar(trial["num_workers"], rate["value"], yerr=errors, **look)
     if data["step_seconds"]:
         axes.axhline(
             1 / data["step_seconds"], linewidth=1, linestyle="--", label="required by the step"

@@ -66,30 +66,22 @@ class ProfileView(Displayed):
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return the rows: label, share of a step, and details."""
-        data, plain = self.data, ""
+        data, of_step, plain = self.data, self._of_step, ""
         if data.plain_step_seconds is not None:
             plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
         rows: list[tuple[str, str, str]] = [
             (Message("step, profiled"), _time(data.step_seconds), plain),
-            (
-                Message("wait for data"),
-                self._of_step(data.wait_seconds),
-                Message("host, in next()"),
-            ),
+            (Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")),
         ]
         if data.busy_seconds is not None:
-            in_next, elsewhere = (
-                data.idle_in_next_seconds or 0.0,
-                data.idle_elsewhere_seconds or 0.0,
-            )
             gaps = Message(
                 "{count:.0f} gaps per step: launches, synchronization, Python",
                 count=data.gaps_per_step,
             )
             rows += [
-                (Message("GPU busy"), self._of_step(data.busy_seconds), self._kernels()),
-                (Message("GPU idle, waiting for data"), self._of_step(in_next), ""),
-                (Message("GPU idle otherwise"), self._of_step(elsewhere), gaps),
+                (Message("GPU busy"), of_step(data.busy_seconds), self._kernels()),
+                (Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""),
+                (Message("GPU idle otherwise"), of_step(data.idle_elsewhere_seconds), gaps),
             ]
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
@@ -120,7 +112,8 @@ class ProfileView(Displayed):
         mean = _time(mean_seconds)
         return Message("{count:.0f} GPU kernels per step, {mean} each", count=count, mean=mean)
 
-    def _of_step(self, seconds: float) -> str:
+    def _of_step(self, seconds: float | None) -> str:
+        seconds = seconds or 0.0
         return f"{_time(seconds)} · {100 * seconds / self.data.step_seconds:.0f} %"
 
 

@@ -162,23 +162,15 @@ def progress_html(status: str, ratio: float) -> str:
 
 def best_view() -> ProgressView:
     """Return the best view for the current environment."""
-    shell = _running_shell()
-    if shell is not None and getattr(shell, "kernel", None) is not None:
-        with contextlib.suppress(ImportError):
-            import ipywidgets
+    ipython = sys.modules.get("IPython")  # a script without IPython does not import it
+    shell = ipython and ipython.get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        return terminal_view()
+    with contextlib.suppress(ImportError):
+        import ipywidgets
 
-            return WidgetView(ipywidgets)
-        return HtmlView()
-    return terminal_view()
-
-
-def _running_shell() -> Any:
-    """Return IPython's shell, or ``None``; a script without IPython does not import it."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    return get_ipython()
+        return WidgetView(ipywidgets)
+    return HtmlView()
 
 
 def terminal_view(stream: TextIO | None = None) -> ProgressView:

@@ -47,28 +47,21 @@ class SpeedupView(Displayed):
         """Yield the result in words: the speed-up first, then the details."""
         data = self.data
         value, interval = format_interval(Interval(**data.speedup), "×")
-        yield Heading(
-            Message(
-                "{speedup} {interval} with {change}: {verdict}",
-                speedup=value,
-                interval=interval,
-                change=data.what,
-                verdict=self.verdict(),
-            )
-        )
+        figures = {"speedup": value, "interval": interval, "change": data.what}
+        heading = "{speedup} {interval} with {change}: {verdict}"
+        yield Heading(Message(heading, **figures, verdict=self.verdict()))
         before, after = (
             " ".join(format_interval(Interval(**each), "seconds"))
             for each in (data.before, data.after)
         )
         yield Line(Message("{before} → {after} per step", before=before, after=after), "quiet")
+        steps = "{rounds} rounds of {before} and {after} steps in {duration}"
+        rounds, duration = (
+            len(data.samples["before"]),
+            format_quantity(data.cost_seconds, "seconds"),
+        )
         yield Line(
-            Message(
-                "{rounds} rounds of {before} and {after} steps in {duration}",
-                rounds=len(data.samples["before"]),
-                **data.steps_per_block,
-                duration=format_quantity(data.cost_seconds, "seconds"),
-            ),
-            "quiet",
+            Message(steps, rounds=rounds, duration=duration, **data.steps_per_block), "quiet"
         )
         yield Line(Message("Restored bit for bit: {objects}.", objects=data.restored), "quiet")
         if data.doubt:

@@ -15,10 +15,9 @@ MULTIPLE: Final = 8
 def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
     """Yield warnings about how the cell was measured."""
     if session.device.type == "cpu":
-        if session.torch.cuda.is_available():
-            yield Message("The cell uses no GPU; measured on the CPU.")
-        else:
-            yield Message("PyTorch found no GPU; measured on the CPU.")
+        unused = "The cell uses no GPU; measured on the CPU."
+        missing = "PyTorch found no GPU; measured on the CPU."
+        yield Message(unused if session.torch.cuda.is_available() else missing)
     if dtype := session.mode_context.own_autocast:
         yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
     if session.mode_context.has_scaler:

@@ -185,9 +185,8 @@ class _Profiling:
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
             except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
-                sentence = Message(
-                    "check failed: {reason}", reason=describe_failure_in_mode(error)["message"]
-                )
+                reason = describe_failure_in_mode(error)["message"]
+                sentence = Message("check failed: {reason}", reason=reason)
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
                 free_device_memory(self._torch)
 

@@ -65,9 +65,8 @@ class CellStopwatch:
     def using(self, variant: Variant) -> Iterator[None]:
         """Enter a variant from the fresh state. Whatever the body raises becomes :class:`VariantFailed`."""
         try:
-            with self._session.mode(
-                variant.mode, RunObserver(initial_scale=variant.scale)
-            ) as watch:
+            watch = RunObserver(initial_scale=variant.scale)
+            with self._session.mode(variant.mode, watch):
                 variant.prepare()
                 yield
                 if watch.scaling is not None:
