@@ -15,14 +15,9 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    parser = add_command(
-        commands,
-        "bench",
-        _bench,
-        takes_rest=True,
-        help="run a benchmark, the suite, or show the history; without a name, list the benchmarks",
-        add_help=False,  # each benchmark has its own help page
-    )
+    meaning = "run a benchmark, the suite, or show the history; without a name, list the benchmarks"
+    # Without argparse's --help: each benchmark has its own help page.
+    parser = add_command(commands, "bench", _bench, takes_rest=True, add_help=False, help=meaning)
     parser.add_argument("name", nargs="?")
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
@@ -40,9 +35,8 @@ def _bench(parsed: argparse.Namespace) -> int:
     if parsed.name in ("history", "suite"):
         device = ["--device", parsed.device] if parsed.device and parsed.name == "suite" else []
         helping = ["--help"] if parsed.help else []
-        return subcommand(
-            [parsed.name, *device, *helping, *parsed.rest], f"{PROGRAM} bench", parsed
-        )
+        words = [parsed.name, *device, *helping, *parsed.rest]
+        return subcommand(words, f"{PROGRAM} bench", parsed)
     benchmark = find(parsed.name)
     if not parsed.help:
         return _run_benchmark(benchmark, parsed)

@@ -20,6 +20,5 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _compare(parsed: argparse.Namespace) -> int:
     page = ["--html", parsed.html] if parsed.html else []
-    return subcommand(
-        ["compare", parsed.before, parsed.after, *page, *parsed.rest], PROGRAM, parsed
-    )
+    words = ["compare", parsed.before, parsed.after, *page, *parsed.rest]
+    return subcommand(words, PROGRAM, parsed)

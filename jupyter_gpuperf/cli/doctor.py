@@ -13,13 +13,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     from jupyter_gpuperf.commands.doctor_options import add_options
 
-    parser = add_command(
-        commands,
-        "doctor",
-        _doctor,
-        help="check everything that can make a GPU notebook slow or broken, and show how to fix it",
-        description="The exit code is 1 if a check fails.",
-    )
+    meaning = "check everything that can make a GPU notebook slow or broken, and show how to fix it"
+    codes = "The exit code is 1 if a check fails."
+    parser = add_command(commands, "doctor", _doctor, help=meaning, description=codes)
     add_options(parser)
 
 

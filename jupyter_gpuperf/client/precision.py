@@ -201,9 +201,6 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise Unavailable(
-            "package_missing",
-            "%%amp_profile needs torch, which {python} does not have.",
-            "Run {python} -m pip install torch, or choose another kernel.",
-            python=sys.executable,
-        )
+        message = "%%amp_profile needs torch, which {python} does not have."
+        hint = "Run {python} -m pip install torch, or choose another kernel."
+        raise Unavailable("package_missing", message, hint, python=sys.executable)

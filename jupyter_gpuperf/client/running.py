@@ -214,14 +214,12 @@ def run_benchmark(
     try:
         find(name).check(parameters)  # a wrong value is refused before anything is shown
         run = start(request, local=local)
-        with contextlib.ExitStack() as on_interrupt:
-            on_interrupt.callback(run.close)
+        with contextlib.closing(run):
             try:
                 view = new_view()
             except KeyboardInterrupt:
                 _wait(run, _Unseen())  # the error says that nothing is left running, so make sure
                 raise
-            on_interrupt.pop_all()
-        return finish(run, view, display_result=display_result, baseline=baseline)
+            return finish(run, view, display_result=display_result, baseline=baseline)
     except KeyboardInterrupt:  # before the wait began, which handles its own interrupts
         raise BenchmarkCancelled(name) from None

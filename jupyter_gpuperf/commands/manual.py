@@ -54,9 +54,8 @@ class BenchmarkList(Displayed):
             for each in self.benchmarks
         ]
         yield Table(rows, looks=("code", "label"))
-        yield Line(
-            Message("{program} NAME --help shows the options.", program=self.program), "quiet"
-        )
+        hint = Message("{program} NAME --help shows the options.", program=self.program)
+        yield Line(hint, "quiet")
 
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:

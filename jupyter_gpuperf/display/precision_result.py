@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from jupyter_gpuperf.display import style
-from jupyter_gpuperf.display.blocks import (
-    Bar,
-    Block,
-    Cell,
-    Code,
-    Drawing,
-    Heading,
-    Items,
-    Line,
-    Rest,
-    Table,
-)
+from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Items, Line, Rest, Table
 from jupyter_gpuperf.display.document import DisplayedOnce, warning_line
+from jupyter_gpuperf.display.loss_curves import loss_curves
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import Interval
 
@@ -42,8 +28,6 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 """Column → the looks of its cells; only the first of them has a head."""
 LOOKS: Final = [look for looks in COLUMNS.values() for look in looks]
 HEAD: Final = [text for name, looks in COLUMNS.items() for text in (name, "")[: len(looks)]]
-CURVE_WIDTH, CURVE_HEIGHT = 320, 72
-STROKES: Final = ("", "6 3", "2 2", "8 2 2 2")
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
 
 
@@ -96,21 +80,18 @@ class AmpProfile(DisplayedOnce):
         """Yield the summary, a row per mode, the loss curves, the recommended code, and what limits the gain."""
         profile = self.found
         yield Heading(profile.sentence)
-        yield Table(rows(profile), looks=LOOKS, head=HEAD)
-        yield Drawing(_curves(profile))
+        all_modes = measured(profile)
+        slowest = max(
+            (each.step_seconds["value"] for each in all_modes if each.step_seconds), default=0
+        )
+        yield Table([_row(profile, each, slowest) for each in all_modes], looks=LOOKS, head=HEAD)
+        yield loss_curves(profile)
         yield Items("Limits", profile.why_not_more)
         if profile.code:
             yield Code(profile.code, "The cell for this mode:")
         yield Items("Next", profile.next_steps)
         yield from map(warning_line, profile.warnings)
         yield Line(_listed(_run(profile)), "quiet")
-
-
-def rows(profile: Profile) -> list[Sequence[Cell]]:
-    """Return a row per mode, preceded by the cell's current mode if it is none of them."""
-    all_modes = measured(profile)
-    times = [each.step_seconds["value"] for each in all_modes if each.step_seconds]
-    return [_row(profile, each, max(times, default=0)) for each in all_modes]
 
 
 def measured(profile: Profile) -> list[ModeOutcome]:
@@ -166,47 +147,6 @@ def _numbers(outcome: ModeOutcome) -> Iterator[str]:
 
 def _listed(parts: Iterable[str]) -> str:
     return Message("{parts}", parts=[*filter(None, parts)])
-
-
-def _curves(profile: Profile) -> str:
-    """Draw the loss curves of all modes in one plot; equal curves overlap."""
-    losses_of = {each.mode: (each.numerics or {}).get("losses") or [] for each in profile.modes}
-    curves = [(mode, losses) for mode, losses in losses_of.items() if len(losses) > 2]
-    finite = [value for _, losses in curves for value in losses if math.isfinite(value)]
-    if len(curves) < 2 or not finite:
-        return ""
-    low, high = min(finite), max(finite)
-    lines, legend = [], []
-    for index, (mode, losses) in enumerate(curves):
-        dash = STROKES[index % len(STROKES)]
-        points = _points(losses, low, (high - low) or 1.0)
-        lines.append(
-            f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5" '
-            f'stroke-dasharray="{dash}"/>'
-        )
-        legend.append(
-            f'<svg width="28" height="8" aria-hidden="true"><line x1="0" y1="4" x2="28" y2="4" '
-            f'stroke="currentColor" stroke-width="1.5" stroke-dasharray="{dash}"/></svg> {html.escape(mode)}'
-        )
-    steps = len(curves[0][1])
-    title = Message(
-        "Loss over {steps} steps, {low:.4g} to {high:.4g}", steps=steps, low=low, high=high
-    )
-    label = html.escape(translated(title))
-    return (
-        f'<figure style="margin:4px 0"><svg width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" role="img" '
-        f'aria-label="{label}">{"".join(lines)}</svg>'
-        f"<figcaption {style.QUIET}>{label}: {' · '.join(legend)}</figcaption></figure>"
-    )
-
-
-def _points(losses: Sequence[float], low: float, span: float) -> str:
-    width, height = CURVE_WIDTH - 4, CURVE_HEIGHT - 4
-    return " ".join(
-        f"{2 + width * index / (len(losses) - 1):.1f},{2 + height * (1 - (value - low) / span):.1f}"
-        for index, value in enumerate(losses)
-        if math.isfinite(value)
-    )
 
 
 def _run(profile: Profile) -> Iterator[str]:

@@ -31,11 +31,9 @@ def profile_next_steps(watching: LoaderWatch, steps: int) -> None:
     """
     torch = sys.modules.get("torch")
     if not watching.patch.applied or torch is None:
-        raise BadRequest(
-            "nothing_watched",
-            "No torch loop is watched, so there are no steps to profile.",
-            "Run %gpuwatch on and import torch, then try again.",
-        )
+        message = "No torch loop is watched, so there are no steps to profile."
+        hint = "Run %gpuwatch on and import torch, then try again."
+        raise BadRequest("nothing_watched", message, hint)
 
     def finish() -> None:
         watching.patch.draw_batch = None

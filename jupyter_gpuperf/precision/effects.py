@@ -33,12 +33,9 @@ def side_effect_warnings(tree: ast.AST) -> list[str]:
     """
     nodes = list(ast.walk(tree))
     if obstacles := list(dict.fromkeys(filter(None, map(_obstacle, nodes)))):
-        raise BadRequest(
-            "not_repeatable",
-            "The cell can't be run repeatedly: {obstacles}.",
-            "Move this to an earlier cell or to --setup.",
-            obstacles=obstacles,
-        )
+        message = "The cell can't be run repeatedly: {obstacles}."
+        hint = "Move this to an earlier cell or to --setup."
+        raise BadRequest("not_repeatable", message, hint, obstacles=obstacles)
     side_effects = list(dict.fromkeys(filter(None, map(_side_effect, nodes))))
     if side_effects:
         return [Message("Repeated in every run: {effects}.", effects=side_effects[:MOST_NAMED])]

@@ -128,12 +128,10 @@ class _Profiling:
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(name, error)
         if REFERENCE not in self._variants:
-            raise GpuPerfError(
-                "reference_failed",
-                "The cell failed in fp32, the reference: {reason}",
-                "Check whether the cell itself sets a dtype.",
-                reason=(self._outcomes[REFERENCE].error or {}).get("message", ""),
-            )
+            reason = (self._outcomes[REFERENCE].error or {}).get("message", "")
+            message = "The cell failed in fp32, the reference: {reason}"
+            hint = "Check whether the cell itself sets a dtype."
+            raise GpuPerfError("reference_failed", message, hint, reason=reason)
 
     def _failed(self, name: str, error: Exception) -> None:
         self._outcomes[name].error = describe_failure_in_mode(error)
@@ -227,7 +225,6 @@ class _Profiling:
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
             limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
-            progress=lambda ratio, text: None,
         )
         self._fill_times(variant, timings)
         return timings
