@@ -16,9 +16,8 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser = add_command(commands, "diagnose", _diagnose, help=meaning)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("file", metavar="FILE", nargs="?", help="a recording or a labelled trace")
-    what.add_argument(
-        "--live", metavar="SECONDS", type=float, help="observe this machine's GPUs for this long"
-    )
+    meaning = "observe this machine's GPUs for this long"
+    what.add_argument("--live", metavar="SECONDS", type=float, help=meaning)
     parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
 
 

@@ -62,25 +62,21 @@ class ProfileView(Displayed):
         """Return all figures as plain data."""
         return asdict(self.data)
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """Return the rows: label, share of a step, and details."""
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the rows: label, share of a step, and details."""
         data, of_step, plain = self.data, self._of_step, ""
         if data.plain_step_seconds is not None:
             plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
-        rows: list[tuple[str, str, str]] = [
-            (Message("step, profiled"), _time(data.step_seconds), plain),
-            (Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")),
-        ]
+        yield Message("step, profiled"), _time(data.step_seconds), plain
+        yield Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")
         if data.busy_seconds is not None:
             gaps = Message(
                 "{count:.0f} gaps per step: launches, synchronization, Python",
                 count=data.gaps_per_step,
             )
-            rows += [
-                (Message("GPU busy"), of_step(data.busy_seconds), self._kernels()),
-                (Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""),
-                (Message("GPU idle otherwise"), of_step(data.idle_elsewhere_seconds), gaps),
-            ]
+            yield Message("GPU busy"), of_step(data.busy_seconds), self._kernels()
+            yield Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""
+            yield Message("GPU idle otherwise"), of_step(data.idle_elsewhere_seconds), gaps
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
             (Message("copy"), data.copies),
@@ -88,12 +84,11 @@ class ProfileView(Displayed):
             (Message("GPU kernel"), data.kernels),
             (Message("operation"), operations),
         ):
-            rows += [self._row(title, each) for each in shares]
-        return rows
+            yield from (self._row(title, each) for each in shares)
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per share of a step, and the caveats."""
-        yield Table(self.rows(), looks=("name", "value", "quiet"))
+        yield Table(list(self.rows()), looks=("name", "value", "quiet"))
         steps, cost = self.data.steps, _time(self.data.cost_seconds)
         note = Message("{steps} steps profiled in {time}; trace deleted.", steps=steps, time=cost)
         yield Line(note, "quiet")

@@ -115,27 +115,25 @@ class Result(PlainDataView, DisplayedOnce):
         data = self.data
         parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
-        yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
+        yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
         yield from map(Line, self.against)
         if where := environment_line(data):
             yield Line(where, "quiet")
 
 
-def rows(result: Result) -> list[tuple[str, str, str, str]]:
-    """Return label, value, interval and note of each figure, then of limits without a figure."""
+def rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
+    """Yield label, value, interval and note of each figure, then of limits without a figure."""
     data = result.data
-    cells = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         taken = len(data.samples.get(name, ()))
         note = joined([f"n = {taken}" if taken > 1 else "", *shares(result, name)])
-        cells.append((label, *format_interval(interval, unit), note))
+        yield label, *format_interval(interval, unit), note
     for name, limit in data.limits.items():
         if name not in data.figures:
             label, unit = split_name(name, data.unit)
-            cells.append((label, format_quantity(limit, unit), "", Message("limit")))
-    return cells
+            yield label, format_quantity(limit, unit), "", Message("limit")
 
 
 def shares(result: Result, name: str) -> Iterator[Message]:

@@ -163,9 +163,8 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
     fp16 = profile.mode(best.mode.replace("bf16", "fp16")) or best
     is_close = profile.recommended == best.mode and _overlap(best, fp16)
     if fp16 is not best and is_close and _fastest([best, fp16]) is fp16:
-        yield Message(
-            "{mode} is not measurably faster and needs a gradient scaler.", mode=fp16.mode
-        )
+        slower = "{mode} is not measurably faster and needs a gradient scaler."
+        yield Message(slower, mode=fp16.mode)
     busy = kernels.get("step_kernel_seconds")
     if busy is not None and device is not None and busy < IDLE_RATIO * device["value"]:
         yield Message(
@@ -187,9 +186,8 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
 def _stayed_in_fp32(dtypes: dict[str, Any]) -> Iterator[Message]:
     percent = 100 * dtypes.get("flop_shares", {}).get("float32", 0.0)
     if percent > 5:
-        yield Message(
-            "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast.", percent=percent
-        )
+        stayed = "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast."
+        yield Message(stayed, percent=percent)
     operators = dtypes.get("stayed_float32", [])
     for reason in REASONS:
         named = [

@@ -46,16 +46,14 @@ def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
     }
 
 
-def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
-    names = []
+def _odd_layers(torch: Any, path: str, root: Any) -> Iterator[str]:
     for name, module in root.named_modules():
         match module:
             case (
                 torch.nn.Linear(in_features=size_in, out_features=size_out)
                 | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
             ) if size_in % MULTIPLE or size_out % MULTIPLE:
-                names.append(f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})")
-    return names
+                yield f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})"
 
 
 def _plain_convolutions(torch: Any, root: Any) -> bool:

@@ -192,9 +192,8 @@ class _Profiling:
         try:
             compilation = Compilation(self._session)
         except GpuPerfError as error:
-            self._profile.warnings.append(
-                Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
-            )
+            reason = Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
+            self._profile.warnings.append(reason)
             return
         modes = [name for name in self._variants if name != CURRENT_MODE]
         for index, mode in enumerate(modes):
