@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import sys
@@ -136,10 +135,14 @@ def _heading(session: WatchSession) -> Message:
     return Message("Nothing is watched. %gpuwatch on watches every torch DataLoader.")
 
 
-@functools.cache
+_session: list[WatchSession] = []
+
+
 def session() -> WatchSession:
     """Return this kernel's session; initially it watches nothing."""
-    return WatchSession()
+    if not _session:
+        _session.append(WatchSession())
+    return _session[0]
 
 
 def notebook_names() -> dict[str, Any]:
