@@ -28,14 +28,12 @@ def add_command(
     run: Callable[[argparse.Namespace], int],
     *,
     takes_rest: bool = False,
+    has_json: bool = True,
     **options: Any,
 ) -> argparse.ArgumentParser:
     """Add a command; unknown words are refused, unless the command takes them as ``known.rest``."""
     parser: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **options)
-    parser.set_defaults(run=run, command=name, takes_rest=takes_rest)
+    parser.set_defaults(run=run, command=name, takes_rest=takes_rest, json=False)
+    if has_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json`` to a command."""
-    parser.add_argument("--json", action="store_true", help="print JSON")

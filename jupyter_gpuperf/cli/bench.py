@@ -6,14 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.cli.answers import (
-    DONE,
-    PROGRAM,
-    add_command,
-    add_json_option,
-    print_line,
-    print_result,
-)
+from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, print_line, print_result
 from jupyter_gpuperf.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -22,16 +15,10 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
-    parser = add_command(
-        commands,
-        "bench",
-        _bench,
-        takes_rest=True,
-        help="run a benchmark, the suite, or show the history; without a name, list the benchmarks",
-        add_help=False,  # each benchmark has its own help page
-    )
+    meaning = "run a benchmark, the suite, or show the history; without a name, list the benchmarks"
+    # Without argparse's --help: each benchmark has its own help page.
+    parser = add_command(commands, "bench", _bench, takes_rest=True, add_help=False, help=meaning)
     parser.add_argument("name", nargs="?")
-    add_json_option(parser)
     parser.add_argument("--device")
     parser.add_argument("-h", "--help", action="store_true")
 
@@ -48,9 +35,8 @@ def _bench(parsed: argparse.Namespace) -> int:
     if parsed.name in ("history", "suite"):
         device = ["--device", parsed.device] if parsed.device and parsed.name == "suite" else []
         helping = ["--help"] if parsed.help else []
-        return subcommand(
-            [parsed.name, *device, *helping, *parsed.rest], f"{PROGRAM} bench", parsed
-        )
+        words = [parsed.name, *device, *helping, *parsed.rest]
+        return subcommand(words, f"{PROGRAM} bench", parsed)
     benchmark = find(parsed.name)
     if not parsed.help:
         return _run_benchmark(benchmark, parsed)

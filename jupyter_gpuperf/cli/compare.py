@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import PROGRAM, add_command, add_json_option
+from jupyter_gpuperf.cli.answers import PROGRAM, add_command
 from jupyter_gpuperf.cli.bench import subcommand
 
 
@@ -16,11 +16,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser.add_argument("before", metavar="BEFORE", help="a file saved by bench suite --save")
     parser.add_argument("after", metavar="AFTER", help="another such file")
     parser.add_argument("--html", metavar="FILE", help="also write an HTML page")
-    add_json_option(parser)
 
 
 def _compare(parsed: argparse.Namespace) -> int:
     page = ["--html", parsed.html] if parsed.html else []
-    return subcommand(
-        ["compare", parsed.before, parsed.after, *page, *parsed.rest], PROGRAM, parsed
-    )
+    words = ["compare", parsed.before, parsed.after, *page, *parsed.rest]
+    return subcommand(words, PROGRAM, parsed)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import add_command, add_json_option, print_result
+from jupyter_gpuperf.cli.answers import add_command, print_result
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -16,11 +16,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser = add_command(commands, "diagnose", _diagnose, help=meaning)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("file", metavar="FILE", nargs="?", help="a recording or a labelled trace")
-    what.add_argument(
-        "--live", metavar="SECONDS", type=float, help="observe this machine's GPUs for this long"
-    )
+    meaning = "observe this machine's GPUs for this long"
+    what.add_argument("--live", metavar="SECONDS", type=float, help=meaning)
     parser.add_argument("--source", help="with --live, as c.GpuPerf.source")
-    add_json_option(parser)
 
 
 def _diagnose(parsed: argparse.Namespace) -> int:

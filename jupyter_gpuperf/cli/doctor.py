@@ -6,22 +6,17 @@ import argparse
 import json
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, add_json_option, print_line
+from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, print_line
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add the command."""
     from jupyter_gpuperf.commands.doctor_options import add_options
 
-    parser = add_command(
-        commands,
-        "doctor",
-        _doctor,
-        help="check everything that can make a GPU notebook slow or broken, and show how to fix it",
-        description="The exit code is 1 if a check fails.",
-    )
+    meaning = "check everything that can make a GPU notebook slow or broken, and show how to fix it"
+    codes = "The exit code is 1 if a check fails."
+    parser = add_command(commands, "doctor", _doctor, help=meaning, description=codes)
     add_options(parser)
-    add_json_option(parser)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from jupyter_gpuperf.cli.answers import add_command, add_json_option
+from jupyter_gpuperf.cli.answers import add_command
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
@@ -17,7 +17,6 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser.add_argument("--interval-ms", type=int, default=100, help="time between readings")
     parser.add_argument("--label", default="", help="a description of the work")
     parser.add_argument("--source", help="as c.GpuPerf.source: auto, nvml, replay:FILE[,FILE...]")
-    add_json_option(parser)
     parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)
 
 

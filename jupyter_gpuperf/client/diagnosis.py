@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.document import Block, Boxed, Code, Displayed, Line, Table, joined
+from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Line, Table
+from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.rule_inputs import input_of_recording

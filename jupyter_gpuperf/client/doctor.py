@@ -33,9 +33,8 @@ def run(options: argparse.Namespace, *, in_kernel: bool) -> DoctorReportView | D
     if options.save:
         save(report, options.save)
     if before is not None:
-        return DoctorComparisonView(
-            compare(before, report), before=options.compare.stem, after="now"
-        )
+        changes = compare(before, report)
+        return DoctorComparisonView(changes, before=options.compare.stem, after="now")
     return DoctorReportView(report, shows_all=options.all)
 
 

@@ -50,10 +50,8 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
     try:
         return functools.reduce(getattr, reversed(names), namespace[node.id])
     except (KeyError, AttributeError):
-        message, hint = (
-            "This notebook has no {name}.",
-            "Run the cell that creates it, or check the name.",
-        )
+        message = "This notebook has no {name}."
+        hint = "Run the cell that creates it, or check the name."
         raise NotFound("unknown_name", message, hint, name=expression) from None
 
 

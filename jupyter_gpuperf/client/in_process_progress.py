@@ -21,10 +21,8 @@ LONGEST_CODE_CHARACTERS: Final = 8000
 """At up to four bytes per character, this leaves half of the server's maximum line length for the rest."""
 
 
-class CancelClicked(
-    BaseException
-):  # not an Exception: datasets often catch every Exception and retry
-    """The user clicked Cancel."""
+class CancelClicked(BaseException):
+    """The user clicked Cancel. Not an ``Exception``: datasets often catch every one and retry."""
 
 
 class InProcessJob:

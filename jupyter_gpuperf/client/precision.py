@@ -123,6 +123,8 @@ def _run(
 
 
 def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str]]:
+    from IPython.utils.capture import capture_output
+
     source = shell.transform_cell(cell)
     try:
         tree = ast.parse(source)
@@ -145,19 +147,18 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
         hidden=frozenset(shell.user_ns_hidden)
         | {name for name in namespace if SHELLS_OWN.fullmatch(name)}
         | {"__builtins__"},
-        quiet=_captured,
+        quiet=capture_output,
     )
     return subject, source, notes
 
 
 def _ordinary(
     tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
-) -> Callable[[], object]:
-    """Return a function that runs the cell as a notebook does: it displays the last expression's value."""
+) -> Callable[[], object] | None:
+    """Return a function that displays the last expression's value, as a notebook does; ``None`` without one."""
     last = tree.body[-1]
     if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
-        whole = compile(tree, file, "exec")
-        return lambda: exec(whole, namespace)  # noqa: S102
+        return None
     body = compile(ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec")
     value = compile(ast.Expression(last.value), file, "eval")
 
@@ -187,12 +188,6 @@ def _subject_of_function(function: Callable[[], object]) -> ProfiledCode:
     )
 
 
-def _captured() -> Any:
-    from IPython.utils.capture import capture_output
-
-    return capture_output()
-
-
 def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:
     """Return the exception that the cell raised, with a traceback that begins in the cell."""
     cause = error.__cause__ or error
@@ -206,9 +201,6 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise Unavailable(
-            "package_missing",
-            "%%amp_profile needs torch, which {python} does not have.",
-            "Run {python} -m pip install torch, or choose another kernel.",
-            python=sys.executable,
-        )
+        message = "%%amp_profile needs torch, which {python} does not have."
+        hint = "Run {python} -m pip install torch, or choose another kernel."
+        raise Unavailable("package_missing", message, hint, python=sys.executable)

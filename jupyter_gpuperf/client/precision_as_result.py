@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,8 @@ from jupyter_gpuperf.measure.statistics import exact_interval
 from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
+
+SENT_AS_IT_IS: Final = ("sentence", "recommended", "why_not_more", "next_steps", "code")
 
 
 def store_profile(profile: Profile, options: ProfileOptions) -> FinishedRun:
@@ -54,13 +56,9 @@ def as_benchmark(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
         "limits": {},
         "warnings": profile.warnings,
         "precision": {
-            "sentence": profile.sentence,
+            **{name: getattr(profile, name) for name in SENT_AS_IT_IS},
             "now": profile.same_as_now,
-            "recommended": profile.recommended,
             "modes": [_mode(each) for each in measured(profile)],
-            "why_not_more": profile.why_not_more,
-            "next_steps": profile.next_steps,
-            "code": profile.code,
         },
     }
 

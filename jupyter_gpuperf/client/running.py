@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError, shortened_errors
+from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import ProgressView, format_status
 from jupyter_gpuperf.display.result import Result
@@ -87,9 +88,8 @@ def _start_here(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.results.store import ResultStore, default_path
     from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
-    sampler, subscribers = standalone_sampler(
-        os.environ.get("JUPYTER_GPUPERF_SOURCE") or "auto"  # same choice as a server
-    )
+    source = os.environ.get(SOURCE_VARIABLE) or "auto"  # same choice as a server
+    sampler, subscribers = standalone_sampler(source)
     with contextlib.ExitStack() as ending:  # an interrupt, too, must leave no worker behind
         sampler.start()
         ending.callback(sampler.stop)
@@ -131,14 +131,12 @@ def finish(run: Run, view: ProgressView, *, display_result: bool, baseline: bool
 
 def _wait(run: Run, view: ProgressView, clock: Callable[[], float] = time.monotonic) -> JobInfo:
     job: JobInfo | None = None
-    cancelled_at = drawn_at = None
+    cancelled_at, drawn_at = None, 0.0
     while job is None or job.state not in ENDED:
         try:
             changed = run.next(POLL_SECONDS)
             job = changed or job
-            if job is not None and (
-                changed or drawn_at is None or clock() - drawn_at > REDRAW_SECONDS
-            ):
+            if job is not None and (changed or clock() - drawn_at > REDRAW_SECONDS):
                 view.show(job)
                 drawn_at = clock()
             wanted = view.cancel_wanted()
@@ -216,14 +214,12 @@ def run_benchmark(
     try:
         find(name).check(parameters)  # a wrong value is refused before anything is shown
         run = start(request, local=local)
-        with contextlib.ExitStack() as on_interrupt:
-            on_interrupt.callback(run.close)
+        with contextlib.closing(run):
             try:
                 view = new_view()
             except KeyboardInterrupt:
                 _wait(run, _Unseen())  # the error says that nothing is left running, so make sure
                 raise
-            on_interrupt.pop_all()
-        return finish(run, view, display_result=display_result, baseline=baseline)
+            return finish(run, view, display_result=display_result, baseline=baseline)
     except KeyboardInterrupt:  # before the wait began, which handles its own interrupts
         raise BenchmarkCancelled(name) from None

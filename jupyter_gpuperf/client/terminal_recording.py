@@ -59,18 +59,13 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
         started=started,
         observers={ALERTS: AlertWatch(all_rules()).observe},
     )
-    summary = summary_of(recorder)
-    print(json.dumps(summary) if parsed.json else summary_sentence(summary))  # noqa: T201
-    return 0 if recorder.error is None else 1
-
-
-def summary_of(recorder: Recorder) -> dict[str, Any]:
-    """Return a summary of the recording, for ``--json``."""
-    return {
+    summary = {
         "file": str(recorder.path),
         **{name: getattr(recorder, name) for name in SUMMED_UP},
         "error": msgspec.to_builtins(recorder.error, enc_hook=str),
     }
+    print(json.dumps(summary) if parsed.json else summary_sentence(summary))  # noqa: T201
+    return 0 if recorder.error is None else 1
 
 
 def summary_sentence(summary: dict[str, Any]) -> str:

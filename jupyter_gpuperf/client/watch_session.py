@@ -7,8 +7,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,11 +38,6 @@ class WatchSession:
         self._kernel_id = _kernel_id()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
-
-    @property
-    def is_watching_all(self) -> bool:
-        """Whether every torch DataLoader is watched."""
-        return self.watching.watches_all
 
     @property
     def connected(self) -> bool:
@@ -92,10 +86,9 @@ class WatchSession:
         for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
                 tallies[tally.loader].append(tally)
-        steps = partial(
-            steps_of, pid=os.getpid(), notebook="", busy=lambda uuid, began, ended: None
-        )
-        loops = [steps(clock.info, tallies[clock.info.id]) for clock in self.watching.clocks]
+        here: dict[str, Any] = {"pid": os.getpid(), "notebook": "", "busy": lambda *_: None}
+        infos = [clock.info for clock in self.watching.clocks]
+        loops = [steps_of(each, tallies[each.id], **here) for each in infos]
         return [each for each in loops if each]
 
     def _hear(self, word: ServerMessage) -> None:
@@ -109,42 +102,33 @@ class WatchSession:
 
 def build_watch_report(session: WatchSession, cells: Sequence[WatchedCell]) -> WatchReport:
     """Return the session's report, with the given cells."""
-    return WatchReport(
-        _heading(session), loops=session.loops(), cells=cells, notes=notes_of(session)
-    )
+    return WatchReport(_heading(session), session.loops(), cells, notes=list(_notes(session)))
 
 
-def notes_of(session: WatchSession) -> list[Message]:
-    """Return the current limitations, each with what to do."""
+def _notes(session: WatchSession) -> Iterator[Message]:
+    """Yield the current limitations, each with what to do."""
     if not session.watching.patch.applied and not session.watching.clocks:
-        return []
+        return
     torch = sys.modules.get("torch")
-    notes = []
     if not session.connected:
-        notes.append(
-            Message("No Jupyter server with this extension: GPU load and energy are unknown.")
-        )
+        yield Message("No Jupyter server with this extension: GPU load and energy are unknown.")
     if torch is None:
-        notes.append(Message("torch is not imported yet; its loaders are watched once it is."))
+        yield Message("torch is not imported yet; its loaders are watched once it is.")
     elif not torch.cuda.is_initialized():
-        notes.append(Message("CUDA is not used yet; GPU idle time for data is known from then on."))
+        yield Message("CUDA is not used yet; GPU idle time for data is known from then on.")
     elif torch.cuda.device_count() > 1:
-        notes += [
-            Message("Of this process's GPUs, only the one that holds most memory is timed."),
-            Message("Child processes are not watched; call gpuperf.watch(loader) in each."),
-        ]
+        yield Message("Of this process's GPUs, only the one that holds most memory is timed.")
+        yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
     stopped = "{loader} is not timed any more ({error}); the loop itself continues."
-    return notes + [
-        Message(stopped, loader=clock.info.name, error=clock.error)
-        for clock in session.watching.clocks
-        if clock.error is not None
-    ]
+    for clock in session.watching.clocks:
+        if clock.error is not None:
+            yield Message(stopped, loader=clock.info.name, error=clock.error)
 
 
 def _heading(session: WatchSession) -> Message:
-    if session.is_watching_all and session.connected:
+    if session.watching.watches_all and session.connected:
         return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
-    if session.is_watching_all:
+    if session.watching.watches_all:
         return Message("Watching every torch DataLoader of this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")

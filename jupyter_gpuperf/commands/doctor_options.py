@@ -11,6 +11,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="show passed checks too")
     parser.add_argument("--kernel", metavar="NAME", help="check the environment of this kernel")
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the report here")
-    parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="show the differences from a saved report"
-    )
+    meaning = "show the differences from a saved report"
+    parser.add_argument("--compare", type=Path, metavar="FILE", help=meaning)

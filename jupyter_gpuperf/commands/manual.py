@@ -9,7 +9,8 @@ from typing import Final
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark
 from jupyter_gpuperf.commands.options import Option, option_of, variable_name
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Table, joined
+from jupyter_gpuperf.display.blocks import Block, Line, Table
+from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.messages import Message
 
 USAGE: Final = """\
@@ -53,9 +54,8 @@ class BenchmarkList(Displayed):
             for each in self.benchmarks
         ]
         yield Table(rows, looks=("code", "label"))
-        yield Line(
-            Message("{program} NAME --help shows the options.", program=self.program), "quiet"
-        )
+        hint = Message("{program} NAME --help shows the options.", program=self.program)
+        yield Line(hint, "quiet")
 
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:

@@ -61,9 +61,8 @@ def add_history_options(parser: argparse.ArgumentParser) -> None:
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``suite``."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the results here")
-    parser.add_argument(
-        "--only", default="", metavar="NAMES", help="benchmarks, separated by commas"
-    )
+    meaning = "benchmarks, separated by commas"
+    parser.add_argument("--only", default="", metavar="NAMES", help=meaning)
     parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"at most (default {ROUNDS})")
     minutes = BUDGET_SECONDS / 60
     meaning = f"start no round that would exceed it (default {minutes:g})"
@@ -89,13 +88,12 @@ def run_compare(
     *, new_view: Callable[[], ProgressView], before: Path, after: Path, html: Path | None
 ) -> ComparisonView:
     """Compare two suite files."""
-    changes = ComparisonView(
-        compare(read_suite(before), read_suite(after)), before.stem, after.stem
-    )
+    changes = compare(read_suite(before), read_suite(after))
+    view = ComparisonView(changes, before.stem, after.stem)
     if html is not None:
         with coded_write_errors(html):
-            html.write_text(changes.page(), encoding="utf-8")
-    return changes
+            html.write_text(view.page(), encoding="utf-8")
+    return view
 
 
 def _count(text: str) -> int:

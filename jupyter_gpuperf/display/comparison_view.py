@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Displayed,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-    page_of,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
 from jupyter_gpuperf.display.numbers import (
     format_interval,
     format_parameter,
@@ -77,10 +69,8 @@ class ComparisonView(PlainDataView, Displayed):
     def _caveats(self) -> Iterable[str]:
         if self.data.rounds < 2:
             yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
-        for side, benchmarks in (
-            (self.before, self.data.only_before),
-            (self.after, self.data.only_after),
-        ):
+        only = ((self.before, self.data.only_before), (self.after, self.data.only_after))
+        for side, benchmarks in only:
             if benchmarks:
                 yield Message("Only in {side}: {benchmarks}.", side=side, benchmarks=benchmarks)
         for each in self.data.figures:
@@ -127,13 +117,8 @@ def _cells(change: FigureChange) -> tuple[str, ...]:
     label, unit = split_name(change.figure, change.unit)
     settings = distinguishing_parameters(change.parameters)
     name = f"{change.benchmark} {translated(label)}" + (f" ({settings})" if settings else "")
-    return (
-        name,
-        format_interval(change.before, unit)[0],
-        format_interval(change.after, unit)[0],
-        _ratio(change),
-        VERDICTS[change.verdict],
-    )
+    before, after = (format_interval(side, unit)[0] for side in (change.before, change.after))
+    return name, before, after, _ratio(change), VERDICTS[change.verdict]
 
 
 def distinguishing_parameters(parameters: Mapping[str, Scalar]) -> str:

@@ -7,18 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Boxed,
-    Code,
-    Displayed,
-    Folded,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-)
+from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Folded, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
@@ -74,17 +64,14 @@ class DoctorReportView(PlainDataView, Displayed):
         return Message("{parts}", parts=parts)
 
     @property
-    def _counts(self) -> Counter[str]:
-        return Counter(each.status for each in self.data.checks)
+    def _counts(self) -> dict[str, int]:
+        return dict.fromkeys(SIGNS, 0) | Counter(each.status for each in self.data.checks)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
         yield from (Boxed(list(_problem(each))) for each in self.problems)
-        counts = self._counts
-        passed = Message(
-            "OK: {ok} · Not checked: {unknown}", ok=counts["ok"], unknown=counts["unknown"]
-        )
+        passed = Message("OK: {ok} · Not checked: {unknown}", **self._counts)
         rows = [
             (_title(each), joined([each.found, each.then], " "), each.fix)
             for each in self.checks

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.display.blocks import Block, Line, Table
 from jupyter_gpuperf.display.comparison_view import (
     comparison_lines,
     distinguishing_parameters,
     format_time,
 )
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Table, joined
+from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_interval, split_name
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError

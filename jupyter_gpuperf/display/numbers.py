@@ -53,10 +53,8 @@ def format_interval(interval: Interval, unit: str) -> tuple[str, str]:
     """Return a value and its interval on the same scale: ``11.2 ms`` and ``[10.9, 11.6]``."""
     factor, symbol = scale_of(interval.value, unit)
     decimals = _decimals(interval.value / factor, (interval.high - interval.low) / factor)
-    value, low, high = (
-        format_number(each / factor, decimals)
-        for each in (interval.value, interval.low, interval.high)
-    )
+    figures = (interval.value, interval.low, interval.high)
+    value, low, high = (format_number(each / factor, decimals) for each in figures)
     exact = interval.low == interval.high
     return f"{value}{_suffix(symbol)}", "" if exact else f"[{low}, {high}]"
 

@@ -6,7 +6,7 @@ Their labels stay English: matplotlib's own font has no Chinese characters.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.display.numbers import format_quantity, scale_of, split_name
@@ -34,23 +34,21 @@ class Roof(NamedTuple):
     bandwidth: float
 
 
-def roofs_of(data: BenchmarkResult) -> list[Roof]:
-    """Return the figures with known operations, bytes and chip limits."""
+def roofs_of(data: BenchmarkResult) -> Iterator[Roof]:
+    """Yield the figures with known operations, bytes and chip limits."""
     bandwidth = data.limits.get(BANDWIDTH)
-    roofs = []
     for name, interval in data.figures.items():
         intensity = data.environment.get(f"{name.removesuffix(FLOPS)}flop_per_byte")
         peak = data.limits.get(name)
         if name.endswith(FLOPS) and bandwidth and peak and isinstance(intensity, int | float):
-            roofs.append(Roof(name, float(intensity), interval.value, peak, bandwidth))
-    return roofs
+            yield Roof(name, float(intensity), interval.value, peak, bandwidth)
 
 
 def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: each figure's samples in order and their distribution, then the roofline."""
     from matplotlib.figure import Figure
 
-    names, roofs = list(data.samples), roofs_of(data)
+    names, roofs = list(data.samples), list(roofs_of(data))
     width, height = PANEL_INCHES
     heights = [height] * len(names) + [ROOFLINE_INCHES] * bool(roofs)
     figure = Figure(figsize=(width, sum(heights) or height), layout="constrained")
@@ -114,15 +112,9 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
         label = None if role in seen else ROLES.get(role, role)
         seen.add(role)
         errors = [[rate["value"] - rate["low"]], [rate["high"] - rate["value"]]]
-        axes.errorbar(
-            trial["num_workers"],
-            rate["value"],
-            yerr=errors,
-            fmt=MARKS[role],
-            color="C1" if role == "recommended" else "C0",
-            capsize=2,
-            label=label,
-        )
+        color = "C1" if role == "recommended" else "C0"
+        look: dict[str, Any] = {"fmt": MARKS[role], "color": color, "capsize": 2, "label": label}
+        axes.errorbar(trial["num_workers"], rate["value"], yerr=errors, **look)
     if data["step_seconds"]:
         axes.axhline(
             1 / data["step_seconds"], linewidth=1, linestyle="--", label="required by the step"

@@ -9,7 +9,8 @@ from typing import Any
 
 from IPython.display import display
 
-from jupyter_gpuperf.display.document import Block, Displayed, Line, Sentence, Table
+from jupyter_gpuperf.display.blocks import Block, Line, Table
+from jupyter_gpuperf.display.document import Displayed, Sentence
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import LoaderWatch
@@ -30,11 +31,9 @@ def profile_next_steps(watching: LoaderWatch, steps: int) -> None:
     """
     torch = sys.modules.get("torch")
     if not watching.patch.applied or torch is None:
-        raise BadRequest(
-            "nothing_watched",
-            "No torch loop is watched, so there are no steps to profile.",
-            "Run %gpuwatch on and import torch, then try again.",
-        )
+        message = "No torch loop is watched, so there are no steps to profile."
+        hint = "Run %gpuwatch on and import torch, then try again."
+        raise BadRequest("nothing_watched", message, hint)
 
     def finish() -> None:
         watching.patch.draw_batch = None
@@ -63,33 +62,21 @@ class ProfileView(Displayed):
         """Return all figures as plain data."""
         return asdict(self.data)
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """Return the rows: label, share of a step, and details."""
-        data, plain = self.data, ""
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the rows: label, share of a step, and details."""
+        data, of_step, plain = self.data, self._of_step, ""
         if data.plain_step_seconds is not None:
             plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
-        rows: list[tuple[str, str, str]] = [
-            (Message("step, profiled"), _time(data.step_seconds), plain),
-            (
-                Message("wait for data"),
-                self._of_step(data.wait_seconds),
-                Message("host, in next()"),
-            ),
-        ]
+        yield Message("step, profiled"), _time(data.step_seconds), plain
+        yield Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")
         if data.busy_seconds is not None:
-            in_next, elsewhere = (
-                data.idle_in_next_seconds or 0.0,
-                data.idle_elsewhere_seconds or 0.0,
-            )
             gaps = Message(
                 "{count:.0f} gaps per step: launches, synchronization, Python",
                 count=data.gaps_per_step,
             )
-            rows += [
-                (Message("GPU busy"), self._of_step(data.busy_seconds), self._kernels()),
-                (Message("GPU idle, waiting for data"), self._of_step(in_next), ""),
-                (Message("GPU idle otherwise"), self._of_step(elsewhere), gaps),
-            ]
+            yield Message("GPU busy"), of_step(data.busy_seconds), self._kernels()
+            yield Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""
+            yield Message("GPU idle otherwise"), of_step(data.idle_elsewhere_seconds), gaps
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
             (Message("copy"), data.copies),
@@ -97,12 +84,11 @@ class ProfileView(Displayed):
             (Message("GPU kernel"), data.kernels),
             (Message("operation"), operations),
         ):
-            rows += [self._row(title, each) for each in shares]
-        return rows
+            yield from (self._row(title, each) for each in shares)
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per share of a step, and the caveats."""
-        yield Table(self.rows(), looks=("name", "value", "quiet"))
+        yield Table(list(self.rows()), looks=("name", "value", "quiet"))
         steps, cost = self.data.steps, _time(self.data.cost_seconds)
         note = Message("{steps} steps profiled in {time}; trace deleted.", steps=steps, time=cost)
         yield Line(note, "quiet")
@@ -119,7 +105,8 @@ class ProfileView(Displayed):
         mean = _time(mean_seconds)
         return Message("{count:.0f} GPU kernels per step, {mean} each", count=count, mean=mean)
 
-    def _of_step(self, seconds: float) -> str:
+    def _of_step(self, seconds: float | None) -> str:
+        seconds = seconds or 0.0
         return f"{_time(seconds)} · {100 * seconds / self.data.step_seconds:.0f} %"
 
 

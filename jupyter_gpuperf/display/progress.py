@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
+from jupyter_gpuperf.display.blocks import Line, Progress, padded, text_width
 from jupyter_gpuperf.display.clicks import click_watch
-from jupyter_gpuperf.display.document import Line, Progress, html_of, joined, padded, text_width
+from jupyter_gpuperf.display.document import html_of, joined
 from jupyter_gpuperf.display.numbers import format_elapsed
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.messages import Message
@@ -161,23 +162,15 @@ def progress_html(status: str, ratio: float) -> str:
 
 def best_view() -> ProgressView:
     """Return the best view for the current environment."""
-    shell = _running_shell()
-    if shell is not None and getattr(shell, "kernel", None) is not None:
-        with contextlib.suppress(ImportError):
-            import ipywidgets
+    ipython = sys.modules.get("IPython")  # a script without IPython does not import it
+    shell = ipython and ipython.get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        return terminal_view()
+    with contextlib.suppress(ImportError):
+        import ipywidgets
 
-            return WidgetView(ipywidgets)
-        return HtmlView()
-    return terminal_view()
-
-
-def _running_shell() -> Any:
-    """Return IPython's shell, or ``None``; a script without IPython does not import it."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython
-
-    return get_ipython()
+        return WidgetView(ipywidgets)
+    return HtmlView()
 
 
 def terminal_view(stream: TextIO | None = None) -> ProgressView:

@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    DisplayedOnce,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-    warning_line,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import DisplayedOnce, PlainDataView, joined, warning_line
 from jupyter_gpuperf.display.numbers import (
     format_interval,
     format_parameter,
@@ -123,37 +115,32 @@ class Result(PlainDataView, DisplayedOnce):
         data = self.data
         parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
-        yield Table(rows(self), looks=("label", "value", "quiet", "quiet"))
+        yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
         yield from map(Line, self.against)
         if where := environment_line(data):
             yield Line(where, "quiet")
 
 
-def rows(result: Result) -> list[tuple[str, str, str, str]]:
-    """Return label, value, interval and note of each figure, then of limits without a figure."""
+def rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
+    """Yield label, value, interval and note of each figure, then of limits without a figure."""
     data = result.data
-    cells: list[tuple[str, str, str, str]] = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         taken = len(data.samples.get(name, ()))
-        notes = [f"n = {taken}"] if taken > 1 else []
-        note = joined(notes + shares(result, name))
-        cells.append((label, *format_interval(interval, unit), note))
+        note = joined([f"n = {taken}" if taken > 1 else "", *shares(result, name)])
+        yield label, *format_interval(interval, unit), note
     for name, limit in data.limits.items():
         if name not in data.figures:
             label, unit = split_name(name, data.unit)
-            cells.append((label, format_quantity(limit, unit), "", Message("limit")))
-    return cells
+            yield label, format_quantity(limit, unit), "", Message("limit")
 
 
-def shares(result: Result, name: str) -> list[str]:
-    """Return a figure's share of its limit, of the limit at the actual clock, and of this machine's best."""
+def shares(result: Result, name: str) -> Iterator[Message]:
+    """Yield a figure's share of its limit, of the limit at the actual clock, and of this machine's best."""
     data = result.data
     value = data.figures[name].value
-    limit = data.limits.get(name)
-    notes: list[str] = []
-    if limit:
+    if limit := data.limits.get(name):
         # For a time the limit is a minimum, for a rate a maximum.
         is_time = name.endswith("_seconds")
         percent = 100 * (limit / value if is_time else value / limit)
@@ -161,19 +148,13 @@ def shares(result: Result, name: str) -> list[str]:
             "minimum {limit}, {percent:.0f} % reached" if is_time else "{percent:.0f} % of {limit}"
         )
         shown_limit = format_quantity(limit, split_name(name, data.unit)[1])
-        notes.append(Message(template, limit=shown_limit, percent=percent))
+        yield Message(template, limit=shown_limit, percent=percent)
         clock, limit_clock = map(data.environment.get, ("clock_sm_mean_mhz", "limit_clock_mhz"))
         if name.endswith("_flops_per_second") and clock and limit_clock:
             percent *= float(limit_clock) / float(clock)
-            notes.append(
-                Message("{percent:.0f} % at {clock:.0f} MHz", percent=percent, clock=float(clock))
-            )
-    best = result.best.get(name)
-    if best and best > value:
-        notes.append(
-            Message("{percent:.0f} % of the best on this machine", percent=100 * value / best)
-        )
-    return notes
+            yield Message("{percent:.0f} % at {clock:.0f} MHz", percent=percent, clock=float(clock))
+    if (best := result.best.get(name, 0.0)) > value:
+        yield Message("{percent:.0f} % of the best on this machine", percent=100 * value / best)
 
 
 def environment_line(data: BenchmarkResult) -> str:

@@ -9,16 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from IPython import get_ipython
-from IPython.display import display
 
 _shown: Final[dict[int, int]] = {}
 """The latest result that a magic displayed: its ``id()`` → the cell's number."""
-
-
-def show_once(result: object) -> None:
-    """Display ``result`` now, and not again in this cell."""
-    display(result)
-    mark_shown(result)
 
 
 def mark_shown(result: object) -> None:

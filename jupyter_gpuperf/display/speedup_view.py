@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jupyter_gpuperf.ab_tests.ab_test import ABTestResult
-from jupyter_gpuperf.display.document import Block, Displayed, Heading, Line
+from jupyter_gpuperf.display.blocks import Block, Heading, Line
+from jupyter_gpuperf.display.document import Displayed
 from jupyter_gpuperf.display.numbers import format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import Interval
@@ -46,28 +47,21 @@ class SpeedupView(Displayed):
         """Yield the result in words: the speed-up first, then the details."""
         data = self.data
         value, interval = format_interval(Interval(**data.speedup), "×")
-        yield Heading(
-            Message(
-                "{speedup} {interval} with {change}: {verdict}",
-                speedup=value,
-                interval=interval,
-                change=data.what,
-                verdict=self.verdict(),
-            )
-        )
+        figures = {"speedup": value, "interval": interval, "change": data.what}
+        heading = "{speedup} {interval} with {change}: {verdict}"
+        yield Heading(Message(heading, **figures, verdict=self.verdict()))
         before, after = (
             " ".join(format_interval(Interval(**each), "seconds"))
             for each in (data.before, data.after)
         )
         yield Line(Message("{before} → {after} per step", before=before, after=after), "quiet")
+        steps = "{rounds} rounds of {before} and {after} steps in {duration}"
+        rounds, duration = (
+            len(data.samples["before"]),
+            format_quantity(data.cost_seconds, "seconds"),
+        )
         yield Line(
-            Message(
-                "{rounds} rounds of {before} and {after} steps in {duration}",
-                rounds=len(data.samples["before"]),
-                **data.steps_per_block,
-                duration=format_quantity(data.cost_seconds, "seconds"),
-            ),
-            "quiet",
+            Message(steps, rounds=rounds, duration=duration, **data.steps_per_block), "quiet"
         )
         yield Line(Message("Restored bit for bit: {objects}.", objects=data.restored), "quiet")
         if data.doubt:

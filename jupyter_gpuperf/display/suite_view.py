@@ -6,17 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
 from jupyter_gpuperf.display.comparison_view import ComparisonView
-from jupyter_gpuperf.display.document import (
-    Block,
-    Displayed,
-    Heading,
-    Line,
-    PlainDataView,
-    Table,
-    joined,
-    page_of,
-)
+from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
 from jupyter_gpuperf.display.history_view import name_and_figures
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.comparison import compare

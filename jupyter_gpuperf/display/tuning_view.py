@@ -6,16 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Code,
-    DisplayedOnce,
-    Heading,
-    Line,
-    Table,
-    joined,
-    warning_line,
-)
+from jupyter_gpuperf.display.blocks import Block, Code, Heading, Line, Table
+from jupyter_gpuperf.display.document import DisplayedOnce, joined, warning_line
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated

@@ -8,15 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.document import (
-    Block,
-    Displayed,
-    Heading,
-    Line,
-    Sentence,
-    Table,
-    joined,
-)
+from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
+from jupyter_gpuperf.display.document import Displayed, Sentence, joined
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 from jupyter_gpuperf.messages import Message
@@ -56,17 +49,16 @@ class WatchedCell:
 
     def line(self) -> Sentence:
         """Return the line below the cell."""
-        parts = [format_quantity(self.wall_seconds, "seconds")]
+        return Sentence(joined(self._known_values()), "small")
+
+    def _known_values(self) -> Iterator[str]:
+        yield format_quantity(self.wall_seconds, "seconds")
         if self.busy_ratio is not None:
-            busy = format_quantity(self.busy_ratio, "ratio")
-            parts.append(Message("GPU busy {percent}", percent=busy))
+            yield Message("GPU busy {percent}", percent=format_quantity(self.busy_ratio, "ratio"))
         if self.peak_bytes is not None:
-            parts.append(
-                Message("peak memory {size}", size=format_quantity(self.peak_bytes, "bytes"))
-            )
+            yield Message("peak memory {size}", size=format_quantity(self.peak_bytes, "bytes"))
         if self.energy_joules is not None:
-            parts.append(format_quantity(self.energy_joules, "J"))
-        return Sentence(joined(parts), "small")
+            yield format_quantity(self.energy_joules, "J")
 
 
 @dataclass(frozen=True, repr=False)

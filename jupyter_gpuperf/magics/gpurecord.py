@@ -63,9 +63,8 @@ class RecordedFile:
         if self.summary:
             return summary_sentence(self.summary)
         seconds = time.monotonic() - self.began
-        return translated(
-            Message("{file}: recording for {seconds:.0f} s", file=self.file, seconds=seconds)
-        )
+        message = "{file}: recording for {seconds:.0f} s"
+        return translated(Message(message, file=self.file, seconds=seconds))
 
 
 class RecordingProcess:

@@ -64,9 +64,8 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         self.log.quiet = given.quiet
         session().watching.watch_everything()
         session().report()
-        _print(
-            Message("Watching torch DataLoaders. %gpuwatch report sums up; %gpuwatch off stops.")
-        )
+        message = "Watching torch DataLoaders. %gpuwatch report sums up; %gpuwatch off stops."
+        _print(Message(message))
 
     def _off(self, given: Any) -> None:
         session().stop()

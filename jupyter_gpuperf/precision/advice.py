@@ -130,39 +130,41 @@ def explain_limits(profile: Profile, facts: dict[str, Any]) -> None:
         convolutions in the default memory format.
     """
     best = profile.mode(profile.recommended or "") or profile.mode("bf16") or profile.modes[0]
-    reasons, next_steps = profile.why_not_more, profile.next_steps
-    reasons += _reasons(profile, best)
+    profile.why_not_more += [*_limits_of_mode(profile, best), *_limits_of_cell(facts)]
+    profile.next_steps += _next_steps(best, facts)
+
+
+def _limits_of_cell(facts: dict[str, Any]) -> Iterator[Message]:
     if layers := facts.get("odd_shapes", []):
         if (more := len(layers) - MOST_NAMED) > 0:
             layers = [*layers[:MOST_NAMED], Message("{count} more", count=more)]
-        reasons.append(
-            Message("Sizes that are not multiples of 8 slow tensor cores: {layers}.", layers=layers)
+        yield Message(
+            "Sizes that are not multiples of 8 slow tensor cores: {layers}.", layers=layers
         )
     if facts.get("loads"):
-        reasons.append(Message("All times include the DataLoader, which no mode makes faster."))
-        next_steps.append(
-            Message(
-                "Time the DataLoader with %gpubench dataloader; to exclude it, use batches = iter(loader) and next(batches)."
-            )
+        yield Message("All times include the DataLoader, which no mode makes faster.")
+
+
+def _next_steps(best: ModeOutcome, facts: dict[str, Any]) -> Iterator[Message]:
+    if facts.get("loads"):
+        yield Message(
+            "Time the DataLoader with %gpubench dataloader; to exclude it, use batches = iter(loader) and next(batches)."
         )
     if not facts.get("compiled") and best.error is None:
-        next_steps.append(Message("Add --compile to measure torch.compile."))
+        yield Message("Add --compile to measure torch.compile.")
     if facts.get("convolutions"):
-        next_steps.append(
-            Message(
-                "Convolutions use the default memory format: try model.to(memory_format=torch.channels_last)."
-            )
+        yield Message(
+            "Convolutions use the default memory format: try model.to(memory_format=torch.channels_last)."
         )
 
 
-def _reasons(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
+def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
     kernels, device = best.kernels or {}, best.device_seconds
     fp16 = profile.mode(best.mode.replace("bf16", "fp16")) or best
     is_close = profile.recommended == best.mode and _overlap(best, fp16)
     if fp16 is not best and is_close and _fastest([best, fp16]) is fp16:
-        yield Message(
-            "{mode} is not measurably faster and needs a gradient scaler.", mode=fp16.mode
-        )
+        slower = "{mode} is not measurably faster and needs a gradient scaler."
+        yield Message(slower, mode=fp16.mode)
     busy = kernels.get("step_kernel_seconds")
     if busy is not None and device is not None and busy < IDLE_RATIO * device["value"]:
         yield Message(
@@ -184,9 +186,8 @@ def _reasons(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
 def _stayed_in_fp32(dtypes: dict[str, Any]) -> Iterator[Message]:
     percent = 100 * dtypes.get("flop_shares", {}).get("float32", 0.0)
     if percent > 5:
-        yield Message(
-            "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast.", percent=percent
-        )
+        stayed = "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast."
+        yield Message(stayed, percent=percent)
     operators = dtypes.get("stayed_float32", [])
     for reason in REASONS:
         named = [

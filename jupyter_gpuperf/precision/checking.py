@@ -48,13 +48,8 @@ class ModeChecks:
         self._runs = min(runs, affordable)
         self.steps_compared = self._runs * steps_per_run
         if self._runs < runs:
-            self.warnings.append(
-                Message(
-                    "Losses compared over {compared} of {steps} steps to save time; --rigorous allows more.",
-                    compared=self.steps_compared,
-                    steps=steps,
-                )
-            )
+            shorter = "Losses compared over {compared} of {steps} steps to save time; --rigorous allows more."
+            self.warnings.append(Message(shorter, compared=self.steps_compared, steps=steps))
         self._activity: TensorActivity | None = None
 
     def census(self, mode: str) -> dict[str, Any]:

@@ -29,11 +29,9 @@ class Compilation:
         models = [module for _, module in session.models_used()]
         self._modules = [each for each in models if type(each).__name__ != "OptimizedModule"]
         if not self._modules:
-            raise Unavailable(
-                "nothing_to_compile",
-                "The cell uses no model that could be compiled.",
-                "Bind the uncompiled model to a variable in the notebook.",
-            )
+            message = "The cell uses no model that could be compiled."
+            hint = "Bind the uncompiled model to a variable in the notebook."
+            raise Unavailable("nothing_to_compile", message, hint)
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:

@@ -33,12 +33,9 @@ def side_effect_warnings(tree: ast.AST) -> list[str]:
     """
     nodes = list(ast.walk(tree))
     if obstacles := list(dict.fromkeys(filter(None, map(_obstacle, nodes)))):
-        raise BadRequest(
-            "not_repeatable",
-            "The cell can't be run repeatedly: {obstacles}.",
-            "Move this to an earlier cell or to --setup.",
-            obstacles=obstacles,
-        )
+        message = "The cell can't be run repeatedly: {obstacles}."
+        hint = "Move this to an earlier cell or to --setup."
+        raise BadRequest("not_repeatable", message, hint, obstacles=obstacles)
     side_effects = list(dict.fromkeys(filter(None, map(_side_effect, nodes))))
     if side_effects:
         return [Message("Repeated in every run: {effects}.", effects=side_effects[:MOST_NAMED])]
@@ -61,14 +58,13 @@ def _obstacle(node: ast.AST) -> Message | None:
 
 def _side_effect(node: Any) -> Message | None:
     owner, name = _called(node)
+    call = {"owner": owner, "name": name, "line": getattr(node, "lineno", 0)}
     if name in WRITES or (name == "open" and _opens_to_write(node)):
-        return Message("{name}() writes (line {line})", name=name, line=node.lineno)
+        return Message("{name}() writes (line {line})", **call)
     if name in PLOTS and owner.split(".")[0] in ("plt", "pyplot", "ax", "axes", "fig"):
-        return Message(
-            "{owner}.{name}() plots (line {line})", owner=owner, name=name, line=node.lineno
-        )
+        return Message("{owner}.{name}() plots (line {line})", **call)
     if name in ("print", "display") and not owner:
-        return Message("{name}() shows output (line {line})", name=name, line=node.lineno)
+        return Message("{name}() shows output (line {line})", **call)
     return None
 
 

@@ -15,10 +15,9 @@ MULTIPLE: Final = 8
 def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
     """Yield warnings about how the cell was measured."""
     if session.device.type == "cpu":
-        if session.torch.cuda.is_available():
-            yield Message("The cell uses no GPU; measured on the CPU.")
-        else:
-            yield Message("PyTorch found no GPU; measured on the CPU.")
+        unused = "The cell uses no GPU; measured on the CPU."
+        missing = "PyTorch found no GPU; measured on the CPU."
+        yield Message(unused if session.torch.cuda.is_available() else missing)
     if dtype := session.mode_context.own_autocast:
         yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
     if session.mode_context.has_scaler:
@@ -47,16 +46,14 @@ def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
     }
 
 
-def _odd_layers(torch: Any, path: str, root: Any) -> list[str]:
-    names = []
+def _odd_layers(torch: Any, path: str, root: Any) -> Iterator[str]:
     for name, module in root.named_modules():
         match module:
             case (
                 torch.nn.Linear(in_features=size_in, out_features=size_out)
                 | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
             ) if size_in % MULTIPLE or size_out % MULTIPLE:
-                names.append(f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})")
-    return names
+                yield f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})"
 
 
 def _plain_convolutions(torch: Any, root: Any) -> bool:

@@ -23,9 +23,8 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
             "message": Message("Out of memory in this mode."),
             "hint": Message("Use a smaller batch."),
         }
-    return _failed(
-        cause, Message("The ordinary run worked; an operator probably lacks this dtype.")
-    )
+    hint = Message("The ordinary run worked; an operator probably lacks this dtype.")
+    return _failed(cause, hint)
 
 
 def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:

@@ -89,12 +89,9 @@ def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None
         reason = UNSUPPORTED_REASONS.get((mode, device.type), unsupported)
         raise Unavailable("mode_not_supported", reason)
     if mode in AUTOCAST and mode_context.own_autocast is not None:
-        raise Unavailable(
-            "own_autocast",
-            "The cell has its own autocast ({dtype}), which overrides this mode.",
-            "To compare modes, remove autocast from the cell.",
-            dtype=mode_context.own_autocast,
-        )
+        message = "The cell has its own autocast ({dtype}), which overrides this mode."
+        hint = "To compare modes, remove autocast from the cell."
+        raise Unavailable("own_autocast", message, hint, dtype=mode_context.own_autocast)
 
 
 @contextlib.contextmanager
@@ -171,11 +168,9 @@ def _backward(torch: Any, outside: _Outside, watch: RunObserver) -> Iterator[Non
     @functools.wraps(grad)
     def around_grad(*args: Any, **kwargs: Any) -> Any:
         if scaling is not None:
-            raise GpuPerfError(
-                "grad_without_scaler",
-                "fp16 not measured: torch.autograd.grad needs the cell's own scaler.",
-                "Use your own torch.amp.GradScaler.",
-            )
+            message = "fp16 not measured: torch.autograd.grad needs the cell's own scaler."
+            hint = "Use your own torch.amp.GradScaler."
+            raise GpuPerfError("grad_without_scaler", message, hint)
         with outside():
             result = grad(*args, **kwargs)
         outside.forget_casts()

@@ -132,20 +132,15 @@ def _judged(
         return UNKNOWN, Message("nothing to compare with: loss not finite in fp32"), None
     if floor != 0:
         ratio = off / floor
-        if ratio <= 1:
-            return (
-                WITHIN,
-                Message("loss within {noise} ({ratio:.2g}×)", noise=noise, ratio=ratio),
-                ratio,
-            )
-        verdict = CLOSE if ratio <= CLOSE_RATIO else FAR
-        return verdict, Message("loss off by {ratio:.1f}× {noise}", noise=noise, ratio=ratio), ratio
+        template = "loss within {noise} ({ratio:.2g}×)"
+        if ratio > 1:
+            template = "loss off by {ratio:.1f}× {noise}"
+        verdict = WITHIN if ratio <= 1 else CLOSE if ratio <= CLOSE_RATIO else FAR
+        return verdict, Message(template, noise=noise, ratio=ratio), ratio
     if off == 0:
         return WITHIN, Message("bit-identical to fp32"), None
-    sentence = Message(
-        "loss off by {off:.2g}, with no noise to compare (nothing is random)", off=off
-    )
-    return UNKNOWN, sentence, None
+    template = "loss off by {off:.2g}, with no noise to compare (nothing is random)"
+    return UNKNOWN, Message(template, off=off), None
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:

@@ -51,21 +51,14 @@ class ProfileOptions:
         BadRequest
             ``unknown_mode`` or ``parameter_out_of_range``.
         """
-        for mode in self.modes:
-            if mode not in MODES:
-                raise BadRequest(
-                    "unknown_mode",
-                    "There is no mode {mode!r}.",
-                    "Available: {modes}.",
-                    mode=mode,
-                    modes=MODES,
-                )
+        if unknown := [mode for mode in self.modes if mode not in MODES]:
+            message, hint = "There is no mode {mode!r}.", "Available: {modes}."
+            raise BadRequest("unknown_mode", message, hint, mode=unknown[0], modes=MODES)
         limit = self.time_limit_seconds
         if limit is not None and not 0 < limit <= 3600:
             message = "time_limit_seconds = {limit} is out of range."
             raise BadRequest("parameter_out_of_range", message, "Choose up to 3600.", limit=limit)
         if not 1 <= self.steps <= 100_000:
-            message = "steps = {steps} is out of range."
-            hint = "Choose 1 to 100000."
+            message, hint = "steps = {steps} is out of range.", "Choose 1 to 100000."
             raise BadRequest("parameter_out_of_range", message, hint, steps=self.steps)
         return self

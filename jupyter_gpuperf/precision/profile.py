@@ -128,12 +128,10 @@ class _Profiling:
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(name, error)
         if REFERENCE not in self._variants:
-            raise GpuPerfError(
-                "reference_failed",
-                "The cell failed in fp32, the reference: {reason}",
-                "Check whether the cell itself sets a dtype.",
-                reason=(self._outcomes[REFERENCE].error or {}).get("message", ""),
-            )
+            reason = (self._outcomes[REFERENCE].error or {}).get("message", "")
+            message = "The cell failed in fp32, the reference: {reason}"
+            hint = "Check whether the cell itself sets a dtype."
+            raise GpuPerfError("reference_failed", message, hint, reason=reason)
 
     def _failed(self, name: str, error: Exception) -> None:
         self._outcomes[name].error = describe_failure_in_mode(error)
@@ -185,9 +183,8 @@ class _Profiling:
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
             except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
-                sentence = Message(
-                    "check failed: {reason}", reason=describe_failure_in_mode(error)["message"]
-                )
+                reason = describe_failure_in_mode(error)["message"]
+                sentence = Message("check failed: {reason}", reason=reason)
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
                 free_device_memory(self._torch)
 
@@ -195,9 +192,8 @@ class _Profiling:
         try:
             compilation = Compilation(self._session)
         except GpuPerfError as error:
-            self._profile.warnings.append(
-                Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
-            )
+            reason = Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
+            self._profile.warnings.append(reason)
             return
         modes = [name for name in self._variants if name != CURRENT_MODE]
         for index, mode in enumerate(modes):
@@ -228,7 +224,6 @@ class _Profiling:
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
             limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
-            progress=lambda ratio, text: None,
         )
         self._fill_times(variant, timings)
         return timings

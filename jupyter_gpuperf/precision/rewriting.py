@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 INDENT: Final = "    "
@@ -51,7 +51,7 @@ def code_for(
     if forward is not None:
         header = f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):'
         body = _indented(source, forward, header)
-        body = _scaled(body) if scaled else body
+        body = list(_scaled(body)) if scaled else body
         rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
         if _parsed(rewritten) is not None:
             return rewritten
@@ -135,21 +135,19 @@ def _indented(source: str, forward: Forward, header: str) -> list[str]:
     ]
 
 
-def _scaled(lines: list[str]) -> list[str]:
-    changed: list[str] = []
+def _scaled(lines: list[str]) -> Iterator[str]:
     for line in lines:
         stripped = line.strip()
         margin = line[: len(line) - len(line.lstrip())]
         owner, method = _plain_call(stripped)
         if method == "backward":
-            changed.append(f"{margin}scaler.scale({owner}){stripped[len(owner) :]}")
+            yield f"{margin}scaler.scale({owner}){stripped[len(owner) :]}"
         elif method == "step" and "sched" not in owner.lower():
-            changed += [f"{margin}scaler.step({owner})", f"{margin}scaler.update()"]
+            yield from (f"{margin}scaler.step({owner})", f"{margin}scaler.update()")
         elif "clip_grad" in stripped:
-            changed += [f"{margin}scaler.unscale_(optimizer)  # your optimizer's name", line]
+            yield from (f"{margin}scaler.unscale_(optimizer)  # your optimizer's name", line)
         else:
-            changed.append(line)
-    return changed
+            yield line
 
 
 def _plain_call(line: str) -> tuple[str, str]:

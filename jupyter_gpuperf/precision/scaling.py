@@ -55,11 +55,9 @@ class Scaling:
     def scaled(self, tensors: Any) -> Any:
         """Return the scaled losses. Raises ``clipped_and_accumulated`` when clipped gradients are accumulated."""
         if self._unscaled:
-            raise GpuPerfError(
-                "clipped_and_accumulated",
-                "fp16 not measured: the cell clips accumulated gradients.",
-                "Use your own GradScaler, and scaler.unscale_(optimizer) before clipping.",
-            )
+            message = "fp16 not measured: the cell clips accumulated gradients."
+            hint = "Use your own GradScaler, and scaler.unscale_(optimizer) before clipping."
+            raise GpuPerfError("clipped_and_accumulated", message, hint)
         return self._scaler.scale(tensors)
 
     def after_backward(self) -> None:

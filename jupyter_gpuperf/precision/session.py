@@ -95,9 +95,8 @@ class ProfileSession:
         self._iterators = LiveIterators(subject.namespace, subject.hidden, self._keep)
         self.before = self._taken()
         if self.before.on_host:
-            self.warnings.append(
-                Message("State exceeds half of the free GPU memory: kept on the host (slower).")
-            )
+            message = "State exceeds half of the free GPU memory: kept on the host (slower)."
+            self.warnings.append(Message(message))
         if self.before.reached.sharded:
             path, module = self.before.reached.sharded[0]
             raise GpuPerfError(

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
@@ -65,9 +65,8 @@ class CellStopwatch:
     def using(self, variant: Variant) -> Iterator[None]:
         """Enter a variant from the fresh state. Whatever the body raises becomes :class:`VariantFailed`."""
         try:
-            with self._session.mode(
-                variant.mode, RunObserver(initial_scale=variant.scale)
-            ) as watch:
+            watch = RunObserver(initial_scale=variant.scale)
+            with self._session.mode(variant.mode, watch):
                 variant.prepare()
                 yield
                 if watch.scaling is not None:
@@ -113,22 +112,13 @@ class CellStopwatch:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
         return seconds / per_step
 
-    def interleaved(
-        self,
-        variants: Mapping[str, Variant],
-        *,
-        target_ratio: float,
-        limit_seconds: float,
-        progress: Callable[[float, str], None],
-    ) -> Interleaved:
-        """Measure all variants in turn. Raises :class:`VariantFailed` for the first that fails."""
-        return time_interleaved(
-            {name: functools.partial(self.block, each) for name, each in variants.items()},
-            target_ratio=target_ratio,
-            limit_seconds=limit_seconds,
-            fewest_rounds=FEWEST_ROUNDS,
-            progress=progress,
-        )
+    def interleaved(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
+        """Measure all variants in turn, with the ``pace`` of :func:`measure.interleaved.time_interleaved`.
+
+        Raises :class:`VariantFailed` for the first that fails.
+        """
+        blocks = {name: functools.partial(self.block, each) for name, each in variants.items()}
+        return time_interleaved(blocks, fewest_rounds=FEWEST_ROUNDS, **pace)
 
     def measure_peak_memory(self, variant: Variant, outcome: ModeOutcome) -> None:
         """Fill in the peak bytes of tensors and of the allocator over two runs; on a GPU only.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.display.document import (
+from jupyter_gpuperf.display.blocks import (
     Bar,
     Boxed,
     Code,
@@ -12,10 +12,8 @@ from jupyter_gpuperf.display.document import (
     Line,
     Rest,
     Table,
-    html_of,
-    page_of,
-    text_of,
 )
+from jupyter_gpuperf.display.document import html_of, page_of, text_of
 
 EVIL = "<script>alert('\"&')</script>"
 

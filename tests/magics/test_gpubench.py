@@ -12,7 +12,7 @@ from IPython.utils.capture import capture_output
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.commands.options import flag
-from jupyter_gpuperf.display.show_once import show_once
+from jupyter_gpuperf.display.show_once import mark_shown
 from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.magics.gpubench import complete, parse
 
@@ -138,10 +138,10 @@ def test_completion_reaches_ipython(shell):
 
 
 def test_a_result_is_shown_once_a_cell_and_again_in_the_next(shell, result):
-    shell.user_ns.update(result=result, show_once=show_once)
+    shell.user_ns.update(result=result, mark_shown=mark_shown)
 
     with capture_output() as first:
-        shell.run_cell("show_once(result); result", store_history=True)
+        shell.run_cell("display(result); mark_shown(result); result", store_history=True)
     with capture_output() as second:
         shell.run_cell("result", store_history=True)
 

@@ -1,0 +1,172 @@
+"""Blocks that describe what a result shows: written once, rendered as text and as HTML.
+
+``document.html`` renders them as HTML; as text, each block renders itself.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from typing import ClassVar, Final, Literal
+
+import msgspec
+
+RIGHT: Final = ("value", "number", "quiet_number")
+Look = Literal["plain", "strong", "quiet", "small", "warning"]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A block, or a table cell; ``document.html`` selects its rendering by ``kind``.
+
+    Its texts are translated when it is rendered, except for the fields in ``UNTRANSLATED``.
+    """
+
+    UNTRANSLATED: ClassVar[Collection[str]] = ("look", "looks", "markup")
+
+    @property
+    def kind(self) -> str:
+        """Return the class name in lower case."""
+        return type(self).__name__.lower()
+
+
+class Block(Part, frozen=True):
+    """A part that takes whole lines; without text by default."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of its text."""
+        yield from ()
+
+
+class Heading(Block, frozen=True):
+    """The first line: a title, followed by less prominent text."""
+
+    text: str
+    quiet: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the title and the quiet text on one line."""
+        yield f"{self.text}  {self.quiet}".rstrip()
+
+
+class Line(Block, frozen=True):
+    """A single line."""
+
+    text: str
+    look: Look = "plain"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the line."""
+        yield self.text
+
+
+class Bar(Part, frozen=True):
+    """A cell that draws a ratio from 0 to 1 as a bar; omitted in text."""
+
+    ratio: float
+
+
+class Rest(Part, frozen=True):
+    """The last cell of a shorter row; spans all remaining columns."""
+
+    text: str
+
+
+Cell = str | Bar | Rest
+
+
+class Table(Block, frozen=True):
+    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indexes of bold rows."""
+
+    rows: Sequence[Sequence[Cell]]
+    looks: Sequence[str]
+    head: Sequence[str] = ()
+    bold: Collection[int] = ()
+
+    def lines(self) -> Iterator[str]:
+        """Yield the rows, with their columns aligned."""
+        looks = [look for look in self.looks if look != "bar"]
+        head = [name for name, look in zip(self.head, self.looks, strict=False) if look != "bar"]
+        rows = [[cell for cell in row if not isinstance(cell, Bar)] for row in self.rows]
+        lines: list[list[str | Rest]] = [[*head], *rows] if head else rows
+        whole = [line for line in lines if not any(isinstance(cell, Rest) for cell in line)]
+        widths = [
+            max(text_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)
+        ]
+        for line in lines:
+            yield "  ".join(
+                cell.text if isinstance(cell, Rest) else padded(cell, width, right=look in RIGHT)
+                for cell, width, look in zip(line, widths, looks, strict=False)
+            ).rstrip()
+
+
+class Code(Block, frozen=True):
+    """Code, or a command to type."""
+
+    UNTRANSLATED = ("text",)
+
+    text: str
+    title: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """Yield the title, and the code below it."""
+        yield from filter(None, [self.title])
+        yield from (f"  {line}" if self.title else line for line in self.text.splitlines())
+
+
+class Items(Block, frozen=True):
+    """A list of sentences under a title."""
+
+    title: str
+    sentences: Sequence[str]
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line per sentence, each with the title."""
+        yield from (f"{self.title}: {each}" for each in self.sentences)
+
+
+class Drawing(Block, frozen=True):
+    """HTML that is already safe; omitted in text."""
+
+    markup: str
+
+
+class Boxed(Block, frozen=True):
+    """A group of blocks, marked as a warning."""
+
+    blocks: Sequence[Block]
+
+    def lines(self) -> Iterator[str]:
+        """Yield an empty line, and the lines of its blocks."""
+        yield ""
+        yield from (line for each in self.blocks for line in each.lines())
+
+
+class Folded(Block, frozen=True):
+    """Blocks that can be folded out."""
+
+    summary: str
+    blocks: Sequence[Block]
+    is_open: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """Yield the summary below an empty line, and its blocks if it is open."""
+        yield from ("", self.summary)
+        if self.is_open:
+            yield from (line for each in self.blocks for line in each.lines())
+
+
+class Progress(Block, frozen=True):
+    """A progress bar, from 0 to 1."""
+
+    ratio: float
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return the text padded to the column width."""
+    space = " " * max(0, width - text_width(text))
+    return f"{space}{text}" if right else f"{text}{space}"
+
+
+def text_width(text: str) -> int:
+    """Return the width in terminal columns; a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

@@ -1,0 +1,58 @@
+"""The loss curves of ``%%amp_profile``, drawn as SVG."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from jupyter_gpuperf.display import style
+from jupyter_gpuperf.display.blocks import Drawing
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
+from jupyter_gpuperf.precision.outcome import Profile
+
+CURVE_WIDTH, CURVE_HEIGHT = 320, 72
+STROKES: Final = ("", "6 3", "2 2", "8 2 2 2")
+
+
+def loss_curves(profile: Profile) -> Drawing:
+    """Draw the loss curves of all modes in one plot; equal curves overlap."""
+    losses_of = {each.mode: (each.numerics or {}).get("losses") or [] for each in profile.modes}
+    curves = [(mode, losses) for mode, losses in losses_of.items() if len(losses) > 2]
+    finite = [value for _, losses in curves for value in losses if math.isfinite(value)]
+    if len(curves) < 2 or not finite:
+        return Drawing("")
+    low, high = min(finite), max(finite)
+    lines, legend = [], []
+    for index, (mode, losses) in enumerate(curves):
+        dash = STROKES[index % len(STROKES)]
+        points = _points(losses, low, (high - low) or 1.0)
+        lines.append(
+            f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5" '
+            f'stroke-dasharray="{dash}"/>'
+        )
+        legend.append(
+            f'<svg width="28" height="8" aria-hidden="true"><line x1="0" y1="4" x2="28" y2="4" '
+            f'stroke="currentColor" stroke-width="1.5" stroke-dasharray="{dash}"/></svg> {html.escape(mode)}'
+        )
+    steps = len(curves[0][1])
+    title = Message(
+        "Loss over {steps} steps, {low:.4g} to {high:.4g}", steps=steps, low=low, high=high
+    )
+    label = html.escape(translated(title))
+    return Drawing(
+        f'<figure style="margin:4px 0"><svg width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" role="img" '
+        f'aria-label="{label}">{"".join(lines)}</svg>'
+        f"<figcaption {style.QUIET}>{label}: {' · '.join(legend)}</figcaption></figure>"
+    )
+
+
+def _points(losses: Sequence[float], low: float, span: float) -> str:
+    width, height = CURVE_WIDTH - 4, CURVE_HEIGHT - 4
+    return " ".join(
+        f"{2 + width * index / (len(losses) - 1):.1f},{2 + height * (1 - (value - low) / span):.1f}"
+        for index, value in enumerate(losses)
+        if math.isfinite(value)
+    )
