@@ -86,7 +86,7 @@ def tune_loader(
         suppressing_iterator_errors(),
         clock.alarm as alarm,
     ):
-        warnings.filterwarnings("ignore", message=UNIMPORTANT)
+        warnings.filterwarnings("ignore", UNIMPORTANT)
         try:
             with alarm.within(clock.left()):
                 subject = TuningSubject(given, name, request.batch_size, names)

@@ -127,15 +127,13 @@ def tuning():
     space = Space(named=named, base=best, most_workers=8, cpus=4.0)
     probe = dataclasses.replace(PROBE, cv_threads=4, uses_cuda=True, read_bytes=1000)
     budget = dataclasses.replace(BUDGET, quota_cpus=2.0, local_ranks=2)
-    limit = limit_of(trials[0], found, probe, budget)
     data = {
         "loader": "train_loader",
         "trials": [each.to_dict(100, None) for each in trials],
         "recommended": best.to_dict(),
         "code": "",
         "summary": summary_of(trials[0], found, space),
-        "limit_summary": limit.summary,
-        "advice": limit.advice,
+        **limit_of(trials[0], found, probe, budget),
         "warnings": doubts(probe, budget, trials[0]),
         "regime_summary": regime_summary("warm", Subject(), copies=True),
         "batch_size": 32,
