@@ -39,7 +39,7 @@ WARM_UP_RATIO: Final = 0.15
 PACE_RATIO: Final = 0.1
 """Share of the remaining time for finding out how long each loop's steps take."""
 SHORTEST_SECONDS: Final = 0.001
-"""With no time left, the fewest rounds are run all the same."""
+"""With no time left, the minimum number of rounds still runs."""
 ROOM_ROUNDS: Final = 0.75
 """A round whose last quarter would be late still runs: skipping it could lose a fifth of the sample."""
 
@@ -157,8 +157,8 @@ class _Bench:
         if not self._models:
             raise BadRequest(
                 "no_state_found",
-                "The step reaches no model, so its changes could not be restored.",
-                "Pass what it changes: state=[model, optimizer].",
+                "The step refers to no model, so its changes could not be restored.",
+                "Pass the objects that it changes: state=[model, optimizer].",
             )
         self._snapshot_seconds = clock() - self._began
         # The device of the models.

@@ -46,7 +46,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
         message, hint = (
-            "No {precision} matrix products on this device.",
+            "This device has no {precision} matrix products.",
             "Choose another precision.",
         )
         raise Unavailable("format_not_supported", message, hint, precision=precision)

@@ -128,7 +128,7 @@ def _problem(each: CheckFinding) -> Iterator[Block]:
         (Message("Found"), each.found),
         (Message("Expected"), each.expected),
         (Message("Why it matters"), each.why),
-        (Message("More about it"), each.link),
+        (Message("Learn more"), each.link),
     ]
     yield Table(rows, looks=("quiet", "label"))
     if each.fix:

@@ -67,7 +67,7 @@ class ProfileView(Displayed):
         """Return the rows: label, share of a step, and details."""
         data, plain = self.data, ""
         if data.plain_step_seconds is not None:
-            plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
+            plain = Message("{time} without the profiler", time=_time(data.plain_step_seconds))
         rows: list[tuple[str, str, str]] = [
             (Message("step, profiled"), _time(data.step_seconds), plain),
             (
@@ -88,7 +88,7 @@ class ProfileView(Displayed):
             rows += [
                 (Message("GPU busy"), self._of_step(data.busy_seconds), self._kernels()),
                 (Message("GPU idle, waiting for data"), self._of_step(in_next), ""),
-                (Message("GPU idle otherwise"), self._of_step(elsewhere), gaps),
+                (Message("GPU idle, other reasons"), self._of_step(elsewhere), gaps),
             ]
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (

@@ -65,7 +65,9 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         session().watching.watch_everything()
         session().report()
         _print(
-            Message("Watching torch DataLoaders. %gpuwatch report sums up; %gpuwatch off stops.")
+            Message(
+                "Watching torch DataLoaders. %gpuwatch report shows a summary; %gpuwatch off stops."
+            )
         )
 
     def _off(self, given: Any) -> None:

@@ -143,7 +143,7 @@ def _judged(
     if off == 0:
         return WITHIN, Message("bit-identical to fp32"), None
     sentence = Message(
-        "loss off by {off:.2g}, with no noise to compare (nothing is random)", off=off
+        "loss off by {off:.2g}; there is no noise to compare it with (nothing is random)", off=off
     )
     return UNKNOWN, sentence, None
 

@@ -196,7 +196,7 @@ def describe_failure(error: BaseException, processes: Sequence[Any], reason: Mes
         name = _signal_name(signals[0])
         if name in EXITS:
             return Message(EXITS[name])
-        return Message("a worker died of {signal}", signal=name)
+        return Message("a worker was killed by {signal}", signal=name)
     if "bus error" in text.lower() or "shm" in text:
         return Message(EXITS["SIGBUS"])
     if "exited unexpectedly" in text:
