@@ -124,7 +124,7 @@ class RunningSuite:
                 self._end("failed", error)
         except Exception as error:  # one suite's defect must not end the queue
             logger.exception("Suite %s failed in the server.", self._info.id)
-            self._end("failed", JobFailed("internal_error", str(error), "See the server's log."))
+            self._end("failed", JobFailed("internal_error", str(error), "See the server log."))
         else:
             self._end("done")
 
