@@ -21,10 +21,6 @@ KEYWORDS = {
     **dict.fromkeys(("fine", "suspect", "broken", "not_known"), (0,)),
     "warn": (0,),
     "progress": (1,),
-    **dict.fromkeys(("Line", "Sentence"), (0,)),
-    "Heading": (0, 1),
-    "Items": (0,),
-    "Code": (1,),
 }
 """Functions, and the positions of the arguments that are messages."""
 NAMED = frozenset(

@@ -70,8 +70,7 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
         return _on_device(torch, device, size_bytes)
     while True:
         try:
-            own = _on_device(torch, device, size_bytes)
-            return own | _over_the_link(torch, device, size_bytes)
+            return _on_device(torch, device, size_bytes) | _over_the_link(torch, device, size_bytes)
         except torch.cuda.OutOfMemoryError:
             if size_bytes <= SMALLEST_BYTES:
                 raise
@@ -82,8 +81,7 @@ def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[s
 
 
 def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
-    count = size_bytes // 4
-    a, b, c = (torch.rand(count, device=device) for _ in range(3))
+    a, b, c = (torch.rand(size_bytes // 4, device=device) for _ in range(3))
     return {
         "copy": (lambda: a.copy_(b), 2.0 * size_bytes),
         "triad": (lambda: torch.add(b, c, alpha=3.0, out=a), 3.0 * size_bytes),

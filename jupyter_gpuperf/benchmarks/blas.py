@@ -50,8 +50,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = parameters["size"]
     resources.check_available_memory(5 * 8 * size**2, hint="Choose a smaller size.")
     _warn_of_settings(context)
-    counts = thread_counts(parameters["threads"])
-    plan = [(kind, count) for kind in KINDS for count in counts]
+    plan = [(kind, count) for kind in KINDS for count in thread_counts(parameters["threads"])]
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     answer: dict[str, Any] = {}

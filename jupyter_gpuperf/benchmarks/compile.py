@@ -101,8 +101,7 @@ def _compile(
     synchronize(torch, device)
     seconds = time.perf_counter() - began
     graphs = int(counters["stats"].get("unique_graphs", 0))
-    breaks = sum(counters["graph_break"].values())
-    return step, seconds, {"graphs": graphs, "graph_breaks": breaks}
+    return step, seconds, {"graphs": graphs, "graph_breaks": counters["graph_break"].total()}
 
 
 def _break_even(

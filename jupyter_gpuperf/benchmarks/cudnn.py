@@ -34,11 +34,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
     if not torch.cuda.is_available() or not torch.backends.cudnn.is_available():
-        message, hint = (
-            "cuDNN needs a GPU; PyTorch found none.",
-            "Use a GPU and a CUDA build of torch.",
-        )
-        raise Unavailable("no_gpu", message, hint)
+        message = "cuDNN needs a GPU; PyTorch found none."
+        raise Unavailable("no_gpu", message, "Use a GPU and a CUDA build of torch.")
     device = torch.device("cuda")
     training.check_precision(torch, device, parameters["precision"])
     options = {name: parameters[name] for name in ("precision", "channels_last")}

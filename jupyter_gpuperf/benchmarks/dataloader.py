@@ -41,9 +41,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.0, "Making the images")
     loader = _loader(parameters)
     measured = measure_loader(loader, parameters, context.progress, context.warn, things="images")
-    device = first_device(torch)
-    measured["environment"] = {**_environment(torch, device), "batch_bytes": batch_bytes}
-    return measured
+    environment = _environment(torch, first_device(torch))
+    return {**measured, "environment": {**environment, "batch_bytes": batch_bytes}}
 
 
 def run_on(subject: object, name: str, given: Mapping[str, Any], context: Context) -> Measured:

@@ -136,9 +136,8 @@ def _can_drop(paths: list[Path], context: Context) -> bool:
     try:
         left_ratio = max(drop_from_cache(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
-        context.warn(
-            Message("Skipped cold reads: no access to the page cache: {error}", error=error)
-        )
+        message = "Skipped cold reads: no access to the page cache: {error}"
+        context.warn(Message(message, error=error))
         return False
     if left_ratio > COLD_RATIO:
         message = "Skipped cold reads: {left:.0%} of the pages stay in memory, as on a RAM disk."

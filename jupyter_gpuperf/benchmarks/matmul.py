@@ -45,10 +45,8 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     requested = FORMATS if precision == "all" else (precision,)
     kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
-        message, hint = (
-            "This device has no {precision} matrix products.",
-            "Choose another precision.",
-        )
+        message = "This device has no {precision} matrix products."
+        hint = "Choose another precision."
         raise Unavailable("format_not_supported", message, hint, precision=precision)
     chip = limits_of(torch, device)
     samples: dict[str, list[float]] = {}
@@ -173,8 +171,7 @@ class Products:
 
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the operations per second of this shape, measured for about ``seconds``."""
-        call = self.call(shape)
-        time_block = block_timer(call, self.device, self.flush)
+        time_block = block_timer(self.call(shape), self.device, self.flush)
         once = time_block(1)  # also selects the GPU kernel
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)

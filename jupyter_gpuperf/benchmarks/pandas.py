@@ -65,10 +65,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         write_table(path, rows)
         plan = [*engines, "group"]
         for index, task in enumerate(plan):
-            name = "group" if task == "group" else f"read_{task}"
-            progress = Message("Grouping")
-            if task != "group":
-                progress = Message("Reading with {engine}", engine=task)
+            name, progress = f"read_{task}", Message("Reading with {engine}", engine=task)
+            if task == "group":
+                name, progress = task, Message("Grouping")
             context.progress((index + 0.5) / (len(plan) + 1), progress)
             rows_read = min(rows, PYTHON_ENGINE_ROWS) if task == "python" else rows
             answer = run_program(

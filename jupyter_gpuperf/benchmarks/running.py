@@ -21,8 +21,7 @@ def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
     """Run ``{"benchmark", "parameters"}``; report progress, and finally a result or an error."""
     try:
         benchmark = find(request["benchmark"])
-        parameters = benchmark.check(request["parameters"])
-        result = _run(benchmark, parameters, send)
+        result = _run(benchmark, benchmark.check(request["parameters"]), send)
         send(with_messages({"type": "result", "result": result}))
     except GpuPerfError as error:
         send({"type": "error", **error.to_dict()})

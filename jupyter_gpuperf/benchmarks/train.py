@@ -67,19 +67,18 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     }
     chip = limits_of(torch, device)
     peak_flops = chip.flops.get(precision) if chip else None
-    environment = {
-        **describe(torch, device),
-        "measured_batch_size": size.batch,
-        "measured_image_size": size.side,
-        "step_tflop": round(flop / 1e12, 3),
-        "limits_from": chip.source if chip else None,
-        "limit_clock_mhz": chip.clock_mhz if chip else None,
-    }
     return Measured(
         unit="seconds",
         figures=figures,
         samples={"step_seconds": timing.call_seconds},
-        environment=environment,
+        environment={
+            **describe(torch, device),
+            "measured_batch_size": size.batch,
+            "measured_image_size": size.side,
+            "step_tflop": round(flop / 1e12, 3),
+            "limits_from": chip.source if chip else None,
+            "limit_clock_mhz": chip.clock_mhz if chip else None,
+        },
         limits={"model_flops_per_second": peak_flops} if peak_flops else {},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -181,7 +181,7 @@ def _memory_limit(machine: Machine) -> Outcome:
     if not known:
         return fine("No limit. Host: {total:.1f} GiB." if total else "No limit.", total=total)
     limit, used = min(known, key=lambda each: each[0] - each[1])
-    values = {"used": used / 2**30, "limit": limit / 2**30, "total": total}
+    values: dict[str, Any] = {"used": used / 2**30, "limit": limit / 2**30, "total": total}
     if used > NEARLY_FULL_RATIO * limit:
         return suspect(
             "{used:.1f} of {limit:.1f} GiB used: at the limit, processes are killed silently.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jupyter_gpuperf.messages import Message
@@ -35,34 +36,25 @@ class Outcome:
     then: str = field(default="", kw_only=True)
 
 
-def fine(found: str, /, **values: Any) -> Outcome:
-    """Return that all is well; ``fix`` is optional. ``values`` fill fields of ``found`` and ``then``."""
-    return _outcome("ok", found, **values)
-
-
-def suspect(found: str, /, **values: Any) -> Outcome:
-    """Return that it works, but costs speed, memory or trust."""
-    return _outcome("warn", found, **values)
-
-
-def broken(found: str, /, **values: Any) -> Outcome:
-    """Return that it does not work."""
-    return _outcome("fail", found, **values)
-
-
-def not_known(found: str, /, **values: Any) -> Outcome:
-    """Return that the check can't decide here; ``found`` says why."""
-    return _outcome("unknown", found, **values)
-
-
 def _outcome(
     status: Status, found: str, /, *, fix: str = "", then: str = "", **values: Any
 ) -> Outcome:
+    """Return an outcome; ``values`` fill the fields of ``found`` and ``then``."""
     found, then = (
         text if isinstance(text, Message) else Message.from_template(text, values)
         for text in (found, then)
     )
     return Outcome(status, found, fix=fix, then=then)
+
+
+fine = partial(_outcome, "ok")
+"""Return that all is well; ``fix`` is optional."""
+suspect = partial(_outcome, "warn")
+"""Return that it works, but costs speed, memory or trust."""
+broken = partial(_outcome, "fail")
+"""Return that it does not work."""
+not_known = partial(_outcome, "unknown")
+"""Return that the check can't decide here; ``found`` says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

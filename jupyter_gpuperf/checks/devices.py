@@ -102,8 +102,7 @@ def _persistence(machine: Machine, devices: list[Gpu]) -> Outcome:
     messages=("uncorrectable ECC error encountered",),
 )
 def _memory_errors(machine: Machine, devices: list[Gpu]) -> Outcome:
-    field = "ecc.errors.uncorrected.volatile.total"
-    counts = {each.index: each.number(field) for each in devices}
+    counts = {each.index: each.number("ecc.errors.uncorrected.volatile.total") for each in devices}
     for index, errors in counts.items():
         if errors:
             return broken(
@@ -148,11 +147,9 @@ def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
                 current=current,
                 newest=newest,
             )
-    return (
-        fine("All PCIe lanes are in use.")
-        if links
-        else not_known("These GPUs report no PCIe link.")
-    )
+    if not links:
+        return not_known("These GPUs report no PCIe link.")
+    return fine("All PCIe lanes are in use.")
 
 
 def _pairs(devices: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
@@ -193,8 +190,7 @@ def _compute_mode(machine: Machine, devices: list[Gpu]) -> Outcome:
         if mode == "Prohibited":
             fix = f"sudo nvidia-smi -i {index} -c DEFAULT"
             return broken("GPU {index} prohibits compute programs.", fix=fix, index=index)
-    exclusive = [index for index, mode in modes.items() if mode == "Exclusive_Process"]
-    if exclusive:
+    if exclusive := [index for index, mode in modes.items() if mode == "Exclusive_Process"]:
         return fine("GPU {exclusive}: one process at a time.", exclusive=exclusive)
     return fine("Default.")
 

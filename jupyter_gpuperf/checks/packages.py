@@ -190,8 +190,7 @@ def _pandas_reader(machine: Machine, pandas: str) -> Outcome:
 )
 def _compiler(machine: Machine, _: str) -> Outcome:
     chosen = machine.environment.get("CC")
-    names = [chosen] if chosen else COMPILERS
-    compiler = next(filter(None, map(machine.which, names)), None)
+    compiler = next(filter(None, map(machine.which, [chosen] if chosen else COMPILERS)), None)
     if compiler is None:
         found: str = Message("There is no C compiler (cc, gcc or clang) on the PATH.")
         fix = "sudo apt-get install -y gcc g++"

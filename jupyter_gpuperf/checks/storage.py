@@ -30,7 +30,7 @@ def _working_folder(machine: Machine) -> Outcome:
     mount, disk_space = mount_of(machine, folder), machine.disk_space(folder)
     if disk_space is None:
         return not_known("{folder} can't be read.", folder=folder)
-    fix = f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
+    fix = _list_largest(folder)
     values: dict[str, Any] = {"gib": disk_space.free_bytes / 2**30, "folder": folder}
     if disk_space.free_bytes < UNUSABLE_BYTES:
         found = "Only {gib:.1f} GiB are free in {folder}: notebooks can't be saved."
@@ -59,6 +59,10 @@ def _working_folder(machine: Machine) -> Outcome:
     return fine("{gib:.1f} GiB are free in {folder}, on {kind}.", kind=kind, **values)
 
 
+def _list_largest(folder: str) -> str:
+    return f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
+
+
 def kind_of_disk(machine: Machine, mount: Mount) -> str:
     """Return the file system's type, such as ``ext4``, with ``(SSD)`` if the disk reports it.
 
@@ -66,8 +70,7 @@ def kind_of_disk(machine: Machine, mount: Mount) -> str:
     """
     block = f"/sys/dev/block/{mount.device}"
     files = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
-    is_ssd = "0" in map(machine.text, files)
-    return f"{mount.kind} (SSD)" if is_ssd else mount.kind
+    return f"{mount.kind} (SSD)" if "0" in map(machine.text, files) else mount.kind
 
 
 @check(
@@ -87,10 +90,7 @@ def _temporary_folder(machine: Machine) -> Outcome:
         fix = f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
         return broken("{folder} is not writable.", fix=fix, folder=folder)
     if disk_space.free_bytes < LOW_SPACE_BYTES:
-        fix, mib = (
-            f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail",
-            disk_space.free_bytes / 2**20,
-        )
+        fix, mib = _list_largest(folder), disk_space.free_bytes / 2**20
         return suspect("Only {mib:.0f} MiB are free in {folder}.", fix=fix, mib=mib, folder=folder)
     gib = disk_space.free_bytes / 2**30
     return fine("{gib:.1f} GiB are free in {folder}.", gib=gib, folder=folder)

@@ -100,8 +100,7 @@ def _allocator(machine: Machine) -> Outcome:
             name=name,
             value=value,
         )
-    unknown = [each for each in options if not ALLOCATOR_OPTION.fullmatch(each)]
-    if unknown:
+    if unknown := [each for each in options if not ALLOCATOR_OPTION.fullmatch(each)]:
         found = "{name} has options that may need a newer PyTorch: {unknown}."
         return not_known(found, name=name, unknown=unknown)
     return fine(f"{name}={value}")
@@ -120,8 +119,7 @@ def _compile_caches(machine: Machine, _: str) -> Outcome:
         return suspect("CUDA_CACHE_DISABLE is set: the driver recompiles at each start.", **steps)
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")
-    chosen = machine.environment.get("TORCHINDUCTOR_CACHE_DIR")
-    path = chosen or f"{temporary}/torchinductor_{user}"
+    path = machine.environment.get("TORCHINDUCTOR_CACHE_DIR") or f"{temporary}/torchinductor_{user}"
     existing = str(next(filter(machine.exists, (Path(path), *Path(path).parents)), "/"))
     mount, disk_space = mount_of(machine, existing), machine.disk_space(existing)
     fix = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"

@@ -62,7 +62,8 @@ class Diagnosis(Displayed):
         yield from (Boxed(list(self._finding(each))) for each in self.findings)
         if all(each.severity == "info" for each in self.findings):
             worked = any(steady_spans(device.series) for device in self.rule_input.devices)
-            yield Line("No problems found." if worked else "No work lasted long enough to judge.")
+            found = Message("No problems found.")
+            yield Line(found if worked else Message("No work lasted long enough to judge."))
 
     def _heading(self, device: Device) -> Message:
         spans = steady_spans(device.series)

@@ -126,8 +126,8 @@ def _problem(each: CheckFinding) -> Iterator[Block]:
     yield Line(f"{_title(each)} ({each.id})", "strong")
     rows = [
         (Message("Found"), each.found),
-        (Message("Expected"), each.expected),
-        (Message("Why it matters"), each.why),
+        (Message("Expected"), Message.from_template(each.expected)),
+        (Message("Why it matters"), Message.from_template(each.why)),
         (Message("Learn more"), each.link),
     ]
     yield Table(rows, looks=("quiet", "label"))
@@ -138,4 +138,4 @@ def _problem(each: CheckFinding) -> Iterator[Block]:
 
 
 def _title(each: CheckFinding) -> str:
-    return f"{SIGNS[each.status]} {translated(each.label)}"
+    return f"{SIGNS[each.status]} {translated(Message.from_template(each.label))}"

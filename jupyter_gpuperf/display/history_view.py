@@ -46,7 +46,7 @@ class HistoryView(Displayed):
             rows = [cells(each) for each in self.results]
             yield Table(rows, looks=("label",) * len(HEAD), head=HEAD)
         else:
-            yield Line("No results are stored yet.")
+            yield Line(Message("No results are stored yet."))
 
 
 def cells(kept: KeptResult) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
@@ -14,6 +15,7 @@ MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
 LABELS: Final = {"present": Message("current"), "golden": Message("common recipe")}
 """Names in stored results → what they are called now."""
+COUNTED: Final = re.compile(r"(.+)_(\d+)_(thread|worker)s?")
 
 # Unit suffix → (factor from the base unit, symbol); the largest factor that fits is used.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
@@ -30,7 +32,7 @@ SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
 }
 
 
-def split_name(name: str, unit: str = "") -> tuple[str, str]:
+def split_name(name: str, unit: str = "") -> tuple[Message, str]:
     """Split a figure's name into label (in English) and unit: ``batch_seconds`` → batch, seconds.
 
     ``unit`` is used if the name has no unit suffix. Rates of countable things keep the thing in the unit:
@@ -93,8 +95,17 @@ def format_elapsed(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _label(name: str) -> str:
-    return LABELS.get(name) or name.replace("_", " ")
+def _label(name: str) -> Message:
+    if match := COUNTED.fullmatch(name):
+        what, count, unit = _label(match[1]), int(match[2]), match[3]
+        if unit == "thread":
+            return Message.counted(
+                "{what} {count} thread", "{what} {count} threads", count=count, what=what
+            )
+        return Message.counted(
+            "{what} {count} worker", "{what} {count} workers", count=count, what=what
+        )
+    return LABELS.get(name) or Message.from_template(name.replace("_", " "))
 
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:

@@ -98,10 +98,10 @@ class AmpProfile(DisplayedOnce):
         yield Heading(profile.sentence)
         yield Table(rows(profile), looks=LOOKS, head=HEAD)
         yield Drawing(_curves(profile))
-        yield Items("Limits", profile.why_not_more)
+        yield Items(Message("Limits"), profile.why_not_more)
         if profile.code:
             yield Code(profile.code, "The cell for this mode:")
-        yield Items("Next", profile.next_steps)
+        yield Items(Message("Next"), profile.next_steps)
         for each in profile.warnings:
             yield Line(Message("Careful: {warning}", warning=each), "warning")
         yield Line(_run(profile), "quiet")

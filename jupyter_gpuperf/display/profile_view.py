@@ -106,7 +106,7 @@ class ProfileView(Displayed):
         steps, cost = self.data.steps, _time(self.data.cost_seconds)
         note = Message("{steps} steps profiled in {time}; trace deleted.", steps=steps, time=cost)
         yield Line(note, "quiet")
-        yield Line("The profiler slows the host, which lengthens the gaps.", "quiet")
+        yield Line(Message("The profiler slows the host, which lengthens the gaps."), "quiet")
 
     def _row(self, title: str, share: ProfileEntry) -> tuple[str, str, str]:
         name = share.name[:LONGEST_NAME]

@@ -133,7 +133,7 @@ class Result(PlainDataView, DisplayedOnce):
 def rows(result: Result) -> list[tuple[str, str, str, str]]:
     """Return label, value, interval and note of each figure, then of limits without a figure."""
     data = result.data
-    cells = []
+    cells: list[tuple[str, str, str, str]] = []
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
         taken = len(data.samples.get(name, ()))

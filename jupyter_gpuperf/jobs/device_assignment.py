@@ -75,13 +75,12 @@ def assign_all_devices(devices: Sequence[DeviceInfo]) -> DeviceAssignment:
 def _named(device: str, devices: Sequence[DeviceInfo]) -> DeviceAssignment:
     known = next((each for each in devices if device in (each.uuid, str(each.index))), None)
     if known is None:
-        all_known = [each.uuid for each in devices] or [Message("none")]
         raise NotFound(
             "unknown_device",
             "There is no device {device!r}.",
             "Available: {known}.",
             device=device,
-            known=all_known,
+            known=[each.uuid for each in devices] or [Message("none")],
         )
     hint = "Omit the device to measure on this machine."
     if known.replayed:

@@ -41,11 +41,10 @@ class KernelJobs:
             raise BadRequest("job_running", message, hint)
         if self._ready is not None:
             await self._ready()
-        requested = JobRequest(
-            benchmark=request.benchmark, parameters=request.parameters, device=request.device
-        )
         job = self._manager.submit(
-            requested,
+            JobRequest(
+                benchmark=request.benchmark, parameters=request.parameters, device=request.device
+            ),
             interpreter=request.interpreter or sys.executable,
             environment=worker_environment(request.environment),
         )
@@ -61,14 +60,12 @@ class KernelJobs:
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
         """Cancel the job that this kernel requested."""
-        job_id = self._requested.get(session)
-        if job_id is not None:
+        if (job_id := self._requested.get(session)) is not None:
             self._manager.cancel(job_id)
 
     def report(self, session: KernelSession, report: JobReport) -> None:
         """Store the state of a job that the kernel runs itself."""
-        job = self._reported.get(session)
-        if job is not None:
+        if (job := self._reported.get(session)) is not None:
             self._manager.report(job, report.job)
             return
         # The server chooses the id, so that no kernel can report on another job.

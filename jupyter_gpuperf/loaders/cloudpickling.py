@@ -103,10 +103,8 @@ class _ByteCounter:
 
     size_bytes = 0
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: bytes) -> None:
         """Add the size of ``content``; raise :class:`_TooMuch` above ``MOST_BYTES``."""
-        size = memoryview(content).nbytes
-        self.size_bytes += size
+        self.size_bytes += memoryview(content).nbytes
         if self.size_bytes > MOST_BYTES:
             raise _TooMuch
-        return size

@@ -70,11 +70,11 @@ def same_indices(own: Any, made: Any) -> bool | None:
     drawn = []
     for loader in (own, made):
         with random_state_kept():
-            sampler = copy_sampler(loader._index_sampler, loader.dataset)
+            sampler = copy_sampler(loader._index_sampler, loader.dataset, {})
             rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
             drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))
-    shortest = min(map(len, drawn))  # another batch size may drop more at the end
-    return drawn[0][:shortest] == drawn[1][:shortest]
+    # Another batch size may drop more at the end.
+    return all(one == other for one, other in zip(*drawn, strict=False))
 
 
 def is_torch_sampler(sampler: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS
-from jupyter_gpuperf.loaders.samplers import GeneratorCopies, RestartingSampler, copy_sampler
+from jupyter_gpuperf.loaders.samplers import RestartingSampler, copy_generator, copy_sampler
 from jupyter_gpuperf.loaders.setting import accepted_arguments
 from jupyter_gpuperf.messages import Message
 
@@ -31,7 +31,9 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
 
     if isinstance(given, DataLoader):
         return given, given.dataset
-    within = [each for each in _held_by(given) if isinstance(each, DataLoader)]
+    held = list(getattr(given, "__dict__", {}).values())
+    held += [each for one in held if isinstance(one, (list, tuple)) for each in one[:8]]
+    within = [each for each in held if isinstance(each, DataLoader)]
     if len(within) == 1:  # Lightning's Fabric, webdataset's WebLoader
         return within[0], within[0].dataset
     # Check the class: loaders of other libraries forward unknown attributes to their dataset.
@@ -120,18 +122,19 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
         for name in KEPT_ARGUMENTS
         if (value := getattr(own, name, None)) not in (None, "")
     }
-    generators = GeneratorCopies()
-    arguments |= {"dataset": dataset, "generator": generators.of(getattr(own, "generator", None))}
+    memo: dict[int, Any] = {}
+    generator = copy_generator(getattr(own, "generator", None), memo)
+    arguments |= {"dataset": dataset, "generator": generator}
     if isinstance(dataset, IterableDataset):
         drops = bool(batch_size) and getattr(own, "drop_last", False)
         return arguments | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
         batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
-        sampler = RestartingSampler(copy_sampler(own.sampler, dataset, generators))
+        sampler = RestartingSampler(copy_sampler(own.sampler, dataset, memo))
         return arguments | {"sampler": sampler, "batch_size": None}
     else:
-        batches = copy_sampler(batches, dataset, generators)
+        batches = copy_sampler(batches, dataset, memo)
     return arguments | {"batch_sampler": RestartingSampler(batches)}
 
 
@@ -156,9 +159,3 @@ def rebatched(loader: Any, batch_size: int) -> Any:
             owner=Message("dataset") if own is None else type(own).__name__,
         )
     return BatchSampler(own.sampler, batch_size, own.drop_last)
-
-
-def _held_by(given: Any) -> list[Any]:
-    """Return the values of an object's attributes, and the first items of those that are lists or tuples."""
-    values = list(getattr(given, "__dict__", {}).values())
-    return values + [each for one in values if isinstance(one, (list, tuple)) for each in one[:8]]

@@ -12,7 +12,7 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import length_of, same_indices
 from jupyter_gpuperf.loaders.endless import rebatched
 from jupyter_gpuperf.loaders.rebuilding import arguments_of, parameters_of, rebuilt
-from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, accepted_arguments
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 
 SHORT: Final = 8
 PLAIN: tuple[type, ...] = (bool, int, float, str, type(None))
@@ -87,17 +87,13 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
 def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
     """Return the line that creates a loader over a dataset."""
     parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
-    parts += [
-        f"{each}={value!r}" for each, value in accepted_arguments(setting.arguments()).items()
-    ]
-    return f"loader = torch.utils.data.DataLoader({', '.join(parts)})"
+    return f"loader = torch.utils.data.DataLoader({', '.join([*parts, *setting.code()])})"
 
 
 def reason_as_comments(reason: str, setting: Setting) -> str:
     """Return comments that replace a line, with the reason and the settings to use."""
-    given = [f"{name}={value!r}" for name, value in accepted_arguments(setting.arguments()).items()]
     where = "Set them where the loader is created, before anything wraps it"
-    return f"# {' '.join(reason.split())}\n# {where}: {', '.join(given)}"
+    return f"# {' '.join(reason.split())}\n# {where}: {', '.join(setting.code())}"
 
 
 class _Writer:

@@ -18,6 +18,7 @@ KEPT_ARGUMENTS: Final = (
     *("multiprocessing_context", "pin_memory_device", "in_order"),
 )
 """Arguments that a new loader takes unchanged from the old one, if this torch has them."""
+TORCHS_OWN: Final = "torch.utils.data._utils"
 
 
 def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
@@ -37,8 +38,7 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
             names=unknown,
             settings=SETTINGS,
         )
-    kind = type(loader)
-    return rebuilt(loader, settings, lambda dataset, **others: kind(dataset, **others))
+    return rebuilt(loader, settings, lambda dataset, **others: type(loader)(dataset, **others))
 
 
 def rebuilt(
@@ -106,11 +106,9 @@ def arguments_of(loader: Any) -> dict[str, Any]:
         value, default = getattr(loader, name), parameters[name].default
         is_default = isinstance(value, (int, float, str)) and value == default
         # The user did not pass torch's own collate functions or methods of the loader.
-        is_torch_sampler = str(getattr(value, "__module__", "")).startswith(
-            "torch.utils.data._utils"
-        )
-        is_user_module = getattr(value, "__self__", None) is loader
-        if value is not None and not (is_default or is_torch_sampler or is_user_module):
+        is_torchs = str(getattr(value, "__module__", "")).startswith(TORCHS_OWN)
+        is_method = getattr(value, "__self__", None) is loader
+        if value is not None and not (is_default or is_torchs or is_method):
             arguments[name] = value
     return arguments
 

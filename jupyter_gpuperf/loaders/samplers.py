@@ -28,41 +28,38 @@ class RestartingSampler:
                 return
 
 
-class GeneratorCopies:
-    """Copies of random generators. A loader and its sampler that share a generator also share its copy."""
+def copy_generator(generator: Any, memo: dict[int, Any]) -> Any:
+    """Return a copy of a random generator in the same state; the user's own does not advance.
 
-    def __init__(self) -> None:
-        self._copies: dict[int, Any] = {}
+    A loader and its sampler that share a generator also share its copy, by the ``memo``.
+    """
+    import torch
 
-    def of(self, generator: Any) -> Any:
-        """Return a copy of the generator in the same state; the user's own does not advance."""
-        import torch
-
-        if generator is None:
-            return None
-        if id(generator) not in self._copies:
-            own = torch.Generator(device=generator.device)
-            own.set_state(generator.get_state())
-            self._copies[id(generator)] = own
-        return self._copies[id(generator)]
+    if generator is not None and id(generator) not in memo:
+        memo[id(generator)] = torch.Generator(device=generator.device)
+        memo[id(generator)].set_state(generator.get_state())
+    return memo.get(id(generator))
 
 
-def copy_sampler(sampler: Any, dataset: Any, generators: GeneratorCopies | None = None) -> Any:
+def copy_sampler(sampler: Any, dataset: Any, memo: dict[int, Any]) -> Any:
     """Copy a sampler and its state, but not the data it refers to.
+
+    Parameters
+    ----------
+    memo
+        Original's ``id`` → copy, as for :func:`copy.deepcopy`.
 
     Raises
     ------
     BadRequest
         ``sampler_not_copied``.
     """
-    generators = generators or GeneratorCopies()
-    memo: dict[int, Any] = {id(dataset): dataset}
+    memo[id(dataset)] = dataset
     for holder in with_nested_samplers(sampler):
         for name in ("data_source", "dataset"):
             if (data := getattr(holder, name, None)) is not None:
                 memo[id(data)] = data
-        if (generator := getattr(holder, "generator", None)) is not None:
-            memo[id(generator)] = generators.of(generator)
+        copy_generator(getattr(holder, "generator", None), memo)
     try:
         return copy.deepcopy(sampler, memo)
     except Exception as error:  # the user's own: generators, files and locks can't be copied

@@ -81,6 +81,10 @@ class Setting:
             "in_order": None if self.in_order else False,
         }
 
+    def code(self) -> list[str]:
+        """Return as code the arguments that are not left to torch."""
+        return [f"{name}={value!r}" for name, value in accepted_arguments(self.arguments()).items()]
+
     def words(self) -> str:
         """Return the setting as text: ``4 workers, prefetch 3, pinned``."""
         count, prefetch = self.num_workers, self.prefetch_factor

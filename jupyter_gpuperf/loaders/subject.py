@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.endless import batch_size_of, endless_arguments, loader_and_data
 from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
-from jupyter_gpuperf.loaders.setting import Setting, accepted_arguments
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, accepted_arguments
 
 SHARD_COUNT_ATTRIBUTES: Final = ("num_shards", "n_shards")
 """Attributes with which Hugging Face streams report into how many parts they can be split."""
@@ -63,7 +63,11 @@ class TuningSubject:
         self._arguments = endless_arguments(self.own, self.dataset, self.batch_size)
         self.is_stream = isinstance(self.dataset, IterableDataset)
         self.batches_drawn = 0
-        self._indices: Iterator[Any] | None = None
+        self.index_batches = self._counted()
+        """Index batches that all trials share: each trial continues where the last one stopped.
+
+        So, within an epoch, no trial reads data that an earlier one brought into the page cache.
+        """
 
     @property
     def is_batched(self) -> bool:
@@ -90,10 +94,7 @@ class TuningSubject:
             return None
         context = self.own.multiprocessing_context
         return Setting.of(
-            num_workers=self.own.num_workers,
-            prefetch_factor=self.own.prefetch_factor,
-            pin_memory=self.own.pin_memory,
-            persistent_workers=self.own.persistent_workers,
+            **{name: getattr(self.own, name) for name in SETTINGS},
             start_method=None if context is None else context.get_start_method(),
             in_order=getattr(self.own, "in_order", True),
         )
@@ -113,17 +114,6 @@ class TuningSubject:
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 
-    def index_batches(self) -> Iterator[Any]:
-        """Return the iterator of index batches that all trials share: each trial continues where the last one stopped.
-
-        So, within an epoch, no trial reads data that an earlier one brought into the page cache.
-        """
-        if self._indices is None:
-            batched = "batch_sampler" in self._arguments
-            source = self._arguments["batch_sampler" if batched else "sampler"]
-            self._indices = self._counted(source)
-        return self._indices
-
     def loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
         """Return a new loader with this setting and the list of its future processes; endless if the data has a length.
 
@@ -136,7 +126,7 @@ class TuningSubject:
 
         options, processes = {**self._arguments, **setting.arguments()}, list[Any]()
         for name in {"batch_sampler", "sampler"} & options.keys():
-            options[name] = _GoingOn(self.index_batches)
+            options[name] = self.index_batches
         if setting.num_workers:
             own_init = options.get("worker_init_fn")
             method = setting.start_method or default_start_method()
@@ -152,8 +142,9 @@ class TuningSubject:
             }
         return DataLoader(**accepted_arguments(options)), processes
 
-    def _counted(self, batches: Iterable[Any]) -> Iterator[Any]:
-        for indices in batches:
+    def _counted(self) -> Iterator[Any]:
+        arguments = self._arguments
+        for indices in arguments["batch_sampler" if "batch_sampler" in arguments else "sampler"]:
             self.batches_drawn += 1
             yield indices
 
@@ -167,16 +158,6 @@ class TuningSubject:
 
         collate: Callable[[Any], Any] = self._arguments.get("collate_fn", default_collate)
         return collate
-
-
-@dataclass
-class _GoingOn:
-    """A sampler whose iterations continue where the last one stopped."""
-
-    batches: Callable[[], Iterator[Any]]
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.batches()
 
 
 @dataclass

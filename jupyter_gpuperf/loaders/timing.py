@@ -56,10 +56,23 @@ def measure_loader(
         ``data_too_short``.
     """
     starts = [_start_seconds(loader, progress, number) for number in range(START_COUNT)]
-    rule = _time_blocks(loader, parameters, progress)
+    workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
+    batches = BatchBlocks(loader, prefetched=1 + workers * prefetch)
+    # Whole rounds, longer than all prefetched batches; otherwise blocks borrow from each other.
+    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
+    rule = StopRule(
+        target_ratio=target_ratio(parameters["rigorous"]),
+        limit_seconds=parameters["time_limit_seconds"],
+        interval_of=mean_interval,
+    )
+
+    def report(ratio: float, blocks: Sequence[float]) -> None:
+        mean_ms = 1000 * sum(blocks) / len(blocks)
+        progress(0.1 + 0.9 * ratio, Message("{ms:.1f} ms per batch so far", ms=mean_ms))
+
+    blocks = rule.run(lambda: batches.seconds_each(block_batches), report)
     if doubt := rule.doubt():
         warn(doubt)
-    blocks = rule.blocks
     batch = mean_interval(blocks)
     figures = {"batch_seconds": batch, "startup_seconds": small_sample_mean(starts)}
     if parameters["batch_size"]:
@@ -80,53 +93,14 @@ def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> 
     return time.perf_counter() - began
 
 
-def _time_blocks(
-    loader: DataLoader[Any], parameters: Mapping[str, Any], progress: Progress
-) -> StopRule:
-    workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
-    batches = BatchBlocks(loader, prefetched=1 + workers * prefetch)
-    # Whole rounds, longer than all prefetched batches; otherwise blocks borrow from each other.
-    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
-    rule = StopRule(
-        target_ratio=target_ratio(parameters["rigorous"]),
-        limit_seconds=parameters["time_limit_seconds"],
-        interval_of=mean_interval,
-    )
-
-    def report(ratio: float, blocks: Sequence[float]) -> None:
-        mean_ms = 1000 * sum(blocks) / len(blocks)
-        progress(0.1 + 0.9 * ratio, Message("{ms:.1f} ms per batch so far", ms=mean_ms))
-
-    rule.run(lambda: batches.seconds_each(block_batches), report)
-    return rule
-
-
-class ToDevice:
-    """Copies each batch to the GPU within the timing, as training does; that is the purpose of pinned memory."""
-
-    def __init__(self, *, pinned: bool) -> None:
-        import torch
-
-        self._torch, self._pinned = torch, pinned
-        self._device = torch.device("cuda")
-
-    def __call__(self, batch: Any) -> None:
-        """Start copying a batch."""
-        copied_to_device(batch, self._device, self._pinned)
-
-    def wait_for_copies(self) -> None:
-        """Wait until the copies are complete."""
-        self._torch.cuda.synchronize()
-
-
-def copied_to_device(batch: Any, device: Any, non_blocking: bool) -> Any:
-    """Return a batch with its tensors copied to the device, however they are nested."""
+def copied_to_gpu(batch: Any, non_blocking: bool) -> Any:
+    """Return a batch with its tensors copied to the GPU, however they are nested."""
     if hasattr(batch, "is_cuda"):
-        return batch.to(device, non_blocking=non_blocking)
+        return batch.to("cuda", non_blocking=non_blocking)
     if isinstance(batch, Mapping):
-        return {name: copied_to_device(each, device, non_blocking) for name, each in batch.items()}
+        return {name: copied_to_gpu(each, non_blocking) for name, each in batch.items()}
     if isinstance(batch, (list, tuple)):
-        return [copied_to_device(each, device, non_blocking) for each in batch]
+        return [copied_to_gpu(each, non_blocking) for each in batch]
     return batch
 
 
@@ -136,6 +110,10 @@ class BatchBlocks:
 
     Attributes
     ----------
+    take
+        Called with each batch, within the timing.
+    finish
+        Called at the end of each block, within the timing.
     iterator
         The loader's current iterator.
     startup_seconds
@@ -144,7 +122,8 @@ class BatchBlocks:
 
     loader: DataLoader[Any]
     prefetched: int
-    take: ToDevice | None = None
+    take: Callable[[Any], object] = lambda batch: None
+    finish: Callable[[], object] = lambda: None
     on_start: Callable[[Any], object] = lambda iterator: None
 
     def __post_init__(self) -> None:
@@ -194,11 +173,9 @@ class BatchBlocks:
     def _taken(self, count: int) -> int:
         taken = 0
         for batch in itertools.islice(self.iterator, count):
-            if self.take is not None:
-                self.take(batch)
+            self.take(batch)
             taken += 1
-        if self.take is not None:
-            self.take.wait_for_copies()
+        self.finish()
         return taken
 
     def _begin(self) -> None:

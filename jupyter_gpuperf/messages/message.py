@@ -51,12 +51,15 @@ class Message(str):
         if plural is not None:
             values["count"] = parameters["count"]
             plural = without_formats(plural)
-        return cls._made(without_formats(template), plural, values)
+        bare = without_formats(template) if values else filled(template, {}, "".join)
+        return cls._made(bare, plural, values)
 
     @classmethod
     def _made(cls, template: str, plural: str | None, parameters: dict[str, Any]) -> Message:
         chosen = template if plural is None or parameters["count"] == 1 else plural
-        message = super().__new__(cls, filled(chosen, parameters, ", ".join))
+        # A text without parameters is its own key in the catalogue, braces and all.
+        text = filled(chosen, parameters, ", ".join) if parameters else chosen
+        message = super().__new__(cls, text)
         message.template, message.plural, message.parameters = template, plural, parameters
         return message
 
@@ -66,9 +69,11 @@ class Message(str):
         return cls(singular, plural, count=count, **parameters)
 
     @classmethod
-    def from_template(cls, template: str, parameters: Mapping[str, Any]) -> str:
-        """Return ``template`` unchanged if there are no parameters, so that its braces are only text."""
-        return cls(template, **parameters) if parameters else template
+    def from_template(cls, template: str, parameters: Mapping[str, Any] | None = None) -> Message:
+        """Return a message; without parameters, the template's braces are only text."""
+        if parameters:
+            return cls(template, **parameters)
+        return template if isinstance(template, Message) else cls._made(template, None, {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:

@@ -34,12 +34,9 @@ def without_messages(data: Any) -> Any:
 
 
 def described_message(value: Any) -> Any:
-    """Return the description of a message or of a list with messages; ``None`` for all else.
-
-    A message without parameters needs none: its text is looked up as it is.
-    """
+    """Return the description of a message or of a list with messages; ``None`` for all else."""
     if isinstance(value, Message):
-        return None if value == value.template else value.to_dict()
+        return value.to_dict()
     if isinstance(value, list | tuple):
         described = [described_message(each) for each in value]
         return described if any(described) else None

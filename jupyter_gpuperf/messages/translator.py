@@ -37,9 +37,11 @@ class Translator:
         self._catalog = gettext.translation(DOMAIN, LOCALES, [language], fallback=True)
 
     def __call__(self, text: str) -> str:
-        """Return a message in this language. A plain string is looked up as a whole."""
-        if not isinstance(text, Message):
-            return self._catalog.gettext(text) if text else ""
+        """Return a message in this language. Any other string is returned unchanged: it may be a user's name."""
+        if not isinstance(text, Message) or not text:
+            return text
+        if not text.parameters:
+            return self._catalog.gettext(text)
         if text.plural is None:
             template = self._catalog.gettext(text.template)
         else:

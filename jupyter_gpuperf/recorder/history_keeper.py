@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,7 @@ class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
     """``None`` in older files, which did not contain it."""
 
 
+@dataclass(eq=False)
 class HistoryKeeper:
     """Reads the file at the start, writes it now and then, and once more at the end.
 
@@ -60,15 +62,12 @@ class HistoryKeeper:
         The file; used by only one server.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        history: HistoryStore,
-        training: TrainingStore,
-        save_every_seconds: float = SAVE_SECONDS,
-    ) -> None:
-        self._path, self._history, self._training = path, history, training
-        self._every_seconds = save_every_seconds
+    path: Path
+    history: HistoryStore
+    training: TrainingStore
+    save_every_seconds: float = SAVE_SECONDS
+
+    def __post_init__(self) -> None:
         self._stopping = threading.Event()
         self._started = False
         self._thread = threading.Thread(target=self._run, name="gpuperf-history", daemon=True)
@@ -89,17 +88,17 @@ class HistoryKeeper:
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every_seconds):
+        while not self._stopping.wait(self.save_every_seconds):
             self._save(full=False)
         self._save(full=True)
 
     def _load(self) -> bool:
         try:
-            content = self._path.read_bytes()
+            content = self.path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError as error:
-            logger.warning(CANNOT_READ, self._path, error)
+            logger.warning(CANNOT_READ, self.path, error)
             return False
         try:
             kept = msgspec.msgpack.decode(zlib.decompress(content), type=HistoryFile)
@@ -112,23 +111,23 @@ class HistoryKeeper:
 
     def _restore(self, kept: HistoryFile) -> None:
         # All or nothing: any mismatch is found before anything is restored.
-        restore = [self._history.prepare_restore(kept.history)]
+        restore = [self.history.prepare_restore(kept.history)]
         if kept.training is not None:
-            restore.append(self._training.prepare_restore(kept.training))
+            restore.append(self.training.prepare_restore(kept.training))
         for each in restore:
             each()
 
     def _set_aside(self, error: Exception) -> bool:
         # Don't overwrite it: it may come from another version, or not be ours at all.
-        aside = self._path.with_name(f"{self._path.name}.unreadable")
+        aside = self.path.with_name(f"{self.path.name}.unreadable")
         if aside.exists():  # don't overwrite an earlier file set aside either
             aside = aside.with_name(f"{aside.name}-{time.time_ns()}")
         try:
-            self._path.replace(aside)
+            self.path.replace(aside)
         except OSError as trouble:
-            logger.warning(CANNOT_MOVE, self._path, error, trouble)
+            logger.warning(CANNOT_MOVE, self.path, error, trouble)
             return False
-        logger.warning("%s is not a history (%s). Moved it to %s.", self._path, error, aside)
+        logger.warning("%s is not a history (%s). Moved it to %s.", self.path, error, aside)
         return True
 
     def _save(self, *, full: bool) -> None:
@@ -136,21 +135,21 @@ class HistoryKeeper:
             format=FORMAT,
             format_version=FORMAT_VERSION,
             byte_order=sys.byteorder,
-            history=self._history.dump(full=full),
-            training=self._training.dump(full=full),
+            history=self.history.dump(full=full),
+            training=self.training.dump(full=full),
         )
         content = zlib.compress(msgspec.msgpack.encode(kept), COMPRESSION_LEVEL)
         # Write beside it, then replace: the file is always either the new or the old one, complete.
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)
-            beside.replace(self._path)
+            beside.replace(self.path)
         except OSError as error:
-            logger.warning(CANNOT_SAVE, self._path, error)
+            logger.warning(CANNOT_SAVE, self.path, error)
             with contextlib.suppress(OSError):
                 beside.unlink()

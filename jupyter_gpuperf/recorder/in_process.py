@@ -54,9 +54,8 @@ def record_in_process(
         recorder = start_recorder(path, request, sampler=sampler, subscribers=subscribers)
         started(recorder)
         try:
-            while not recorder.wait(POLL_SECONDS):
-                if stopping():
-                    break
+            while not recorder.wait(POLL_SECONDS) and not stopping():
+                pass
         finally:  # also when interrupted, so that the recording is complete
             recorder.stop()
     finally:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import IO, Final, Literal
 
@@ -47,6 +48,7 @@ FREE_SPACE: Final = "Free some space, or record to a disk other than that of {fo
 State = Literal["recording", "stopped", "failed"]
 
 
+@dataclass(eq=False)
 class Recorder:
     """One recording. It runs from its creation on, in its own thread.
 
@@ -77,42 +79,35 @@ class Recorder:
         The file can't be created.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        header: bytes,
-        news: tuple[bytes, ...],
-        subscribers: Subscribers,
-        interval_ms: int,
-        anonymizer: Anonymizer | None = None,
-        seconds: float = LONGEST_SECONDS,
-        list_processes: Callable[[], Future[ListedProcesses]] | None = None,
-        free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
-    ) -> None:
-        self.path = path
+    path: Path
+    _: KW_ONLY
+    header: bytes
+    news: tuple[bytes, ...]
+    subscribers: Subscribers
+    interval_ms: int
+    anonymizer: Anonymizer = field(default_factory=Anonymizer)
+    seconds: float = LONGEST_SECONDS
+    list_processes: Callable[[], Future[ListedProcesses]] | None = None
+    free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
+
+    def __post_init__(self) -> None:
         self.started_seconds = time.time()
         self.frames_count = 0
         self.dropped_count = 0
         self.error: ErrorInfo | None = None
         self._began = time.monotonic()
         self._ended: float | None = None
-        self._seconds = seconds
-        self._list_processes = list_processes
-        self._free_bytes = free_bytes
         self._waiting: queue.Queue[tuple[bytes, str]] = queue.Queue(MOST_WAITING)
         self._stopping = threading.Event()
-        self._plain: IO[bytes] = self._created(path)
-        anonymizer = anonymizer or Anonymizer()
+        self._plain: IO[bytes] = self._created(self.path)
         self._anonymized: dict[str, Callable[[bytes], bytes]] = {
-            FRAMES: anonymizer.frame,
-            DEVICES: anonymizer.devices_message,
+            FRAMES: self.anonymizer.frame,
+            DEVICES: self.anonymizer.devices_message,
             TRAINING: anonymized_training,
         }
-        for message in (header, *news):
+        for message in (self.header, *self.news):
             self._waiting.put((message, "news"))
-        self._subscribers = subscribers
-        self._subscription = subscribers.add(self._offer, interval_ms)
+        self._subscription = self.subscribers.add(self._offer, self.interval_ms)
         self._thread = threading.Thread(target=self._run, name="gpuperf-recorder", daemon=True)
         self._thread.start()
 
@@ -149,8 +144,7 @@ class Recorder:
     @staticmethod
     def _created(path: Path) -> IO[bytes]:
         # Readable only by this user, and never overwrites another file.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return os.fdopen(descriptor, "wb")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def _offer(self, message: bytes, topic: str) -> None:
         # Called by the sampler, so it must never wait.
@@ -172,7 +166,7 @@ class Recorder:
             logger.exception("The recording %s stopped unexpectedly.", self.path)
             self.error = UNEXPECTED
         finally:
-            self._subscribers.remove(self._subscription)
+            self.subscribers.remove(self._subscription)
             self._ended = time.monotonic()
 
     def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
@@ -191,11 +185,11 @@ class Recorder:
                 plain.flush()
 
     def _is_due(self) -> bool:
-        if time.monotonic() - self._began >= self._seconds:
+        if time.monotonic() - self._began >= self.seconds:
             self._stopping.set()
         if self._stopping.is_set():
             # Take no more messages, so that the queue can run empty.
-            self._subscribers.remove(self._subscription)
+            self.subscribers.remove(self._subscription)
         return self._stopping.is_set()
 
     def _write_next(self, packed: gzip.GzipFile) -> None:
@@ -209,16 +203,16 @@ class Recorder:
         self.frames_count += topic == FRAMES
 
     def _write_processes(self, packed: gzip.GzipFile) -> None:
-        if self._list_processes is None:
+        if self.list_processes is None:
             return
         try:
-            listed = self._list_processes().result(LISTING_SECONDS)
+            listed = self.list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
             return  # the driver hangs: the readings report that themselves
         packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
 
     def _check_room(self) -> None:
-        free = self._free_bytes(self.path.parent)
+        free = self.free_bytes(self.path.parent)
         if free < LEAST_FREE_BYTES:
             raise Unavailable(
                 "recording_disk_full",

@@ -249,5 +249,4 @@ class RecordingStore:
 def _new_id(label: str) -> str:
     # Sorts by time, contains the label, and is unique among recordings of one second.
     slug = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()[:40]
-    moment = time.strftime("%Y%m%d-%H%M%S")
-    return "-".join(filter(None, [moment, slug, secrets.token_hex(2)]))
+    return "-".join(filter(None, [time.strftime("%Y%m%d-%H%M%S"), slug, secrets.token_hex(2)]))

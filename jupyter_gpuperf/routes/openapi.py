@@ -66,10 +66,7 @@ def document_of(routes: Iterable[tuple[str, type]]) -> dict[str, Any]:
         "servers": [{"url": "/gpuperf"}],
         "security": [{"token": []}],
         "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"token": TOKEN},
-        },
+        "components": {"schemas": schemas, "securitySchemes": {"token": TOKEN}},
     }
 
 

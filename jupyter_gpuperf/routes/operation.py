@@ -115,43 +115,34 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def operation(
-    answers: type[msgspec.Struct] | str,
-    *query: Query,
-    status: int = 200,
-    takes: type[msgspec.Struct] | None = None,
-    optional_body: bool = False,
+    answers: type[msgspec.Struct] | str, *query: Query, **options: Any
 ) -> Callable[[Method], Method]:
     """Return a decorator for a handler's method, whose docstring describes the answer.
+
+    ``options`` are the other fields of :class:`Operation`.
 
     The method gets the groups of the path and the values of the query by name, and the body as ``request``. Its return
     value is the answer, or ``None`` if it has answered already.
     """
 
     def declare(method: Method) -> Method:
+        description = " ".join((method.__doc__ or "").split())
+        declared = Operation(answers=answers, query=query, description=description, **options)
+
         @functools.wraps(method)
         async def respond(handler: GpuPerfHandler, **path: str) -> None:
             values = {each.argument or each.name: each.read(handler) for each in query}
-            if takes is not None:
-                empty = optional_body and not handler.request.body
-                values["request"] = takes() if empty else handler.body_as(takes)
+            if (body := declared.takes) is not None:
+                empty = declared.optional_body and not handler.request.body
+                values["request"] = body() if empty else handler.body_as(body)
             answer = method(handler, **path, **values)
             if inspect.isawaitable(answer):
                 answer = await answer
             if answer is not None:
-                handler.answer(answer, status)
+                handler.answer(answer, declared.status)
 
         # In this order: authenticate, then authorize.
-        guarded: Method = web.authenticated(authorized(respond))
-        return declared_as(
-            Operation(
-                answers=answers,
-                status=status,
-                query=query,
-                takes=takes,
-                optional_body=optional_body,
-                description=" ".join((method.__doc__ or "").split()),
-            )
-        )(guarded)
+        return declared_as(declared)(web.authenticated(authorized(respond)))
 
     return declare
 

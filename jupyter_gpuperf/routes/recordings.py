@@ -49,8 +49,7 @@ class RecordingHandler(GpuPerfHandler):
     async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
         """Stop the recording, and keep the file. Answers the recording's last state."""
         shelf = self.services.recordings
-        act = shelf.discard if discard else shelf.stop
-        return await in_thread(lambda: act(identifier))
+        return await in_thread(partial(shelf.discard if discard else shelf.stop, identifier))
 
     async def _send_file(self, path: Path, size_bytes: int) -> None:
         try:

@@ -81,8 +81,7 @@ def busy_spans(series: ReadingSeries) -> list[Span]:
         if _ends_a_job(series, before, after, longest_gap, level):
             spans.append([after - interval, after])
         spans[-1][1] = after
-    begin = series.times_seconds[0]
-    return [Span(max(begin, start), end) for start, end in spans]
+    return [Span(max(series.times_seconds[0], start), end) for start, end in spans]
 
 
 def steady_part(series: ReadingSeries, job: Span) -> Span | None:
@@ -93,8 +92,7 @@ def steady_part(series: ReadingSeries, job: Span) -> Span | None:
     # If its memory was allocated from the first reading on, the job was only idle then.
     if start > first + 2 * interval and not _is_held(series, first, job):
         start += START_SECONDS
-    filled = _filled_at(series, job)
-    if filled is not None:
+    if (filled := _filled_at(series, job)) is not None:
         start = max(start, filled + FILLED_SECONDS)
     start = min(start, job.start_seconds + LONGEST_START_RATIO * job.seconds)
     # Only part of the reading in which the last kernel ended belongs to the work.
@@ -117,8 +115,7 @@ def steady_spans(series: ReadingSeries, *, live: bool = False) -> list[Span]:
 def _goes_on(series: ReadingSeries, job: Span) -> bool:
     """Return whether the job may still run at the last reading: its current gap is short."""
     gap = series.times_seconds[-1] - job.end_seconds
-    interval = series.interval_seconds
-    return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * interval) or (
+    return gap <= max(PAUSE_SECONDS, PAUSE_READINGS * series.interval_seconds) or (
         gap <= HELD_PAUSE_SECONDS and _is_held(series, job.end_seconds, job)
     )
 

@@ -35,8 +35,7 @@ def _check(view: View) -> Finding | None:
 
 
 def _decided(view: View, together: list[ProcessListing]) -> Finding | None:
-    shares = _shares(together)
-    working = {pid: share for pid, share in shares.items() if share >= SHARE_PERCENT}
+    working = {pid: share for pid, share in _shares(together).items() if share >= SHARE_PERCENT}
     if len(working) < 2 or view.work.busy_ratio < BUSY_RATIO:
         return None
     largest_first = sorted(working, key=lambda pid: -working[pid])

@@ -57,8 +57,7 @@ def _check(view: View) -> Finding | None:
 
 
 def _holder(view: View, listings: tuple[ProcessListing, ...], total: float) -> Process | None:
-    utilization = view.series.values("utilization_percent")
-    device_is_idle = max(utilization, default=1.0) <= 0.0
+    device_is_idle = max(view.series.values("utilization_percent"), default=1.0) <= 0.0
     for process in listings[-1].processes:
         entries = [
             each for listed in listings for each in listed.processes if each.pid == process.pid

@@ -41,7 +41,6 @@ def _check(view: View) -> Finding | None:
         return None
     series = view.series
     power, limit = series.mean("power_watts"), series.newest("power_limit_watts")
-    clock, highest = series.mean("clock_sm_mhz"), series.newest("clock_sm_max_mhz")
     return Finding(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         summary=Message(
@@ -53,8 +52,8 @@ def _check(view: View) -> Finding | None:
             limit=limit,
         ),
         evidence={
-            "clock_sm_mhz": clock or 0.0,
-            "clock_sm_max_mhz": highest or 0.0,
+            "clock_sm_mhz": series.mean("clock_sm_mhz") or 0.0,
+            "clock_sm_max_mhz": series.newest("clock_sm_max_mhz") or 0.0,
             "clock_lost_ratio": lost,
             "power_watts": power,
             "power_limit_watts": limit,

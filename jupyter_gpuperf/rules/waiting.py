@@ -94,11 +94,8 @@ def idle_pattern_of(work: Workload) -> IdlePattern:
     if is_stalling(work):
         return IdlePattern.STALLS
     if work.idle_readings_ratio >= IDLE_READINGS_RATIO:
-        return (
-            IdlePattern.IDLE_GAPS
-            if len(work.idle_gaps_seconds) >= IDLE_GAPS_COUNT
-            else IdlePattern.PAUSE
-        )
+        is_regular = len(work.idle_gaps_seconds) >= IDLE_GAPS_COUNT
+        return IdlePattern.IDLE_GAPS if is_regular else IdlePattern.PAUSE
     is_filled = is_tiny = False
     if work.fill_ratio is not None:
         is_filled, is_tiny = work.fill_ratio >= FILLED_RATIO, work.fill_ratio < TINY_RATIO

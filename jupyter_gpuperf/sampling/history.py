@@ -135,9 +135,9 @@ class HistoryStore:
         """
         with self._lock:
             oldest = self._newest_seconds - seconds
-            names = self.device_metrics
             devices = {
-                uuid: track.full_rate(oldest, names) for uuid, track in self._devices.items()
+                uuid: track.full_rate(oldest, self.device_metrics)
+                for uuid, track in self._devices.items()
             }
             return devices, self._hosts[THIS_MACHINE].full_rate(oldest, self.host_metrics)
 
@@ -182,8 +182,7 @@ class HistoryStore:
 
     def _check(self, seconds: float, step_seconds: float, metrics: Sequence[str] | None) -> None:
         known = {*self.device_metrics, *self.host_metrics}
-        unknown = [name for name in metrics or () if name not in known]
-        if unknown:
+        if unknown := [name for name in metrics or () if name not in known]:
             message = "The metric {name!r} has no history."
             hint = "GET catalog lists the metrics; limits have no history."
             raise BadRequest("unknown_metric", message, hint, name=unknown[0])

@@ -47,15 +47,13 @@ class Ring:
         for name in values.keys() - self._columns.keys():
             self._columns[name] = array(VALUE, [NAN]) * count
         if count < self._capacity:
-            self._times.append(time_seconds)
-            for name, column in self._columns.items():
-                column.append(values.get(name, NAN))
+            for column in (self._times, *self._columns.values()):
+                column.append(NAN)
         else:
-            place = self._next
             self._dropped = True
-            self._times[place] = time_seconds
-            for name, column in self._columns.items():
-                column[place] = values.get(name, NAN)
+        self._times[self._next] = time_seconds
+        for name, column in self._columns.items():
+            column[self._next] = values.get(name, NAN)
         self._next = (self._next + 1) % self._capacity
 
     def between(

@@ -117,8 +117,7 @@ class Sampler:
 
     def is_fresh(self, oldest_seconds: float) -> bool:
         """Return whether there is a frame that is at most ``oldest_seconds`` old."""
-        age_seconds = self.monotonic() - self._ticked_at
-        return self.latest is not None and age_seconds <= oldest_seconds
+        return self.latest is not None and self.monotonic() - self._ticked_at <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
         """Trigger a reading now, block until it is done, and return whether it came in time.

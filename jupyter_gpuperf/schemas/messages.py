@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.plain_data import described_message, restored_message
 
 
@@ -14,7 +15,7 @@ class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A sentence as template and parameters, for translation."""
 
     template: str
-    """English, with fields: ``{used} of {total} GiB``. ``{{`` stands for a brace."""
+    """English, with fields: ``{used} of {total} GiB``. With parameters, ``{{`` stands for a brace."""
     parameters: dict[str, Any]
     """The fields' values: text, a message, or a list of these, which is joined with commas."""
     plural: str | None = None
@@ -22,15 +23,15 @@ class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 MessageOrUnset = MessageInfo | UnsetType
-"""Absent for a text that is no message, since it is a constant or comes from somewhere else."""
+"""Absent for a text without parameters, which is looked up as it is."""
 MessagesOrUnset = list[MessageInfo | None] | UnsetType
 
 
 class WithMessages(Struct, frozen=True, kw_only=True):
     """A struct with ``name_message`` for a string, or list of strings, ``name``.
 
-    In Python, ``name`` is a :class:`~jupyter_gpuperf.messages.Message` where there is one, before sending and
-    after reading. ``name_message`` is filled in for the wire.
+    In Python, ``name`` is a :class:`~jupyter_gpuperf.messages.Message`, before sending and after reading.
+    ``name_message`` is filled in for the wire.
     """
 
     def __post_init__(self) -> None:
@@ -38,9 +39,24 @@ class WithMessages(Struct, frozen=True, kw_only=True):
             name = field.removesuffix("_message")
             if name == field or name not in self.__struct_fields__:
                 continue
-            text, described = getattr(self, name), getattr(self, field)
-            if described is not UNSET and described_message(text) is None:
-                text = restored_message(text, msgspec.to_builtins(described))
-                msgspec.structs.force_setattr(self, name, text)
+            text = _as_message(getattr(self, name), getattr(self, field))
+            msgspec.structs.force_setattr(self, name, text)
             # Not what was given: msgspec.structs.replace gives the description of the text before.
-            msgspec.structs.force_setattr(self, field, described_message(text) or UNSET)
+            msgspec.structs.force_setattr(self, field, _description(text))
+
+
+def _as_message(text: Any, described: Any) -> Any:
+    if described is not UNSET and described_message(text) is None:
+        text = restored_message(text, msgspec.to_builtins(described))
+    if isinstance(text, list):
+        return [_as_message(each, UNSET) for each in text]
+    return text if text is None else Message.from_template(text, {})
+
+
+def _description(text: Any) -> Any:
+    """Return what ``name_message`` says: nothing about texts without parameters."""
+    if isinstance(text, list):
+        found = [_description(each) for each in text]
+        described = [None if each is UNSET else each for each in found]
+        return described if any(described) else UNSET
+    return text.to_dict() if text and text.parameters else UNSET

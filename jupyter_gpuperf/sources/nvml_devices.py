@@ -34,8 +34,7 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
     """Yield all devices that can be opened; one that can't be opened must not hide the others."""
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            found = _describe(nvml, index, handle)
+            found = _describe(nvml, index, nvml.nvmlDeviceGetHandleByIndex(index))
         except nvml.NVMLError as error:
             logger.warning("GPU %d can't be opened and is skipped: %s", index, error)
             continue
@@ -78,8 +77,7 @@ def _has_unified_memory(nvml: Any, handle: Any) -> bool:
 
 
 def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
-    mode = _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0])
-    if mode != MIG_ENABLED:
+    if _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
         return
     for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)):
         try:

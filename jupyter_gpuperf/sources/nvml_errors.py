@@ -106,8 +106,7 @@ def why_no_devices(error: Exception) -> NoDevices:
             message=Message("The Python package nvidia-ml-py can't be used: {error}.", error=error),
             hint="Run: pip uninstall pynvml; pip install --force-reinstall nvidia-ml-py",
         )
-    known = NO_DEVICES.get(code_of(error) or 0)
-    return known or NoDevices(
+    return NO_DEVICES.get(code_of(error) or 0) or NoDevices(
         code="driver_error",
         message=Message("The NVIDIA driver returned an error: {error}.", error=error),
         hint="Check whether nvidia-smi works in a terminal.",

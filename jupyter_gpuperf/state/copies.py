@@ -70,22 +70,20 @@ class CopyPlan:
 def plan_copies(reached: Reached) -> CopyPlan:
     """Choose what to copy: parameters, buffers and optimizer state of any size; other data if it is small enough."""
     copies, always = CopyPlan(), frozenset(map(id, _of_models(reached)))
-    tensors = [each for _, each in reached.tensors if is_plain(each)]
-    for each in tensors:
+    data: list[tuple[object, str, int]] = []
+    for each in (tensor for _, tensor in reached.tensors if is_plain(tensor)):
+        data.append((memory_key(each), each.device.type, each.untyped_storage().nbytes()))
         if id(each) in always or each.requires_grad:
-            copies.add(memory_key(each), each.device.type, each.untyped_storage().nbytes())
+            copies.add(*data[-1])
         if each.is_leaf and each.grad is not None:
             copies.add(id(each), each.device.type, each.grad.nbytes)
+    data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
     data_bytes = 0
-    for each in (*tensors, *(array for _, array in reached.arrays if array.flags.writeable)):
-        is_tensor = hasattr(each, "untyped_storage")
-        device = each.device.type if is_tensor else "cpu"
-        size_bytes = each.untyped_storage().nbytes() if is_tensor else each.nbytes
-        in_all = data_bytes + size_bytes if device == "cpu" else 0
-        is_small = size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES
-        if is_small and memory_key(each) not in copies.places:
-            data_bytes = in_all if device == "cpu" else data_bytes
-            copies.add(memory_key(each), device, size_bytes)
+    for place, device, size_bytes in data:
+        in_all = data_bytes + (size_bytes if device == "cpu" else 0)
+        if place not in copies.places and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
+            data_bytes = in_all
+            copies.add(place, device, size_bytes)
     return copies
 
 

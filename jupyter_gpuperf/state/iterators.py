@@ -108,8 +108,7 @@ class LiveIterators:
 
     def note_taken(self) -> Mapping[str, int]:
         """Record how many items the ordinary run took; return the counts by name, for iterators that were used."""
-        counts = {name: stand_in._place for name, (_, stand_in) in self._bound.items()}
-        self._taken = {name: count for name, count in counts.items() if count}
+        self._taken = {name: each._place for name, (_, each) in self._bound.items() if each._place}
         return self._taken
 
     def give_back(self) -> list[str]:

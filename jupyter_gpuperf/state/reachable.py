@@ -11,7 +11,7 @@ import io
 import sys
 import types
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -37,6 +37,8 @@ ATOMS: Final = {
 }
 FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
 """Standard-library modules whose objects hold only what users put into them."""
+SHARDED: Final = {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
+"""Classes of models that are distributed over processes: DDP, FSDP."""
 NOT_ENTERED: Final = {
     *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
     *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
@@ -160,9 +162,8 @@ class _Walker:
             done.add(id(owner))
             for name in names:
                 value = owner.get(name, NO_VALUE)
-                if owner is not self._roots.namespace and (
-                    value is not NO_VALUE or owner is namespace
-                ):
+                is_used = value is not NO_VALUE or owner is namespace
+                if is_used and owner is not self._roots.namespace:
                     self.reached.globals.append((owner, name))
                 self._want(name, value)
                 if isinstance(value, types.ModuleType) and self._is_own(value.__name__):
@@ -192,10 +193,10 @@ class _Walker:
 
     def _object(self, path: str, value: Any, *, is_container: bool) -> None:
         reached, torch = self.reached, self._torch
-        if is_sharded(torch, value):
-            reached.sharded.append((path, value))
         if isinstance(value, torch.nn.Module):
             reached.modules.append((path, value))
+            if not SHARDED.isdisjoint(each.__name__ for each in type(value).__mro__):
+                reached.sharded.append((path, value))
         elif isinstance(value, torch.optim.Optimizer):
             reached.optimizers.append((path, value))
         elif isinstance(value, torch.amp.GradScaler):
@@ -217,18 +218,7 @@ class _Walker:
 
 def is_live_iterator(value: object) -> bool:
     """Return whether an object gives each item only once: looping over it uses it up."""
-    kind = type(value)
-    return (
-        hasattr(kind, "__next__") and hasattr(kind, "__iter__") and not isinstance(value, io.IOBase)
-    )
-
-
-def is_sharded(torch: Any, value: object) -> bool:
-    """Return whether a model is distributed over processes: DDP, FSDP."""
-    names = {each.__name__ for each in type(value).__mro__}
-    return isinstance(value, torch.nn.Module) and not names.isdisjoint(
-        {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
-    )
+    return issubclass(type(value), Iterator) and not isinstance(value, io.IOBase)
 
 
 def _is_entered(value: object) -> bool:

@@ -42,10 +42,8 @@ class Reached:
 
     def root_modules(self) -> list[tuple[str, Any]]:
         """Return the models that are not part of another one."""
-        inner: set[int] = set()
-        for _, module in self.modules:
-            _, *children = module.modules()
-            inner.update(map(id, children))
+        pairs = ((module, each) for _, module in self.modules for each in module.modules())
+        inner = {id(each) for module, each in pairs if each is not module}
         return [(path, module) for path, module in self.modules if id(module) not in inner]
 
     def stateful(self) -> list[tuple[str, Any]]:

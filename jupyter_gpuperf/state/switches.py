@@ -106,11 +106,9 @@ class Float32Switches:
         # An unreadable switch contradicts the newer one, so its value is the opposite.
         products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
         matmul = products if self.matmul == UNREADABLE else self.matmul
-        precision = "high" if matmul else "highest"
-        precision = precision if self.products == UNREADABLE else self.products
-        torch.set_float32_matmul_precision(precision)
-        cudnn = convolutions if self.cudnn == UNREADABLE else self.cudnn
-        torch.backends.cudnn.allow_tf32 = cudnn
+        usual = "high" if matmul else "highest"
+        torch.set_float32_matmul_precision(usual if self.products == UNREADABLE else self.products)
+        torch.backends.cudnn.allow_tf32 = convolutions if self.cudnn == UNREADABLE else self.cudnn
         for owner, text in zip(_newer(torch), self.newer, strict=True):
             owner.fp32_precision = text
 

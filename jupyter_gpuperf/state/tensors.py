@@ -7,8 +7,7 @@ a graph that waits for its backward pass stays valid.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.state.copies import CopyPlan, is_plain, memory_key
@@ -31,14 +30,13 @@ class SavedTensors:
     """
 
     def __init__(
-        self, torch: Any, tensors: Iterable[tuple[str, Any]], copies: CopyPlan, *, on_host: bool
+        self, torch: Any, tensors: Sequence[tuple[str, Any]], copies: CopyPlan, *, on_host: bool
     ) -> None:
         self._torch, self._on_host = torch, on_host
         self._storages: dict[object, _Storage] = {}
         self._tensors: list[_Tensor] = []
         self._others: list[tuple[Any, Any, Any]] = []
         self._not_kept: list[str] = []
-        tensors = list(tensors)
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
@@ -47,13 +45,10 @@ class SavedTensors:
                 self._keep_other(path, tensor)
 
     def _keep(self, path: str, tensor: Any, *, copied: bool) -> None:
-        alias = tensor.detach()
-        saved = _Tensor(tensor=tensor, alias=alias, requires_grad=bool(tensor.requires_grad))
-        if tensor.is_leaf or tensor.retains_grad:
-            saved.keep_gradient(tensor.grad, self._reached, on_host=self._on_host)
+        saved = _Tensor(tensor, self._reached, on_host=self._on_host)
         self._tensors.append(saved)
-        if memory_key(tensor) not in self._storages and alias.untyped_storage().nbytes():
-            storage = _Storage(self._torch, path, alias, copied=copied, on_host=self._on_host)
+        if memory_key(tensor) not in self._storages and tensor.untyped_storage().nbytes():
+            storage = _Storage(self._torch, path, saved.alias, copied=copied, on_host=self._on_host)
             self._storages[memory_key(tensor)] = storage
 
     def _keep_other(self, path: str, tensor: Any) -> None:
@@ -88,26 +83,20 @@ class SavedTensors:
         return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
 
 
-@dataclass(slots=True)
 class _Tensor:
-    tensor: Any
-    alias: Any
-    """Tensor over the same memory, with the original shape and strides."""
-    requires_grad: bool
-    gradient: Any = None
-    gradient_itself: Any = None
-    gradient_address: int = 0
-
-    def keep_gradient(self, gradient: Any, reached: frozenset[int], *, on_host: bool) -> None:
-        if gradient is None:
-            return
+    def __init__(self, tensor: Any, reached: frozenset[int], *, on_host: bool) -> None:
+        self.tensor, self.requires_grad = tensor, tensor.requires_grad
+        self.alias = tensor.detach()
+        """Tensor over the same memory, with the original shape and strides."""
+        self.gradient = self.gradient_itself = None
+        gradient = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
         if id(gradient) in reached:
             self.gradient_itself = gradient  # also reachable by name, so kept like any tensor
-            return
-        # Hold no reference to the gradient: a step that frees it must get its memory back.
-        held = gradient.detach()
-        self.gradient_address = int(held.data_ptr()) if is_plain(held) else 0
-        self.gradient = copy_of(held, on_host=on_host)
+        elif gradient is not None:
+            # Hold no reference to the gradient: a step that frees it must get its memory back.
+            held = gradient.detach()
+            self.gradient_address = held.data_ptr() if is_plain(held) else 0
+            self.gradient = copy_of(held, on_host=on_host)
 
     def restore_place(self) -> None:
         tensor, alias = self.tensor, self.alias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,13 +12,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject
-from jupyter_gpuperf.loaders.timing import (
-    BLOCK_SECONDS,
-    END_OF_DATA,
-    BatchBlocks,
-    ToDevice,
-    data_too_short_error,
-)
+from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, BatchBlocks, copied_to_gpu
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
@@ -73,19 +68,19 @@ class TrialRunner:
         best
             The best trial so far. A trial that is clearly slower is stopped early.
         """
+        import torch
 
         def work(run: _Run) -> None:
             trial, size = run.trial, max(1, setting.num_workers)
-            batches = BatchBlocks(
-                run.loader,
-                prefetched=1 + setting.in_flight_batches,
-                take=ToDevice(pinned=setting.pin_memory) if self.to_gpu else None,
-                on_start=run.on_start,
-            )
+            hooks: dict[str, Callable[..., object]] = {"on_start": run.on_start}
+            if self.to_gpu:  # as training does; that is the purpose of pinned memory
+                hooks["take"] = lambda batch: copied_to_gpu(batch, setting.pin_memory)
+                hooks["finish"] = torch.cuda.synchronize
+            batches = BatchBlocks(run.loader, 1 + setting.in_flight_batches, **hooks)
             trial.startup_seconds = batches.startup_seconds
             if self.probe.batch_seconds < BLOCK_SECONDS:
                 size = batches.long_enough(size)
-            usage, began = Usage(run.pids), time.perf_counter()
+            usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
             rule = StopRule(
                 target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
             )
@@ -111,38 +106,37 @@ class TrialRunner:
         """Measure how long the step waits for its batches."""
 
         def work(run: _Run) -> None:
-            iterator = run.iterate()
-            block = max(1, setting.num_workers)
-            # Start without batches in reserve, so that a loader that is too slow shows at once.
+            trial, block = run.trial, max(1, setting.num_workers)
             steps: list[float] = []
+
+            def timed_step(batch: Any) -> None:
+                began = time.perf_counter()
+                step(batch)
+                steps.append(time.perf_counter() - began)
+
+            # Start without batches in reserve, so that a loader that is too slow shows at once.
+            batches = BatchBlocks(run.loader, 1, timed_step, on_start=run.on_start)
             end = time.perf_counter() + seconds
-            while len(run.trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
-                took = _with_steps(iterator, step, block)
-                if took is None:
-                    took = _with_steps(iterator := run.iterate(), step, block)
-                if took is None:
-                    raise data_too_short_error(block + 1)
-                run.trial.waits.append(took[0])
-                steps.append(took[1])
-                run.trial.step_seconds = sum(steps) / len(steps)
+            while len(trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
+                whole = batches.seconds_each(block)
+                trial.waits.append(whole - statistics.fmean(steps[-block:]))
+                trial.step_seconds = statistics.fmean(steps)
                 self.clock.report(setting.words())
 
         return self._run(setting, seconds, work)
 
     def measure_starts(self, setting: Setting) -> Trial:
-        """Measure a start, and the start of the next epoch with the same workers."""
-        persistent = setting.with_changes(persistent_workers=True)
+        """Measure a start, and the start of the next epoch with the same persistent workers."""
 
         def work(run: _Run) -> None:
-            run.iterate()
-            began = time.perf_counter()
-            next(run.iterate(), END_OF_DATA)
+            BatchBlocks(run.loader, 1, on_start=run.on_start)
+            restarted = BatchBlocks(run.loader, 1, on_start=run.on_start)
             # Subtract batches already in flight; a real epoch ends with none.
             pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
-            waited = time.perf_counter() - began - pending
+            waited = restarted.startup_seconds - pending
             run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
 
-        return self._run(persistent, 0.0, work)
+        return self._run(setting, 0.0, work)
 
     def first_batch(self) -> Any:
         """Return a batch as the training gets it, made in this process.
@@ -161,10 +155,9 @@ class TrialRunner:
 
     def _run(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
         trial = Trial(setting=setting, error=infeasible_reason(setting, self.probe, self.budget))
-        if self.most_workers is not None and setting.num_workers > self.most_workers:
-            trial.error = Message(
-                "not tried: the stream can use {count} at most", count=self.most_workers
-            )
+        most = self.most_workers
+        if most is not None and setting.num_workers > most:
+            trial.error = Message("not tried: the stream can use {count} at most", count=most)
         if trial.error is not None:
             return trial
         self.clock.report(setting.words())
@@ -185,7 +178,7 @@ class TrialRunner:
         except GpuPerfError as error:
             trial.error = error.message
         except Exception as error:  # from the user's code or one of its workers  # noqa: BLE001
-            trial.error = describe_failure(error, run.processes, run.watch_reason)
+            trial.error = describe_failure(error, run.processes, run.watchdog)
         finally:
             with self.clock.alarm.suspended():
                 run.end(at_once=self.probe.batch_seconds > SLOW_BATCH_SECONDS)
@@ -193,8 +186,7 @@ class TrialRunner:
 
     def _expected_seconds(self, setting: Setting) -> float:
         """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
-        fresh = setting.start_method not in (None, "fork")
-        start = FRESH_START_SECONDS if fresh else START_SECONDS
+        start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
         return start + 2 * rounds * crowded * self.probe.batch_seconds
@@ -208,60 +200,24 @@ class _Run:
         self.loader: Any = None
         self.processes: list[Any] = []
         self._iterator: Any = None
-        self._watchdog: Watchdog | None = None
+        self.watchdog: Watchdog | None = None
         self._shared_before = resources.shared_memory_free_bytes()
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [each.pid for each in self.processes if each.pid is not None]
-
-    @property
-    def watch_reason(self) -> Message | None:
-        """Why the watchdog ended the workers; ``None`` if it did not."""
-        return None if self._watchdog is None else self._watchdog.reason
 
     def on_start(self, iterator: Any) -> None:
         """Remember the current iterator, and watch its workers."""
         self._iterator = iterator
-        if self.processes and self._watchdog is None:
-            self._watchdog = Watchdog(self.processes, self._budget)
-            self._watchdog.start()
-
-    def iterate(self) -> Any:
-        """Start a new iterator, take its first batch, and return the iterator. The first start is timed."""
-        began = time.perf_counter()
-        iterator = iter(self.loader)
-        self.on_start(iterator)
-        next(iterator, END_OF_DATA)
-        if self.trial.startup_seconds is None:
-            self.trial.startup_seconds = time.perf_counter() - began
-        return iterator
+        if self.processes and self.watchdog is None:
+            self.watchdog = Watchdog(self.processes, self._budget)
+            self.watchdog.start()
 
     def end(self, *, at_once: bool) -> None:
         """Stop the watchdog and close the iterator and the workers."""
-        if self._watchdog is not None:
-            self._watchdog.stop()
-            least = self._watchdog.least_shared_bytes
+        if self.watchdog is not None:
+            self.watchdog.stop()
+            least = self.watchdog.least_shared_bytes
             if least is not None and self._shared_before is not None:
                 self.trial.shared_memory_bytes = max(0, self._shared_before - least)
-        at_once = at_once or self.trial.error is not None
-        close(self._iterator, self.processes, at_once=at_once)
+        close(self._iterator, self.processes, at_once=at_once or self.trial.error is not None)
         with suppress(AttributeError):
             self.loader._iterator = None  # kept by persistent workers
         self._iterator = self.loader = None
-
-
-def _with_steps(iterator: Any, step: Step, count: int) -> tuple[float, float] | None:
-    """Return the mean wait and the mean step time over ``count`` batches; ``None`` when the data ended."""
-    waited = stepped = 0.0
-    for _ in range(count):
-        began = time.perf_counter()
-        batch = next(iterator, END_OF_DATA)
-        came = time.perf_counter()
-        if batch is END_OF_DATA:
-            return None
-        step(batch)
-        waited += came - began
-        stepped += time.perf_counter() - came
-    return waited / count, stepped / count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,6 @@ def _process_limits() -> tuple[int | None, int | None]:
 
 
 def _total_bytes(path: Path) -> int | None:
-    with contextlib.suppress(OSError, AttributeError):
-        room = os.statvfs(path)
-        return room.f_blocks * room.f_frsize
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(path).total
     return None

@@ -11,6 +11,7 @@ below zero.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,16 +24,14 @@ Row = tuple[float, float, float]
 class WorkerTimeModel:
     """A fitted model; see the module's docstring."""
 
-    parallel: float
-    serial: float
-    crowding: float
+    factors: Row
+    """Parallel, serial and crowding."""
     cpus: float
     computing: float
 
     def seconds(self, workers: int) -> float:
         """Return the seconds per batch with this many workers (1 or more)."""
-        factors = (self.parallel, self.serial, self.crowding)
-        return _product(factors, _row(workers, self.cpus, self.computing))
+        return _product(self.factors, _row(workers, self.cpus, self.computing))
 
     def best(self, most: int) -> int:
         """Return the fewest workers, up to ``most``, that come within 3 % of the fastest."""
@@ -60,7 +59,7 @@ def fit_model(measured: Mapping[int, float], *, cpus: float, computing: float) -
         [each / seconds for each in _row(workers, cpus, computing)]
         for workers, seconds in measured.items()
     ]
-    best: tuple[float, tuple[float, ...]] | None = None
+    least, best = math.inf, (next(iter(measured.values())), 0.0, 0.0)
     # Few factors: solve for every subset of non-zero ones; take the best without negative ones.
     choices = (itertools.combinations(range(3), count) for count in (1, 2, 3))
     for kept in itertools.chain.from_iterable(choices):
@@ -70,14 +69,11 @@ def fit_model(measured: Mapping[int, float], *, cpus: float, computing: float) -
         if solved is None or min(solved) < 0:
             continue
         known = dict(zip(kept, solved, strict=True))
-        factors = [known.get(index, 0.0) for index in range(3)]
+        factors = (known.get(0, 0.0), known.get(1, 0.0), known.get(2, 0.0))
         error = sum((_product(factors, row) - 1) ** 2 for row in rows)
-        if best is None or error < best[0] - 1e-9:
-            best = error, tuple(factors)
-    parallel, serial, crowding = best[1] if best else (next(iter(measured.values())), 0.0, 0.0)
-    return WorkerTimeModel(
-        parallel=parallel, serial=serial, crowding=crowding, cpus=cpus, computing=computing
-    )
+        if error < least - 1e-9:
+            least, best = error, factors
+    return WorkerTimeModel(factors=best, cpus=cpus, computing=computing)
 
 
 def _product(one: Sequence[float], other: Sequence[float]) -> float:

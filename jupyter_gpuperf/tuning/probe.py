@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -115,7 +115,7 @@ def probe(
         try:
             records = _until(items, limit_seconds)
         except Exception as error:  # from the user's code, or because the worker ended
-            raise ProbeFailed(describe_failure(error, processes, None), str(error)) from error
+            raise ProbeFailed(describe_failure(error, processes), str(error)) from error
     return probe_of_records(records, subject)
 
 
@@ -142,7 +142,7 @@ class ProbeFailed(Exception):
 
 
 def _watched(subject: TuningSubject) -> RecordingDataset:
-    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches(), [])]
+    indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
     return RecordingDataset(
         subject.dataset,
         subject.collate_function(),
@@ -162,7 +162,7 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
     return records
 
 
-def probe_of_records(records: Iterable[Record], subject: TuningSubject) -> Probe:
+def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe:
     """Combine the records into a probe.
 
     Raises
@@ -170,9 +170,8 @@ def probe_of_records(records: Iterable[Record], subject: TuningSubject) -> Probe
     ProbeFailed
         There is no item.
     """
-    every = list(records)
-    items = [each for each in every if each.kind == "item"]
-    batch = next((each for each in every if each.kind == "batch"), None)
+    items = [each for each in records if each.kind == "item"]
+    batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
         reason = "the loader makes no batch of {count} items; its sampler is empty, or drop_last drops it"
         if not subject.items:
@@ -192,10 +191,10 @@ def probe_of_records(records: Iterable[Record], subject: TuningSubject) -> Probe
         variation=_variation(walls),
         collate_seconds=batch.wall_seconds if batch else 0.0,
         batch_bytes=int(known),
-        uses_cuda=any(each.uses_cuda for each in every),
+        uses_cuda=any(each.uses_cuda for each in records),
         read_bytes=sum(each.read_bytes for each in items) / count,
         storage_bytes=sum(each.storage_bytes for each in items) / count,
-        cv_threads=max(each.threads for each in every),
+        cv_threads=max(each.threads for each in records),
         pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
         batch_size=size,
     )

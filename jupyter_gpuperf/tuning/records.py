@@ -110,9 +110,7 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
         read_before = _read_so_far()
         began = [clock() for clock in CLOCKS]
         value = call()
-        wall, thread, process = (
-            clock() - start for clock, start in zip(CLOCKS, began, strict=True)
-        )
+        wall, thread, process = [clock() - then for clock, then in zip(CLOCKS, began, strict=True)]
         if value is NO_ITEM:
             return
         read, stored = (now - then for now, then in zip(_read_so_far(), read_before, strict=True))

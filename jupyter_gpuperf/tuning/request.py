@@ -32,18 +32,14 @@ def synchronized_step(step: Step) -> Step:
 
 
 def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
-    """Return the seconds that the step takes on a ready batch: the median after a warm-up."""
+    """Return the seconds that the step takes on a ready batch: the median after a warm-up, if there is time for one."""
     taken: list[float] = []
     began = time.perf_counter()
-    for number in range(WARM_UP_STEPS + MOST_STEPS):
+    while len(taken) < WARM_UP_STEPS + MOST_STEPS and time.perf_counter() < began + limit_seconds:
         start = time.perf_counter()
         step(batch)
-        now = time.perf_counter()
-        if number >= WARM_UP_STEPS or now - began > limit_seconds:
-            taken.append(now - start)
-        if taken and now - began > limit_seconds:
-            break
-    return statistics.median(taken)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[WARM_UP_STEPS:] or taken[-1:])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ WORKER_BYTES: Final = 64 * 2**20
 FRESH_WORKER_BYTES: Final = 400 * 2**20
 FILES_PER_WORKER: Final = 8
 FILES_PER_BATCH: Final = 4
+FILES_SHARE: Final = 0.5
 REASONS: Final = {
     "shared memory": "not tried: batches in flight need {size} of shared memory; {free} are free",
     "memory": "not tried: batches in flight need {size}; {free} are free",
@@ -31,19 +32,17 @@ def infeasible_reason(setting: Setting, probe: Probe, budget: Budget) -> Message
         return None
     batches = setting.in_flight_batches + 2
     flight = batches * probe.batch_bytes
-    shared, memory = budget.shared_memory_bytes, budget.memory_bytes
     worker = WORKER_BYTES if setting.start_method in (None, "fork") else FRESH_WORKER_BYTES
     in_memory = 2 * flight if setting.pin_memory else flight
     files = FILES_PER_WORKER * setting.num_workers + FILES_PER_BATCH * batches
-    if shared is not None and flight > SHARED_SHARE * shared:
-        reason, size, free = "shared memory", flight, shared
-    elif memory is not None and in_memory > MEMORY_SHARE * memory:
-        reason, size, free = "memory", in_memory, memory
-    elif memory is not None and setting.num_workers * worker > 2 * MEMORY_SHARE * memory:
-        reason, size, free = "workers", setting.num_workers * worker, memory
-    elif budget.open_files is not None and files > budget.open_files // 2:
-        reason, size, free = "files", files, budget.open_files
-    else:
-        return None
-    sizes = {"size": gib(size), "free": gib(free), "files": files, "limit": budget.open_files}
-    return Message(REASONS[reason], workers=setting.num_workers, **sizes)
+    needs = {
+        "shared memory": (flight, SHARED_SHARE, budget.shared_memory_bytes),
+        "memory": (in_memory, MEMORY_SHARE, budget.memory_bytes),
+        "workers": (setting.num_workers * worker, 2 * MEMORY_SHARE, budget.memory_bytes),
+        "files": (files, FILES_SHARE, budget.open_files),
+    }
+    for reason, (size, share, free) in needs.items():
+        if free is not None and size > share * free:
+            sizes = {"size": gib(size), "free": gib(free), "files": files, "limit": free}
+            return Message(REASONS[reason], workers=setting.num_workers, **sizes)
+    return None

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import recording_context
@@ -42,21 +42,11 @@ class Watchdog(threading.Thread):
     ----------
     processes
         The workers, as created by multiprocessing.
-    memory, shared
-        Return the free memory and the free shared memory, in bytes.
     """
 
-    def __init__(
-        self,
-        processes: Sequence[Any],
-        budget: Budget,
-        *,
-        memory: Callable[[], int | None] = resources.available_memory_bytes,
-        shared: Callable[[], int | None] = resources.shared_memory_free_bytes,
-    ) -> None:
+    def __init__(self, processes: Sequence[Any], budget: Budget) -> None:
         super().__init__(name="gpuperf-watchdog", daemon=True)
         self._processes = processes
-        self._free = {"memory": memory, "shared memory": shared}
         self._floors = {
             "memory": floor_of(budget.memory_bytes, budget.memory_limit_bytes),
             "shared memory": floor_of(budget.shared_memory_bytes, budget.shared_memory_total_bytes),
@@ -67,21 +57,22 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Check every 0.1 s until stopped."""
-        while self.reason is None:
+        self.look()
+        while self.reason is None and not self._stop_asked.wait(POLL_SECONDS):
             self.look()
-            if self._stop_asked.wait(POLL_SECONDS):
-                return
 
     def look(self) -> None:
         """Check the free memory once; kill the workers when it is too low."""
-        for what, floor in self._floors.items():
-            free = self._free[what]()
-            if free is None:
-                continue
-            if what == "shared memory":
-                least = self.least_shared_bytes
-                self.least_shared_bytes = free if least is None else min(free, least)
-            if floor is not None and free < floor:
+        shared = resources.shared_memory_free_bytes()
+        if shared is not None:
+            least = self.least_shared_bytes
+            self.least_shared_bytes = shared if least is None else min(shared, least)
+        for what, free in (
+            ("memory", resources.available_memory_bytes()),
+            ("shared memory", shared),
+        ):
+            floor = self._floors[what]
+            if free is not None and floor is not None and free < floor:
                 self.reason = Message(STOPPED[what], free=gib(free))
                 kill(self._processes)
                 return
@@ -182,10 +173,12 @@ EXITS: Final = {
 RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 
 
-def describe_failure(error: BaseException, processes: Sequence[Any], reason: Message | None) -> str:
+def describe_failure(
+    error: BaseException, processes: Sequence[Any], watchdog: Watchdog | None = None
+) -> str:
     """Return in one line how a trial failed."""
-    if reason is not None:
-        return reason
+    if watchdog is not None and watchdog.reason is not None:
+        return watchdog.reason
     text = str(error).strip()
     if RAISED.match(text):
         return Message("the dataset raised {error}", error=_last_line(text))
@@ -193,7 +186,8 @@ def describe_failure(error: BaseException, processes: Sequence[Any], reason: Mes
         return Message("no batch came in time")
     signals = [-each.exitcode for each in processes if each.exitcode and each.exitcode < 0]
     if signals:
-        name = _signal_name(signals[0])
+        names = {each.value: each.name for each in signal.Signals}
+        name = names.get(signals[0], f"signal {signals[0]}")
         if name in EXITS:
             return Message(EXITS[name])
         return Message("a worker was killed by {signal}", signal=name)
@@ -206,13 +200,6 @@ def describe_failure(error: BaseException, processes: Sequence[Any], reason: Mes
 
 def _last_line(text: str) -> str:
     return text.splitlines()[-1].strip()[:300]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 COMPLAINING: Final = "DataLoaderIter.__del__"

@@ -62,8 +62,7 @@ def _is_slow(log: TrialLog) -> bool:
     """Return whether the trials that are always run would take too long; then likely winners come first."""
     space = log.space
     usual = [space.base.with_changes(num_workers=each) for each in FIRST]
-    seconds = sum(map(log.least_seconds, {*usual, *space.named.values()}))
-    return seconds > FIRST_SHARE * log.left()
+    return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
 def _named(log: TrialLog) -> None:
@@ -83,9 +82,7 @@ def _measure(log: TrialLog, role: str) -> None:
 def _knobs(log: TrialLog) -> None:
     space = log.space
     if space.pinning:
-        _vary(
-            log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory), alone=True
-        )
+        _vary(log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory))
     if space.variation > VARIED or space.step_seconds is None:
         _vary(log, lambda setting: setting.with_changes(prefetch_factor=DEEPER_PREFETCH))
     if space.variation > VARIED and space.any_order:
@@ -93,12 +90,10 @@ def _knobs(log: TrialLog) -> None:
     _persistence(log)
 
 
-def _vary(log: TrialLog, change: Callable[[Setting], Setting], *, alone: bool = False) -> None:
-    """Try a change to the leader; to a leader without workers only if ``alone``."""
+def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
+    """Try a change to the leader. Without workers, only pinning changes a setting."""
     best = log.leader()
-    if best is None or log.is_enough(best):
-        return
-    if best.setting.num_workers or alone:
+    if best is not None and not log.is_enough(best):
         log.measure_loading(change(best.setting))
 
 
@@ -121,9 +116,7 @@ def _persistence(log: TrialLog) -> None:
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
     """Return the leader when the start is not counted: persistent workers start only once."""
-    if any(map(log.is_enough, log.measured())):
-        return log.leader()
-    return log.nearest(log.measured(), lambda trial: trial.each_seconds(log.space.step_seconds))
+    return log.leader(lambda trial: trial.each_seconds(log.space.step_seconds))
 
 
 def best_of(log: TrialLog) -> Trial | None:

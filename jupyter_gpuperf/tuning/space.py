@@ -12,7 +12,6 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import default_start_method
 from jupyter_gpuperf.tuning.bench import TrialRunner
-from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.trial import Trial
@@ -46,7 +45,7 @@ class Space:
     pinning
         Whether there is a device to pin for.
     start_methods
-        Other start methods that may be used.
+        Other start methods, cheaper than the one in use.
     any_order
         Whether this torch can return batches out of order.
     """
@@ -79,11 +78,11 @@ class SearchResult:
 
 def build_space(
     bench: TrialRunner,
+    step: Step | None,
+    step_seconds: float | None,
     *,
     kept: Setting | None,
     start_method: str | None,
-    step: Step | None,
-    step_seconds: float | None,
 ) -> Space:
     """Return the search space.
 
@@ -111,6 +110,8 @@ def build_space(
         most = 0
     while most > 0 and infeasible_reason(base.with_changes(num_workers=most), probed, budget):
         most -= 1
+    used = method or default_start_method()
+    can_fork = "fork" in multiprocessing.get_all_start_methods()
     return Space(
         named={role: each for role, each in named.items() if each is not None},
         base=base,
@@ -123,13 +124,6 @@ def build_space(
         batches=subject.batches_per_epoch,
         batch_seconds=probed.batch_seconds,
         pinning=bench.to_gpu,
-        start_methods=_other_start_methods(method, probed),
+        start_methods=["fork"] if can_fork and used != "fork" and not probed.uses_cuda else [],
         any_order="in_order" in inspect.signature(DataLoader).parameters,
     )
-
-
-def _other_start_methods(method: str | None, probed: Probe) -> list[str]:
-    """Return start methods that are cheaper than the one in use."""
-    used = method or default_start_method()
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    return ["fork"] if used != "fork" and can_fork and not probed.uses_cuda else []

@@ -10,6 +10,7 @@ import contextlib
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, Final
@@ -90,11 +91,7 @@ class Alarm:
 
 def _forks(frame: FrameType | None) -> bool:
     """Return whether a process is being started: an exception there is lost, or leaves half a process."""
-    while frame is not None:
-        if frame.f_code.co_name == "_launch":
-            return True
-        frame = frame.f_back
-    return False
+    return any(each.f_code.co_name == "_launch" for each, _ in traceback.walk_stack(frame))
 
 
 class Countdown:

@@ -16,13 +16,7 @@ from typing import Any, Final, TypeVar
 import psutil
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.measure.statistics import (
-    STUDENT_T,
-    Interval,
-    inverse,
-    mean_interval,
-    small_sample_mean,
-)
+from jupyter_gpuperf.measure.statistics import Interval, inverse, mean_interval, small_sample_mean
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
@@ -145,9 +139,7 @@ def interval_of(blocks: Sequence[float]) -> Interval | None:
 
 @functools.lru_cache(256)  # requested repeatedly, and takes thousands of resamples
 def _interval(blocks: tuple[float, ...]) -> Interval:
-    if len(blocks) < FEWEST_BLOCKS <= len(STUDENT_T):
-        return small_sample_mean(blocks)
-    return mean_interval(blocks)
+    return (small_sample_mean if len(blocks) < FEWEST_BLOCKS else mean_interval)(blocks)
 
 
 def slower(trial: Trial, other: Trial) -> bool:

@@ -48,12 +48,11 @@ class TrialLog:
         if self.left() - needed < share * self.all_seconds:
             self.cut_short = True
             return None
-        best = min(self.measured(), key=load_seconds, default=None)
         trial = self.bench.measure_loading(
             setting,
             seconds=min(2.0, max(0.3, self.all_seconds / 60)),
             target_ratio=SCREEN_TARGET,
-            best=best,
+            best=min(self.measured(), key=load_seconds, default=None),
         )
         self.trials[setting] = trial
         self.cut_short |= trial.out_of_time
@@ -105,12 +104,10 @@ class TrialLog:
         bound = ROOM_RATIO if trial.setting.num_workers else WAIT_RATIO
         return load_seconds(trial) <= bound * goal
 
-    def leader(self) -> Trial | None:
-        """Return the best trial so far: the cheapest that is fast enough, otherwise the fastest."""
-        enough = [each for each in self.measured() if self.is_enough(each)]
-        if enough:
-            return min(enough, key=cost_of)
-        return self.nearest(self.measured())
+    def leader(self, seconds_of: Callable[[Trial], float] | None = None) -> Trial | None:
+        """Return the best trial so far: the cheapest that is fast enough, otherwise the fastest; see :meth:`nearest`."""
+        enough = min(filter(self.is_enough, self.measured()), key=cost_of, default=None)
+        return enough or self.nearest(self.measured(), seconds_of)
 
     def nearest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None

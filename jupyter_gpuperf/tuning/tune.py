@@ -5,11 +5,10 @@ Standard library only at module level, except what trials need.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -37,6 +36,8 @@ from jupyter_gpuperf.tuning.trial import Trial
 PROBE_SHARE: Final = 0.05
 CODE_SECONDS: Final = 10.0
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
+UNIMPORTANT: Final = "This DataLoader will create|.*pin_memory.*|.*multi-threaded, use of fork"
+"""Warnings of torch and Python about the settings that are tried; the table shows their effect."""
 
 
 def tune_loader(
@@ -81,10 +82,11 @@ def tune_loader(
     with (
         # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
         kept(torch, Roots.of_step(request.step)) as before,
-        _quiet(),
+        warnings.catch_warnings(),
         suppressing_iterator_errors(),
         clock.alarm as alarm,
     ):
+        warnings.filterwarnings("ignore", message=UNIMPORTANT)
         try:
             with alarm.within(clock.left()):
                 subject = TuningSubject(given, name, request.batch_size, names)
@@ -92,8 +94,7 @@ def tune_loader(
         except TimeIsUp:
             message = "The dataset returned nothing to measure within {seconds:.0f} s."
             hint = "Load an item in its own cell. If it is only slow, increase budget_seconds."
-            seconds = request.budget_seconds
-            raise Unavailable("no_time", message, hint, seconds=seconds) from None
+            raise Unavailable("no_time", message, hint, seconds=request.budget_seconds) from None
     if before.not_restored:
         warning = "Changed by the step and not restored: {names}."
         outcome["warnings"].append(Message(warning, names=before.not_restored[:5]))
@@ -134,16 +135,10 @@ class _Tuning:
             most_workers=self._stream_limit(),
             on_trial=self.on_trial,
         )
-        step, step_seconds = self._step(bench)
         space = build_space(
-            bench,
-            kept=self.request.kept,
-            start_method=self.start_method,
-            step=step,
-            step_seconds=step_seconds,
+            bench, *self._step(bench), kept=self.request.kept, start_method=self.start_method
         )
-        found = search(space, bench, self.clock.left)
-        return self._outcome(found, space, probed)
+        return self._outcome(search(space, bench, self.clock.left), space, probed)
 
     def _probe_items(self) -> Probe:
         limit = max(0.5, PROBE_SHARE * self.request.budget_seconds)
@@ -192,17 +187,13 @@ class _Tuning:
         try:
             return step, step_seconds_of(step, batch, max(0.5, request.budget_seconds / 20))
         except TimeIsUp:
-            message, seconds = (
-                "The step did not end within {seconds:.0f} s.",
-                request.budget_seconds,
-            )
+            message = "The step did not end within {seconds:.0f} s."
             hint = "Call it with one batch in its own cell. If it is only slow, increase budget_seconds."
-            raise Unavailable("no_time", message, hint, seconds=seconds) from None
+            raise Unavailable("no_time", message, hint, seconds=request.budget_seconds) from None
         except Exception as error:  # the user's own code
+            message = "The step raised {error!r}."
             hint = "It is called with a batch as the loader returns it."
-            raise GpuPerfError(
-                "step_failed", "The step raised {error!r}.", hint, error=error
-            ) from error
+            raise GpuPerfError("step_failed", message, hint, error=error) from error
 
     def _outcome(self, found: SearchResult, space: Space, probed: Probe) -> dict[str, Any]:
         best, subject = found.best, self.subject
@@ -215,7 +206,6 @@ class _Tuning:
                 loader=subject.name,
             )
         best.roles.add("recommended")
-        limit = verdict.limit_of(best, found, probed, self.budget)
         regime = verdict.regime_of_trial(best, probed)
         return {
             "loader": subject.name,
@@ -227,9 +217,7 @@ class _Tuning:
                 regime, subject, copies=space.pinning and not space.step
             ),
             "summary": verdict.summary_of(best, found, space),
-            "limit": limit.code,
-            "limit_summary": limit.summary,
-            "advice": limit.advice,
+            **verdict.limit_of(best, found, probed, self.budget),
             "warnings": [*self.warnings, *verdict.doubts(probed, self.budget, best)],
             "batch_size": subject.batch_size,
             "batches_per_epoch": subject.batches_per_epoch,
@@ -270,16 +258,3 @@ def _failures(found: SearchResult) -> list[Message]:
             first.setdefault(each.error, each.setting.words())
     failures = list(first.items())[:4]
     return [Message("{setting}: {reason}", setting=words, reason=why) for why, words in failures]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress warnings of torch and Python about the settings that are tried; the table shows their effect."""
-    with warnings.catch_warnings():
-        for text in (
-            "This DataLoader will create",
-            ".*pin_memory.*",
-            ".*multi-threaded, use of fork",
-        ):
-            warnings.filterwarnings("ignore", message=text)
-        yield

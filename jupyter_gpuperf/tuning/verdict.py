@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.messages import Message
@@ -59,24 +59,20 @@ ADVICE_FOR: Final = {
 """Bottleneck → keys of the advice."""
 
 
-class Limit(NamedTuple):
-    """The bottleneck of a setting, and what to do about it."""
-
-    code: str
-    summary: Message
-    advice: list[Message]
-
-
-def limit_of(best: Trial, found: SearchResult, probe: Probe, budget: Budget) -> Limit:
-    """Return the bottleneck of the recommended setting."""
+def limit_of(
+    best: Trial, found: SearchResult, probe: Probe, budget: Budget
+) -> dict[str, str | list[Message]]:
+    """Return the bottleneck of the recommended setting, and what to do about it: ``limit``, ``limit_summary``, ``advice``."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
-    summary = Message(LIMITS[bottleneck], **_facts(best, probe, budget))
-    advice = [
-        Message(ADVICE[each])
-        for each in ADVICE_FOR.get(bottleneck, ())
-        if each != "GPU decoder" or probe.regime != "no files"
-    ]
-    return Limit(CODES.get(bottleneck, bottleneck), summary, advice)
+    return {
+        "limit": CODES.get(bottleneck, bottleneck),
+        "limit_summary": Message(LIMITS[bottleneck], **_facts(best, probe, budget)),
+        "advice": [
+            Message(ADVICE[each])
+            for each in ADVICE_FOR.get(bottleneck, ())
+            if each != "GPU decoder" or probe.regime != "no files"
+        ],
+    }
 
 
 def _facts(best: Trial, probe: Probe, budget: Budget) -> dict[str, Any]:
@@ -159,12 +155,9 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
 def _result(best: Trial, space: Space) -> str:
     setting, wait, rate = best.setting.words(), best.wait_ratio, best.batches_per_second
     if space.step_seconds is not None and wait is not None:
-        return Message(
-            "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms.",
-            setting=setting,
-            percent=100 * wait["value"],
-            step_ms=1000 * space.step_seconds,
-        )
+        template = "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms."
+        percent, step_ms = 100 * wait["value"], 1000 * space.step_seconds
+        return Message(template, setting=setting, percent=percent, step_ms=step_ms)
     if rate is None:
         return setting
     return Message("{setting}: {rate:.3g} batches/s.", setting=setting, rate=rate["value"])

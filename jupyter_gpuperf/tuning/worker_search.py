@@ -127,14 +127,12 @@ class WorkerSearch:
 
     def _as_many_as_lead(self) -> int | None:
         """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
-        measured = self._log.measured()
         curve = self._curve().values()
-        if not measured or not curve:
+        if not curve:
             return None
-        lead = min(measured, key=load_seconds)
-        nearest = min(load_seconds(each) for each in curve)
+        lead = min(self._log.measured(), key=load_seconds)
         workers = lead.setting.num_workers
-        leads = (1 + NEAR_RATIO) * load_seconds(lead) < nearest
+        leads = (1 + NEAR_RATIO) * load_seconds(lead) < min(map(load_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
     def _again_where_disturbed(self) -> bool:

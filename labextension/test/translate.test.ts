@@ -72,7 +72,8 @@ test('a text without parameters is looked up, and stays as it came if unknown', 
 
 test('values stay as they are: percent signs, braces, unknown fields', () => {
   assert.equal(show('<{a}>', { a: '/a%20b {c}' }), '</a%20b {c}>');
-  assert.equal(show('{{a}} {b}', {}), '{a} {b}');
+  assert.equal(show('{{a}} {b}', { c: '' }), '{a} {b}');
+  assert.equal(show('{{a}} {b}', {}), '{{a}} {b}');
 });
 
 test('a list is translated text by text', () => {

@@ -23,7 +23,9 @@ from jupyter_gpuperf.client.terminal_recording import summary_sentence
 from jupyter_gpuperf.client.watch_session import WatchSession
 from jupyter_gpuperf.display.comparison_view import ComparisonView, comparison_lines
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
+from jupyter_gpuperf.display.document import Sentence
 from jupyter_gpuperf.display.history_view import HistoryView
+from jupyter_gpuperf.display.numbers import format_parameter, split_name
 from jupyter_gpuperf.display.precision_result import AmpProfile
 from jupyter_gpuperf.display.profile_view import ProfileView
 from jupyter_gpuperf.display.progress import format_status
@@ -37,6 +39,7 @@ from jupyter_gpuperf.jobs.job import new_job
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loops.explaining import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.results.comparison import compare, compare_results
 from jupyter_gpuperf.schemas import (
@@ -259,3 +262,13 @@ def test_an_error_is_shown_in_chinese_and_stays_english_for_programs():
 def test_a_recording_is_summed_up_in_chinese():
     figures = {"frames_count": 3, "duration_seconds": 1.0, "size_bytes": 5000, "dropped_count": 1}
     assert english(summary_sentence({"file": "run.jsonl.gz", "error": None, **figures})) == []
+
+
+def test_a_user_s_name_stays_as_it_is_even_if_the_catalogue_has_the_word():
+    assert format_parameter("loader", "loader") == "加载器 loader"
+    assert repr(Sentence("loader")) == "loader"
+
+
+def test_figures_by_threads_and_workers_are_in_chinese():
+    label, unit = split_name("float32_2_threads_flops_per_second")
+    assert (translated(label), unit) == ("float32 · 2 个线程", "flops_per_second")

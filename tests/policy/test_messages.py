@@ -16,9 +16,7 @@ from package_messages import KEYWORDS, NAMED, PACKAGE, PLAIN, MessageFile
 
 from jupyter_gpuperf.messages.message import without_formats
 
-MADE_HERE = frozenset(
-    {*KEYWORDS, "counted"} - {"Line", "Sentence", "Heading", "Items", "Code", "warn", "progress"}
-)
+MADE_HERE = frozenset({*KEYWORDS, "counted"} - {"warn", "progress"})
 """Functions that fill templates themselves; the others take finished messages."""
 
 

@@ -17,6 +17,7 @@ from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.loaders import cloudpickling as by_value_module
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.room import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
@@ -57,15 +58,12 @@ class Process:
         return self.popen.poll()
 
 
-def test_the_watchdog_ends_its_own_workers_and_nobody_elses():
+def test_the_watchdog_ends_its_own_workers_and_nobody_elses(monkeypatch):
     own, other = Process(), Process()
     free = {"bytes": GIB}
-    watchdog = Watchdog(
-        [own],
-        dataclasses.replace(BUDGET, shared_memory_bytes=None),
-        memory=lambda: free["bytes"],
-        shared=lambda: None,
-    )
+    monkeypatch.setattr(resources, "available_memory_bytes", lambda: free["bytes"])
+    monkeypatch.setattr(resources, "shared_memory_free_bytes", lambda: None)
+    watchdog = Watchdog([own], dataclasses.replace(BUDGET, shared_memory_bytes=None))
     try:
         free["bytes"] = 10 * GIB
         watchdog.look()
@@ -101,7 +99,7 @@ class Ended:
     ],
 )
 def test_how_a_trial_failed_is_told_in_a_line(text, exitcode, words):
-    told = describe_failure(RuntimeError(text), [Ended(exitcode)], None)
+    told = describe_failure(RuntimeError(text), [Ended(exitcode)])
     assert words in told
     assert "\n" not in told
 

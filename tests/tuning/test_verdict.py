@@ -46,15 +46,15 @@ def found(best, *others, enough=None):
 )
 def test_the_limit_is_what_is_used_up(best, probe, budget, code):
     limit = limit_of(best, found(best), probe, budget)
-    assert limit.code == code
-    assert limit.summary
-    assert limit.advice
+    assert limit["limit"] == code
+    assert limit["limit_summary"]
+    assert limit["advice"]
 
 
 def test_a_loader_that_keeps_up_is_limited_by_the_step_whatever_else_is_busy():
     best = trial(0, cpu_cores=4.0, machine_busy_ratio=1.0)
     limit = limit_of(best, found(best, enough=True), WAITS, BUDGET)
-    assert limit.code == "step"
+    assert limit["limit"] == "step"
 
 
 def test_a_gain_is_claimed_only_where_intervals_stay_apart():
@@ -74,5 +74,5 @@ def test_it_says_what_there_was_no_time_for():
         step_seconds=0.02,
     )
     said = " ".join(summary_of(best := trial(4), found(best), space))
-    assert "No time for the common recipe (8 workers)" in said
+    assert "There was no time to measure the common recipe (8 workers)" in said
     assert "No time was left to run the step" in said

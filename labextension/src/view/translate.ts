@@ -35,6 +35,9 @@ function filled({ template, plural, parameters }: MessageInfo): string {
   const text = plural
     ? trans._n(template, plural, Number(values.count))
     : lookUp(template);
+  if (Object.keys(values).length === 0) {
+    return text; // a constant: its braces are only text
+  }
   return text.replace(/\{\{|\}\}|\{(\w+)\}/g, (field: string, name?: string) =>
     name === undefined ? field[0] : formatValue(values[name] ?? field)
   );
