@@ -176,8 +176,8 @@ class _Bench:
         if not self._models:
             raise BadRequest(
                 "no_state_found",
-                "The step reaches no model, so its changes could not be restored.",
-                "Pass what it changes: state=[model, optimizer].",
+                "The step refers to no model, so its changes could not be restored.",
+                "Pass the objects that it changes: state=[model, optimizer].",
             )
         self._snapshot_seconds = clock() - self._began
         # The step runs on the device of its models.

@@ -32,7 +32,7 @@ MIB: Final = 1 << 20
 GROWTH: Final = 16
 """Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
-WIDE: Final = "{size}: interval within {reached:.1%}, not {target:.0%}; raise the time limit."
+WIDE: Final = "{size}: the interval is ±{reached:.1%}, not ±{target:.0%}; raise the time limit."
 START_SECONDS: Final = 120.0
 """Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
 
@@ -45,7 +45,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     sizes = _sizes(parameters)
     if backend == "gloo":
         resources.check_available_memory(
-            3 * sizes[-1] * processes, hint="Ask for a smaller largest_mib."
+            3 * sizes[-1] * processes, hint="Choose a smaller largest_mib."
         )
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def _plan(torch: Any, parameters: Mapping[str, Any], context: Context) -> tuple[
         processes = processes or 2
         context.warn("gloo uses the CPU; this does not measure the links between GPUs.")
     if processes < 2:
-        message, hint = "All-reduce needs at least two processes.", "Raise processes."
+        message, hint = "All-reduce needs at least two processes.", "Increase processes."
         raise BadRequest("too_few_processes", message, hint)
     return backend, processes
 

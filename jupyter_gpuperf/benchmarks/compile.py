@@ -125,7 +125,7 @@ BENCHMARK = Benchmark(
         Parameter.choice("network", "resnet", training.NETWORKS, "Network to train."),
         Parameter.choice("precision", "bf16", PRECISIONS, training.PRECISION_HELP),
         RIGOROUS,
-        Parameter.time_limit(20.0, "Time for the steps; compiling comes before."),
+        Parameter.time_limit(20.0, "Time for the steps; compilation comes first."),
     ),
     run=run,
 )

@@ -132,7 +132,7 @@ BENCHMARK = Benchmark(
         Parameter.choice("precision", "fp16", PRECISIONS, training.PRECISION_HELP),
         Parameter.boolean("channels_last", False, "The layout that tensor cores prefer."),
         RIGOROUS,
-        Parameter.time_limit(20.0, "Time for the steps; new shapes come before."),
+        Parameter.time_limit(20.0, "Time for the steps; new shapes are timed first."),
     ),
     run=run,
 )

@@ -122,7 +122,7 @@ class Parameter:
 RIGOROUS: Final = Parameter.boolean(
     "rigorous",
     False,
-    "Measure in five processes, each to a 1 % interval instead of 3 %; the interval then covers the next run, too.",
+    "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also covers the next run.",
 )
 """Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
 

@@ -186,10 +186,10 @@ BENCHMARK = Benchmark(
     "files.",
     parameters=(
         Parameter.text(
-            "folder", "", "Your dataset, only read. Empty: make files in the temporary folder."
+            "folder", "", "Your dataset, which is only read. Empty: create temporary files."
         ),
         Parameter.integer("size_mib", 512, (16, 65536), "MiB to read."),
-        Parameter.time_limit(20.0, "Approximate measuring time in total."),
+        Parameter.time_limit(20.0, "Approximate total measuring time."),
     ),
     run=run,
 )

@@ -87,6 +87,6 @@ BENCHMARK = Benchmark(
     label="Kernel launch",
     help="The host's time per kernel launch: alone, with a wait for the device, and replayed from a CUDA graph.",
     requires=("torch",),
-    parameters=(RIGOROUS, Parameter.time_limit(10.0, "Measuring time in total.")),
+    parameters=(RIGOROUS, Parameter.time_limit(10.0, "Total measuring time.")),
     run=run,
 )

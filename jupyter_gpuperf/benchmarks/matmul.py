@@ -45,7 +45,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     requested = FORMATS if precision == "all" else (precision,)
     kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
-        message = "No {precision} matrix products on this device."
+        message = "This device has no {precision} matrix products."
         hint = "Choose another precision."
         raise Unavailable("format_not_supported", message, hint, precision=precision)
     chip = limits_of(torch, device)

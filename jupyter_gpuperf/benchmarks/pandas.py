@@ -55,7 +55,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     resources.check_available_memory(12 * ROW_BYTES * rows, hint="Choose fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
     if "pyarrow" not in engines:
-        context.warn("Skipped the engine pyarrow: not installed. Run: pip install pyarrow.")
+        context.warn("Skipped the pyarrow engine: not installed. Run: pip install pyarrow.")
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     version = None
@@ -83,7 +83,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
                 figures[f"{name}_peak_bytes"] = exact_interval(float(answer["peak_bytes"]))
             version = answer["pandas"]
     if rows > PYTHON_ENGINE_ROWS:
-        message = "The engine python read {few} rows, the others {rows}."
+        message = "The python engine read {few} rows, the others {rows}."
         context.warn(Message(message, few=PYTHON_ENGINE_ROWS, rows=rows))
     environment = {**describe(), "pandas": version, "page_cache": "warm"}
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)
@@ -105,11 +105,11 @@ def write_table(path: Path, rows: int) -> None:
 BENCHMARK = Benchmark(
     name="pandas",
     label="pandas",
-    help="read_csv by engine, and groupby with aggregation: time and memory.",
+    help="read_csv with each engine, and groupby with aggregation: time and memory.",
     requires=("pandas",),
     parameters=(
         Parameter.integer("rows", 200_000, (100, 100_000_000), "About 50 bytes per row."),
-        Parameter.time_limit(12.0, "Approximate measuring time in total."),
+        Parameter.time_limit(12.0, "Approximate total measuring time."),
     ),
     run=run,
 )

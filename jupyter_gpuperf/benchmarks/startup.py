@@ -94,7 +94,7 @@ def _pieces(
     if shell and Path(shell).exists():
         pieces["shell"] = lambda: _shell(shell)
     if not pieces:
-        nothing = "Found neither JupyterLab, torch nor a shell."
+        nothing = "Found no JupyterLab, torch or shell."
         raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
     return pieces
 

@@ -40,7 +40,7 @@ def _gpu_in_container(machine: Machine) -> Outcome:
     return broken(
         "The host has a GPU at {address}, but this container has no access to it.",
         fix=start_commands(machine, "--gpus all"),
-        then="The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old way.",
+        then="The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old option.",
         address=addresses[0],
     )
 
@@ -72,7 +72,7 @@ def _shared_memory(machine: Machine) -> Outcome:
         return suspect(
             "Only {free:.0f} of {mib:.0f} MiB are free.",
             fix="ls -lS /dev/shm | head",
-            then="Killed workers leave batches there. When no worker runs, delete their files.",
+            then="Killed workers leave batches there. When no worker is running, delete them.",
             free=free_mib,
             mib=mib,
         )
@@ -124,7 +124,7 @@ def _open_files(_: Machine, limit: tuple[float, float]) -> Outcome:
     if soft >= FEWEST_FILES:
         return fine("{files:.0f} open files.", files=soft)
     return suspect(
-        "Only {files:.0f} open files; each batch from a worker needs some.",
+        "Only {files:.0f} open files allowed; each batch from a worker needs some.",
         fix=f"ulimit -n {min(hard, 65536):.0f}",
         then="Run it in the shell that starts Jupyter.",
         files=soft,

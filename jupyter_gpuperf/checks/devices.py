@@ -91,7 +91,7 @@ def _persistence(machine: Machine, devices: list[Gpu]) -> Outcome:
     off = [each.index for each in devices if each.text("persistence_mode") == "Disabled"]
     if not off:
         return fine("On, or not supported.")
-    found = "Off on GPU {off}: the first program on an idle GPU waits for its start."
+    found = "Off on GPU {off}: the first program on an idle GPU waits for its initialization."
     return fine(found, fix="sudo nvidia-smi -pm 1", off=off)
 
 

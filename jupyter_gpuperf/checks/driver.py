@@ -51,7 +51,7 @@ def _gpu_present(machine: Machine) -> Outcome:
     gpus.no_gpu_outcome,
     label="Driver loaded",
     why="Without the driver's kernel module, no program reaches the GPU.",
-    expected="The module nvidia is loaded.",
+    expected="The nvidia module is loaded.",
     messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
 )
 def _driver_loaded(machine: Machine) -> Outcome:

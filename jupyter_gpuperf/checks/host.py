@@ -90,7 +90,7 @@ def _hugepages(machine: Machine) -> Outcome:
 @check(
     label="Swap",
     why="Swapped-out memory is read back from disk in the middle of a step.",
-    expected="Nothing of this process.",
+    expected="No memory of this process.",
     link=f"{KERNEL}/sysctl/vm.html",
 )
 def _swap(machine: Machine) -> Outcome:
@@ -131,6 +131,6 @@ def _clock_source(machine: Machine) -> Outcome:
     return suspect(
         "{source}: reading the time takes a microsecond or more.",
         fix=f"cat {folder}/available_clocksource\nsudo dmesg | grep -i -e tsc -e clocksource",
-        then="The kernel's log says why it does not use the fast clock.",
+        then="The Linux kernel's log says why it does not use the fast clock.",
         source=source,
     )

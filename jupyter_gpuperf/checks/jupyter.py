@@ -92,7 +92,7 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
 
 @_server_check(
     label="JupyterLab extensions",
-    why="Every page loads them all; an extension for another JupyterLab can break it.",
+    why="Every page loads them all; an extension for another version can break it.",
     expected="All support this JupyterLab.",
     link=EXTENSIONS,
     messages=(

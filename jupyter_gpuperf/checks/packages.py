@@ -53,7 +53,7 @@ def _dependencies(machine: Machine) -> Outcome:
 
 @check(
     label="Duplicate packages",
-    why="The path decides which of two versions is imported; an upgrade changes only one.",
+    why="sys.path decides which of two versions is imported; an upgrade changes only one.",
     expected="One version of each.",
     link="https://packaging.python.org/en/latest/specifications/recording-installed-packages/",
     messages=("WARNING: Ignoring invalid distribution",),
@@ -78,9 +78,9 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     folder, shown = copies[0].folder, [each.version for each in copies]
     if folder != copies[1].folder:
         return suspect(
-            "Several versions of {name} are installed ({versions}); Python uses that in {folder}.",
+            "Several versions of {name} are installed ({versions}); Python uses the one in {folder}.",
             fix=machine.pip("uninstall", name),
-            then="Each run removes the one that Python uses.",
+            then="Each run removes the version that Python uses.",
             name=name,
             versions=shown,
             folder=folder,
@@ -89,7 +89,7 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     return suspect(
         "Several versions of {name} ({versions}) are in {folder}.",
         fix=f"{remove}\n{machine.pip('install', '--force-reinstall', '--no-deps', name)}",
-        then="An interrupted upgrade leaves two.",
+        then="An interrupted upgrade leaves two versions.",
         name=name,
         versions=shown,
         folder=folder,
@@ -98,7 +98,7 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
 
 @check(
     label="OpenCV",
-    why="Four packages provide cv2. Those with windows need libraries that servers lack.",
+    why="Four packages provide cv2. Those with a GUI need libraries that servers lack.",
     expected="Only one; headless on a server.",
     link="https://github.com/opencv/opencv-python#installation-and-usage",
     messages=(

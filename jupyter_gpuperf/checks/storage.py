@@ -98,7 +98,7 @@ def _temporary_folder(machine: Machine) -> Outcome:
 
 @check(
     label="pip cache",
-    why="It keeps every downloaded wheel; a PyTorch with CUDA takes gigabytes.",
+    why="It keeps every downloaded wheel; PyTorch with CUDA takes gigabytes.",
     expected="Small, or enough free space.",
     link="https://pip.pypa.io/en/stable/topics/caching/",
 )

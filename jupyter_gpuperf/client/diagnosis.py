@@ -138,7 +138,7 @@ def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
         There is no GPU (the code is the driver's reason), or nothing can be recorded.
     """
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        message = "Can't diagnose {seconds:g} s."
+        message = "Can't diagnose a span of {seconds:g} s."
         hint = "Choose from {shortest:g} to {longest:g} seconds."
         figures = {"seconds": seconds, "shortest": SHORTEST_SECONDS, "longest": LONGEST_SECONDS}
         raise BadRequest("parameter_out_of_range", message, hint, **figures)

@@ -150,9 +150,9 @@ def _wait(run: Run, view: ProgressView, clock: Callable[[], float] = time.monoto
             cancelled_at = clock()
             run.cancel()
         if cancelled_at is not None and clock() - cancelled_at > CANCEL_SECONDS:
-            template = "{benchmark} was cancelled, but has not confirmed it."
+            template = "{benchmark} has not confirmed that it was cancelled."
             message = Message(template, benchmark=_name_of(job))
-            hint = "The job list in the panel shows whether it still runs."
+            hint = "The job list in the panel shows whether it is still running."
             raise BenchmarkError("cancel_not_confirmed", message, hint=hint) from None
     return job
 

@@ -117,9 +117,9 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     elif not torch.cuda.is_initialized():
         yield Message("CUDA is not used yet; GPU idle time for data is known from then on.")
     elif torch.cuda.device_count() > 1:
-        yield Message("Of this process's GPUs, only the one that holds most memory is timed.")
+        yield Message("Of this process's GPUs, only the one with the most memory used is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
-    stopped = "{loader} is not timed any more ({error}); the loop itself continues."
+    stopped = "{loader} is no longer timed ({error}); the loop itself continues."
     for clock in session.watching.clocks:
         if clock.error is not None:
             yield Message(stopped, loader=clock.info.name, error=clock.error)
@@ -129,10 +129,10 @@ def _heading(session: WatchSession) -> Message:
     if session.watching.watches_all and session.connected:
         return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
     if session.watching.watches_all:
-        return Message("Watching every torch DataLoader of this notebook.")
+        return Message("Watching every torch DataLoader in this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")
-    return Message("Nothing is watched. %gpuwatch on watches every torch DataLoader.")
+    return Message("Nothing is being watched. %gpuwatch on watches every torch DataLoader.")
 
 
 _session: list[WatchSession] = []

@@ -51,7 +51,7 @@ def tune(
     if (name := asked.get("step")) is not None:
         asked = {**asked, "step": named_object(name, namespace)}
         if not callable(asked["step"]):
-            hint = "Give a function of a batch."
+            hint = "Pass a function that takes a batch."
             raise BadRequest("usage", "{name} is not a function.", hint, name=name)
     loader, wanted = named_object(subject, namespace), {**parameters, **asked}
     return tune_in_process(loader, subject, new_view=new_view, display_result=True, **wanted)

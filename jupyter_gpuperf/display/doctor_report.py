@@ -115,7 +115,7 @@ def _problem(each: CheckFinding) -> Iterator[Block]:
         (Message("Found"), each.found),
         (Message("Expected"), Message.from_template(each.expected)),
         (Message("Why it matters"), Message.from_template(each.why)),
-        (Message("More about it"), each.link),
+        (Message("Learn more"), each.link),
     ]
     yield Table(rows, looks=("quiet", "label"))
     if each.fix:

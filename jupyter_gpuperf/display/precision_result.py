@@ -20,7 +20,7 @@ NAME: Final = "amp_profile"
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     Message("mode"): ("name", "bar"),
     Message("step"): ("value", "quiet"),
-    Message("speed-up"): ("value", "quiet"),
+    Message("speedup"): ("value", "quiet"),
     Message("peak memory"): ("value",),
     Message("computed in"): ("sentence",),
     Message("numbers"): ("sentence",),

@@ -66,7 +66,7 @@ class ProfileView(Displayed):
         """Yield the rows: label, share of a step, and details."""
         data, of_step, plain = self.data, self._of_step, ""
         if data.plain_step_seconds is not None:
-            plain = Message("{time} without profiler", time=_time(data.plain_step_seconds))
+            plain = Message("{time} without the profiler", time=_time(data.plain_step_seconds))
         yield Message("step, profiled"), _time(data.step_seconds), plain
         yield Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")
         if data.busy_seconds is not None:
@@ -76,7 +76,7 @@ class ProfileView(Displayed):
             )
             yield Message("GPU busy"), of_step(data.busy_seconds), self._kernels()
             yield Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""
-            yield Message("GPU idle otherwise"), of_step(data.idle_elsewhere_seconds), gaps
+            yield Message("GPU idle, other reasons"), of_step(data.idle_elsewhere_seconds), gaps
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
             (Message("copy"), data.copies),

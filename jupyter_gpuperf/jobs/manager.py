@@ -215,7 +215,7 @@ class JobManager(JobRegistry):
             self._fail(job, error)
         except Exception as error:  # one job's defect must not end its device's queue
             logger.exception("Job %s failed in the server.", job.id)
-            self._fail(job, JobFailed("internal_error", str(error), "See the server's log."))
+            self._fail(job, JobFailed("internal_error", str(error), "See the server log."))
         finally:
             with self._lock:
                 self._end(job)

@@ -218,7 +218,7 @@ class WorkerProcess:
             raise JobFailed(
                 "deadline_exceeded",
                 "The benchmark was stopped after {seconds:g} s.",
-                "Choose less work, or raise c.GpuPerf.job_deadline_seconds.",
+                "Reduce the work, or raise c.GpuPerf.job_deadline_seconds.",
                 seconds=self._order.deadline_seconds,
             )
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
@@ -241,6 +241,6 @@ def _death(returncode: int | None) -> JobFailed:
         message = "The worker exited without a result (exit code {exit_code})."
         return JobFailed("worker_died", message, hint, exit_code=returncode)
     if returncode == -signal.SIGKILL:
-        hint = "Often the system's out-of-memory killer: choose less work, or free memory."
+        hint = "Often by the system's out-of-memory killer: reduce the work, or free memory."
     name = signal.Signals(-returncode).name
     return JobFailed("worker_died", "The worker was killed by {signal}.", hint, signal=name)

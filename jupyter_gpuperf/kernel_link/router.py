@@ -25,7 +25,7 @@ ONE_A_LINE: Final = "Send one JSON object per line."
 UNEXPECTED: Final = SocketError(
     code="internal_error",
     message="An error occurred in the server.",
-    hint="See the server's log for details, and please report it.",
+    hint="See the server log for details, and please report it.",
 )
 
 _decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)

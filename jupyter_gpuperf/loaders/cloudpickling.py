@@ -56,7 +56,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
         raise BadRequest(
             "too_large_to_send",
             "The {argument} pickles to over {limit:.0f} MB, too much to send to each worker.",
-            "Keep the data in files, and open them in the worker at the first item.",
+            "Keep the data in files, and open them in the worker at its first item.",
             argument=argument,
             limit=MOST_BYTES / 1e6,
         )
@@ -66,7 +66,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
         raise BadRequest(
             "can_not_be_pickled",
             "The {argument} can't be sent to a worker: {type}: {error}",
-            "Open files, locks and connections in the worker, at the first item.",
+            "Open files, locks and connections in the worker, at its first item.",
             argument=argument,
             type=type(error).__name__,
             error=error,

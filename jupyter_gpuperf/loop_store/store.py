@@ -146,7 +146,7 @@ class TrainingStore:
             notebook = self._notebooks.get(key)
             connections = [] if notebook is None else list(notebook.connections)
         if not connections:
-            hint = "First run %gpuwatch on in it."
+            hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
         _, send = connections[0]  # the kernel; its ranks have no cell in which to show the profile
         send(ExplainNow(steps=steps))

@@ -64,7 +64,9 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         self.log.quiet = given.quiet
         session().watching.watch_everything()
         session().report()
-        message = "Watching torch DataLoaders. %gpuwatch report sums up; %gpuwatch off stops."
+        message = (
+            "Watching torch DataLoaders. %gpuwatch report shows a summary; %gpuwatch off stops."
+        )
         _print(Message(message))
 
     def _off(self, given: Any) -> None:

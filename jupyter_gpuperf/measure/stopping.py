@@ -106,7 +106,7 @@ def not_converged(half_width: float, target: float, count: int) -> Message:
     ``half_width`` and ``target`` are shares of the value; ``count`` is the number of samples.
     """
     return Message(
-        "Too few samples for a {target:.0f} % interval. Raise the time limit."
+        "Too few samples for an interval of ±{target:.0f} %. Raise the time limit."
         if math.isinf(half_width)
         else "Not converged after {count} samples: interval ±{half_width:.1f} %, target ±{target:.0f} %. "
         "Raise the time limit, or check what else is running.",

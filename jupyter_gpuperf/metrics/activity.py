@@ -34,7 +34,7 @@ METRICS: Final = (
     _metric(
         "utilization_percent",
         "Busy",
-        "Share of the driver's last sample period (1/6 to 1 s) with a kernel running, even one that fills little.",
+        "Share of the driver's last sample period (1/6 to 1 s) with a kernel running, even one that fills little of the chip.",
         lambda nvml: nvml("nvmlDeviceGetUtilizationRates").gpu,
         overview=True,
     ),
@@ -73,7 +73,7 @@ METRICS: Final = (
         "sm_occupancy_percent",
         "SM occupancy",
         OCCUPANCY,
-        "Active warps, of the maximum. High is not a goal: the fastest matrix kernels run at 10 to 20 %.",
+        "Active warps as a share of the maximum. A high value is not a goal: the fastest matrix kernels run at 10 to 20 %.",
     ),
     _gpm(
         "tensor_active_percent",
@@ -92,6 +92,6 @@ METRICS: Final = (
         "dram_bandwidth_percent",
         "Memory bandwidth",
         DRAM,
-        "Memory traffic, of the maximum. If it stays above 60 to 70 %, it limits the speed.",
+        "Memory traffic as a share of the maximum. If it stays above 60 to 70 %, it limits the speed.",
     ),
 )

@@ -18,7 +18,7 @@ CLOCK_EVENTS: Final = {
     0x2: "clocks set by the user",
     0x4: "power limit",
     0x8: "hardware slowdown",
-    0x10: "synchronised with another device",
+    0x10: "synchronized with another device",
     0x20: "too hot (driver)",
     0x40: "too hot (hardware)",
     0x80: "external power brake",
@@ -70,7 +70,7 @@ METRICS = (
     _metric(
         "clock_event_flags",
         "Clocks limited by",
-        "Why the clocks are not higher. The power limit alone is normal at full load; the lost clock counts.",
+        "Why the clocks are not higher. The power limit alone is normal at full load; what counts is how much clock is lost.",
         lambda nvml: nvml("nvmlDeviceGetCurrentClocksEventReasons"),
         kind="flags",
         flags=CLOCK_EVENTS,

@@ -68,13 +68,13 @@ METRICS = (
     _limit(
         "pcie_link_max_lanes",
         "PCIe lanes, maximum",
-        "Most lanes that both GPU and slot support.",
+        "Maximum number of lanes that both GPU and slot support.",
         lambda nvml: nvml("nvmlDeviceGetMaxPcieLinkWidth"),
     ),
     _metric(
         "pcie_replays_count",
         "PCIe replays",
-        "Packets sent again. A growing number indicates a bad link.",
+        "Retransmitted packets. A growing number indicates a bad link.",
         lambda nvml: nvml("nvmlDeviceGetPcieReplayCounter"),
         kind="counter",
         cadence="slow",

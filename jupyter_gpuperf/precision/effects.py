@@ -45,14 +45,14 @@ def side_effect_warnings(tree: ast.AST) -> list[str]:
 def _obstacle(node: ast.AST) -> Message | None:
     line = getattr(node, "lineno", 0)
     if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
-        return Message("await in line {line}", line=line)
+        return Message("await on line {line}", line=line)
     owner, name = _called(node)
     if name in MAGICS and owner == "get_ipython()":
-        return Message("magic or shell command in line {line}", line=line)
+        return Message("magic or shell command on line {line}", line=line)
     if name == "input" and not owner:
-        return Message("input() in line {line}", line=line)
+        return Message("input() on line {line}", line=line)
     if (owner == "subprocess" and name in PROCESSES) or (owner, name) == ("os", "system"):
-        return Message("new process in line {line}", line=line)
+        return Message("new process on line {line}", line=line)
     return None
 
 

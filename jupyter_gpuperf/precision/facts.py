@@ -24,8 +24,8 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
         yield Message("All modes used the cell's own GradScaler.")
     for name, count in session.replayed.items():
         yield Message.counted(
-            "{name} gave {count} item, replayed in every mode; its own time is excluded.",
-            "{name} gave {count} items, replayed in every mode; its own time is excluded.",
+            "{name} returned {count} item, replayed in every mode; its own time is excluded.",
+            "{name} returned {count} items, replayed in every mode; its own time is excluded.",
             name=name,
             count=count,
         )

@@ -139,7 +139,7 @@ def _judged(
         return verdict, Message(template, noise=noise, ratio=ratio), ratio
     if off == 0:
         return WITHIN, Message("bit-identical to fp32"), None
-    template = "loss off by {off:.2g}, with no noise to compare (nothing is random)"
+    template = "loss off by {off:.2g}; there is no noise to compare it with (nothing is random)"
     return UNKNOWN, Message(template, off=off), None
 
 

@@ -53,7 +53,7 @@ def _check(view: View) -> Finding | None:
         lost_ratio=work.idle_ratio if costs else None,
         advice="Use fewer workers and threads than the limit has cores, with one thread per worker "
         "(torch.set_num_threads(1), cv2.setNumThreads(1)). Or request more CPU.",
-        refuted_by="Halve the workers: if the GPU gets no busier, the CPU limit is not the cause.",
+        refuted_by="Halve the number of workers: if the GPU is no busier, the CPU limit is not the cause.",
         change=loader_code(loader, num_workers=max(1, int(limit) - 1)) if loader else None,
     )
 

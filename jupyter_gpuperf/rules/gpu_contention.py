@@ -65,10 +65,12 @@ def _undecided(view: View, together: list[ProcessListing]) -> Finding:
     return Finding(
         severity="info",
         confidence="suspected",
-        summary=Message("{count} programs use this GPU; unknown which are active.", count=count),
+        summary=Message(
+            "{count} programs use this GPU; it is unknown which are active.", count=count
+        ),
         evidence={"programs_count": float(count), "busy_ratio": view.work.busy_ratio},
         advice="See the process list for the others, and shut down those that you don't need.",
-        refuted_by="A program that only holds memory takes no time from the others.",
+        refuted_by="If only one of the programs computes and the others just hold memory, they do not slow each other down.",
     )
 
 

@@ -47,7 +47,7 @@ _bound = partial(
     Finding,
     advice="Launch less: torch.compile or CUDA graphs, larger batches, no .item(), .cpu() or printing of tensors in "
     "the loop. More workers won't help.",
-    refuted_by="Double the batch size: if a step takes twice as long, the GPU was the limit; if not, the host is.",
+    refuted_by="Double the batch size: if a step takes twice as long, the GPU is the limit; if not, the host is.",
 )
 
 

@@ -65,9 +65,9 @@ def _check(view: View) -> Finding | None:
 
 
 SUMMARIES: Final = {
-    "heat_hardware": "The hardware slows the GPU {percent:.0f} % of the time: it is far too hot.",
-    "heat_driver": "The driver slows the GPU {percent:.0f} % of the time: it is too hot.",
-    "power_brake": "The power supply slows the GPU {percent:.0f} % of the time.",
+    "heat_hardware": "The hardware throttles the GPU {percent:.0f} % of the time: it is far too hot.",
+    "heat_driver": "The driver throttles the GPU {percent:.0f} % of the time: it is too hot.",
+    "power_brake": "The power supply throttles the GPU {percent:.0f} % of the time.",
 }
 ADVICE: Final = {
     "heat_hardware": "Stop the work and fix the cooling.",

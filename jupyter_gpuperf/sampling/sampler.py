@@ -41,7 +41,7 @@ STARTING_REASON: Final = NoDevices(
 )
 FAILED_REASON: Final = NoDevices(
     code="source_failed",
-    message="The source of the readings failed before the first one.",
+    message="The source of the readings failed before the first reading.",
     hint="See the server log.",
 )
 STARTING: Final = Devices(devices=[], reason=STARTING_REASON)

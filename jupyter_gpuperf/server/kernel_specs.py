@@ -36,5 +36,5 @@ async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> K
         if kernel_name is None:  # a server without any kernel spec still has its own Python
             return KernelPython(sys.executable, {}, name)
         hint = "To list them, run: jupyter kernelspec list"
-        raise NotFound("unknown_kernel", "Unknown kernelspec {name!r}.", hint, name=name) from error
+        raise NotFound("unknown_kernel", "No kernel spec {name!r}.", hint, name=name) from error
     return KernelPython(*interpreter_of(spec), str(spec.display_name or name))

@@ -43,7 +43,7 @@ NO_DEVICES: Final[dict[int, NoDevices]] = {
     NO_PERMISSION: NoDevices(
         code="no_permission",
         message="The NVIDIA driver denies access to this user.",
-        hint="Give the user access to /dev/nvidia*, for example with the group video.",
+        hint="Give the user access to /dev/nvidia*, for example through the video group.",
     ),
     GPU_IS_LOST: NoDevices(
         code="device_lost",

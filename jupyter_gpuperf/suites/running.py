@@ -126,7 +126,7 @@ class RunningSuite:
                 self._end("failed", error)
         except Exception as error:  # a bug in one suite must not stop the queue
             logger.exception("Suite %s failed in the server.", self._info.id)
-            self._end("failed", JobFailed("internal_error", str(error), "See the server's log."))
+            self._end("failed", JobFailed("internal_error", str(error), "See the server log."))
         else:
             self._end("done")
 

@@ -109,7 +109,7 @@ def probe(
     data: Any = _watched(subject)
     method = method or default_start_method()
     if method != "fork":
-        data = as_dataset_kind(cloudpickled(data, "data set"), is_stream=False)
+        data = as_dataset_kind(cloudpickled(data, "dataset"), is_stream=False)
     loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
     with from_workers(data, 1, method, **loads) as (items, processes):
         try:

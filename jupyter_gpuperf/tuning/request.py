@@ -71,7 +71,7 @@ class TuneRequest:
         if rate is not None and not 0 < rate < math.inf:
             self._refuse("target_rate", hint="target_rate must be a positive number of batches/s.")
         if self.step is not None and self.target_rate is not None:
-            raise BadRequest("usage", "Both a step and a target rate were given.", "Give one.")
+            raise BadRequest("usage", "Both a step and a target rate were given.", "Give only one.")
 
     def _refuse(self, name: str, *, hint: str) -> NoReturn:
         message, value = "{name} = {value!r} is out of range.", getattr(self, name)

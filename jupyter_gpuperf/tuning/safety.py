@@ -190,7 +190,7 @@ def describe_failure(
         name = names.get(signals[0], f"signal {signals[0]}")
         if name in EXITS:
             return Message(EXITS[name])
-        return Message("a worker died of {signal}", signal=name)
+        return Message("a worker was killed by {signal}", signal=name)
     if "bus error" in text.lower() or "shm" in text:
         return Message(EXITS["SIGBUS"])
     if "exited unexpectedly" in text:

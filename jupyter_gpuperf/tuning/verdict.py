@@ -136,7 +136,11 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
             sentences.append(_comparison(best, other, name, space.step_seconds))
         elif (own := space.named.get(role)) is not None:
             setting = own.words()
-            sentences.append(Message("No time for {name} ({setting}).", name=name, setting=setting))
+            sentences.append(
+                Message(
+                    "There was no time to measure {name} ({setting}).", name=name, setting=setting
+                )
+            )
     remarks = {
         "step not run": space.step_seconds is not None and not best.waits,
         "not enough": found.enough is False,

@@ -76,7 +76,7 @@ def test_too_few_blocks_for_an_interval_are_doubted_without_a_number():
     stop = rule(limit_seconds=0.005)
     stop.add(1.0)
     assert stop.done
-    assert stop.doubt() == "Too few samples for a 3 % interval. Raise the time limit."
+    assert stop.doubt() == "Too few samples for an interval of ±3 %. Raise the time limit."
 
 
 def test_the_time_limit_counts_from_the_first_block():

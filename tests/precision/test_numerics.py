@@ -56,7 +56,7 @@ def test_noise_that_is_more_than_a_step_changes_is_the_scale():
 def test_without_any_scale_no_verdict_is_given():
     found = compare(Trace(losses=[1.1]), Trace(losses=[1.0]), NoiseFloors())
     assert found["verdict"] == "unknown"
-    assert "no noise to compare" in found["sentence"]
+    assert "no noise to compare it with" in found["sentence"]
 
 
 def test_a_loss_that_is_not_finite_is_broken():

@@ -83,10 +83,10 @@ def test_where_the_forward_pass_is_elsewhere_the_pattern_is_given(source):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("get_ipython().system('ls')", "magic or shell command in line 1"),
-        ("x = input()", "input() in line 1"),
-        ("await something()", "await in line 1"),
-        ("subprocess.run(['ls'])", "new process in line 1"),
+        ("get_ipython().system('ls')", "magic or shell command on line 1"),
+        ("x = input()", "input() on line 1"),
+        ("await something()", "await on line 1"),
+        ("subprocess.run(['ls'])", "new process on line 1"),
     ],
 )
 def test_what_must_not_be_repeated_is_refused(source, words):

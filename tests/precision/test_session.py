@@ -74,7 +74,7 @@ def test_a_live_iterator_stands_where_one_run_leaves_it_and_all_modes_see_the_sa
         {**ordinary(BATCHED, with_batches), "batches": 0, "again": 0}
     )
     assert len(list(original)) == 8
-    assert any("batches gave 2 items" in each for each in profile.warnings)
+    assert any("batches returned 2 items" in each for each in profile.warnings)
     first = [profile.mode(mode).numerics["losses"][0] for mode in ("fp32", "bf16")]
     assert first[0] == pytest.approx(first[1], rel=0.05)
 

@@ -74,5 +74,5 @@ def test_it_says_what_there_was_no_time_for():
         step_seconds=0.02,
     )
     said = " ".join(summary_of(best := trial(4), found(best), space))
-    assert "No time for the common recipe (8 workers)" in said
+    assert "There was no time to measure the common recipe (8 workers)" in said
     assert "No time was left to run the step" in said

@@ -92,7 +92,7 @@ def test_a_cell_is_profiled_in_the_notebook_and_was_run_once(open_page, lab):
     expect(answer).to_have_count(1)
     for words in (
         "bf16",
-        "speed-up",
+        "speedup",
         "100 % bf16",
         "Not measured: fp16 is slower than fp32 on CPUs.",
     ):

@@ -65,7 +65,7 @@ def test_the_status_bar_is_in_chinese(page):
     item = page.locator(".jp-GpuPerf-statusItem")
     expect(item).to_contain_text("78.2 / 80 GiB")
     expect(item).to_contain_text("另有 1 块")
-    title = re.compile(r"1 条警报\nGPU 0：显存即将用尽.*利用率 63 %", re.DOTALL)
+    title = re.compile(r"1 条警报\nGPU 0：显存即将用尽.*忙碌 63 %", re.DOTALL)
     expect(item.locator("button")).to_have_attribute("title", title)
 
 
@@ -81,7 +81,7 @@ def test_no_english_sentence_is_left_in_the_panel(page):
         chosen.select_option(name)
         texts += page.locator(PANEL).evaluate(SAID)
     texts += page.locator(".jp-GpuPerf-statusItem").evaluate(SAID)
-    assert any("张量核心" in text for text in texts)  # the folds are open
+    assert any("Tensor Core 偏好的布局" in text for text in texts)  # the folds are open
     left = {found[0] for text in texts for found in ENGLISH.finditer(text)}
     assert {each for each in left if not each.startswith(QUOTED)} == set()
 

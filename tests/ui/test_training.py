@@ -143,7 +143,7 @@ def test_each_rank_is_shown_with_its_gpu_and_the_late_one_is_named(ranks, open_p
     expect(training.locator("[data-rank='1']")).to_contain_text(
         re.compile(r"GPU waiting for data 5\d %")
     )
-    expect(training.get_by_role("button", name="Explain")).to_have_count(0)
+    expect(training.get_by_role("button", name="Profile 5 steps")).to_have_count(0)
     findings = page.locator(f"{PANEL} [data-section=findings]")
     late = findings.locator("[data-finding=communication-bound] strong")
     # It begins with the GPU, so the GPU is not added in front again, as for a sentence without it.

@@ -8,7 +8,7 @@ import {
 } from '../format';
 import { trans, translated } from '../translation';
 
-/** The change of a figure: `3.1 % slower`, `no difference seen`. The verdict is the server's. */
+/** The change of a figure: `3.1 % slower`, `no difference`. The verdict is the server's. */
 export function formatChange({
   figure,
   unit,

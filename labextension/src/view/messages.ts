@@ -29,7 +29,7 @@ export function formatDeviceState(state: DeviceInfo['state']): string | null {
       'Not responding: a driver call hangs. Check whether nvidia-smi responds.'
     ),
     device_lost: trans.__(
-      'Device lost: the driver cannot reach it. Rebooting usually helps.'
+      'Device lost: the driver can’t reach it. Rebooting usually helps.'
     )
   };
   return texts[state] ?? null;

@@ -119,7 +119,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
                 formatMemory(report.allocated_bytes)
               )
             ],
-            trans.__('Cannot be matched with the driver’s list of processes.')
+            trans.__('Can’t be matched with the driver’s list of processes.')
           )
         )}
       </ul>

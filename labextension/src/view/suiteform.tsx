@@ -70,7 +70,7 @@ export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
       <form className="jp-GpuPerf-form" onSubmit={submit} noValidate>
         <Note>
           {trans.__(
-            'Runs what fits this machine. Two kernels alternate (A B B A …), so that drift affects both alike.'
+            'Runs the benchmarks that suit this machine. Two kernels alternate (A B B A …), so that drift affects both alike.'
           )}
         </Note>
         {target.kernelChoice}

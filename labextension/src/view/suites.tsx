@@ -134,7 +134,7 @@ function Comparison(props: {
       {comparison.rounds < 2 ? (
         <Note>
           {trans.__(
-            'One round cannot show run-to-run variation. Use more rounds.'
+            'One round can’t show run-to-run variation. Use more rounds.'
           )}
         </Note>
       ) : null}

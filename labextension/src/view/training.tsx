@@ -103,11 +103,11 @@ function Explain({ notebook }: INotebookProps): JSX.Element {
   return (
     <Button
       title={trans.__(
-        'Profiles 5 steps, which slows them. The result appears below the running cell.'
+        'This slows the profiled steps. The result appears below the running cell.'
       )}
       onClick={() => void training.explain(notebook.key)}
     >
-      {trans.__('Explain')}
+      {trans.__('Profile 5 steps')}
     </Button>
   );
 }

@@ -38,7 +38,7 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
         {isPaused ? trans.__('Back to live') : trans.__('Pause')}
       </button>
       {several ? (
-        <div role="group" aria-label={trans.__('Devices')}>
+        <div role="group" aria-label={trans.__('Device layout')}>
           {(['overlay', 'columns'] as const).map(layout => (
             <Button
               key={layout}
