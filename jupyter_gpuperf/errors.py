@@ -49,8 +49,11 @@ class GpuPerfError(Exception):
 
         A text with parameters has a second entry, ``message_message`` or ``hint_message``, for its translation.
         """
-        data = {"code": self.code, "message": self.message, "hint": self.hint}
-        return dict(with_messages(data))
+        data: dict[str, Any] = {"code": self.code}
+        for name, text in (("message", self.message), ("hint", self.hint)):
+            # A text without parameters is looked up as it is.
+            data |= with_messages({name: text if text.parameters else str(text)})
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -45,7 +45,7 @@ def report() -> DoctorReport:
     report = CheckRunner().run(CheckTarget(server=server_facts()))
     if os.environ.get("GPUPERF_FIGURES"):
         file = Path(os.environ["GPUPERF_FIGURES"]).with_name("doctor.json")
-        file.write_text(json.dumps(msgspec.to_builtins(report), indent=1))
+        file.write_text(json.dumps(msgspec.to_builtins(report, enc_hook=str), indent=1))
     for each in report.checks:
         print(each.status, each.id, each.found)
     return report

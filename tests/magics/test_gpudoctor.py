@@ -44,7 +44,7 @@ REPORT = DoctorReport(
     duration_seconds=1.0,
 )
 SHARED_MEMORY = {
-    **msgspec.to_builtins(finding("shared_memory", "warn")),
+    **msgspec.to_builtins(finding("shared_memory", "warn"), enc_hook=str),
     "label": "Shared memory (/dev/shm)",
 }
 
