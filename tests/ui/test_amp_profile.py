@@ -122,7 +122,7 @@ def test_the_panel_gives_the_code_and_says_what_is_wrong_with_a_mode(open_page, 
     open_panel(page)
     run_all_cells(page)
     job = page.locator(JOB).first
-    expect(job).to_contain_text("bf16: 1.9× faster than now, 38% less memory")
+    expect(job).to_contain_text("bf16: 1.9× faster than now, 38 % less memory")
     expect(job.locator("[data-recommended=true]")).to_have_attribute("data-mode", "bf16")
     expect(job.locator("[data-mode=tf32] th")).to_contain_text(re.compile(r"tf32 \(now\)22\.4 GiB"))
     failed = job.locator("[data-mode=fp16]")

@@ -144,7 +144,7 @@ def test_two_kernels_are_compared_in_alternation(page):
     with page.expect_download() as download:
         suite.get_by_role("link", name="Save as HTML").click()
     saved = Path(download.value.path()).read_text()
-    assert "Slow against Quick: 0 better, 1 worse" in saved
+    assert "Slow vs. Quick: 0 better, 1 worse" in saved
     # In a narrow side bar nothing is wider than the bar.
     width = page.evaluate(
         """() => {

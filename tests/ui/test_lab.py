@@ -249,7 +249,7 @@ def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(op
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "tuning.png")
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
-    output = page.locator(f"{SHOWN} .jp-OutputArea-output").filter(has_text="the recipe")
+    output = page.locator(f"{SHOWN} .jp-OutputArea-output").filter(has_text="common recipe")
     expect(output).to_contain_text("train_loader = torch.utils.data.DataLoader(")
     page.screenshot(path=RESULTS / "tuned.png")
 

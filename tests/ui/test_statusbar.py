@@ -69,7 +69,7 @@ def test_figures_and_device_are_those_of_the_settings(open_bar):
     expect(figures.nth(1)).to_have_text(re.compile(r"SM clock \d+ MHz"))
     expect(figures.nth(2)).to_have_text(re.compile(r"CPU \d+ %"))
     # A missing value is left out, and the tooltip reports it.
-    title = re.compile("no known metric: nonsense")
+    title = re.compile("Unknown metrics in the settings: nonsense")
     expect(page.locator(BUTTON)).to_have_attribute("title", title)
 
 
@@ -91,7 +91,7 @@ def test_a_figure_beyond_its_threshold_has_a_sign_beside_its_colour(open_bar):
     temperature = page.locator(f"{ITEM} [data-metric=temperature_celsius]")
     expect(temperature.get_by_role("img")).to_have_count(0)
     # A device that does not exist: the first one is shown, and the tooltip reports it.
-    title = re.compile("no GPU here: GPU-that-is-elsewhere")
+    title = re.compile("Unknown GPU in the settings: GPU-that-is-elsewhere")
     expect(page.locator(BUTTON)).to_have_attribute("title", title)
 
 
