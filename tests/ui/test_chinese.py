@@ -88,8 +88,11 @@ def test_no_english_sentence_is_left_in_the_panel(page):
 
 def test_menu_and_settings_are_in_chinese(page):
     page.get_by_role("menuitem", name="查看", exact=True).click()
-    expect(page.locator(".lm-Menu")).to_contain_text("GPU 性能")
+    menu = page.locator(".lm-Menu")
+    expect(menu).to_contain_text("GPU 性能")
+    expect(menu).to_be_focused()  # a moment after it is drawn; before, it takes no key
     page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
     page.keyboard.press("Control+,")
     editor = page.locator("#setting-editor")
     editor.locator("input[type=search], input[type=text], .jp-FilterBox input").first.fill("GPU")
