@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.messages import Message, with_messages, without_messages
+from jupyter_gpuperf.messages import Message, without_messages
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,16 +49,16 @@ class GpuPerfError(Exception):
 
         A text with parameters has a second entry, ``message_message`` or ``hint_message``, for its translation.
         """
-        data: dict[str, Any] = {"code": self.code}
-        for name, text in (("message", self.message), ("hint", self.hint)):
-            # A text without parameters is looked up as it is.
-            data |= with_messages({name: text if text.parameters else str(text)})
-        return data
+        texts = {"message": self.message, "hint": self.hint}
+        described = {f"{name}_message": t.to_dict() for name, t in texts.items() if t.parameters}
+        return {"code": self.code, **{name: str(t) for name, t in texts.items()}, **described}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the error from the result of :meth:`to_dict`."""
-        texts = [without_messages(data).get(name, "") for name in ("code", "message", "hint")]
+        data = without_messages(data)
+        texts = (data.get(name, "") for name in ("code", "message", "hint"))
+        # A foreign worker may send anything.
         return cls(*(text if isinstance(text, str) else str(text) for text in texts))
 
 

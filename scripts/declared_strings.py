@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.checks import CHECKS, subject_of
 from jupyter_gpuperf.metrics import METRICS
+from jupyter_gpuperf.tuning.trial import ROLES
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "labextension" / "schema" / "plugin.json"
@@ -73,6 +74,7 @@ def benchmark_names() -> list[str]:
             for key in keys:
                 if isinstance(key, ast.Constant) and re.fullmatch(r"[a-z][a-z_]+", str(key.value)):
                     names.add(str(key.value))
+    names |= {f"{role}_batches_per_second" for role in ROLES}
     return sorted(names - STRUCTURE)
 
 

@@ -40,10 +40,7 @@ def _outcome(
     status: Status, found: str, /, *, fix: str = "", then: str = "", **values: Any
 ) -> Outcome:
     """Return an outcome; ``values`` fill the fields of ``found`` and ``then``."""
-    found, then = (
-        text if isinstance(text, Message) else Message.from_template(text, values)
-        for text in (found, then)
-    )
+    found, then = (Message.from_template(text, values) for text in (found, then))
     return Outcome(status, found, fix=fix, then=then)
 
 

@@ -115,7 +115,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
     except FileNotFoundError as error:
         hint = "Give the path of a recording."
         raise BadRequest("file_not_found", "There is no file {path}.", hint, path=path) from error
-    except Exception as error:
+    except Exception as error:  # a file may contain anything
         message = "{path} is not a recording: {error}"
         if isinstance(error, OSError):
             message = "{path} can't be read: {error}"

@@ -101,7 +101,7 @@ def _as_the_objects(name: str) -> Iterator[None]:
         yield
     except GpuPerfError:
         raise
-    except Exception as error:
+    except Exception as error:  # the user's own code
         hint = "To see where it fails, take a batch from it in its own cell."
         message = "{name} raised {error!r}."
         raise GpuPerfError("object_failed", message, hint, name=name, error=error) from error

@@ -87,7 +87,7 @@ class DisplayedOnce(Displayed):
 
 def warning_line(warning: str) -> Line:
     """Return a line that warns of something."""
-    return Line(Message("Careful: {warning}", warning=translated(warning)), "warning")
+    return Line(Message("Careful: {warning}", warning=warning), "warning")
 
 
 def joined(parts: Iterable[str], separator: str = " · ") -> str:

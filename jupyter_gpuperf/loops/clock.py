@@ -136,7 +136,7 @@ class IteratorClock:
             shared = self._shared
             self._count = shared.count = shared.count + 1
             self.batches += 1
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._go_quiet(error)
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from string import Formatter
@@ -45,8 +46,9 @@ class Message(str):
         cls, template: str, plural: str | None = None, /, **parameters: Any
     ) -> Message:
         """Create the message; see the class for the parameters."""
-        chosen = template if plural is None or parameters["count"] == 1 else plural
-        formats = {name: (spec, how) for _, name, spec, how in _FORMATTER.parse(chosen) if name}
+        # Fields of both templates: a translation has one text where English has two.
+        both = template + (plural or "")
+        formats = {name: (spec, how) for _, name, spec, how in _FORMATTER.parse(both) if name}
         values = {name: _formatted(parameters[name], *formats[name]) for name in formats}
         if plural is not None:
             values["count"] = parameters["count"]
@@ -56,7 +58,8 @@ class Message(str):
 
     @classmethod
     def _made(cls, template: str, plural: str | None, parameters: dict[str, Any]) -> Message:
-        chosen = template if plural is None or parameters["count"] == 1 else plural
+        is_single = plural is None or operator.index(parameters["count"]) == 1
+        chosen = template if plural is None or is_single else plural
         # A text without parameters is looked up in the catalogue unchanged, including its braces.
         text = filled(chosen, parameters, ", ".join) if parameters else chosen
         message = super().__new__(cls, text)
@@ -73,10 +76,13 @@ class Message(str):
 
     @classmethod
     def from_template(cls, template: str, parameters: Mapping[str, Any] | None = None) -> Message:
-        """Return a message; without parameters, braces in ``template`` are ordinary text."""
-        if parameters:
-            return cls(template, **parameters)
-        return template if isinstance(template, Message) else cls._made(template, None, {})
+        """Return a message; without parameters, braces in ``template`` are ordinary text.
+
+        A ``template`` that is a message already is returned as it is.
+        """
+        if isinstance(template, Message):
+            return template
+        return cls(template, **parameters) if parameters else cls._made(template, None, {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Message:

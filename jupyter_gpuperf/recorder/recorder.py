@@ -162,7 +162,7 @@ class Recorder:
         except (OSError, GpuPerfError) as error:
             self.error = _error_info(error, self.path)
             logger.warning("%s %s", self.error.message, self.error.hint)
-        except Exception:
+        except Exception:  # nobody awaits this thread: the recording's state must say that it ended
             logger.exception("The recording %s stopped unexpectedly.", self.path)
             self.error = UNEXPECTED
         finally:

@@ -223,7 +223,7 @@ class Sampler:
             return
         try:
             listed = self.source.read_processes()
-        except Exception as error:
+        except Exception as error:  # any source's: those who wait get it, and sampling goes on
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)

@@ -50,7 +50,7 @@ def _as_message(text: Any, described: Any) -> Any:
         text = restored_message(text, msgspec.to_builtins(described))
     if isinstance(text, list):
         return [_as_message(each, UNSET) for each in text]
-    return text if text is None else Message.from_template(text, {})
+    return text if text is None else Message.from_template(text)
 
 
 def _description(text: Any) -> Any:

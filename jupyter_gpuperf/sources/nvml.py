@@ -180,7 +180,7 @@ class NvmlDriver:
         except DeviceNotAnswering:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
                 self._readings[uuid] = self._all("not_answering")
-        except Exception:
+        except Exception:  # one device's fault must not hide the others
             logger.exception("%s could not be read.", uuid)
             self._readings[uuid] = self._all("driver_error")
 

@@ -11,16 +11,14 @@ export function setTranslation(bundle: TranslationBundle): void {
   trans = bundle;
 }
 
-/** Translate a word from the server or from a name, such as `float32 2 threads`. */
+/** Translate a word from the server or from a name; `float32 2 threads` by its number. */
 export function translated(words: string): string {
   const [, name, count, unit] =
     /^(.+) (\d+) (thread|worker)s?$/.exec(words) ?? [];
   if (name === undefined) {
     return trans.__(words);
   }
-  const counted =
-    unit === 'thread'
-      ? trans._n('%1 thread', '%1 threads', Number(count))
-      : trans._n('%1 worker', '%1 workers', Number(count));
-  return `${trans.__(name)} · ${counted}`;
+  return unit === 'thread'
+    ? trans._n('%2 %1 thread', '%2 %1 threads', Number(count), trans.__(name))
+    : trans._n('%2 %1 worker', '%2 %1 workers', Number(count), trans.__(name));
 }

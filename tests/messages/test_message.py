@@ -11,6 +11,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
+from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.messages import Message, translator, with_messages, without_messages
 from jupyter_gpuperf.messages.translator import Translator, language_of
 from jupyter_gpuperf.schemas import ErrorInfo, encode
@@ -170,3 +171,22 @@ def test_a_replaced_text_does_not_keep_the_old_description():
     sent = ErrorInfo(code="a", message=MEMORY, hint="")
     changed = msgspec.structs.replace(sent, message="Other.")
     assert json.loads(encode(changed)) == {"code": "a", "message": "Other.", "hint": ""}
+
+
+def test_a_message_in_an_error_keeps_its_braces_when_the_hint_has_values():
+    path = Message("No file {path}.", path="{x}")
+    error = NotFound("a", path, "Try {other}.", other="b")
+    assert (error.message, error.hint) == ("No file {x}.", "Try b.")
+    assert error.message.to_dict() == path.to_dict()
+
+
+def test_a_singular_keeps_the_values_that_only_the_plural_names():
+    """Chinese has one text for both, made from the plural's fields."""
+    one = Message.counted("One on {gpu}", "{count} of {all} on {gpu}", count=1, gpu="A", all=3)
+    assert one == "One on A"
+    assert one.parameters == {"gpu": "A", "all": "3", "count": 1}
+
+
+def test_a_count_that_is_no_number_describes_nothing():
+    described = {"template": "a", "plural": "b", "parameters": {"count": "3"}}
+    assert not isinstance(without_messages({"a": "b", "a_message": described})["a"], Message)
