@@ -12,7 +12,7 @@ from typing import Final
 
 from jupyter_gpuperf.metrics import METRICS, Metric
 from jupyter_gpuperf.rules import RULES, Rule, Threshold
-from jupyter_gpuperf.sources.reading import LIMITS_SECONDS, SLOW_SECONDS
+from jupyter_gpuperf.sources.metric_reader import LIMITS_SECONDS, SLOW_SECONDS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 

@@ -18,14 +18,14 @@ from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
 from jupyter_gpuperf.processes.attribution import Attribution
 from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
-from jupyter_gpuperf.recorder.shelf import RecordingStore
+from jupyter_gpuperf.recorder.store import RecordingStore
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules

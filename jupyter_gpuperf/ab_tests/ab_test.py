@@ -22,7 +22,7 @@ from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNE
 from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.rebuilding import loader_with
-from jupyter_gpuperf.loops.wrapped import TimedIterable
+from jupyter_gpuperf.loops.timed_loaders import TimedIterable
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message

@@ -15,8 +15,8 @@ from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Line, Table
 from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
-from jupyter_gpuperf.findings.rule_inputs import input_of_recording
-from jupyter_gpuperf.findings.wire import finding_of
+from jupyter_gpuperf.findings.build_rule_input import input_of_recording
+from jupyter_gpuperf.findings.wire_format import finding_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics

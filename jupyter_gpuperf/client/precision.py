@@ -20,8 +20,8 @@ from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.precision.effects import side_effect_warnings
-from jupyter_gpuperf.precision.failing import describe_ordinary_failure
-from jupyter_gpuperf.precision.modes import MODES
+from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
+from jupyter_gpuperf.precision.mode_context import MODES
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode

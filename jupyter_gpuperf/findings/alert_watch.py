@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from jupyter_gpuperf.findings.holding import CurrentFindings
-from jupyter_gpuperf.findings.wire import alert_of
+from jupyter_gpuperf.findings.current_findings import CurrentFindings
+from jupyter_gpuperf.findings.wire_format import alert_of
 from jupyter_gpuperf.rules import Device, Finding, ReadingSeries, Rule, RuleInput, View
 from jupyter_gpuperf.rules.judge import findings_of
 from jupyter_gpuperf.schemas import AlertsChanged, Frame, Reading

@@ -20,7 +20,7 @@ from jupyter_gpuperf.jobs.process import (
     WorkerProcess,
     shutting_down_error,
 )
-from jupyter_gpuperf.jobs.tail import LogTail
+from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 

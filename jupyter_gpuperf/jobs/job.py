@@ -12,8 +12,8 @@ import msgspec
 
 from jupyter_gpuperf.jobs.device_assignment import DeviceAssignment
 from jupyter_gpuperf.jobs.process import WorkerOrder, WorkerProcess
-from jupyter_gpuperf.jobs.remaining import RemainingTime
-from jupyter_gpuperf.jobs.tail import LogTail
+from jupyter_gpuperf.jobs.remaining_time import RemainingTime
+from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.schemas import JobInfo, Scalar
 
 Listener = Callable[[JobInfo], None]

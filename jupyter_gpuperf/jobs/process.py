@@ -21,7 +21,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.tail import LogTail
+from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.messages import Message, without_messages
 
 T = TypeVar("T", bound=msgspec.Struct)

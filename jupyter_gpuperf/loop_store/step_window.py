@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.loop_store.device_share import BusyShare
+from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.training import (
     LoaderSteps,
     StepBin,

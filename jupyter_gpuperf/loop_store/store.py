@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import (
     FORGOTTEN_SECONDS,
     WINDOW_SECONDS,

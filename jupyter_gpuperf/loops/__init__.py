@@ -6,6 +6,6 @@ server.
 """
 
 from jupyter_gpuperf.loops.telemetry import TelemetryThread
-from jupyter_gpuperf.loops.watching import LoaderWatch
+from jupyter_gpuperf.loops.loader_watch import LoaderWatch
 
 __all__ = ["LoaderWatch", "TelemetryThread"]

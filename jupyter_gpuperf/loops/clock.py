@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batches import size_of
-from jupyter_gpuperf.loops.events import IdleTimer, Pair
+from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 MOST_WAITING: Final = 8192

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.explaining import NEXT, ProfileEvent, StepProfile, summarize_profile
+from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, StepProfile, summarize_profile
 from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 

@@ -41,7 +41,7 @@ def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
     BadRequest
         An unknown option or mode, or a value of the wrong type.
     """
-    from jupyter_gpuperf.precision.modes import MODES
+    from jupyter_gpuperf.precision.mode_context import MODES
     from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 
     parser = OptionParser(prog="%%amp_profile", allow_abbrev=False, add_help=False)

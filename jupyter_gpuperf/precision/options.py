@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.precision.modes import MODES
+from jupyter_gpuperf.precision.mode_context import MODES
 
 QUICK_SECONDS: Final = 7.0
 RIGOROUS_SECONDS: Final = 60.0

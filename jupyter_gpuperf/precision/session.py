@@ -18,7 +18,7 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import names_mentioned
-from jupyter_gpuperf.precision.modes import CURRENT_MODE, ModeContext, RunObserver, mode_applied
+from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, ModeContext, RunObserver, mode_applied
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import LiveIterators
 from jupyter_gpuperf.state.roots import Roots

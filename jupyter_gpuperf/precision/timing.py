@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval, median_interval
-from jupyter_gpuperf.precision.modes import RunObserver
+from jupyter_gpuperf.precision.mode_context import RunObserver
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE
 from jupyter_gpuperf.precision.session import ProfileSession

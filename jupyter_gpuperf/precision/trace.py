@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.precision.census import CASTS, VIEWS, observing_operators
-from jupyter_gpuperf.precision.modes import RunObserver
+from jupyter_gpuperf.precision.mode_context import RunObserver
 from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.state.tensors import copy_of
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.recorder.recorder import Recorder
-from jupyter_gpuperf.recorder.shelf import start_recorder
+from jupyter_gpuperf.recorder.store import start_recorder
 from jupyter_gpuperf.sampling.sampler import Observer, Sampler
 from jupyter_gpuperf.sampling.standalone import standalone_sampler
 from jupyter_gpuperf.schemas import RecordingRequest

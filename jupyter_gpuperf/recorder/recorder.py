@@ -1,4 +1,4 @@
-"""Write the sampler's readings live into one compressed file; see :mod:`jupyter_gpuperf.recordings.own_format`."""
+"""Write the sampler's readings live into one compressed file; see :mod:`jupyter_gpuperf.recordings.recording_format`."""
 
 from __future__ import annotations
 

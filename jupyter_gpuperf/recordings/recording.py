@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.own_format import FORMAT_VERSION
+from jupyter_gpuperf.recordings.recording_format import FORMAT_VERSION
 from jupyter_gpuperf.recordings.replayed_loops import with_uuids
 from jupyter_gpuperf.schemas.processes import ListedProcess, ListedProcesses
 from jupyter_gpuperf.schemas.readings import DeviceInfo, MissingReason, Readings

@@ -10,7 +10,7 @@ from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.waiting import (
+from jupyter_gpuperf.rules.idle_patterns import (
     NO_TRAFFIC_RATIO,
     IdlePattern,
     idle_pattern_of,

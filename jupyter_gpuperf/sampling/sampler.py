@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.present import frame_of, newest_of
+from jupyter_gpuperf.sampling.latest_frame import frame_of, newest_of
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, encode
 from jupyter_gpuperf.schemas.processes import ListedProcesses

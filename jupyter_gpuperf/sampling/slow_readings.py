@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
-from jupyter_gpuperf.sources.reading import SLOW_SECONDS
+from jupyter_gpuperf.sources.metric_reader import SLOW_SECONDS
 
 LATE_SECONDS: Final = 1.0
 """The largest delay of a reading. A value replaced sooner than this is not a reading but a mean of two."""

@@ -12,7 +12,7 @@ from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.recorder.shelf import RecordingStore
+from jupyter_gpuperf.recorder.store import RecordingStore
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.schemas import Catalog, Frame

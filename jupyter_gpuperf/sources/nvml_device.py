@@ -17,7 +17,7 @@ from jupyter_gpuperf.sources.gpm import GpmSampler
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
 from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.rates import Rates
-from jupyter_gpuperf.sources.reading import MetricReader
+from jupyter_gpuperf.sources.metric_reader import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
 from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 

@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.errors import GpuPerfError, JobFailed
 from jupyter_gpuperf.jobs.manager import JobManager
-from jupyter_gpuperf.jobs.remaining import RemainingTime
+from jupyter_gpuperf.jobs.remaining_time import RemainingTime
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,

@@ -23,7 +23,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import kept
 from jupyter_gpuperf.tuning import verdict
-from jupyter_gpuperf.tuning.bench import TrialRunner
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, is_repeated, probe, probe_in_process
 from jupyter_gpuperf.tuning.request import Step, TuneRequest, step_seconds_of, synchronized_step

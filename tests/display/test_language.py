@@ -37,7 +37,7 @@ from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import new_job
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
-from jupyter_gpuperf.loops.explaining import ProfileEntry, StepProfile
+from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile

@@ -6,7 +6,7 @@ import pytest
 from recorded_pairs import PHASES, PIDS, RANKS, recorded
 
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
-from jupyter_gpuperf.findings.rule_inputs import listings_of
+from jupyter_gpuperf.findings.build_rule_input import listings_of
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.rules import RULES
 from jupyter_gpuperf.sampling.history import HistoryStore

@@ -7,7 +7,7 @@ import pytest
 from hostile import ACTS
 from job_tools import WORKERS, follow, wait_until
 
-from jupyter_gpuperf.jobs.tail import LONGEST_TAIL_BYTES
+from jupyter_gpuperf.jobs.log_tail import LONGEST_TAIL_BYTES
 from jupyter_gpuperf.schemas import JobInfo, JobRequest, encode
 
 NUMBERS = {act.__name__: number for number, act in enumerate(ACTS, 1)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from job_tools import follow, request
 
-from jupyter_gpuperf.jobs.tail import LONGEST_TAIL_BYTES
+from jupyter_gpuperf.jobs.log_tail import LONGEST_TAIL_BYTES
 
 
 def last(manager, act, **options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import KEPT_TALLIES, MOST_LOADERS, MOST_NOTEBOOKS
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from jupyter_gpuperf.loops import LoaderWatch
-from jupyter_gpuperf.loops.watching import silence_in_child
+from jupyter_gpuperf.loops.loader_watch import silence_in_child
 
 
 @pytest.fixture

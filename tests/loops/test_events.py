@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
-from jupyter_gpuperf.loops.events import MOST_PAIRS, IdleTimer, device_in_use
+from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS, IdleTimer, device_in_use
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loops.events import IdleTimer
+from jupyter_gpuperf.loops.idle_timer import IdleTimer
 from jupyter_gpuperf.loops.tallies import bin_of, tally_of
-from jupyter_gpuperf.loops.watching import LoaderWatch
+from jupyter_gpuperf.loops.loader_watch import LoaderWatch
 
 torch = pytest.importorskip("torch")
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter

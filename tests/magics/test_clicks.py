@@ -13,7 +13,7 @@ import ipywidgets, time
 from jupyter_gpuperf.display.progress import WidgetView
 view = WidgetView(ipywidgets)
 print(view._button.comm.comm_id)
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + WAIT_SECONDS
 while not view.cancel_wanted() and time.monotonic() < deadline:
     time.sleep(0.02)
 print("clicked" if view.cancel_wanted() else "gave up")
@@ -61,7 +61,7 @@ def click(client, comm_id):
 
 
 def test_a_click_reaches_a_running_cell_and_what_waits_beside_it_runs_in_order(kernel):
-    running = kernel.execute(WAITING_CELL)
+    running = kernel.execute(WAITING_CELL.replace("WAIT_SECONDS", "60"))
     comm_id = printed_by(kernel, running, lambda text: "\n" in text).strip()
     first = kernel.execute("order = ['first']")
     second = kernel.execute("order.append('second'); print(order)")
@@ -76,7 +76,7 @@ def test_a_click_reaches_a_running_cell_and_what_waits_beside_it_runs_in_order(k
 
 
 def test_a_click_on_another_widget_cancels_nothing(kernel):
-    running = kernel.execute(WAITING_CELL.replace("+ 30", "+ 1"))
+    running = kernel.execute(WAITING_CELL.replace("WAIT_SECONDS", "1"))
     printed_by(kernel, running, lambda text: "\n" in text)
 
     click(kernel, "0" * 32)

@@ -95,7 +95,7 @@ def test_live_without_a_gpu_says_why_there_is_none(capsys):
 def test_each_of_several_devices_is_named(starved_recording, training_recording, tmp_path):
     from perturbing import beside, trace
 
-    from jupyter_gpuperf.findings.wire import finding_of
+    from jupyter_gpuperf.findings.wire_format import finding_of
     from jupyter_gpuperf.rules import RULES, judge
 
     window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))

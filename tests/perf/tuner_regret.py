@@ -39,7 +39,7 @@ from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.tuning.bench import TrialRunner
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.probe import probe
 from jupyter_gpuperf.tuning.request import TuneRequest

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from waiting import wait_until
 
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling import HistoryStore

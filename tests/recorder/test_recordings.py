@@ -19,7 +19,7 @@ from waiting import wait_until
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
-from jupyter_gpuperf.recorder.shelf import RecordingStore, start_recorder
+from jupyter_gpuperf.recorder.store import RecordingStore, start_recorder
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS

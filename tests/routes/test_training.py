@@ -12,7 +12,7 @@ from recorded_training import with_training
 
 from jupyter_gpuperf.kernel_link.address import server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore

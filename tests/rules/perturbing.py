@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_gpuperf.findings.rule_inputs import input_of_recording
+from jupyter_gpuperf.findings.build_rule_input import input_of_recording
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.rules import Device, Finding, ReadingSeries, RuleInput

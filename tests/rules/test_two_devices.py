@@ -6,7 +6,7 @@ import pytest
 from perturbing import NAMES
 from recorded_pairs import BUSY_DIFFERENTLY, CONTENDED, PHASES, PIDS, RANKS, recorded
 
-from jupyter_gpuperf.findings.rule_inputs import input_of_recording
+from jupyter_gpuperf.findings.build_rule_input import input_of_recording
 from jupyter_gpuperf.rules import RULES, judge
 
 

@@ -19,7 +19,7 @@ from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import current_budget
-from jupyter_gpuperf.tuning.room import infeasible_reason
+from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Alarm, TimeIsUp
 

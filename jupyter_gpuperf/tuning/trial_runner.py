@@ -20,7 +20,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.room import infeasible_reason
+from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower

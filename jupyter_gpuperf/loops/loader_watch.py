@@ -16,9 +16,9 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.clock import PAUSE_BATCHES, BatchCounter, IteratorClock, LoaderClock
-from jupyter_gpuperf.loops.events import IdleTimer, device_in_use, keep_events_of_parent
+from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.patch import SLOT, Patch
-from jupyter_gpuperf.loops.wrapped import TimedIterable, TimedIterator
+from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoader
 

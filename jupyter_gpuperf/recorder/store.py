@@ -16,7 +16,7 @@ from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.recordings.anonymized import Anonymizer
 from jupyter_gpuperf.recordings.load import read_header
-from jupyter_gpuperf.recordings.own_format import SUFFIX, header
+from jupyter_gpuperf.recordings.recording_format import SUFFIX, header
 from jupyter_gpuperf.sampling.sampler import Sampler
 from jupyter_gpuperf.sampling.subscribers import ALERTS, Subscribers
 from jupyter_gpuperf.schemas import (

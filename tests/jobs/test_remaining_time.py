@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.jobs.remaining import RemainingTime
+from jupyter_gpuperf.jobs.remaining_time import RemainingTime
 
 
 def told(course, now=None):

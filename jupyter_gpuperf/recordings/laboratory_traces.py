@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.own_format import FORMAT, FORMAT_VERSION
+from jupyter_gpuperf.recordings.recording_format import FORMAT, FORMAT_VERSION
 from jupyter_gpuperf.schemas import DeviceInfo, Reading
 
 KEYS: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from recorded_pairs import PHASES, RANKS, recorded
 
-from jupyter_gpuperf.loop_store.device_share import DeviceUsage
+from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import Frame
 

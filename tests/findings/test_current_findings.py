@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.findings.holding import CurrentFindings
+from jupyter_gpuperf.findings.current_findings import CurrentFindings
 from jupyter_gpuperf.rules import Finding, HoldOff, Rule
 
 SLOW = HoldOff(after_seconds=5.0, until_seconds=15.0, until_working_seconds=5.0)

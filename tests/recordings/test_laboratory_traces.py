@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import PACKAGED, load_recording
-from jupyter_gpuperf.recordings.trace import KEYS
+from jupyter_gpuperf.recordings.laboratory_traces import KEYS
 
 HERE = Path(__file__).parent
 FILES = sorted((*HERE.glob("*.gz"), *PACKAGED.glob("*.gz")))

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
-from jupyter_gpuperf.precision.modes import (
+from jupyter_gpuperf.precision.mode_context import (
     CURRENT_MODE,
     ModeContext,
     RunObserver,
