@@ -40,7 +40,7 @@ from jupyter_gpuperf.server.live_lists import Changing, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
-from jupyter_gpuperf.sources import source_or_reason
+from jupyter_gpuperf.sources import source_or_absent
 from jupyter_gpuperf.suites.manager import SuiteManager
 from jupyter_gpuperf.version import package_version
 
@@ -58,7 +58,7 @@ class Parts:
         metrics = all_metrics()
         self.history = _history(settings, metrics)
         self.subscribers = Subscribers()
-        source = source_or_reason(settings.source, metrics)
+        source = source_or_absent(settings.source, metrics)
         training = TrainingStore(
             DeviceUsage(self.history, now=time.time),
             replayed_training=source.read_training,
@@ -98,7 +98,7 @@ class Parts:
         self.recordings = RecordingStore(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()
-        attribution = Attribution(table=ProcessTable(), reports=memory.now)
+        attribution = Attribution(table=ProcessTable(), reports=memory.current)
         processes = ProcessReader(self.sampler, attribution)
 
         async def listed() -> Processes:
@@ -128,7 +128,7 @@ class Parts:
             recordings=self.recordings,
             doctor=Examinations(self.check_runner),
             training=training,
-            lists=lists,
+            live_lists=lists,
         )
         kernel_jobs = KernelJobs(self.jobs, self.services.wait_for_readings)
         kernel_training = KernelTraining(training, self.sampler.wait_for_tick)

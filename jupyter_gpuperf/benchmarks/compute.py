@@ -55,7 +55,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = Stopwatch(parameters, context.span(0.1 * share, share), share).call(
         requested.make(torch, device),
         device,
-        words=lambda seconds: Message("{ms:.2f} ms per pass so far", ms=1000 * seconds),
+        describe=lambda seconds: Message("{ms:.2f} ms per pass so far", ms=1000 * seconds),
         graph=True,
     )
     warn_if_launch_bound(timing, context)

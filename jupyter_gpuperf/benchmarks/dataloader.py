@@ -41,7 +41,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.0, "Making the images")
     loader = _loader(parameters)
     measured = measure_loader(loader, parameters, context.progress, context.warn, things="images")
-    environment = _environment(torch, first_device(torch))
+    environment = _result_environment(torch, first_device(torch))
     return {**measured, "environment": {**environment, "batch_bytes": batch_bytes}}
 
 
@@ -74,7 +74,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     data = loader.dataset
     measured["parameters"] = {"loader": name, **used}
     measured["environment"] = {
-        **_environment(torch, started_device(torch)),
+        **_result_environment(torch, started_device(torch)),
         "data_set": type(data).__name__,
         "data_set_items": len(data) if isinstance(data, Sized) else None,
     }
@@ -131,7 +131,7 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
     )
 
 
-def _environment(torch: Any, device: Any) -> dict[str, Any]:
+def _result_environment(torch: Any, device: Any) -> dict[str, Any]:
     start_method = str(torch.multiprocessing.get_start_method())
     return {**describe(torch, device), "start_method": start_method}
 

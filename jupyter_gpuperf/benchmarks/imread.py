@@ -141,7 +141,7 @@ def _in_workers(
         figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
         samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(working)).blocks(
             _block_in_workers(torch, reader, names, workers),
-            words=lambda seconds: f"{1000 * seconds:.3g} ms",
+            describe=lambda seconds: f"{1000 * seconds:.3g} ms",
             interval_of=mean_interval,
         )
     return samples

@@ -64,7 +64,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             name = figure.removesuffix("_bytes")
             part = context.part(index, len(plan), Message(name.replace("_", " ")))
             stopwatch = Stopwatch(parameters, part, 1 / len(plan))
-            seconds = stopwatch.blocks(block, words=lambda last: f"{last:.3g} s")
+            seconds = stopwatch.blocks(block, describe=lambda last: f"{last:.3g} s")
             samples[f"{name}_seconds"] = seconds
             figures[f"{figure}_per_second"] = inverse(median_interval(seconds), amount)
         environment = {

@@ -56,7 +56,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         for _ in range(3):
             block()  # compiles, allocates, raises the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
-        samples[name] = stopwatch.blocks(block, words=lambda last: f"{1e6 * last:.2f} µs")
+        samples[name] = stopwatch.blocks(block, describe=lambda last: f"{1e6 * last:.2f} µs")
     figures = {name: median_interval(values) for name, values in samples.items()}
     environment = describe(torch, device)
     return Measured(unit="seconds", figures=figures, samples=samples, environment=environment)

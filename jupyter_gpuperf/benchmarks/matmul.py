@@ -100,7 +100,7 @@ def _measure(
     timing = Stopwatch(parameters, span, (1 - SEARCH_SHARE) * share).call(
         products.call(shape),
         products.device,
-        words=lambda seconds: so_far(_flop(shape) / seconds),
+        describe=lambda seconds: so_far(_flop(shape) / seconds),
         flush=products.flush,
     )
     return shape, timing.call_seconds

@@ -55,7 +55,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     timing = Stopwatch(parameters, context.span(0.2, 1.0)).call(
         step,
         device,
-        words=lambda seconds: Message("{rate:.0f} images/s so far", rate=size.batch / seconds),
+        describe=lambda seconds: Message("{rate:.0f} images/s so far", rate=size.batch / seconds),
     )
     warn_if_launch_bound(timing, context)
     seconds = median_interval(timing.call_seconds)

@@ -78,14 +78,14 @@ def tune_in_process(
         session().watching.silent(),
     ):
         context = Context(progress=job.report_progress, warn=lambda _: None)
-        on_trial = lambda trial: view.add(trial.setting.words(), trial.batches_per_second)
+        on_trial = lambda trial: view.add(trial.setting.describe(), trial.batches_per_second)
         data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
         job.finished = finished = store_for_user(tuning_as_result(data, request, mark))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
         note = None
         if before is not None and recommended is not None:
-            date, setting = format_time(before.created_seconds), recommended.words()
+            date, setting = format_time(before.created_seconds), recommended.describe()
             note = Message("Recommended on {date}: {setting}.", date=date, setting=setting)
         job.final = tuned = TuningView(data, number=finished.number, before=note)
     return tuned
@@ -120,7 +120,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 def stored_tuning(mark: str) -> KeptResult | None:
     """Return the latest tuning stored under this fingerprint."""
     with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
-        kept = ResultStore(default_path()).newest(NAME, MOST_RESULTS)
+        kept = ResultStore(default_path()).latest(NAME, MOST_RESULTS)
         return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
     return None
 

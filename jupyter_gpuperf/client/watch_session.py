@@ -19,8 +19,8 @@ from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
-from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.loops.loader_watch import silence_in_child
+from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
 

@@ -78,7 +78,7 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
     store = ResultStore(default_path())
     if baseline:
         store.mark_baseline(baseline)
-    return HistoryView(store.newest(benchmark, limit))
+    return HistoryView(store.latest(benchmark, limit))
 
 
 def compared_with_baseline(result: Result) -> Result:

@@ -14,8 +14,8 @@ from jupyter_gpuperf.display.document import Displayed, Sentence
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops import LoaderWatch
-from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
+from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message
 
 LONGEST_NAME = 70

@@ -115,7 +115,7 @@ def _loop_row(loop: LoaderSteps) -> Sequence[str]:
 
 def format_loader_settings(loop: LoaderSteps) -> Message:
     """Return a DataLoader's settings in short: ``batch size 64, 4 workers, prefetch 3, pinned``."""
-    setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).words()
+    setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).describe()
     if loop.batch_size is None:
         return Message("{setting}", setting=setting)
     size = Message("batch size {size}", size=loop.batch_size)

@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.findings.current_findings import CurrentFindings
 from jupyter_gpuperf.findings.build_rule_input import input_of_history
+from jupyter_gpuperf.findings.current_findings import CurrentFindings
 from jupyter_gpuperf.findings.wire_format import finding_of
 from jupyter_gpuperf.rules import Finding, ProcessListing, Rule, RuleInput, View, judge
 from jupyter_gpuperf.sampling.history import HistoryStore

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.build_rule_input import listings_of
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.rules import ProcessListing
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import FINDINGS

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import JobFailed, NotFound
 from jupyter_gpuperf.jobs.interpreter import interpreter_of
+from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.jobs.process import (
     WorkerCancelled,
     WorkerOrder,
     WorkerProcess,
     shutting_down_error,
 )
-from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 

@@ -63,7 +63,7 @@ def assign_device(
     first = real[0].uuid if visible is None else _first_visible(visible, real)
     if first is None:  # a MIG instance, or a value that only CUDA understands: don't change it
         return DeviceAssignment(key=str(visible))
-    return _on(first)
+    return _assignment_to(first)
 
 
 def assign_all_devices(devices: Sequence[DeviceInfo]) -> DeviceAssignment:
@@ -89,10 +89,10 @@ def _named(device: str, devices: Sequence[DeviceInfo]) -> DeviceAssignment:
     if not known.is_usable:
         elsewhere = "{device} belongs to another host, {host}; a benchmark needs a local device."
         raise BadRequest("device_is_elsewhere", elsewhere, hint, device=device, host=known.host)
-    return _on(known.uuid)
+    return _assignment_to(known.uuid)
 
 
-def _on(uuid: str) -> DeviceAssignment:
+def _assignment_to(uuid: str) -> DeviceAssignment:
     return DeviceAssignment(key=uuid, device=uuid, environment={"CUDA_VISIBLE_DEVICES": uuid})
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.jobs.device_assignment import DeviceAssignment
+from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.jobs.process import WorkerOrder, WorkerProcess
 from jupyter_gpuperf.jobs.remaining_time import RemainingTime
-from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.schemas import JobInfo, Scalar
 
 Listener = Callable[[JobInfo], None]
@@ -43,7 +43,7 @@ class Job:
         Sequence number of its last change, counted over all jobs.
     """
 
-    known: JobInfo
+    record: JobInfo
     stop: Callable[[], object]
     listeners: list[Listener] = field(default_factory=list)
     version: int = 0
@@ -53,20 +53,20 @@ class Job:
     @property
     def id(self) -> str:
         """The job's id."""
-        return self.known.id
+        return self.record.id
 
     @property
     def has_ended(self) -> bool:
         """Whether the job has reached a final state."""
-        return self.known.state in ENDED
+        return self.record.state in ENDED
 
     def change(self, **changes: Any) -> None:
         """Update fields of the state."""
-        self.known = msgspec.structs.replace(self.known, **changes)
+        self.record = msgspec.structs.replace(self.record, **changes)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
         """Return the state for the wire."""
-        return self.known
+        return self.record
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -82,9 +82,9 @@ class WorkerJob(Job):
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
         """Return the state for the wire, with remaining time and log."""
-        runs = self.known.state == "running"
+        runs = self.record.state == "running"
         return msgspec.structs.replace(
-            self.known,
+            self.record,
             remaining_seconds=self.remaining.seconds(now_seconds) if runs else None,
             waits_for=list(waits_for),
             log_tail=self.tail.text(),

@@ -70,7 +70,7 @@ class KernelJobs:
             return
         # The server chooses the id, so that no kernel can report on another job.
         known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
-        job = self._reported[session] = Job(known=known, stop=lambda: session.send(Cancel()))
+        job = self._reported[session] = Job(record=known, stop=lambda: session.send(Cancel()))
         self._manager.add(job)
         session.on_close(lambda: self._hung_up(session))
 
@@ -78,4 +78,4 @@ class KernelJobs:
         job = self._reported.pop(session)
         if not job.has_ended:
             ended = {"state": "cancelled", "ended_seconds": time.time()}
-            self._manager.report(job, msgspec.structs.replace(job.known, **ended))
+            self._manager.report(job, msgspec.structs.replace(job.record, **ended))

@@ -116,7 +116,7 @@ class JobManager(JobRegistry):
         parameters = benchmark.check(request.parameters)
         assignment = self.assignment(benchmark, request.device, environment or {})
         job: WorkerJob = WorkerJob(
-            known=new_job(
+            record=new_job(
                 benchmark.name,
                 parameters,
                 created_seconds=self._clock(),
@@ -181,7 +181,7 @@ class JobManager(JobRegistry):
         job.cancelled.set()
         if job.process is not None:
             job.process.cancel()  # the lane records the end, once no process is left
-        elif job.known.started_seconds is None:
+        elif job.record.started_seconds is None:
             with contextlib.suppress(ValueError):
                 self._queues[job.assignment.key].remove(job)
             self._end(job)
@@ -201,7 +201,7 @@ class JobManager(JobRegistry):
                 self._devices_locked(job) as descriptors,
                 self._around.run(job.assignment.device) as finish,
             ):
-                runs = run_count(job.known.parameters)
+                runs = run_count(job.record.parameters)
                 results = [
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)
@@ -241,7 +241,7 @@ class JobManager(JobRegistry):
                 on_progress=partial(self._progress_of_run, job, number, runs),
                 tail=job.tail,
             )
-            started = job.known.started_seconds or self._clock()
+            started = job.record.started_seconds or self._clock()
             job.change(state="running", progress_message="Starting", started_seconds=started)
             self.notify(job)
             return job.process
@@ -256,7 +256,7 @@ class JobManager(JobRegistry):
 
     def _progress(self, job: WorkerJob, ratio: float, message: str) -> None:
         with self._lock:
-            changed = (job.known.progress_ratio, job.known.progress_message) != (ratio, message)
+            changed = (job.record.progress_ratio, job.record.progress_message) != (ratio, message)
             job.change(progress_ratio=ratio, progress_message=message)
             job.remaining.observe(self._clock(), ratio)
             if changed:
@@ -267,10 +267,10 @@ class JobManager(JobRegistry):
             job.change(state="failed", error=ErrorInfo(**error.to_dict()))
 
     def _end(self, job: WorkerJob) -> None:
-        if job.known.ended_seconds is None:
+        if job.record.ended_seconds is None:
             job.process = None
             job.change(
-                state=job.known.state if job.has_ended else "cancelled",
+                state=job.record.state if job.has_ended else "cancelled",
                 ended_seconds=self._clock(),
                 progress_message="",
             )

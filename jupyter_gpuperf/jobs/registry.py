@@ -104,7 +104,7 @@ class JobRegistry:
     def report(self, job: Job, known: JobInfo) -> None:
         """Store the state of a job that runs elsewhere; it keeps its id."""
         with self._lock:
-            job.known = msgspec.structs.replace(known, id=job.id)
+            job.record = msgspec.structs.replace(known, id=job.id)
             self.notify(job)
 
     def notify(self, job: Job) -> None:
@@ -155,7 +155,7 @@ class JobRegistry:
 
     def _before(self, job: Job) -> Sequence[str]:
         """Return the ids of the jobs ahead of a queued one, the next one first."""
-        if not isinstance(job, WorkerJob) or job.known.state != "queued":
+        if not isinstance(job, WorkerJob) or job.record.state != "queued":
             return []
         earlier = itertools.takewhile(lambda each: each is not job, self._jobs.values())
         waiting = (each for each in earlier if isinstance(each, WorkerJob) and not each.has_ended)
@@ -165,6 +165,6 @@ class JobRegistry:
         # Oldest first; a suite's many jobs must not displace those requested individually.
         ended = [job for job in self._jobs.values() if job.has_ended]
         for of_suites in (False, True):
-            alike = [job.id for job in ended if (job.known.suite is not None) == of_suites]
+            alike = [job.id for job in ended if (job.record.suite is not None) == of_suites]
             for job_id in alike[:-KEPT_JOBS]:
                 del self._jobs[job_id]

@@ -30,7 +30,7 @@ class MemoryReports:
             session.on_close(lambda: self._reports.pop(session, None))
         self._reports[session] = report
 
-    def now(self) -> list[ReportedMemory]:
+    def current(self) -> list[ReportedMemory]:
         """Return the latest reported memory of all connected kernels, one entry per kernel and device."""
         return [
             ReportedMemory(session.pid, uuid, held.allocated_bytes, held.reserved_bytes)

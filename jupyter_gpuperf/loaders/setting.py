@@ -85,7 +85,7 @@ class Setting:
         """Return as code the arguments that are not left to torch."""
         return [f"{name}={value!r}" for name, value in accepted_arguments(self.arguments()).items()]
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return the setting as text: ``4 workers, prefetch 3, pinned``."""
         count, prefetch = self.num_workers, self.prefetch_factor
         workers = Message("no workers")

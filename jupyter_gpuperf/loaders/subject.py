@@ -114,7 +114,7 @@ class TuningSubject:
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 
-    def loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
+    def make_loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
         """Return a new loader with this setting and the list of its future processes; endless if the data has a length.
 
         Raises

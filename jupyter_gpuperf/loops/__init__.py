@@ -5,7 +5,7 @@ It runs in the kernel and does not import torch. :mod:`watching` decides which l
 server.
 """
 
-from jupyter_gpuperf.loops.telemetry import TelemetryThread
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
+from jupyter_gpuperf.loops.telemetry import TelemetryThread
 
 __all__ = ["LoaderWatch", "TelemetryThread"]

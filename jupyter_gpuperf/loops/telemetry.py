@@ -14,8 +14,8 @@ import msgspec
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
-from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
+from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
 

@@ -59,7 +59,7 @@ def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
     del given["quick"]  # same as without --rigorous
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
-    return ProfileOptions(modes=modes, **given).checked(), setup, into
+    return ProfileOptions(modes=modes, **given).validated(), setup, into
 
 
 def register(ipython: Any) -> None:

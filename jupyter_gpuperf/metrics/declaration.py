@@ -107,7 +107,7 @@ class Metric(Struct, frozen=True):
         if self.unit == "percent" and self.maximum_metric is None and self.maximum is None:
             force_setattr(self, "maximum", 100.0)
 
-    def checked(self, value: float) -> Reading:
+    def to_reading(self, value: float) -> Reading:
         """Return the reading for a raw value; ``implausible`` if the value is outside the range of its unit.
 
         Some drivers report success but return an arbitrary bit pattern.

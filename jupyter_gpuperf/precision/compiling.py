@@ -58,9 +58,9 @@ class Compilation:
         with stopwatch.using(variant):
             counts = _counters()
             session.synchronize()
-            first = session.timed_run()
+            first = session.time_cell()
             graphs = counts().get("graphs")
-            later = [session.timed_run() for _ in range(SETTLING_RUNS)]
+            later = [session.time_cell() for _ in range(SETTLING_RUNS)]
             totals = counts()
         variant.run_seconds = fastest = min(later)
         return {

@@ -56,7 +56,7 @@ class ModeChecks:
         """Return which operator ran in which dtype, over one run."""
         session = self._session
         with session.mode(mode), counting_operators(session.torch) as census:
-            session.run()
+            session.run_cell()
         return census.to_dict()
 
     def kernels(self, mode: str) -> dict[str, Any]:
@@ -64,9 +64,9 @@ class ModeChecks:
         session = self._session
         try:
             with session.mode(mode) as watch:
-                session.run()
+                session.run_cell()
                 before = watch.step_count
-                seconds = kernel_names.kernel_seconds(session.torch, session.run)
+                seconds = kernel_names.kernel_seconds(session.torch, session.run_cell)
                 steps = max(1, watch.step_count - before)
         except RuntimeError as error:
             return {"reason": Message("The profiler failed: {error}", error=error)}
@@ -85,7 +85,7 @@ class ModeChecks:
         if self._activity is None:
             self._activity = TensorActivity(uuid)
         with self._session.mode(mode):
-            return self._activity.ratio(self._session.timed_run)
+            return self._activity.ratio(self._session.time_cell)
 
     def numerics(self, mode: str) -> dict[str, Any]:
         """Return how a mode's numbers compare with fp32's."""
@@ -116,7 +116,7 @@ class ModeChecks:
     def _operators(self, mode: str) -> list[Operator]:
         session = self._session
         with session.mode(mode), operators_traced(session.torch) as operators:
-            session.run()
+            session.run_cell()
         return operators
 
     def energy(self, mode: str, step_seconds: Interval | None) -> Interval | None:
@@ -131,7 +131,7 @@ class ModeChecks:
         with session.mode(mode):
             began = time.perf_counter()
             while time.perf_counter() - began < POWER_SECONDS:
-                session.timed_run()
+                session.time_cell()
                 if time.perf_counter() - began > SETTLE_SECONDS:
                     try:
                         watts.append(torch.cuda.power_draw() / 1000)

@@ -43,7 +43,7 @@ class ProfileOptions:
             return self.time_limit_seconds
         return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS
 
-    def checked(self) -> ProfileOptions:
+    def validated(self) -> ProfileOptions:
         """Return the options after checking them.
 
         Raises

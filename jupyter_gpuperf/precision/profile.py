@@ -16,9 +16,9 @@ from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO, target_ratio
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import advice, facts, rewriting
-from jupyter_gpuperf.precision.mode_checks import REFERENCE, ModeChecks
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
+from jupyter_gpuperf.precision.mode_checks import REFERENCE, ModeChecks
 from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES, check
 from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.options import QUICK_SECONDS, ProfileOptions
@@ -51,7 +51,7 @@ def run_profile(
     """
     import torch
 
-    options.checked()
+    options.validated()
     began = time.perf_counter()
     session = ProfileSession(torch, subject)
     with contextlib.closing(session):

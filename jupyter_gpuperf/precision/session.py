@@ -18,7 +18,12 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import names_mentioned
-from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, ModeContext, RunObserver, mode_applied
+from jupyter_gpuperf.precision.mode_context import (
+    CURRENT_MODE,
+    ModeContext,
+    RunObserver,
+    mode_applied,
+)
 from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import LiveIterators
 from jupyter_gpuperf.state.roots import Roots
@@ -165,16 +170,16 @@ class ProfileSession:
         with self.subject.quiet(), mode_applied(self.torch, mode, self.mode_context, watch):
             yield watch
 
-    def run(self) -> None:
+    def run_cell(self) -> None:
         """Run the cell once; must be called within :meth:`mode`."""
         self._iterators.install()
         self.torch.clear_autocast_cache()  # a hand-written loop has left autocast here
         self.subject.body()
 
-    def timed_run(self) -> float:
+    def time_cell(self) -> float:
         """Run the cell once, wait for the device, and return the seconds it took."""
         began = time.perf_counter()
-        self.run()
+        self.run_cell()
         self.synchronize()
         return time.perf_counter() - began
 

@@ -81,7 +81,7 @@ class CellStopwatch:
         with self.using(variant):
             seconds: list[float] = []
             while len(seconds) < WARM_RUNS or sum(seconds) < least_seconds:
-                seconds.append(self._session.timed_run())
+                seconds.append(self._session.time_cell())
                 if sum(seconds) >= LONG_RUN_SECONDS:
                     break
             variant.run_seconds = min(seconds)
@@ -94,13 +94,13 @@ class CellStopwatch:
         start, end = (event(enable_timing=True) if self._on_gpu else None for _ in range(2))
         with self.using(variant):
             if variant.run_seconds < LONG_RUN_SECONDS:
-                session.run()  # an optimizer creates its state in the first step
+                session.run_cell()  # an optimizer creates its state in the first step
             session.synchronize()
             began = time.perf_counter()
             if start:
                 start.record()
             for _ in range(runs):
-                session.run()
+                session.run_cell()
             launched = time.perf_counter() - began
             if end:
                 end.record()
@@ -132,8 +132,8 @@ class CellStopwatch:
             torch.cuda.empty_cache()
             own = torch.cuda.memory_allocated(self._device) - session.allocated_before_bytes
             torch.cuda.reset_peak_memory_stats(self._device)
-            session.run()
-            session.run()
+            session.run_cell()
+            session.run_cell()
             session.synchronize()
             outcome.peak_allocated_bytes = int(torch.cuda.max_memory_allocated(self._device) - own)
             outcome.peak_reserved_bytes = int(torch.cuda.max_memory_reserved(self._device) - own)

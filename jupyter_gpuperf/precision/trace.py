@@ -119,11 +119,11 @@ def trace_runs(
         if seed is not None:
             session.before.randomness.reseed(seed)
         known = {id(value) for value in session.subject.namespace.values()}
-        session.run()
+        session.run_cell()
         if not watch.backwards:
             tracer.trace.outputs = _outputs(session, known)
         for _ in range(runs - 1):
-            session.run()
+            session.run_cell()
     session.synchronize()
     if seed is None:
         tracer.trace.is_random = session.before.randomness.drawn_from()

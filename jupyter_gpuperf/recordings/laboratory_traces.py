@@ -120,12 +120,12 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
         return "not_recorded"
     value = float(raw) / next((DIVISORS[end] for end in DIVISORS if key.endswith(end)), 1.0)
     if not metric.per_second:
-        return metric.checked(value)
+        return metric.to_reading(value)
     since, total, rate = totals.get(metric.name, (-math.inf, math.inf, "not_yet"))
     if seconds - since < SHORTEST_SECONDS:
         return rate
     # The first total, and one that was reset, give no rate.
-    rate = metric.checked((value - total) / (seconds - since)) if value >= total else "not_yet"
+    rate = metric.to_reading((value - total) / (seconds - since)) if value >= total else "not_yet"
     totals[metric.name] = (seconds, value, rate)
     return rate
 

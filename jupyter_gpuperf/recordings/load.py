@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.recording_format import FORMAT
-from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.recordings.laboratory_traces import converted
+from jupyter_gpuperf.recordings.recording import Recording
+from jupyter_gpuperf.recordings.recording_format import FORMAT
 
 logger = logging.getLogger(__name__)
 

@@ -88,7 +88,7 @@ class ResultStore:
             )
             return int(row.lastrowid or 0)
 
-    def newest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
+    def latest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
         """Return the latest ``limit`` results, latest first, of one benchmark or of all."""
         return self._all(
             "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
@@ -153,7 +153,7 @@ class ResultStore:
         """
         if not figures:
             return {}
-        newest = self.newest(result.benchmark, MOST_LOOKED_AT)
+        newest = self.latest(result.benchmark, MOST_LOOKED_AT)
         device = device_of(result)
         alike = [each.result.figures for each in newest if device_of(each.result) == device]
         rates = {name: [each[name].value for each in alike if name in each] for name in figures}

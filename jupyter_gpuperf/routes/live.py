@@ -111,7 +111,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
 
     def _follow(self, topics: Sequence[str]) -> None:
         if self.outbox is not None:
-            for topic, live_list in self.services.lists.items():
+            for topic, live_list in self.services.live_lists.items():
                 (live_list.follow if topic in topics else live_list.leave)(self.outbox)
 
     def _hello(self) -> Hello:

@@ -24,7 +24,7 @@ class ResultsHandler(GpuPerfHandler):
     async def get(self, benchmark: str | None, limit: int) -> Results:
         """Stored results, latest first."""
         store = self.services.results
-        return Results(results=await in_thread(lambda: store.newest(benchmark or None, limit)))
+        return Results(results=await in_thread(lambda: store.latest(benchmark or None, limit)))
 
 
 class ResultHandler(GpuPerfHandler):

@@ -37,7 +37,7 @@ another started."""
 
 START_SECONDS: Final = 2.0
 """Time after the first kernel that counts as start-up: lazy loading and autotuning take 0.5 to 2 s on an H100."""
-FILLED_RATIO: Final = 0.9
+MEMORY_FILLED_RATIO: Final = 0.9
 """A job's memory counts as filled when it reaches this share of its usual level."""
 FILLED_SECONDS: Final = 1.0
 """Time after the memory has filled that still counts as start-up: the allocator needs a step or two until it has seen
@@ -132,7 +132,7 @@ def _is_held(series: ReadingSeries, since_seconds: float, job: Span) -> bool:
     ended = since_seconds >= job.end_seconds
     until = series.times_seconds[-1] if ended else max(since_seconds, job.start_seconds)
     held = series.between(since_seconds, until).values(MEMORY)
-    return bool(level and held) and min(held) >= FILLED_RATIO * median(level)
+    return bool(level and held) and min(held) >= MEMORY_FILLED_RATIO * median(level)
 
 
 def _longest_gap(busy: Sequence[float], interval: float) -> float:
@@ -150,7 +150,7 @@ def _ends_a_job(
         return False
     used = series.between(before, after).values(MEMORY)
     known = bool(used) and level > 0
-    if known and min(used) >= FILLED_RATIO * level:
+    if known and min(used) >= MEMORY_FILLED_RATIO * level:
         return gap > max(longest, HELD_PAUSE_SECONDS)
     return gap > longest or (known and min(used) < FREED_RATIO * level)
 
@@ -161,6 +161,6 @@ def _filled_at(series: ReadingSeries, job: Span) -> float | None:
         return None
     # The second half of the job shows how much memory it uses once it runs steadily.
     level = median(value for _, value in points[len(points) // 2 :])
-    if points[0][1] >= FILLED_RATIO * level:
+    if points[0][1] >= MEMORY_FILLED_RATIO * level:
         return None
-    return next((time for time, value in points if value >= FILLED_RATIO * level), None)
+    return next((time for time, value in points if value >= MEMORY_FILLED_RATIO * level), None)

@@ -145,7 +145,7 @@ def _pcie_ratio(series: ReadingSeries, work: Workload) -> float | None:
 
 
 def _nvlink_ratio(series: ReadingSeries) -> float | None:
-    links = series.newest("nvlink_links_count")
+    links = series.last_known("nvlink_links_count")
     means = (series.mean(f"nvlink_{way}_bytes_per_second") for way in ("receive", "transmit"))
     known = [mean for mean in means if mean is not None]
     return max(known) / (links * NVLINK_BYTES_PER_SECOND) if links and known else None

@@ -58,7 +58,7 @@ def _xid(view: View) -> Finding | None:
     counts = view.series.last(XID_SECONDS).values("xid_count")
     if len(counts) < 2 or counts[-1] <= counts[0]:
         return None
-    code = int(view.series.now("xid_last_code") or 0)
+    code = int(view.series.current("xid_last_code") or 0)
     is_of_program = code in XID_OF_PROGRAMS
     meaning = XID_MEANINGS.get(code, Message("see NVIDIA's list of XID errors"))
     return Finding(
@@ -72,7 +72,7 @@ def _xid(view: View) -> Finding | None:
 
 
 def _ecc(view: View) -> Finding | None:
-    errors, failed = (view.series.now(metric) or 0.0 for metric in ECC_METRICS)
+    errors, failed = (view.series.current(metric) or 0.0 for metric in ECC_METRICS)
     if not errors and not failed:
         return None
     return Finding(
@@ -88,7 +88,7 @@ def _ecc(view: View) -> Finding | None:
 def _link(view: View) -> Finding | None:
     recent = view.series.last(LINK_SECONDS)
     busy = recent.mean(UTILIZATION) or 0.0
-    _, full, lanes, lanes_max = (recent.now(metric) for metric in LINK_METRICS)
+    _, full, lanes, lanes_max = (recent.current(metric) for metric in LINK_METRICS)
     used = max(recent.values(LINK_METRICS[0]), default=None)
     if lanes is not None and lanes < (lanes_max or 0.0):
         summary = Message("PCIe uses {lanes:.0f} of {full:.0f} lanes.", lanes=lanes, full=lanes_max)

@@ -15,7 +15,7 @@ DISK_METRICS: Final = ("host_disk_used_bytes", "host_disk_total_bytes")
 
 
 def _shared(view: View) -> Finding | None:
-    used, total = (view.series.now(metric) for metric in SHM_METRICS)
+    used, total = (view.series.current(metric) for metric in SHM_METRICS)
     if used is None or not total or used / total < SHM_RATIO:
         return None
     return Finding(
@@ -32,7 +32,7 @@ def _shared(view: View) -> Finding | None:
 
 
 def _disk(view: View) -> Finding | None:
-    used, total = (view.series.now(metric) for metric in DISK_METRICS)
+    used, total = (view.series.current(metric) for metric in DISK_METRICS)
     if used is None or not total or total - used >= min(DISK_FREE_BYTES, 0.05 * total):
         return None
     return Finding(

@@ -28,7 +28,7 @@ LEAST_LISTINGS = 3
 
 def _check(view: View) -> Finding | None:
     series = view.series
-    total = series.newest("memory_total_bytes")
+    total = series.last_known("memory_total_bytes")
     listings = view.device.listings
     if not total or len(listings) < LEAST_LISTINGS or series.seconds < IDLE_SECONDS:
         return None
@@ -36,7 +36,7 @@ def _check(view: View) -> Finding | None:
     if holder is None:
         return None
     held = float(holder.memory_used_bytes)
-    used = series.newest("memory_used_bytes") or 0.0
+    used = series.last_known("memory_used_bytes") or 0.0
     others = len(listings[-1].processes) > 1
     seconds = listings[-1].time_seconds - listings[0].time_seconds
     return Finding(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import WATCH, more_workers
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.idle_patterns import IdlePattern, idle_pattern_of, is_host_idle
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
-from jupyter_gpuperf.rules.idle_patterns import IdlePattern, idle_pattern_of, is_host_idle
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 

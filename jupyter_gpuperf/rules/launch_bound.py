@@ -6,16 +6,16 @@ from functools import partial
 
 from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES, WATCH
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
-from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
-from jupyter_gpuperf.rules.transfer_bound import copying_ratio
 from jupyter_gpuperf.rules.idle_patterns import (
     NO_TRAFFIC_RATIO,
     IdlePattern,
     idle_pattern_of,
     is_host_idle,
 )
+from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
+from jupyter_gpuperf.rules.transfer_bound import copying_ratio
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 

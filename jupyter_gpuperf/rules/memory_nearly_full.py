@@ -43,7 +43,7 @@ GROWING_STEPS = 6
 
 def _check(view: View) -> Finding | None:
     series = view.series
-    total = series.newest("memory_total_bytes")
+    total = series.last_known("memory_total_bytes")
     points = series.points("memory_used_bytes")
     highest = max((used for _, used in points), default=0.0)
     if not total or highest <= 0:  # negative only in a recording that someone edited
@@ -81,7 +81,7 @@ def _check(view: View) -> Finding | None:
 
 
 def _alert(view: View) -> Finding | None:
-    used, total = (view.series.now(metric) for metric in METRICS)
+    used, total = (view.series.current(metric) for metric in METRICS)
     if used is None or not total:
         return None
     left = seconds_until_full(view.series, total)

@@ -31,7 +31,7 @@ LAST_SECONDS = Threshold(
 
 def _check(view: View) -> Finding | None:
     series = view.series
-    total = series.newest("memory_total_bytes")
+    total = series.last_known("memory_total_bytes")
     points = series.points("memory_used_bytes")
     if not total or len(points) < 3:
         return None

@@ -6,9 +6,14 @@ from statistics import median
 
 from jupyter_gpuperf.loaders.code_suggestions import loader_code
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.idle_patterns import (
+    is_host_idle,
+    is_stalling,
+    stalls_of,
+    usual_run_seconds,
+)
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.rules.idle_patterns import is_host_idle, is_stalling, stalls_of, usual_run_seconds
 
 LOST_WARNING_RATIO = Threshold(
     0.1,

@@ -40,7 +40,7 @@ def _check(view: View) -> Finding | None:
     if lost is None or lost < LOST_INFO_RATIO or not _is_the_cause(view):
         return None
     series = view.series
-    power, limit = series.mean("power_watts"), series.newest("power_limit_watts")
+    power, limit = series.mean("power_watts"), series.last_known("power_limit_watts")
     return Finding(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         summary=Message(
@@ -53,7 +53,7 @@ def _check(view: View) -> Finding | None:
         ),
         evidence={
             "clock_sm_mhz": series.mean("clock_sm_mhz") or 0.0,
-            "clock_sm_max_mhz": series.newest("clock_sm_max_mhz") or 0.0,
+            "clock_sm_max_mhz": series.last_known("clock_sm_max_mhz") or 0.0,
             "clock_lost_ratio": lost,
             "power_watts": power,
             "power_limit_watts": limit,
@@ -69,7 +69,7 @@ def clock_lost(series: ReadingSeries) -> float | None:
 
     ``None`` if the highest clock is unknown, or the device was busy in fewer than three readings.
     """
-    highest = series.newest("clock_sm_max_mhz")
+    highest = series.last_known("clock_sm_max_mhz")
     used = {at for at, value in series.points("utilization_percent") if value >= BUSY_PERCENT}
     busy = [clock for at, clock in series.points("clock_sm_mhz") if at in used]
     if not highest or len(busy) < 3:
@@ -87,7 +87,10 @@ def _is_the_cause(view: View) -> bool:
     capped, by_user = bit_ratio(view.series, POWER_CAP_BIT), bit_ratio(view.series, USER_CLOCK_BITS)
     if capped is not None:
         return capped >= BIT_RATIO and capped >= (by_user or 0.0)
-    power, limit = view.series.mean("power_watts"), view.series.newest("power_limit_watts")
+    power, limit = (
+        view.series.mean("power_watts"),
+        view.series.last_known("power_limit_watts"),
+    )
     return power is not None and bool(limit) and power >= POWER_RATIO * (limit or 0.0)
 
 

@@ -75,12 +75,12 @@ class ReadingSeries:
         values = self.values(metric)
         return math.fsum(values) / len(values) if values else None
 
-    def newest(self, metric: str) -> float | None:
+    def last_known(self, metric: str) -> float | None:
         """Return the last known value of a metric, even from an earlier reading; ``None`` if it has no values."""
         values = self.values(metric)
         return values[-1] if values else None
 
-    def now(self, metric: str) -> float | None:
+    def current(self, metric: str) -> float | None:
         """Return the value of a metric in the last reading; ``None`` if that reading has no value."""
         reading = self.columns.get(metric, (None,))[-1]
         return float(reading) if is_value(reading) else None

@@ -102,9 +102,13 @@ def link_rate(series: ReadingSeries) -> float:
     # An idle link runs at a lower generation, so use the highest one among the readings.
     generation = max(
         series.values("pcie_link_generation"),
-        default=series.newest("pcie_link_max_generation") or USUAL_GENERATION,
+        default=series.last_known("pcie_link_max_generation") or USUAL_GENERATION,
     )
-    lanes = series.newest("pcie_link_lanes") or series.newest("pcie_link_max_lanes") or USUAL_LANES
+    lanes = (
+        series.last_known("pcie_link_lanes")
+        or series.last_known("pcie_link_max_lanes")
+        or USUAL_LANES
+    )
     per_lane = PCIE_LANE_BYTES_PER_SECOND
     return lanes * per_lane.get(round(generation), per_lane[USUAL_GENERATION])
 

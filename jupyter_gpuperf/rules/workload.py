@@ -91,7 +91,7 @@ def workload_of(series: ReadingSeries, host: ReadingSeries) -> Workload:
         receive_bytes_per_second=series.mean("pcie_receive_bytes_per_second"),
         transmit_bytes_per_second=series.mean("pcie_transmit_bytes_per_second"),
         host_cores=_cores(host),
-        host_cores_limit=host.newest("host_cpu_limit_cores"),
+        host_cores_limit=host.last_known("host_cpu_limit_cores"),
         disk_read_bytes_per_second=host.mean("host_disk_read_bytes_per_second"),
         disk_write_bytes_per_second=host.mean("host_disk_write_bytes_per_second"),
         network_bytes_per_second=host.mean("host_network_receive_bytes_per_second"),
@@ -125,5 +125,5 @@ def _cores(host: ReadingSeries) -> float | None:
     used = host.mean("host_cpu_used_cores")
     if used is not None:
         return used
-    percent, limit = host.mean("host_cpu_percent"), host.newest("host_cpu_limit_cores")
+    percent, limit = host.mean("host_cpu_percent"), host.last_known("host_cpu_limit_cores")
     return None if percent is None or limit is None else percent / 100 * limit

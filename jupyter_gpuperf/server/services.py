@@ -46,7 +46,7 @@ class Services:
     alerts: AlertWatch
     diagnosis: LiveDiagnosis
     training: TrainingStore
-    lists: Mapping[str, LiveList]
+    live_lists: Mapping[str, LiveList]
     """Topic on the live socket → the list that pages can follow."""
     fanout: Fanout = field(default_factory=Fanout)
 

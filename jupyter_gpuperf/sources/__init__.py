@@ -24,7 +24,7 @@ __all__ = [
     "Source",
     "all_schemes",
     "source_from",
-    "source_or_reason",
+    "source_or_absent",
 ]
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
     raise BadRequest("unknown_source", message, hint, address=address, forms=forms)
 
 
-def source_or_reason(address: str, metrics: tuple[Metric, ...]) -> Source:
+def source_or_absent(address: str, metrics: tuple[Metric, ...]) -> Source:
     """Build a source. If its address is wrong, the error becomes the reason why there are no devices."""
     try:
         return source_from(address, metrics)

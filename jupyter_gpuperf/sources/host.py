@@ -12,8 +12,8 @@ from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import MissingReason
-from jupyter_gpuperf.sources.rates import NoSampleYet
 from jupyter_gpuperf.sources.metric_reader import MetricReader
+from jupyter_gpuperf.sources.rates import NoSampleYet
 
 SHORTEST_CPU_SECONDS: Final = 0.05
 """CPU counters advance in hundredths of a second: a share over a shorter time is noise."""

@@ -74,7 +74,7 @@ class MetricReader:
             return "not_yet"
         except Exception as error:  # noqa: BLE001  (translated by the source's own table)
             return self._reason_of(error)
-        return "not_supported" if value is None else metric.checked(value)
+        return "not_supported" if value is None else metric.to_reading(value)
 
 
 def _once_per_tick(call: Calls) -> Calls:

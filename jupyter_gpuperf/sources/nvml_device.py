@@ -14,10 +14,10 @@ from jupyter_gpuperf.schemas import DeviceInfo, ListedProcess, MissingReason, Re
 from jupyter_gpuperf.sources import nvml_errors
 from jupyter_gpuperf.sources.device_thread import DeviceThread
 from jupyter_gpuperf.sources.gpm import GpmSampler
+from jupyter_gpuperf.sources.metric_reader import MetricReader
 from jupyter_gpuperf.sources.nvml_devices import FoundDevice
 from jupyter_gpuperf.sources.nvml_processes import processes_of
 from jupyter_gpuperf.sources.rates import Rates
-from jupyter_gpuperf.sources.metric_reader import MetricReader
 from jupyter_gpuperf.sources.xid import XidWatch
 from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 

@@ -96,7 +96,7 @@ class StateSnapshot:
 
 
 @contextlib.contextmanager
-def kept(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
+def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, however it ends."""
     snapshot = StateSnapshot(torch, roots)
     try:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial, slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
@@ -116,7 +116,7 @@ def _persistence(log: TrialLog) -> None:
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
     """Return the leader when the start is not counted: persistent workers start only once."""
-    return log.leader(lambda trial: trial.each_seconds(log.space.step_seconds))
+    return log.leader(lambda trial: trial.step_seconds_with_wait(log.space.step_seconds))
 
 
 def best_of(log: TrialLog) -> Trial | None:
@@ -199,8 +199,8 @@ def _with_step(log: TrialLog, step: Step) -> Trial | None:
 def _may_win(log: TrialLog, trial: Trial) -> bool:
     """Return whether the trial's rate gives it a chance against those already tried with the step."""
     step = log.space.step_seconds
-    held = [each.each_seconds(step) for each in log.measured() if each.waits]
-    return not held or trial.each_seconds(step) <= HOPELESS_RATIO * min(held)
+    held = [each.step_seconds_with_wait(step) for each in log.measured() if each.waits]
+    return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
 
 
 def _against(log: TrialLog, trial: Trial, step: Step) -> bool:

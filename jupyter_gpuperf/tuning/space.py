@@ -11,10 +11,10 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import default_start_method
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
-from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.feasibility import infeasible_reason
+from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 MOST_WORKERS: Final = 64
 LEAST_COMPUTING: Final = 0.03

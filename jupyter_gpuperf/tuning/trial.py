@@ -101,10 +101,10 @@ class Trial:
         """Return the seconds of an epoch by the measured figures: start-up, then the step or the load per batch."""
         if not self.blocks or not batches:
             return None
-        each = self.each_seconds(step_seconds)
+        each = self.step_seconds_with_wait(step_seconds)
         return self.start_seconds + max(0, batches - 1) * each
 
-    def each_seconds(self, step_seconds: float | None) -> float:
+    def step_seconds_with_wait(self, step_seconds: float | None) -> float:
         """Return the seconds of a step with its wait, without start-up."""
         load = statistics.fmean(self.blocks)
         if step_seconds is None:

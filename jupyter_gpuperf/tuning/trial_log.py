@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.space import Space
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 WAIT_RATIO: Final = 0.02
 """A step that waits for less than this share of its own time counts as not waiting."""
@@ -63,17 +63,17 @@ class TrialLog:
         if not setting.num_workers:
             return (2 + FEWEST_TIMED) * self.space.batch_seconds
         rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED
-        return rounds * self.round_seconds(setting.num_workers)
+        return rounds * self.estimated_seconds_per_round(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
         """Return the least seconds of a trial with the training step."""
         workers = max(1, setting.num_workers)
-        load = self.round_seconds(workers)
+        load = self.estimated_seconds_per_round(workers)
         if not setting.num_workers:
             return (1 + FEWEST_TIMED) * (load + step_seconds)
         return load + FEWEST_TIMED * max(load, workers * step_seconds)
 
-    def round_seconds(self, workers: int) -> float:
+    def estimated_seconds_per_round(self, workers: int) -> float:
         """Return the seconds that workers take for one batch each, estimated from the probe."""
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         return crowded * self.space.batch_seconds
@@ -93,7 +93,7 @@ class TrialLog:
 
     def epoch_seconds(self, trial: Trial) -> float:
         """Return the figure to compare: an epoch's seconds per batch, including its start as far as known."""
-        each = trial.each_seconds(self.space.step_seconds)
+        each = trial.step_seconds_with_wait(self.space.step_seconds)
         return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
 
     def is_enough(self, trial: Trial | None) -> bool:

@@ -18,9 +18,9 @@ from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
+from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
@@ -87,7 +87,7 @@ class TrialRunner:
             trial.blocks = rule.blocks
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(batches.seconds_each(size))
-                self.clock.report(setting.words())
+                self.clock.report(setting.describe())
                 is_known = len(rule.blocks) >= FEWEST_TIMED
                 if best is not None and is_known and slower(trial, best):
                     trial.aborted = True
@@ -121,7 +121,7 @@ class TrialRunner:
                 whole = batches.seconds_each(block)
                 trial.waits.append(whole - statistics.fmean(steps[-block:]))
                 trial.step_seconds = statistics.fmean(steps)
-                self.clock.report(setting.words())
+                self.clock.report(setting.describe())
 
         return self._run(setting, seconds, work)
 
@@ -148,7 +148,7 @@ class TrialRunner:
         TimeIsUp
             No batch came in time.
         """
-        loader, _ = self.subject.loader(Setting.of(num_workers=0), 0.0)
+        loader, _ = self.subject.make_loader(Setting.of(num_workers=0), 0.0)
         limit = min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
         with self.clock.alarm.within(limit):
             return next(iter(loader))
@@ -160,13 +160,13 @@ class TrialRunner:
             trial.error = Message("not tried: the stream can use {count} at most", count=most)
         if trial.error is not None:
             return trial
-        self.clock.report(setting.words())
+        self.clock.report(setting.describe())
         run = _Run(trial, self.budget)
         allowed = seconds + self._expected_seconds(setting)
         limit = min(self.clock.left(), allowed)
         try:
             with self.clock.alarm.within(limit):
-                run.loader, run.processes = self.subject.loader(setting, max(1.0, limit))
+                run.loader, run.processes = self.subject.make_loader(setting, max(1.0, limit))
                 work(run)
         except TimeIsUp:
             if not trial.blocks and not trial.waits:

@@ -21,9 +21,8 @@ from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import kept
+from jupyter_gpuperf.state.snapshot import state_restored
 from jupyter_gpuperf.tuning import verdict
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, is_repeated, probe, probe_in_process
 from jupyter_gpuperf.tuning.request import Step, TuneRequest, step_seconds_of, synchronized_step
@@ -32,6 +31,7 @@ from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.space import SearchResult, Space, build_space
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 PROBE_SHARE: Final = 0.05
 CODE_SECONDS: Final = 10.0
@@ -81,7 +81,7 @@ def tune_loader(
     clock = Countdown(request.budget_seconds, context)
     with (
         # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
-        kept(torch, Roots.of_step(request.step)) as before,
+        state_restored(torch, Roots.of_step(request.step)) as before,
         warnings.catch_warnings(),
         suppressing_iterator_errors(),
         clock.alarm as alarm,
@@ -255,6 +255,6 @@ def _failures(found: SearchResult) -> list[Message]:
     first: dict[str, str] = {}
     for each in found.trials:
         if each.error:
-            first.setdefault(each.error, each.setting.words())
+            first.setdefault(each.error, each.setting.describe())
     failures = list(first.items())[:4]
     return [Message("{setting}: {reason}", setting=words, reason=why) for why, words in failures]

@@ -135,7 +135,7 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
         if other is not None:
             sentences.append(_comparison(best, other, name, space.step_seconds))
         elif (own := space.named.get(role)) is not None:
-            setting = own.words()
+            setting = own.describe()
             sentences.append(
                 Message(
                     "There was no time to measure {name} ({setting}).", name=name, setting=setting
@@ -153,7 +153,7 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
 
 
 def _result(best: Trial, space: Space) -> str:
-    setting, wait, rate = best.setting.words(), best.wait_ratio, best.batches_per_second
+    setting, wait, rate = best.setting.describe(), best.wait_ratio, best.batches_per_second
     if space.step_seconds is not None and wait is not None:
         template = "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms."
         percent, step_ms = 100 * wait["value"], 1000 * space.step_seconds
@@ -164,13 +164,19 @@ def _result(best: Trial, space: Space) -> str:
 
 
 def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | None) -> Message:
-    facts: dict[str, Any] = {"name": name, "setting": other.setting.words(), "error": other.error}
+    facts: dict[str, Any] = {
+        "name": name,
+        "setting": other.setting.describe(),
+        "error": other.error,
+    }
     if other.setting == best.setting:
         result = "same"
     elif other.error is not None:
         result = "failed"
     else:
-        gain = other.each_seconds(step_seconds) / best.each_seconds(step_seconds)
+        gain = other.step_seconds_with_wait(step_seconds) / best.step_seconds_with_wait(
+            step_seconds
+        )
         facts["gain"] = gain
         if step_seconds is None and slower(other, best):
             result = "faster"

@@ -101,7 +101,7 @@ def test_an_interval_that_stayed_wide_is_warned_of(monkeypatch):
     warnings = []
     quiet = Context(progress=lambda ratio, message: None, warn=warnings.append)
     parameters = {"rigorous": False, "time_limit_seconds": 1.0}
-    assert timing.Stopwatch(parameters, quiet).call(list, None, words=str) is doubtful
+    assert timing.Stopwatch(parameters, quiet).call(list, None, describe=str) is doubtful
     assert warnings == ["Not sure."]
 
 

@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
-from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.build_rule_input import listings_of
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
 from jupyter_gpuperf.rules import RULES, Process, ProcessListing

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from recorded_pairs import PHASES, PIDS, RANKS, recorded
 
-from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.build_rule_input import listings_of
+from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.rules import RULES
 from jupyter_gpuperf.sampling.history import HistoryStore

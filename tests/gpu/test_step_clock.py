@@ -16,8 +16,8 @@ import pytest
 
 from jupyter_gpuperf.loops import LoaderWatch
 from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS
-from jupyter_gpuperf.loops.step_profile import NEXT, STEP, summarize_profile
 from jupyter_gpuperf.loops.profile_window import _events
+from jupyter_gpuperf.loops.step_profile import NEXT, STEP, summarize_profile
 from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")

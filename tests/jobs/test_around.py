@@ -154,5 +154,5 @@ def test_a_failed_job_keeps_nothing_and_stops_watching(make_manager, tmp_path):
         run_hooks=RunHooks(store=store, watcher=watcher), devices=lambda: [device(GPU)]
     )
     assert follow(manager, manager.submit(request("exits")).id)[-1].state == "failed"
-    assert store.newest() == []
+    assert store.latest() == []
     assert subscribers.shortest_interval_ms() is None

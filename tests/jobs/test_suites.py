@@ -69,7 +69,7 @@ def test_two_kernels_run_as_jobs_by_turns_and_their_results_are_kept(suites, job
     assert {each.suite for each in ran} == {suite.id}
     assert [each.result_ids for each in suite.sides] == [[1, 4], [2, 3]]
     assert [each.title for each in suite.sides] == ["Old", "New"]
-    assert len(store.newest()) == 4
+    assert len(store.latest()) == 4
     report = build_suite_report(suite, suites.suites_of(suite.id))
     assert report.comparison.rounds == 2
     assert [each.figure for each in report.comparison.figures] == ["batch_seconds"]

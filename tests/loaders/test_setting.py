@@ -19,4 +19,4 @@ def test_fewer_workers_are_cheaper_whatever_else_they_do():
 def test_the_recipe_counts_cores_but_not_without_end():
     assert common_recipe(4).num_workers == 8
     assert common_recipe(128).num_workers == 32
-    assert common_recipe(1).words() == "2 workers, prefetch 3, pinned, persistent"
+    assert common_recipe(1).describe() == "2 workers, prefetch 3, pinned, persistent"

@@ -13,8 +13,8 @@ import pytest
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops.idle_timer import IdleTimer
-from jupyter_gpuperf.loops.tallies import bin_of, tally_of
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
+from jupyter_gpuperf.loops.tallies import bin_of, tally_of
 
 torch = pytest.importorskip("torch")
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter

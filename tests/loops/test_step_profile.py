@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, summarize_profile, united
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
+from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, summarize_profile, united
 
 torch = pytest.importorskip("torch")
 

@@ -76,7 +76,7 @@ def test_the_answer_has_the_documented_shape_and_the_cell_was_run_once(notebook,
     assert answer["modes"][1]["dtypes"]["flop_shares"] == {"bfloat16": 1.0}
     assert answer["recommended"] in ("fp32", "bf16")
     assert {"code", "sentence", "warnings"} <= answer.keys()
-    kept = ResultStore(tmp_path / "results.sqlite").newest("amp_profile")
+    kept = ResultStore(tmp_path / "results.sqlite").latest("amp_profile")
     assert [each.id for each in kept] == [result.number]
     assert isinstance(kept[0].result, BenchmarkResult)
     assert {"fp32_step_seconds", "bf16_step_seconds", "bf16_speedup"} <= kept[

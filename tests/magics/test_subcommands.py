@@ -69,7 +69,7 @@ def test_the_suite_runs_and_saves_and_its_results_are_kept(shell, store, tmp_pat
     assert "launch" in repr(view)
     assert {each.benchmark for each in read_suite(path).results} == {"launch"}
     assert view.to_dict() == json.loads(path.read_bytes())
-    assert len(store.newest()) == len(read_suite(path).results)  # and in the history
+    assert len(store.latest()) == len(read_suite(path).results)  # and in the history
 
 
 def test_two_suites_are_compared_in_text_html_and_on_a_page(shell, suites, tmp_path):

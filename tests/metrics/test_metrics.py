@@ -40,10 +40,10 @@ def test_the_unit_is_the_one_that_the_name_ends_in():
 
 def test_a_value_that_can_not_be_is_a_reason_and_a_share_above_its_whole_is_the_whole():
     by_name = {metric.name: metric for metric in METRICS}
-    assert by_name["power_watts"].checked(4e9) == "implausible"
-    assert by_name["power_watts"].checked(float("nan")) == "implausible"
-    assert by_name["temperature_margin_celsius"].checked(-12) == -12.0
-    assert by_name["sm_active_percent"].checked(100.4) == 100.0
+    assert by_name["power_watts"].to_reading(4e9) == "implausible"
+    assert by_name["power_watts"].to_reading(float("nan")) == "implausible"
+    assert by_name["temperature_margin_celsius"].to_reading(-12) == -12.0
+    assert by_name["sm_active_percent"].to_reading(100.4) == 100.0
 
 
 def test_a_scale_that_another_metric_gives_exists_in_the_same_scope():

@@ -39,11 +39,11 @@ from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loaders.subject import TuningSubject
 from jupyter_gpuperf.measure.resources import usable_cpus
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.budget import current_budget
 from jupyter_gpuperf.tuning.probe import probe
 from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.time_limit import Countdown
+from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 FOREVER = 1e6
@@ -112,12 +112,12 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         began = time.perf_counter()
         tried, failed = {}, {}
         for setting in grid(name, int(usable_cpus()), quick=quick):
-            print(f"{name}: {setting.words()}", file=sys.stderr)
+            print(f"{name}: {setting.describe()}", file=sys.stderr)
             trial = bench.measure_loading(setting, seconds=times.grid, target_ratio=ALL_OF_IT)
             if trial.blocks:
                 tried[setting] = statistics.fmean(trial.blocks)
             else:
-                failed[setting.words()] = trial.error
+                failed[setting.describe()] = trial.error
         grid_seconds = time.perf_counter() - began
 
         named = {TUNER: chosen, BEST: min(tried, key=lambda each: tried[each])}
@@ -125,7 +125,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
         named |= peers(subject, budget.seen_cpus, helped)
         return {
             "load": name,
-            "settings": {who: setting.words() for who, setting in named.items()},
+            "settings": {who: setting.describe() for who, setting in named.items()},
             "lost": lost(bench, named, times.turn),
             "tuner_seconds": tuner_seconds,
             "tuner_trials": len(answer["trials"]),
@@ -133,7 +133,7 @@ def measure(name: str, times: Times, budget_seconds: float, *, quick: bool) -> d
             "grid_settings": len(tried),
             "time_ratio": tuner_seconds / grid_seconds,
             "others_ratio": others.ratio(),
-            "grid_batch_seconds": {setting.words(): value for setting, value in tried.items()},
+            "grid_batch_seconds": {setting.describe(): value for setting, value in tried.items()},
             "grid_failed": failed,
             "param_helper_failed": why_not,
             "warnings": answer["warnings"],

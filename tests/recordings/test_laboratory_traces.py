@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.recordings.load import PACKAGED, load_recording
 from jupyter_gpuperf.recordings.laboratory_traces import KEYS
+from jupyter_gpuperf.recordings.load import PACKAGED, load_recording
 
 HERE = Path(__file__).parent
 FILES = sorted((*HERE.glob("*.gz"), *PACKAGED.glob("*.gz")))

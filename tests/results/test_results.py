@@ -26,16 +26,16 @@ def store(tmp_path):
 def test_what_is_kept_is_found_newest_first(store):
     numbers = [store.add(measured(value), 100.0 + value) for value in (1.0, 2.0)]
     store.add(measured(benchmark="launch"), 200.0)
-    found = store.newest("compute")
+    found = store.latest("compute")
     assert [each.id for each in found] == numbers[::-1]
     assert found[0].result == measured(2.0)
     assert found[0].created_seconds == 102.0
-    assert [each.result.benchmark for each in store.newest()] == ["launch", "compute", "compute"]
-    assert len(store.newest(limit=2)) == 2
+    assert [each.result.benchmark for each in store.latest()] == ["launch", "compute", "compute"]
+    assert len(store.latest(limit=2)) == 2
 
 
 def test_before_anything_was_kept_there_is_nothing_and_no_file(store):
-    assert store.newest() == []
+    assert store.latest() == []
     assert store.baseline_of(measured()) is None
     assert not store.path.exists()
 
@@ -88,7 +88,7 @@ def test_what_add_returned_survives_a_kill(store):
         numbers = [int(writer.stdout.readline()) for _ in range(20)]
         writer.send_signal(signal.SIGKILL)
         numbers += [int(line) for line in writer.stdout if line.endswith("\n")]
-    kept = {each.id for each in store.newest(limit=10_000)}
+    kept = {each.id for each in store.latest(limit=10_000)}
     assert set(numbers) <= kept
     assert store.add(measured(), 0.0) not in numbers  # and it goes on
 
@@ -103,14 +103,14 @@ def test_writers_at_once_lose_nothing(store):
         each.start()
     for each in writers:
         each.join()
-    assert len(store.newest()) == 40
+    assert len(store.latest()) == 40
 
 
 def test_a_file_that_is_no_database_is_put_aside_and_not_lost(store):
     store.path.parent.mkdir()
     store.path.write_text("my thesis" * 500)
     store.add(measured(), 0.0)
-    assert len(store.newest()) == 1
+    assert len(store.latest()) == 1
     (aside,) = store.path.parent.glob("*.broken-*")
     assert aside.read_text() == "my thesis" * 500
 
@@ -123,7 +123,7 @@ def test_a_result_of_a_later_version_does_not_hide_the_others(store):
             " VALUES (0, 'compute', '', '{\"shape\": \"new\"}')"
         )
     connection.close()
-    assert len(store.newest()) == 1
+    assert len(store.latest()) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):

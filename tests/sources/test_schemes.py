@@ -8,7 +8,7 @@ from push_source import BROKEN, SCHEME, PushSource
 from jupyter_gpuperf import sources
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.metrics import METRICS
-from jupyter_gpuperf.sources import SCHEMES, source_from, source_or_reason
+from jupyter_gpuperf.sources import SCHEMES, source_from, source_or_absent
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_another_packages_scheme_is_found_and_named_among_those_that_exist(other
 def test_what_is_wrong_becomes_the_reason_and_the_machine_is_read_still(
     others, caplog, address, code, said
 ):
-    source = source_or_reason(address, METRICS)
+    source = source_or_absent(address, METRICS)
     source.open()
     reason = source.devices().reason
     assert reason is not None

@@ -13,7 +13,7 @@ from things import THINGS, Counter
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import StateSnapshot, kept
+from jupyter_gpuperf.state.snapshot import StateSnapshot, state_restored
 
 DOORS = {
     "a cell": lambda thing, change: Roots.of_notebook({"thing": thing}),
@@ -117,7 +117,7 @@ STEPS = {
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_is_understood_however_it_reaches_its_state(name):
-    with kept(torch, Roots.of_step(STEPS[name])):
+    with state_restored(torch, Roots.of_step(STEPS[name])):
         STEPS[name](1)
         assert len(STATE) > 1
     assert STATE == [0]
@@ -143,7 +143,7 @@ def test_a_file_beside_the_notebook_is_part_of_it(own_module, door):
         compile("beside.step(1)", "<step>", "exec"), {**ns, "__name__": "__main__"}
     )
     cell = Roots.of_notebook(ns, code=code)
-    with kept(torch, cell if door == "a cell" else Roots.of_step(step)):
+    with state_restored(torch, cell if door == "a cell" else Roots.of_step(step)):
         step() if door == "a step" else exec(code, ns)
         own_module.losses = [*own_module.losses, 2]
         assert own_module.losses == [1, 2]
@@ -165,7 +165,7 @@ def test_it_is_put_back_however_it_ends(error):
     before = counter.looks()
 
     def run():
-        with kept(torch, Roots.of_step(counter)):
+        with state_restored(torch, Roots.of_step(counter)):
             counter()
             if error is not None:
                 raise error
@@ -181,7 +181,7 @@ def test_it_is_put_back_however_it_ends(error):
 def test_a_very_long_list_is_data_whose_members_stay_what_they_are(monkeypatch):
     monkeypatch.setattr("jupyter_gpuperf.state.reachable.MOST_MEMBERS", 10)
     rows = [[1] for _ in range(11)]
-    with kept(torch, Roots.of_notebook({"rows": rows})) as snapshot:
+    with state_restored(torch, Roots.of_notebook({"rows": rows})) as snapshot:
         first = rows[0]
         rows[0] = rows[3]
         rows.append([2])

@@ -107,7 +107,9 @@ def test_a_fresh_process_gets_the_data_set(monkeypatch):
     # Other tests' IPython leaves a module there that no process can be started from.
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     subject = TuningSubject(DataLoader(Items(), batch_size=2), "mine")
-    loader, processes = subject.loader(Setting.of(num_workers=1, start_method="forkserver"), 60.0)
+    loader, processes = subject.make_loader(
+        Setting.of(num_workers=1, start_method="forkserver"), 60.0
+    )
     batches = iter(loader)
     try:
         assert next(batches).tolist() == [0, 1]

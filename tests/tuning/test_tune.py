@@ -79,7 +79,7 @@ def test_the_answer_has_the_documented_shape_and_no_worker_is_left():
     assert {"recommended", "present", "golden"} <= set(with_role)
     recommended, settings = with_role["recommended"], answer["recommended"]
     assert {name: recommended[name] for name in settings} == settings
-    assert Setting(**settings).words() in answer["summary"][0]
+    assert Setting(**settings).describe() in answer["summary"][0]
     assert with_role["present"]["num_workers"] == 0
     assert answer["regime"] == "no files"
     assert "left" in said[-1][1]

@@ -35,16 +35,16 @@ class Stopwatch:
         self,
         call: Callable[[], object],
         device: Any,
-        words: Callable[[float], str],
+        describe: Callable[[float], str],
         **options: Any,  # of time_call
     ) -> Timing:
-        """Time a call on a device; ``words`` formats the median seconds so far for the progress message."""
+        """Time a call on a device; ``describe`` formats the median seconds so far for the progress message."""
         timing = time_call(
             call,
             device=device,
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,
-            progress=lambda ratio, seconds: self._context.progress(ratio, words(seconds)),
+            progress=lambda ratio, seconds: self._context.progress(ratio, describe(seconds)),
             **options,
         )
         self._context.doubt(timing.doubt)
@@ -64,15 +64,15 @@ class Stopwatch:
     def blocks(
         self,
         block: Callable[[], float],
-        words: Callable[[float], str],
+        describe: Callable[[float], str],
         interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
     ) -> list[float]:
-        """Return the results of all blocks; ``words`` formats the latest for the progress message."""
+        """Return the results of all blocks; ``describe`` formats the latest for the progress message."""
         rule = StopRule(
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,
             interval_of=interval_of,
         )
-        rule.run(block, lambda ratio, blocks: self._context.progress(ratio, words(blocks[-1])))
+        rule.run(block, lambda ratio, blocks: self._context.progress(ratio, describe(blocks[-1])))
         self._context.doubt(rule.doubt())
         return rule.blocks
