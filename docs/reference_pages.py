@@ -168,7 +168,7 @@ LOOKS_AT: Final = {
     "whole": "all readings of the time",
 }
 SHARED: Final = {
-    "waiting": ("input-bound", "launch-bound", "periodic-stall"),
+    "idle_patterns": ("input-bound", "launch-bound", "periodic-stall"),
     "straggler": ("communication-bound",),
 }
 """Modules beside the rules that declare thresholds, and the rules that use them."""

@@ -249,14 +249,14 @@ async def test_what_a_kernel_holds_is_known_while_it_is_connected(
     held = {"allocated_bytes": 1.0, "reserved_bytes": 2.0}
 
     await kernel.say({"type": "holding", "devices": {"GPU-1": held, "GPU-2": held}})
-    await until(lambda: len(holdings.now()) == 2)
-    assert {each.device for each in holdings.now()} == {"GPU-1", "GPU-2"}
-    assert {each.pid for each in holdings.now()} == {os.getpid()}  # as the system tells, not it
+    await until(lambda: len(holdings.current()) == 2)
+    assert {each.device for each in holdings.current()} == {"GPU-1", "GPU-2"}
+    assert {each.pid for each in holdings.current()} == {os.getpid()}  # as the system tells, not it
 
     await kernel.say({"type": "holding", "devices": {"GPU-2": held}})
-    await until(lambda: [each.device for each in holdings.now()] == ["GPU-2"])
+    await until(lambda: [each.device for each in holdings.current()] == ["GPU-2"])
     kernel.hang_up()
-    await until(lambda: holdings.now() == [])
+    await until(lambda: holdings.current() == [])
     await served.stop()
 
 

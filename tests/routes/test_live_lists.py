@@ -58,13 +58,13 @@ class Client:
 
 def a_job(**known):
     return Job(
-        known=new_job("tune", {}, **{"created_seconds": time.time(), "state": "running", **known}),
+        record=new_job("tune", {}, **{"created_seconds": time.time(), "state": "running", **known}),
         stop=lambda: None,
     )
 
 
 def end(registry, job):
-    registry.report(job, msgspec.structs.replace(job.info, state="done"))
+    registry.report(job, msgspec.structs.replace(job.record, state="done"))
 
 
 async def until(condition):
@@ -86,7 +86,7 @@ async def test_who_joins_gets_the_present_at_once_and_then_what_changes(registry
     (first,) = client.got
     assert [job.id for job in first.jobs] == first.ids == [running.id, ended.id]
 
-    registry.report(running, msgspec.structs.replace(running.info, progress_ratio=0.5))
+    registry.report(running, msgspec.structs.replace(running.record, progress_ratio=0.5))
     await until(lambda: len(client.got) > 1)
     assert client.got[1].ids == first.ids
     (changed,) = client.got[1].jobs  # the one that has ended is known
@@ -115,7 +115,7 @@ async def test_a_page_that_stalls_gets_the_newest_of_each_job_and_holds_nothing(
     running = a_job()
     registry.add(running)
     for number in range(200):
-        registry.report(running, msgspec.structs.replace(running.info, progress_ratio=number / 200))
+        registry.report(running, msgspec.structs.replace(running.record, progress_ratio=number / 200))
         await asyncio.sleep(0)
     await until(lambda: stalled.outbox.waiting)
     await asyncio.sleep(0.1)

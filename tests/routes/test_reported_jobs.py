@@ -14,7 +14,7 @@ async def test_a_reported_job_is_listed_and_can_be_cancelled(jp_serverapp, jp_fe
     known = new_job(
         "tune", {}, created_seconds=time.time(), state="running", progress_message="2 workers"
     )
-    services.jobs.add(Job(known=known, stop=lambda: asked.append(True)))
+    services.jobs.add(Job(record=known, stop=lambda: asked.append(True)))
     (listed,) = (await get("jobs"))["jobs"]
     assert (await get("jobs", listed["id"]))["progress_message"] == "2 workers"
     await jp_fetch("gpuperf", "jobs", listed["id"], method="DELETE")

@@ -19,7 +19,7 @@ INFRASTRUCTURE = {
     "rule_input",
     "straggler",
     "threshold",
-    "waiting",
+    "idle_patterns",
     "workload",
 }
 ALERTS = {
@@ -90,7 +90,8 @@ def test_an_alert_that_tells_the_same_as_a_finding_is_an_alert():
 
 def test_every_threshold_says_why_and_how_far_off_measured_cases_are():
     beside = {
-        name: import_module(f"jupyter_gpuperf.rules.{name}") for name in ("straggler", "waiting")
+        name: import_module(f"jupyter_gpuperf.rules.{name}")
+        for name in ("straggler", "idle_patterns")
     }
     count = 0
     for name, module in {**modules(), **beside}.items():
