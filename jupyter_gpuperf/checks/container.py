@@ -1,4 +1,4 @@
-"""Checks of limits set by a container or a service manager: GPUs, shared memory, files, CPU, memory."""
+"""Checks of the limits that a container or a service manager sets: GPUs, shared memory, files, CPU and memory."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _shared_memory(machine: Machine) -> Outcome:
 
 
 def _limit(name: str) -> Callable[[Machine], tuple[float, float] | Outcome]:
-    """Return a function that returns a soft and a hard limit, or an outcome if there is none."""
+    """Return a function for ``@check`` that reads a soft and a hard limit, or returns an outcome if there is none."""
 
     def limit(machine: Machine) -> tuple[float, float] | Outcome:
         limit = limits.limit(machine, name)

@@ -56,7 +56,7 @@ def _is_device(entry: str, devices: list[Gpu]) -> bool:
     if entry.isdigit():
         return any(each.index == str(int(entry)) for each in devices)
     if entry.startswith("MIG-"):
-        return bool(UUID.fullmatch(entry))  # this query does not list MIG instances
+        return bool(UUID.fullmatch(entry))  # the devices don't include MIG instances
     return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in devices)
 
 
@@ -135,7 +135,7 @@ def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
                 lanes=lanes,
                 full=full,
             )
-        # An idle device uses a slower link; the link speed is meaningful only at full clocks.
+        # An idle device lowers its link speed, so compare the speed only when the device is busy.
         is_busy = gpu.text("pstate") == "P0" and (gpu.number("utilization.gpu") or 0) > 0
         current, newest = gpu.number("pcie.link.gen.current"), gpu.number("pcie.link.gen.max")
         if is_busy and current and newest and current < newest:
@@ -153,7 +153,7 @@ def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
 
 
 def _pairs(devices: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
-    """Return the devices that report both figures, each with the two values."""
+    """Return the devices that report both fields, each with the two values."""
     values = [(each, each.number(first), each.number(second)) for each in devices]
     return [(each, a, b) for each, a, b in values if a is not None and b is not None]
 

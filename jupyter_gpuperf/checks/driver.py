@@ -1,4 +1,4 @@
-"""Checks of the driver: it is installed, loaded, of one version, responds, and can start CUDA."""
+"""Checks of the driver: whether it is installed and loaded, responds, has only one version, and can start CUDA."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUDA_ERRORS: Final = {
     803: RELOAD,
     999: "sudo modprobe nvidia_uvm",
 }
-"""The command that fixes each error of cuInit, by CUDA's error number."""
+"""Error number of cuInit → command that fixes it."""
 
 _driver_check = partial(check, link=INSTALLATION, seconds=gpus.SECONDS)
 

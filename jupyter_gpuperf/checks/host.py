@@ -15,7 +15,7 @@ SWAPPED_BYTES: Final = 256 << 20
 PRESSURE_PERCENT: Final = 10.0
 SLOW_CLOCKS: Final = frozenset({"hpet", "acpi_pm", "jiffies", "pit"})
 DYNAMIC_DRIVERS: Final = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
-"""With these drivers the `powersave` governor still raises the clock under load."""
+"""With these drivers, the ``powersave`` governor still raises the clock under load."""
 LARGEST_PROCESSES: Final = "ps -eo pid,rss,comm --sort=-rss | head"
 NOT_REPORTED: Final = not_known("The system does not report it.")
 

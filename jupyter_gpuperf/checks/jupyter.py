@@ -1,4 +1,4 @@
-"""Checks of the Jupyter server: versions, extensions on both sides, and kernel specs."""
+"""Checks of the Jupyter server: versions, server and JupyterLab extensions, and kernel specs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
     version = server.versions(machine).get(OUR_PANEL)
     reinstall = server.pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
     if file and not is_enabled:
-        # `jupyter server extension enable` would write next to this file, without effect.
+        # `jupyter server extension enable` may write another file, which this one would override.
         fix = _edit_extensions(machine, file, f"[{OURS!r}] = True")
         return broken("The panel's server part is disabled.", fix=fix, then=RESTART_SERVER)
     if not is_enabled:
@@ -136,7 +136,7 @@ def allows(versions: str, major: int) -> bool:
     for part in versions.split("||"):
         bound = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
         if bound is None or int(bound[2]) == major:
-            return True  # None: `*`, a branch, or a format we don't parse
+            return True  # no bound: `*`, a branch, or a format that is not parsed
         if bound[1].startswith(">") and int(bound[2]) < major:
             return True
     return False

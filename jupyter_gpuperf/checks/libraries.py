@@ -1,4 +1,4 @@
-"""Checks of CUDA libraries: several toolkits, paths that override PyTorch's own, and what is loaded."""
+"""Checks of CUDA libraries: installed toolkits, copies that override PyTorch's own, and loaded duplicates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
 )
 FIRST_SHIM: Final = 12
-"""From this version on, the distribution `pynvml` no longer contains its own module of that name."""
+"""From this major version on, the package ``pynvml`` no longer contains its own ``pynvml`` module."""
 
 
 @check(
@@ -94,14 +94,14 @@ def _library_path(machine: Machine) -> Outcome:
 
 
 def _overriding_library(machine: Machine, folder: str) -> str | None:
-    """Return a CUDA library that a folder provides in place of PyTorch's own; ``None`` if there is none."""
+    """Return a CUDA library in ``folder`` that overrides PyTorch's own; ``None`` if there is none."""
     names = machine.names(folder)
     bundled = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
     if not bundled or not any(map(CUDA_LIBRARY.match, names)) or not torch(machine).get("cuda"):
         return None
     loaded = map(Path, chain(*libraries(machine, CUDA_LIBRARY).values()))
     overriding = [path.name for path in loaded if str(path.parent) == machine.link(folder)]
-    # cuDNN opens its sub-libraries only when needed, and would then find the wrong ones.
+    # cuDNN opens its sub-libraries only when it needs them, and would then find these.
     overriding += [name for name in names if name.startswith("libcudnn")]
     return next(iter(overriding), None)
 

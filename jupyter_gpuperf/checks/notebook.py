@@ -1,4 +1,4 @@
-"""Checks of what a notebook needs on both sides: widgets, figures, output limits, and the shell's startup."""
+"""Checks of widgets and figures in a notebook, the server's output limit, and the start of a terminal."""
 
 from __future__ import annotations
 

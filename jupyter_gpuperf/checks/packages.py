@@ -1,4 +1,4 @@
-"""Checks of the Python environment: conflicts, duplicates, and what compiling needs."""
+"""Checks of the installed packages: conflicts, duplicates, and the compiler that some of them need."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _dependencies(machine: Machine) -> Outcome:
     wrong = [each for each in all_conflicts if not is_about_torch(each)]
     if not wrong:
         return fine("No conflicts. Packages: {count}.", count=len(versions(machine)))
-    # Upgrade the package together with its requirement, so that the two agree.
+    # Install each package together with its requirement, so that pip finds versions that fit.
     names = dict.fromkeys(name for each in wrong for name in (each.package, f'"{each.needs}"'))
     return suspect(
         wrong[0].message,

@@ -1,4 +1,4 @@
-"""Checks of PyTorch's CUDA against driver and devices, and of packages compiled against PyTorch."""
+"""Check that PyTorch's CUDA works with the driver and the GPUs, and that other packages fit PyTorch."""
 
 from __future__ import annotations
 
@@ -170,7 +170,10 @@ def _compute_capability(machine: Machine) -> Outcome:
 
 
 def binary_support(architectures: Sequence[str], capability: tuple[int, ...]) -> str:
-    """Return how code built for these architectures runs on a device: ``yes``, as ``ptx``, or ``no``."""
+    """Return whether a device runs code built for these architectures.
+
+    ``yes``, ``no``, or ``ptx`` if the driver must compile the code first.
+    """
     ptx = False
     for each in architectures:
         parts = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", each)

@@ -1,4 +1,4 @@
-"""Checks of the disks that hold notebooks, data and temporary files: kind of disk, and free space."""
+"""Checks of the disks that hold notebooks, data and temporary files: file system and free space."""
 
 from __future__ import annotations
 
@@ -126,6 +126,6 @@ def size_of(machine: Machine, folder: str) -> int | None:
     walk = os.walk(machine.at(folder))
     files = (os.path.join(place, name) for place, _, names in walk for name in names)
     for file in islice(files, COUNTED_FILES):
-        with contextlib.suppress(OSError):  # removed in the meantime
+        with contextlib.suppress(OSError):  # the file was removed in the meantime
             total += os.lstat(file).st_size
     return total

@@ -1,4 +1,4 @@
-"""Checks of the threads of NumPy and PyTorch: their number, libraries and pinning."""
+"""Checks of NumPy's and PyTorch's threads: their number, their libraries, and pinning to CPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of PyTorch settings that slow it down, or are left from debugging."""
+"""Checks of PyTorch settings that cost speed or are left over from debugging."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _torch_check = partial(importing_check, no_torch_outcome, link=BACKENDS)
 
 
 def _setting(name: str) -> Callable[[Machine], bool | Outcome]:
-    """Return a function that returns whether a PyTorch setting is on."""
+    """Return a function for ``@check`` that returns whether a PyTorch setting is on, or an outcome if it is unknown."""
 
     def is_on(machine: Machine) -> bool | Outcome:
         is_on = torch(machine).get("settings", {}).get(name)

@@ -1,4 +1,4 @@
-"""Flags missing from the container's start, as lines to add. Standard library only."""
+"""Suggest how to start the container with the flags that it lacks. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ KUBERNETES: Final = {
 
 
 def start_commands(machine: Machine, *needed: str) -> str:
-    """Return how to start the container with the needed flags, and with any other flags that it lacks."""
+    """Return the command that starts the container with the needed flags and any other missing ones.
+
+    For Kubernetes, return the lines to add to the pod instead.
+    """
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
     if container(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)

@@ -1,4 +1,4 @@
-"""The packages of the examined environment, read from metadata without importing them. Standard library only."""
+"""Read the examined environment's packages from their metadata, without importing them. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Package(NamedTuple):
     version: str
     folder: str
     metadata: str
-    """The path of its ``.dist-info`` or ``.egg-info``."""
+    """The path of its ``.dist-info`` or ``.egg-info`` folder."""
     requires: tuple[str, ...]
 
 
@@ -31,7 +31,7 @@ def canonical(name: str) -> str:
 
 
 def installed(machine: Machine) -> list[Package]:
-    """Return every distribution on the path, in Python's search order."""
+    """Return every distribution on the interpreter's ``sys.path``, in search order."""
     return machine.cached("installed", lambda: packages_in(machine, machine.packages))
 
 
@@ -50,7 +50,7 @@ def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
 
 
 def metadata_fields(distribution: Distribution) -> dict[str, list[str]]:
-    """Return the fields of a package's metadata. Skips the description, which is most of the text."""
+    """Return the fields of a package's metadata, without the description, which is most of the text."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     fields: dict[str, list[str]] = {}
     for line in re.split(r"\r?\n", text.split("\n\n", 1)[0]):
@@ -77,7 +77,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 
 def version_of(package: str) -> Callable[[Machine], str | Outcome]:
-    """Return a function that returns a package's version, or an outcome that it is not installed."""
+    """Return a function for ``@check`` that returns a package's version, or an outcome if it is not installed."""
 
     def version(machine: Machine) -> str | Outcome:
         return versions(machine).get(package) or fine(
@@ -141,7 +141,7 @@ def _conflict(
         needed = requirement(text)
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
     except ValueError:
-        return None  # metadata older than the standard
+        return None  # not in the standard format, as in old packages
     version = present.get(canonical(needed.name))
     if not applies or (version and needed.specifier.contains(version, prereleases=True)):
         return None

@@ -1,4 +1,4 @@
-"""Limits that a container or a service manager sets for the examined process. Standard library only."""
+"""Read the limits that a container or a service manager sets for the examined process. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KUBERNETES = "/var/run/secrets/kubernetes.io"
 
 
 def container(machine: Machine) -> str | None:
-    """Return the container's kind: ``docker``, ``podman``, ``kubernetes`` or ``container``; ``None`` outside of one."""
+    """Return ``docker``, ``podman``, ``kubernetes``, or ``container`` for other kinds; ``None`` outside a container."""
     if machine.environment.get("KUBERNETES_SERVICE_HOST") or machine.exists(KUBERNETES):
         return "kubernetes"
     for kind, mark in CONTAINERS:
@@ -32,7 +32,7 @@ def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
 
 
 def groups(machine: Machine) -> list[Path]:
-    """Return the folders of the process's control group and of its ancestors, the innermost first."""
+    """Return the folders of the process's control group and its ancestors, innermost first."""
     top = machine.at(cgroup.CGROUP)
     line = _line(machine, "cgroup", r"0::(/.*)$")
     inner = top / (line[1].strip("/") if line else "")
@@ -67,7 +67,7 @@ def allowed_cpus(machine: Machine) -> set[int]:
 
 
 def usable_cpus(machine: Machine) -> float:
-    """Return how many CPUs' worth of time the process gets: the smaller of affinity and quota."""
+    """Return how many CPUs the process can use: the smaller of its affinity and its quota, which may be fractional."""
     quota = cpu_quota(machine)
     count = len(allowed_cpus(machine)) or machine.cpu_count
     return min(count, quota) if quota else float(count)
@@ -80,7 +80,7 @@ def parse_cpu_list(text: str) -> set[int]:
 
 
 def limit(machine: Machine, name: str) -> tuple[float, float] | None:
-    """Return a soft and a hard limit from /proc/<pid>/limits; ``inf`` if unlimited, ``None`` if unreadable."""
+    """Return a soft and a hard limit from /proc/<pid>/limits: ``inf`` if there is no limit, ``None`` if unreadable."""
     line = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
     if line is None:
         return None
@@ -89,7 +89,7 @@ def limit(machine: Machine, name: str) -> tuple[float, float] | None:
 
 
 def status_bytes(machine: Machine, name: str) -> int | None:
-    """Return a size in bytes from /proc/<pid>/status; ``None`` if it is not there."""
+    """Return a size in bytes from /proc/<pid>/status; ``None`` if that has no such entry."""
     line = _line(machine, "status", rf"{name}:\s*(\d+) kB")
     return 1024 * int(line[1]) if line else None
 

@@ -1,4 +1,4 @@
-"""Which file system a folder is on. Standard library only."""
+"""Find the file system that holds a folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs"}
 )
 SLOW: Final = ("9p", "drvfs", "virtiofs", "fuse")
-"""Prefixes of file system types: each call goes through a user process, or into another system."""
+"""Prefixes of slow file system types: each call goes through a user-space process or to another operating system."""
 
 
 class Mount(NamedTuple):
-    """A mounted file system."""
+    """A mounted file system: its mount point, its type such as ``ext4``, and its device."""
 
     point: str
     kind: str
@@ -29,7 +29,7 @@ def mount_of(machine: Machine, folder: str) -> Mount | None:
     path = PurePosixPath(machine.link(folder))
     mounts = _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or "")
     above = [each for each in mounts if each.point == "/" or path.is_relative_to(each.point)]
-    # Of two mounts at one point, the later hides the earlier.
+    # Of two mounts at the same point, the later one hides the earlier one.
     return max(reversed(above), key=lambda each: len(each.point), default=None)
 
 

@@ -1,4 +1,4 @@
-"""The Jupyter server's packages, configuration and extensions, read from files. Standard library only."""
+"""Read the Jupyter server's packages, configuration and extensions from files. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 
 class LabExtension(NamedTuple):
-    """A prebuilt extension of JupyterLab."""
+    """A prebuilt JupyterLab extension."""
 
     folder: str
     package: dict[str, Any] | None
@@ -21,7 +21,7 @@ class LabExtension(NamedTuple):
 
 
 def no_server_outcome(machine: Machine) -> Outcome | None:
-    """Return an outcome saying why the server can't be checked; ``None`` if it can."""
+    """Return an outcome if nothing is known about the server; ``None`` otherwise."""
     if machine.server:
         return None
     return not_known("The Jupyter server runs in another environment; choose it to check this.")
@@ -47,7 +47,7 @@ def read_json(machine: Machine, path: str) -> Any:
 
 
 def _in_data(machine: Machine, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield name and folder of everything of a kind in the server's data folders, the user's first."""
+    """Yield name and path of the entries of ``kind``, such as ``kernels``, in the server's data folders, in order."""
     for data in machine.server.get("data_path", []):
         for name in machine.names(f"{data}/{kind}"):
             yield name, f"{data}/{kind}/{name}"
@@ -76,7 +76,7 @@ def disabled_lab_extensions(machine: Machine) -> set[str]:
 
 
 def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
-    """Return the server's extensions: module → whether it is enabled, and the file that sets it."""
+    """Return the server extensions: module → whether it is enabled, and the file that says so."""
     extensions: dict[str, tuple[bool, str]] = {}
     # The user's own folder comes first and takes precedence.
     for folder in reversed(machine.server.get("config_path", [])):
@@ -89,9 +89,9 @@ def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
 
 
 def has_module(machine: Machine, module: str) -> bool:
-    """Return whether the server's Python can find a module, by looking for its files."""
+    """Return whether the server's Python can find a module, judged by the files in its package folders."""
     place = module.replace(".", "/")
-    # Editable installs have no such path, only files that name the module.
+    # An editable install has no such path, only files that are named after the module.
     editable = (f"_{module}", f"_editable_impl_{module}", f"__editable___{module}")
     for folder in machine.server.get("packages", []):
         if machine.exists(Path(folder) / place) or machine.exists(f"{folder}/{place}.py"):

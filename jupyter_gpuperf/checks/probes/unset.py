@@ -1,4 +1,4 @@
-"""How to unset a variable, depending on where it was set. Standard library only."""
+"""Suggest how to unset a variable, depending on where it is set. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SET_EARLY: Final = Message(
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
-    """Return ``fix`` and ``then`` of an outcome: unset in the shell, or in the kernel spec that sets them."""
+    """Return ``fix`` and ``then`` for unsetting variables, in the shell or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:
         then = Message("Run it in the shell that starts Jupyter, then restart Jupyter.")
