@@ -22,7 +22,7 @@ NEARLY_FULL_RATIO: Final = 0.9
 @check(
     label="GPU in the container",
     why="A container sees no GPU unless it was started with one.",
-    expected="Started with --gpus all, or some of them.",
+    expected="Started with --gpus all, or with some GPUs.",
     link="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html",
     messages=(
         "could not select device driver with capabilities: [[gpu]]",
@@ -186,7 +186,7 @@ def _memory_limit(machine: Machine) -> Outcome:
         return suspect(
             "{used:.1f} of {limit:.1f} GiB used: at the limit, processes are killed silently.",
             fix="ps -eo pid,rss,comm --sort=-rss | head",
-            then="Shut down unneeded notebooks, or use fewer or smaller workers.",
+            then="Shut down unneeded notebooks, or reduce the number or the memory of the workers.",
             **values,
         )
     return fine("{used:.1f} of {limit:.1f} GiB used. Host: {total:.1f} GiB.", **values)

@@ -38,14 +38,14 @@ def _visible_devices(machine: Machine, devices: list[Gpu]) -> Outcome:
         return broken("CUDA_VISIBLE_DEVICES={value!r} hides all devices.", value=value, **steps)
     if unknown:
         return broken(
-            "CUDA_VISIBLE_DEVICES={value}: there is no device {unknown}; CUDA hides the rest.",
+            "CUDA_VISIBLE_DEVICES={value}: there is no device {unknown}; CUDA hides all after it.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(each.index for each in devices)}",
             value=value,
             unknown=unknown[0],
         )
     if len(set(entries)) < len(entries):
         return broken(
-            "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA shows none.",
+            "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA finds no GPU.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(dict.fromkeys(entries))}",
             value=value,
         )
@@ -106,7 +106,7 @@ def _memory_errors(machine: Machine, devices: list[Gpu]) -> Outcome:
     for index, errors in counts.items():
         if errors:
             return broken(
-                "GPU {index}: {errors:.0f} uncorrected memory errors since it started.",
+                "GPU {index}: uncorrected memory errors since the driver was loaded: {errors:.0f}.",
                 fix=f"sudo nvidia-smi --gpu-reset -i {index}",
                 then="Results since then are suspect. If it recurs after a reset, replace the GPU.",
                 index=index,
@@ -197,7 +197,7 @@ def _compute_mode(machine: Machine, devices: list[Gpu]) -> Outcome:
 
 @_device_check(
     label="GPU load",
-    why="Two programs on one GPU slow each other down, and each looks slow by itself.",
+    why="Two programs on one GPU slow each other down, so each of them looks slow.",
     expected="Idle before a measurement.",
 )
 def _busy(machine: Machine, devices: list[Gpu]) -> Outcome:

@@ -43,7 +43,7 @@ def _gpu_present(machine: Machine) -> Outcome:
     return broken(
         "The driver is loaded but reports no GPU.",
         fix=KERNEL_LOG,
-        then="The GPU fell off the bus, belongs to another system, or the container lacks access.",
+        then="The GPU fell off the bus, belongs to another system, or is hidden from a container.",
     )
 
 

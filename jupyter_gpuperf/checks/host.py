@@ -73,7 +73,7 @@ def _cpu_governor(machine: Machine) -> Outcome:
 
 @check(
     label="Huge pages",
-    why="Arrays in huge pages need fewer TLB lookups.",
+    why="Arrays in huge pages cause fewer TLB misses.",
     expected="madvise or always.",
     link=f"{KERNEL}/mm/transhuge.html",
 )
@@ -90,7 +90,7 @@ def _hugepages(machine: Machine) -> Outcome:
 @check(
     label="Swap",
     why="Swapped-out memory is read back from disk in the middle of a step.",
-    expected="No memory of this process.",
+    expected="No memory of this process is swapped out.",
     link=f"{KERNEL}/sysctl/vm.html",
 )
 def _swap(machine: Machine) -> Outcome:
@@ -111,7 +111,7 @@ def _swap(machine: Machine) -> Outcome:
     total, free = (info.get(name, 0) / 2**30 for name in ("SwapTotal", "SwapFree"))
     if total == 0:
         return fine("There is no swap.")
-    found = "{used:.1f} of {total:.1f} GiB used, none by this process."
+    found = "{used:.1f} of {total:.1f} GiB used, little or none of it by this process."
     return fine(found, used=total - free, total=total)
 
 

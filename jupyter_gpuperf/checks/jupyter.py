@@ -108,7 +108,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
     extensions = server.lab_extensions(machine)
     for name, (folder, package) in extensions.items():
         if package is None:
-            return suspect("{folder} has no extension.", fix=f"rm -r {folder}", folder=folder)
+            return suspect("{folder} contains no extension.", fix=f"rm -r {folder}", folder=folder)
         supported = _supported_lab(package)
         if name not in disabled and not allows(supported, version_numbers(lab)[0]):
             return suspect(

@@ -44,7 +44,7 @@ def _widgets(machine: Machine) -> Outcome:
     needed = MANAGER_FOR.get(version_numbers(kernel)[0])
     if needed is not None and version_numbers(lab)[:1] != (needed,):
         return suspect(
-            "ipywidgets {kernel} needs JupyterLab extension {needed}, but finds {lab}.",
+            "ipywidgets {kernel} needs version {needed} of its JupyterLab extension, not {lab}.",
             fix=f"{machine.pip('install', '--upgrade', 'ipywidgets')}\n{upgrade}",
             then=RELOAD,
             kernel=kernel,

@@ -139,7 +139,7 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
 
 @_gpu_and_torch_check(
     label="Compute capability",
-    why="A build supports some GPU generations. On others it fails, or recompiles at each start.",
+    why="A PyTorch build supports some GPU generations. On others, it fails or compiles at start.",
     expected="The GPU's architecture is in PyTorch's list.",
     link="https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities",
     messages=(
@@ -160,7 +160,7 @@ def _compute_capability(machine: Machine) -> Outcome:
             found = "{name} has compute capability {capability}; PyTorch is built for {built_for}."
             return broken(found, fix=fix, **values)
         if support == "ptx":
-            found = "{name} ({capability}) must compile at start; PyTorch is built for {built_for}."
+            found = "{name} ({capability}) compiles at start; PyTorch is built for {built_for}."
             return suspect(found, fix=fix, **values)
     return fine(
         "Compute capability {capabilities}; built for {built_for}.",

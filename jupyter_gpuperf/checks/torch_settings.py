@@ -38,7 +38,7 @@ def _cudnn_enabled(_: Machine, is_on: bool) -> Outcome:
     return broken(
         "torch.backends.cudnn.enabled is False: convolutions run without cuDNN.",
         fix="torch.backends.cudnn.enabled = True",
-        then="Find the line that turned it off; it is often left from debugging.",
+        then="Find the line that turned it off; it is often left over from debugging.",
     )
 
 
@@ -51,7 +51,7 @@ def _cudnn_enabled(_: Machine, is_on: bool) -> Outcome:
 )
 def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
     if not is_on:
-        return fine("Off: cuDNN chooses by heuristics, and its memory stays constant.")
+        return fine("Off: cuDNN chooses algorithms by heuristics; its memory use is constant.")
     return fine(
         "On: each new shape triggers a search, which takes memory. Good for fixed shapes.",
         fix="torch.backends.cudnn.benchmark = False",

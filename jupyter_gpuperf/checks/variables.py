@@ -43,7 +43,7 @@ def is_on(machine: Machine, name: str) -> bool:
 
 @check(
     label="CUDA_LAUNCH_BLOCKING",
-    why="Each GPU kernel waits for the previous one. Useful to find an error, slow otherwise.",
+    why="Python waits for each GPU kernel to end. Useful to find an error, slow otherwise.",
     expected="Not set.",
     link=CUDA_VARIABLES,
     messages=("For debugging consider passing CUDA_LAUNCH_BLOCKING=1",),

@@ -22,7 +22,7 @@ def unset(machine: Machine, *names: str) -> dict[str, str]:
         then = Message("Run it in the shell that starts Jupyter, then restart Jupyter.")
         return {"fix": f"unset {' '.join(names)}", "then": then}
     statement = f"[it['env'].pop(name, None) for name in {names!r}]"
-    then = Message("The kernel's kernel.json sets it. Then restart the kernel.")
+    then = Message("The kernel's kernel.json sets it. After the change, restart the kernel.")
     return {"fix": edit_command(machine.interpreter, file, statement), "then": then}
 
 
