@@ -16,9 +16,9 @@ BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
 UUID: Final = re.compile(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?")
 
-SMI: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
+SMI_DOCS: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
 
-_device_check = partial(check, gpus.reported_gpus, link=SMI, seconds=2 * gpus.SECONDS)
+_device_check = partial(check, gpus.reported_gpus, link=SMI_DOCS, seconds=2 * gpus.SMI_SECONDS)
 
 
 @_device_check(
@@ -70,7 +70,7 @@ def _mig(machine: Machine, devices: list[Gpu]) -> Outcome:
     split = [each.index for each in devices if each.text("mig.mode.current") == "Enabled"]
     if not split:
         return fine("MIG is off.")
-    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SECONDS)
+    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SMI_SECONDS)
     if listed.code == 0 and "MIG" not in listed.out:
         disable = f"sudo nvidia-smi -i {index} -mig 0"
         create = f"sudo nvidia-smi mig -i {index} -cgi 0 -C"

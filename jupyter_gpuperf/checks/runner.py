@@ -22,7 +22,7 @@ from jupyter_gpuperf.messages import with_messages
 logger = logging.getLogger(__name__)
 
 SendMessage = Callable[[dict[str, Any]], None]
-FACTS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
+REQUEST_FIELDS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
 """The fields of :class:`Machine` that a request may set."""
 
 
@@ -32,7 +32,7 @@ def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
     environment = {**os.environ, **parameters.get("environment", {})}
     for name in parameters.get("unset", ()):
         environment.pop(name, None)
-    facts = {name: parameters[name] for name in FACTS if name in parameters}
+    facts = {name: parameters[name] for name in REQUEST_FIELDS if name in parameters}
     machine = Machine(environment=environment, **facts)
     result = {**examine(machine, all_checks()), "kernel_name": machine.kernel_name}
     send(with_messages({"type": "result", "result": result}))
@@ -104,7 +104,7 @@ def _facts(machine: Machine, *, hangs: bool) -> dict[str, str | None]:
     }
     if hangs:  # the commands below may be what hangs
         return facts
-    torch = imports.torch(machine)
+    torch = imports.torch_facts(machine)
     return facts | {
         "driver": gpus.driver_version(machine),
         "gpus": ", ".join(each.name for each in gpus.gpus(machine)) or None,

@@ -9,7 +9,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.installed import version_of
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.mounts import NETWORK, mount_of
+from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
 from jupyter_gpuperf.checks.probes.unset import unset
 
 OFF: Final = ("", "0", "false", "off", "no")
@@ -123,7 +123,7 @@ def _compile_caches(machine: Machine, _: str) -> Outcome:
     existing = str(next(filter(machine.exists, (Path(path), *Path(path).parents)), "/"))
     mount, disk_space = mount_of(machine, existing), machine.disk_space(existing)
     fix = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
-    if mount is not None and mount.kind in NETWORK:
+    if mount is not None and mount.kind in NETWORK_TYPES:
         found = "The cache {path} is on a network file system ({kind})."
         return suspect(found, fix=fix, path=path, kind=mount.kind)
     if disk_space is not None and disk_space.free_bytes < SMALL_BYTES:

@@ -23,13 +23,13 @@ def lowest_driver(cuda: str) -> str | None:
     return LOWEST_FOR_MAJOR.get((version_numbers(cuda) or (0,))[0])
 
 
-def install_torch(machine: Machine) -> str:
+def torch_install_commands(machine: Machine) -> str:
     """Return the commands that install a PyTorch for this machine's driver and GPUs; an empty string if none fits."""
     tag = wheel_tag(machine)
     if tag is None:
         return ""
     torch = '"torch<2.8"' if tag == "cu118" else "torch"
-    return machine.replace_packages(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
+    return machine.replacement_commands(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
 
 
 def wheel_tag(machine: Machine) -> str | None:

@@ -18,7 +18,7 @@ FIELDS: Final = (
     "pcie.link.gen.current,pcie.link.gen.max,pcie.link.width.current,pcie.link.width.max,"
     "power.limit,power.default_limit,mig.mode.current,compute_mode,utilization.gpu"
 )
-SECONDS: Final = 15.0
+SMI_SECONDS: Final = 15.0
 """Time limit of nvidia-smi. Without persistence mode, it initializes each device first, which takes 1 to 2 s each."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
@@ -56,17 +56,17 @@ class Gpu:
         return self.values.get("name", "GPU")
 
 
-def smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
+def query_smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
     """Run nvidia-smi and return its output, as CSV without header or units."""
     command = ("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits")
-    return machine.run(*command, seconds=SECONDS)
+    return machine.run(*command, seconds=SMI_SECONDS)
 
 
 def gpus(machine: Machine) -> list[Gpu]:
     """Return the GPUs that the driver reports; an empty list if it does not respond."""
-    fields, ran = FIELDS, smi(machine)
+    fields, ran = FIELDS, query_smi(machine)
     if ran.code and "not a valid field" in ran.out + ran.err:
-        fields, ran = OLD_FIELDS, smi(machine, OLD_FIELDS)
+        fields, ran = OLD_FIELDS, query_smi(machine, OLD_FIELDS)
     names = fields.split(",")
     lines = ran.out.splitlines() if ran.code == 0 else []
     rows = [re.split(r" *, *", line.strip()) for line in lines]
@@ -83,17 +83,17 @@ def nvidia_pci_addresses(machine: Machine) -> list[str]:
     folder = Path("/sys/bus/pci/devices")
     return [
         name
-        for name in machine.names(folder)
-        if machine.text(folder / name / "vendor") == NVIDIA
-        and (machine.text(folder / name / "class") or "").startswith("0x03")
+        for name in machine.listdir(folder)
+        if machine.read(folder / name / "vendor") == NVIDIA
+        and (machine.read(folder / name / "class") or "").startswith("0x03")
     ]
 
 
 def kernel_driver(machine: Machine) -> str | None:
     """Return the version of the driver's kernel module; ``None`` if it is not loaded."""
-    text = machine.text("/proc/driver/nvidia/version") or ""
+    text = machine.read("/proc/driver/nvidia/version") or ""
     version = re.search(r"(?:Kernel Module[^\d]*|x86_64 +|aarch64 +)(\d+\.\d+(?:\.\d+)?)", text)
-    return version[1] if version else machine.text("/sys/module/nvidia/version")
+    return version[1] if version else machine.read("/sys/module/nvidia/version")
 
 
 def has_gpu(machine: Machine) -> bool:
@@ -111,7 +111,7 @@ def reported_gpus(machine: Machine) -> list[Gpu] | Outcome:
     return gpus(machine) or not_known("nvidia-smi reports no GPU.")
 
 
-def cuda(machine: Machine) -> dict[str, Any]:
+def cuda_facts(machine: Machine) -> dict[str, Any]:
     """Start the driver's CUDA in a separate process, and return the result.
 
     The keys are ``driver`` (its CUDA version, such as ``13.0``), ``code`` (the result of cuInit), ``name`` (the name

@@ -28,14 +28,14 @@ def import_facts(machine: Machine) -> dict[str, Any]:
     return {**facts, "torch": live} if live else facts
 
 
-def torch(machine: Machine) -> Mapping[str, Any]:
+def torch_facts(machine: Machine) -> Mapping[str, Any]:
     """Return facts about torch. If it is missing or can't be imported, they contain ``error``."""
     return import_facts(machine).get("torch") or {"error": "missing"}
 
 
 def no_torch_outcome(machine: Machine) -> Outcome | None:
     """Return an outcome if torch is missing or can't be imported; ``None`` otherwise."""
-    error = torch(machine).get("error")
+    error = torch_facts(machine).get("error")
     if error is None:
         return None
     if error == "missing":
@@ -43,7 +43,7 @@ def no_torch_outcome(machine: Machine) -> Outcome | None:
     return not_known("PyTorch can't be imported; see the check of its import.")
 
 
-def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
+def loaded_libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
     """Return the paths of the loaded shared libraries whose file names match, keyed by the pattern's first group.
 
     They are the libraries of the running kernel, or else those that importing numpy and torch loads.

@@ -20,7 +20,7 @@ class Package(NamedTuple):
     name: str
     version: str
     folder: str
-    metadata: str
+    metadata_path: str
     """The path of its ``.dist-info`` or ``.egg-info`` folder."""
     requires: tuple[str, ...]
 
@@ -32,14 +32,14 @@ def canonical(name: str) -> str:
 
 def installed(machine: Machine) -> list[Package]:
     """Return every distribution on the interpreter's ``sys.path``, in search order."""
-    return machine.cached("installed", lambda: packages_in(machine, machine.packages))
+    return machine.cached("installed", lambda: packages_in(machine, machine.package_folders))
 
 
 def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
     """Return every distribution in these folders, in the order of the folders."""
     packages: dict[str, Package] = {}
     for folder in filter(None, dict.fromkeys(folders)):
-        for each in distributions(path=[str(machine.at(folder))]):
+        for each in distributions(path=[str(machine.actual_path(folder))]):
             metadata = str(getattr(each, "_path", ""))
             header = metadata_fields(each)
             if "Name" in header and metadata not in packages:
@@ -102,7 +102,7 @@ class Conflict(NamedTuple):
     version: str
     needs: str
     """The requirement as written in the metadata, without its marker."""
-    requirement: str
+    required_package: str
     """The name of the required package."""
     installed: str | None
     """The installed version, or ``None``."""

@@ -80,7 +80,7 @@ class Machine:
         The environment variables of the examined process.
     run_command, disk_space_of
         Functions that run a program and read a file system's size; tests replace them.
-    interpreter, packages, headers
+    interpreter, package_folders, headers
         The examined Python, its package folders, and the folder of Python.h.
     pid
         The examined process: a notebook's kernel, or this process.
@@ -101,7 +101,7 @@ class Machine:
     run_command: Callable[[Sequence[str], float, Mapping[str, str]], CommandResult] = run_command
     disk_space_of: Callable[[Path], DiskSpace | None] = disk_space_of
     interpreter: str = sys.executable
-    packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
+    package_folders: Sequence[str] = field(default_factory=lambda: list(sys.path))
     headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
     pid: int = field(default_factory=os.getpid)
     cpu_count: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -113,32 +113,32 @@ class Machine:
     _cache: dict[object, Any] = field(default_factory=dict)
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
 
-    def at(self, path: str | Path) -> Path:
+    def actual_path(self, path: str | Path) -> Path:
         """Return where a path of the examined machine actually is, below ``root``."""
         return self.root / str(path).lstrip("/") if self.root != Path("/") else Path(path)
 
-    def text(self, path: str | Path) -> str | None:
+    def read(self, path: str | Path) -> str | None:
         """Return a file's text; ``None`` if it can't be read."""
-        with contextlib.suppress(OSError, ValueError), self.at(path).open("rb") as file:
+        with contextlib.suppress(OSError, ValueError), self.actual_path(path).open("rb") as file:
             return file.read(LARGEST_FILE_BYTES).decode(errors="replace").strip("\0\n ")
         return None
 
-    def names(self, path: str | Path) -> list[str]:
+    def listdir(self, path: str | Path) -> list[str]:
         """Return the sorted names of a folder's entries; an empty list if it can't be read."""
         with contextlib.suppress(OSError):
-            return sorted(os.listdir(self.at(path)))
+            return sorted(os.listdir(self.actual_path(path)))
         return []
 
     def exists(self, path: str | Path) -> bool:
         """Return whether a path exists."""
         with contextlib.suppress(OSError):
-            return self.at(path).exists()
+            return self.actual_path(path).exists()
         return False
 
-    def link(self, path: str | Path) -> str:
+    def realpath(self, path: str | Path) -> str:
         """Return a path with all symbolic links resolved."""
         with contextlib.suppress(OSError):
-            return self._below_root(os.path.realpath(self.at(path)))
+            return self._below_root(os.path.realpath(self.actual_path(path)))
         return str(path)
 
     def _below_root(self, path: str) -> str:
@@ -147,12 +147,12 @@ class Machine:
 
     def disk_space(self, path: str | Path) -> DiskSpace | None:
         """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
-        return self.disk_space_of(self.at(path))
+        return self.disk_space_of(self.actual_path(path))
 
     def which(self, name: str) -> str | None:
         """Return the path of a program on the examined process's ``PATH``; ``None`` if it is not there."""
         folders = self.environment.get("PATH", os.defpath).split(os.pathsep)
-        path = os.pathsep.join(str(self.at(each)) for each in folders if each)
+        path = os.pathsep.join(str(self.actual_path(each)) for each in folders if each)
         program = shutil.which(name, path=path)
         return program and self._below_root(program)
 
@@ -174,7 +174,7 @@ class Machine:
                 self._cache[key] = find()
             return cast("T", self._cache[key])
 
-    def pip(self, action: str, *arguments: str) -> str:
+    def pip_command(self, action: str, *arguments: str) -> str:
         """Return the command that runs a pip action such as ``install`` for the examined Python."""
         end = " ".join(arguments)
         if self.has_pip:
@@ -182,11 +182,11 @@ class Machine:
             return f"{self.interpreter} -m pip {action}{yes} {end}"
         return f"uv pip {action} --python {self.interpreter} {end}"
 
-    def replace_packages(self, old: Iterable[str], new: str) -> str:
+    def replacement_commands(self, old: Iterable[str], new: str) -> str:
         """Return the commands that uninstall the ``old`` packages from the examined Python and install ``new``."""
-        return f"{self.pip('uninstall', *old)}\n{self.pip('install', new)}"
+        return f"{self.pip_command('uninstall', *old)}\n{self.pip_command('install', new)}"
 
     @property
     def has_pip(self) -> bool:
         """Return whether the examined Python has pip."""
-        return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.packages)
+        return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.package_folders)

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from jupyter_gpuperf.checks.probes.machine import Machine
 
-NETWORK: Final = frozenset(
+NETWORK_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs"}
 )
-SLOW: Final = ("9p", "drvfs", "virtiofs", "fuse")
+SLOW_TYPES: Final = ("9p", "drvfs", "virtiofs", "fuse")
 """Prefixes of slow file system types: each call goes through a user-space process or to another operating system."""
 
 
@@ -26,8 +26,8 @@ class Mount(NamedTuple):
 
 def mount_of(machine: Machine, folder: str) -> Mount | None:
     """Return the mount that holds ``folder``; ``None`` if unknown."""
-    path = PurePosixPath(machine.link(folder))
-    mounts = _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or "")
+    path = PurePosixPath(machine.realpath(folder))
+    mounts = _mounts(machine.read(f"/proc/{machine.pid}/mountinfo") or "")
     above = [each for each in mounts if each.point == "/" or path.is_relative_to(each.point)]
     # Of two mounts at the same point, the later one hides the earlier one.
     return max(reversed(above), key=lambda each: len(each.point), default=None)

@@ -27,7 +27,7 @@ def no_server_outcome(machine: Machine) -> Outcome | None:
     return not_known("The Jupyter server runs in another environment; choose it to check this.")
 
 
-def pip(machine: Machine, *arguments: str) -> str:
+def pip_command(machine: Machine, *arguments: str) -> str:
     """Return the pip command for the server's Python."""
     return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(arguments)}"
 
@@ -41,7 +41,7 @@ def versions(machine: Machine) -> dict[str, str]:
 def read_json(machine: Machine, path: str) -> Any:
     """Return the contents of a JSON file; an empty dictionary if it is missing or is not JSON."""
     try:
-        return json.loads(machine.text(path) or "{}")
+        return json.loads(machine.read(path) or "{}")
     except ValueError:
         return {}
 
@@ -49,7 +49,7 @@ def read_json(machine: Machine, path: str) -> Any:
 def _in_data(machine: Machine, kind: str) -> Iterator[tuple[str, str]]:
     """Yield name and path of the entries of ``kind``, such as ``kernels``, in the server's data folders, in order."""
     for data in machine.server.get("data_path", []):
-        for name in machine.names(f"{data}/{kind}"):
+        for name in machine.listdir(f"{data}/{kind}"):
             yield name, f"{data}/{kind}/{name}"
 
 
@@ -57,7 +57,7 @@ def lab_extensions(machine: Machine) -> dict[str, LabExtension]:
     """Return name → prebuilt extension. Earlier folders take precedence."""
     extensions: dict[str, LabExtension] = {}
     for name, folder in _in_data(machine, "labextensions"):
-        scoped = machine.names(folder) if name.startswith("@") else [""]
+        scoped = machine.listdir(folder) if name.startswith("@") else [""]
         for inner in (f"/{each}".rstrip("/") for each in scoped):
             package = read_json(machine, f"{folder}{inner}/package.json") or None
             extensions.setdefault(f"{name}{inner}", LabExtension(f"{folder}{inner}", package))
@@ -81,7 +81,7 @@ def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
     # The user's own folder comes first and takes precedence.
     for folder in reversed(machine.server.get("config_path", [])):
         parts = f"{folder}/jupyter_server_config.d"
-        files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
+        files = [f"{parts}/{name}" for name in machine.listdir(parts) if name.endswith(".json")]
         for file in [*files, f"{folder}/jupyter_server_config.json"]:
             listed = read_json(machine, file).get("ServerApp", {}).get("jpserver_extensions", {})
             extensions |= {str(name): (bool(on), file) for name, on in dict(listed).items()}
@@ -96,7 +96,7 @@ def has_module(machine: Machine, module: str) -> bool:
     for folder in machine.server.get("packages", []):
         if machine.exists(Path(folder) / place) or machine.exists(f"{folder}/{place}.py"):
             return True
-        names = machine.names(folder)
+        names = machine.listdir(folder)
         has_editable = any(
             each.endswith(".pth") or each.startswith("__editable__") for each in names
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
-from jupyter_gpuperf.checks.probes.limits import container
+from jupyter_gpuperf.checks.probes.limits import container_kind
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 SMALL_SHARED_MEMORY: Final = 1 << 30
@@ -30,10 +30,10 @@ def start_commands(machine: Machine, *needed: str) -> str:
     For Kubernetes, return the lines to add to the pod instead.
     """
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
-    if container(machine) == "kubernetes":
+    if container_kind(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)
     command = f"docker run {' '.join(flags)}"
-    if container(machine) == "podman":
+    if container_kind(machine) == "podman":
         command = command.replace("docker", "podman")
         command = command.replace("--gpus all", "--device nvidia.com/gpu=all")
     compose = "\n".join(f"#   {COMPOSE[flag]}" for flag in flags if flag in COMPOSE)
