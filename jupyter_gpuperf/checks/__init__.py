@@ -1,8 +1,8 @@
 """Checks for what makes a GPU notebook slow or broken; each subject has its own module.
 
 To add a check, write a function under ``@check(…)`` in its subject's module. Other packages add checks through the
-entry point group ``jupyter_gpuperf.checks``. Use only the standard library at module level: workers import this in
-other environments.
+entry point group ``jupyter_gpuperf.checks``. Use only the standard library at module level: worker processes
+in other environments import this.
 """
 
 from __future__ import annotations

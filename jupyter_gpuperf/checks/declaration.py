@@ -1,4 +1,4 @@
-"""Declare a check and its possible outcomes. Standard library only: workers import this in other environments."""
+"""Declare a check and its possible outcomes. Standard library only: worker processes in other environments import it."""
 
 from __future__ import annotations
 

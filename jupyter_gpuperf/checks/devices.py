@@ -56,7 +56,7 @@ def _is_device(entry: str, devices: list[Gpu]) -> bool:
     if entry.isdigit():
         return any(each.index == str(int(entry)) for each in devices)
     if entry.startswith("MIG-"):
-        return bool(UUID.fullmatch(entry))  # the devices don't include MIG instances
+        return bool(UUID.fullmatch(entry))  # the query does not list MIG instances
     return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in devices)
 
 

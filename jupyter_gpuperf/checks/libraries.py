@@ -101,7 +101,7 @@ def _overriding_library(machine: Machine, folder: str) -> str | None:
         return None
     loaded = map(Path, chain(*loaded_libraries(machine, CUDA_LIBRARY).values()))
     overriding = [path.name for path in loaded if str(path.parent) == machine.realpath(folder)]
-    # cuDNN opens its sub-libraries only when it needs them, and would then find these.
+    # cuDNN opens its sub-libraries only when needed, and would then find those in this folder.
     overriding += [name for name in names if name.startswith("libcudnn")]
     return next(iter(overriding), None)
 

@@ -37,7 +37,7 @@ CUDA_VARIABLES: Final = "https://pytorch.org/docs/stable/cuda_environment_variab
 
 
 def is_on(machine: Machine, name: str) -> bool:
-    """Return whether a variable is set, and not to one of the values that mean off."""
+    """Return whether a variable is set to a value that does not mean off."""
     return machine.environment.get(name, "").strip().lower() not in OFF
 
 

@@ -24,7 +24,7 @@ def lowest_driver(cuda: str) -> str | None:
 
 
 def torch_install_commands(machine: Machine) -> str:
-    """Return the commands that install a PyTorch for this machine's driver and GPUs; an empty string if none fits."""
+    """Return the commands that install a PyTorch build for this driver and these GPUs; empty if there is none."""
     tag = wheel_tag(machine)
     if tag is None:
         return ""
@@ -33,7 +33,7 @@ def torch_install_commands(machine: Machine) -> str:
 
 
 def wheel_tag(machine: Machine) -> str | None:
-    """Return the tag of the PyTorch wheels for this driver and these GPUs, such as ``cu126``; ``None`` if none fits."""
+    """Return the tag of the PyTorch wheels for this driver and these GPUs, such as ``cu126``; ``None`` if none exist."""
     driver = version_numbers(driver_version(machine) or "")
     capabilities = [version_numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
     if driver >= version_numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):

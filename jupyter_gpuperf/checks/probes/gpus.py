@@ -19,7 +19,7 @@ FIELDS: Final = (
     "power.limit,power.default_limit,mig.mode.current,compute_mode,utilization.gpu"
 )
 SMI_SECONDS: Final = 15.0
-"""Time limit of nvidia-smi. Without persistence mode, it initializes each device first, which takes 1 to 2 s each."""
+"""Time limit of nvidia-smi. Without persistence mode, the driver first initializes each device in 1 to 2 s."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
 
@@ -115,7 +115,8 @@ def cuda_facts(machine: Machine) -> dict[str, Any]:
     """Start the driver's CUDA in a separate process, and return the result.
 
     The keys are ``driver`` (its CUDA version, such as ``13.0``), ``code`` (the result of cuInit), ``name`` (the name
-    of that code) and ``count`` (the number of devices). If this fails, the only key is ``missing``, the error.
+    of that code) and ``count`` (the number of devices). If libcuda can't be loaded or the process
+    crashes, the only key is ``missing``, the error.
     """
     result, error = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
     return result or {"missing": error}

@@ -26,7 +26,7 @@ BUILT_ON_TORCH = {
     "causal_conv1d_cuda": "",
     "selective_scan_cuda": "",
 }
-"""Module that loads only with the torch that it was built for → pattern of its libraries."""
+"""Module that loads only with the torch that it was built for → pattern of its libraries; empty: the module itself."""
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def _imported(name: str, describe: Any) -> dict[str, Any]:
 def _numpy_facts(numpy: Any) -> dict[str, Any]:
     try:
         blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
-    except Exception:  # noqa: BLE001  (before numpy 1.26 it only prints)
+    except Exception:  # noqa: BLE001  (before numpy 1.26, show_config only prints)
         blas = ""
     return {"version": numpy.__version__, "blas": blas}
 
@@ -98,7 +98,7 @@ def torch_facts(torch: Any) -> dict[str, Any]:
 def _setting(read: Any) -> bool | None:
     try:
         return bool(read())
-    except Exception:  # noqa: BLE001  (torch raises if old and new settings were mixed)
+    except Exception:  # noqa: BLE001  (torch raises if its old and new TF32 settings are mixed)
         return None
 
 

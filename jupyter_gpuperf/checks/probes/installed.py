@@ -21,7 +21,7 @@ class Package(NamedTuple):
     version: str
     folder: str
     metadata_path: str
-    """The path of its ``.dist-info`` or ``.egg-info`` folder."""
+    """The path of its ``.dist-info`` or ``.egg-info``."""
     requires: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ class Conflict(NamedTuple):
 
 
 def conflicts(machine: Machine) -> list[Conflict] | None:
-    """Return the conflicts that ``pip check`` would report; ``None`` if no library here can parse requirements."""
+    """Return the conflicts that ``pip check`` would report; ``None`` without ``packaging`` or pip to parse them."""
     return machine.cached("conflicts", lambda: _conflicts(machine))
 
 
@@ -141,7 +141,7 @@ def _conflict(
         needed = requirement(text)
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
     except ValueError:
-        return None  # not in the standard format, as in old packages
+        return None  # an old package, not in the standard format
     version = present.get(canonical(needed.name))
     if not applies or (version and needed.specifier.contains(version, prereleases=True)):
         return None

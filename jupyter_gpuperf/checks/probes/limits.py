@@ -26,7 +26,7 @@ def container_kind(machine: Machine) -> str | None:
 
 
 def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
-    """Return the first match at the start of a line in one of the process's files below ``/proc``."""
+    """Return the first match of ``pattern`` at the start of a line of ``/proc/<pid>/<file>``."""
     text = machine.read(f"/proc/{machine.pid}/{file}") or ""
     return re.search(rf"^{pattern}", text, re.MULTILINE)
 
@@ -89,7 +89,7 @@ def process_limit(machine: Machine, name: str) -> tuple[float, float] | None:
 
 
 def status_bytes(machine: Machine, name: str) -> int | None:
-    """Return a size in bytes from /proc/<pid>/status; ``None`` if that has no such entry."""
+    """Return a size in bytes from /proc/<pid>/status; ``None`` if there is no such entry."""
     line = _line(machine, "status", rf"{name}:\s*(\d+) kB")
     return 1024 * int(line[1]) if line else None
 

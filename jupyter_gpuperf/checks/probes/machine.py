@@ -85,7 +85,7 @@ class Machine:
     pid
         The examined process: a notebook's kernel, or this process.
     cpu_count
-        The number of the machine's CPUs, without limits on the process.
+        The number of CPUs of the machine, regardless of the process's limits.
     folder, home
         The process's working folder, and the user's home folder.
     live
@@ -114,7 +114,7 @@ class Machine:
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
 
     def actual_path(self, path: str | Path) -> Path:
-        """Return where a path of the examined machine actually is, below ``root``."""
+        """Return the actual path, below ``root``, of a path on the examined machine."""
         return self.root / str(path).lstrip("/") if self.root != Path("/") else Path(path)
 
     def read(self, path: str | Path) -> str | None:
@@ -142,7 +142,7 @@ class Machine:
         return str(path)
 
     def _below_root(self, path: str) -> str:
-        """Return an actual path as a path of the examined machine."""
+        """Return the examined machine's path for an actual path; the inverse of :meth:`actual_path`."""
         return path if self.root == Path("/") else f"/{os.path.relpath(path, self.root)}"
 
     def disk_space(self, path: str | Path) -> DiskSpace | None:

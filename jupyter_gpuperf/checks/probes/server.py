@@ -47,7 +47,7 @@ def read_json(machine: Machine, path: str) -> Any:
 
 
 def _in_data(machine: Machine, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield name and path of the entries of ``kind``, such as ``kernels``, in the server's data folders, in order."""
+    """Yield the name and path of each entry of a subfolder, such as ``kernels``, of the server's data folders."""
     for data in machine.server.get("data_path", []):
         for name in machine.listdir(f"{data}/{kind}"):
             yield name, f"{data}/{kind}/{name}"

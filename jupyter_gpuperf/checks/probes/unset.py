@@ -12,7 +12,7 @@ from jupyter_gpuperf.messages import Message
 SET_EARLY: Final = Message(
     "Set it before Jupyter starts, or with %env before NumPy and PyTorch are imported."
 )
-"""Advice for a variable that is read once."""
+"""Advice for a variable that is read only once, at import."""
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
