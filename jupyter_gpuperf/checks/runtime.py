@@ -1,4 +1,4 @@
-"""Check that PyTorch's CUDA works with the driver and the GPUs, and that other packages fit PyTorch."""
+"""Checks that PyTorch's CUDA works with the driver and the GPUs, and that other packages fit PyTorch."""
 
 from __future__ import annotations
 
