@@ -1,4 +1,6 @@
-"""Measure what a change would gain: run a loop alternately with one that has its data for free or other settings.
+"""Measure what a change would gain: alternate a loop with one whose loader has other settings, or is replaced.
+
+In the latter case, the second loop repeats batches that are already on the device: it has its data for free.
 
 Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
 are paused: batches loaded meanwhile would arrive too fast, and the workers would take CPU time from the other loop.
@@ -280,7 +282,7 @@ def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
 
 
 def _unwrapped(loader: Any) -> Any:
-    """Return a loader without the wrapper that times it."""
+    """Return a loader without the wrapper that the step clock puts around it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
 
 
@@ -290,7 +292,7 @@ def _on(device: Any, batch: Any) -> Any:
         return batch.to(device)
     if isinstance(batch, Mapping):
         # Keep the batch's own type, such as transformers' BatchEncoding.
-        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # no hint says that it takes a dict
+        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say that it takes a dict
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_on(device, each) for each in batch))
     if isinstance(batch, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Plan the block lengths of two loops so that enough rounds fit into the remaining time, with pure functions.
+"""Plan the block lengths of two loops so that enough rounds fit into the remaining time. Pure functions only.
 
 A round of a test is one block of each loop. A round of the workers is one batch of each worker.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 FEWEST_ROUNDS: Final = 3
-"""Minimum number of rounds. Student's t interval of two rounds is useless; that of three is wide but correct."""
+"""Minimum number of rounds. Student's t interval is useless for two rounds; for three, it is wide but correct."""
 GOOD_ROUNDS: Final = 5
 """From this many rounds on, the median has its own interval. Blocks are shortened to reach this number."""
 FEWEST_STEPS: Final = 2

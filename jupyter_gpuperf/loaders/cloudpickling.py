@@ -1,7 +1,7 @@
-"""Send datasets defined in a notebook to workers that are not forked, as code and data instead of by name.
+"""Pickle datasets that are defined in a notebook by value, for workers that are not forked.
 
-A fresh process can't import a class from a cell. Pickled by name, it fails in the worker, where nobody sees why.
-cloudpickle sends the class itself.
+A new process can't import a class that is defined in a cell. If the class is pickled by name, unpickling fails in the
+worker, where the user does not see why. cloudpickle sends the code of the class instead.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 
 MOST_BYTES: Final = 200 * 10**6
-"""Most bytes to send: each worker reads them all at each start."""
+"""Maximum size of a pickled dataset: every worker reads all of it at every start."""
 
 
 @dataclass
 class PickledByValue:
-    """Stands for an object and becomes that object in another process."""
+    """A stand-in for an object. Pickled and unpickled, it becomes the object."""
 
     content: bytes
     loads: Callable[[bytes], Any]
@@ -29,7 +29,7 @@ class PickledByValue:
 
 
 def cloudpickled(value: Any, argument: str) -> Any:
-    """Return a substitute for a DataLoader argument that workers can unpickle wherever it is defined.
+    """Return a stand-in for a DataLoader argument. Workers can unpickle it wherever the argument is defined.
 
     ``None`` stays ``None``.
 
@@ -38,7 +38,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
     BadRequest
         ``too_large_to_send``, ``can_not_be_pickled``.
     Unavailable
-        ``cloudpickle_missing``: it is defined in a notebook and needs cloudpickle.
+        ``cloudpickle_missing``: the argument is defined in a notebook, and cloudpickle is not installed.
     """
     if value is None:
         return None
@@ -75,7 +75,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
 
 
 def pickled_bytes(value: object) -> int | None:
-    """Return the bytes of a pickled dataset, at most ``MOST_BYTES + 1``; ``None`` when it can't be pickled."""
+    """Return the size of a pickled object in bytes, at most ``MOST_BYTES + 1``; ``None`` if it can't be pickled."""
     counter = _ByteCounter()
     try:
         _pickler().Pickler(counter, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
@@ -99,7 +99,7 @@ class _TooMuch(Exception):
 
 
 class _ByteCounter:
-    """A file object that counts the bytes and discards them."""
+    """A writable file object that counts the bytes and discards them."""
 
     size_bytes = 0
 

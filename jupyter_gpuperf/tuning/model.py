@@ -2,10 +2,10 @@
 
     seconds(W) = parallel × (c / min(W, C) + (1 − c) / W) + serial + crowding × max(0, W − C)
 
-C is the number of CPUs, and c the share of an item's time that computes. Computing scales only up to the number of
-CPUs; waiting for storage scales to any number of workers. The work of the one main process for each batch (receiving,
-pinning) does not scale. Workers beyond the number of CPUs slow each other down. The three factors are fitted, none
-below zero.
+C is the number of CPUs, and c the share of an item's time spent computing. Computing scales only up to the number of
+CPUs; waiting for storage scales to any number of workers. The main process's work on each batch (receiving, pinning)
+does not scale. Workers beyond the number of CPUs slow each other down. The three factors are fitted; none may be
+negative.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class WorkerTimeModel:
 
 
 def fit_model(measured: Mapping[int, float], *, cpus: float, computing: float) -> WorkerTimeModel:
-    """Return the model nearest to the measured times, by relative error.
+    """Return the model that fits the measured times with the least relative error.
 
     Parameters
     ----------
     measured
         Workers (1 or more) → seconds per batch; one point is enough for a first guess.
     computing
-        Share of an item's time that computes, from 0 to 1.
+        Share of an item's time spent computing, from 0 to 1.
     """
     rows = [
         [each / seconds for each in _row(workers, cpus, computing)]
         for workers, seconds in measured.items()
     ]
     least, best = math.inf, (next(iter(measured.values())), 0.0, 0.0)
-    # Few factors: solve for every subset of non-zero ones; take the best without negative ones.
+    # Solve for every subset of non-zero factors; take the best solution without negative factors.
     choices = (itertools.combinations(range(3), count) for count in (1, 2, 3))
     for kept in itertools.chain.from_iterable(choices):
         if len(kept) > len(rows) or (2 in kept and len(measured) < 3):

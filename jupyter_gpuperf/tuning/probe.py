@@ -1,7 +1,7 @@
-"""Examine single items in a separate worker: what does one cost, and is it safe to load here?
+"""Load single items in a separate worker, to learn what an item costs and whether workers can load it.
 
-A worker is used because an item may hang, crash, or use CUDA, and the notebook must survive that. Standard library
-only at module level.
+Items are loaded in a worker because one may hang, crash, or use CUDA, and the notebook must survive that. Standard
+library only at module level.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Probe:
 
     @property
     def batch_cpu_seconds(self) -> float:
-        """CPU seconds of a batch."""
+        """CPU seconds that one process takes for a batch."""
         return self.batch_size * self.item_cpu_seconds + self.collate_seconds
 
     @property
@@ -97,8 +97,7 @@ def probe(
     *,
     method: str | None = None,
 ) -> Probe:
-    """Load items in a worker until the limit, at least one.
-
+    """Load items in a worker until the time limit, but at least one; return their properties.
     Raises
     ------
     ProbeFailed
@@ -120,20 +119,20 @@ def probe(
 
 
 def probe_in_process(subject: TuningSubject, limit_seconds: float) -> Probe:
-    """Load items in this process: for datasets that use CUDA and that no worker here can load."""
+    """Load items in this process, for datasets that use CUDA and that no worker can load."""
     found = probe_of_records(_until(_watched(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
 class ProbeFailed(Exception):
-    """The worker that examines single items returned none.
+    """No item could be loaded.
 
     Attributes
     ----------
     message
         The reason, in one line.
     text
-        The complete error text from torch.
+        The complete text of the exception; may be empty.
     """
 
     def __init__(self, reason: str, text: str = "") -> None:
@@ -163,7 +162,7 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
 
 
 def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe:
-    """Combine the records into a probe.
+    """Return the properties of the recorded items.
 
     Raises
     ------
@@ -218,9 +217,9 @@ MOST_VALUES: Final = 64
 
 
 def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
-    """Return whether two workers give the same items; ``None`` when that can't be determined.
+    """Return whether two workers of a stream load the same items; ``None`` if that can't be determined.
 
-    Both draw the same random numbers, so that streams that shuffle are recognized too.
+    Both workers get the same random seed, so that repeated items are found in streams that shuffle too.
     """
     if default_start_method() != "fork":
         return None
@@ -231,7 +230,7 @@ def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
     except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
         return None
-    if len(set(found)) == 1:  # equal items prove nothing: shards may have the same labels
+    if len(set(found)) == 1:  # All items are equal: this proves nothing.
         return None
     # The items come from the two workers alternately.
     return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]
@@ -244,7 +243,7 @@ def _draw_alike() -> None:
 
 
 def fingerprint_of(item: Any) -> str:
-    """Return a text that is the same for equal items: the first values of tensors, however nested."""
+    """Return a text that is the same for equal items. Of each tensor, however nested, it has the first values."""
     if hasattr(item, "flatten") and hasattr(item, "shape"):
         return f"{tuple(item.shape)}{item.flatten()[:MOST_VALUES].tolist()}"
     if isinstance(item, Mapping):

@@ -1,8 +1,8 @@
 """Choose which setting to try next, and which one to recommend. Tests can pass a simulated bench.
 
-The order: the current setting and the recipes; workers; pinning, prefetching, order, persistence and start method. In
-the final round the best candidates are measured in turn, then in reverse order, so that drift affects all equally.
-Standard library only.
+The current setting and the recipes are tried first, then numbers of workers, then pinning, prefetching, order, start
+method and persistence. In the final round, the best candidates are measured in turn, then in reverse order, so that
+drift affects all of them equally. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
 VARIED: Final = 2.0
-"""From this ratio (95th percentile to mean of the items' times), deeper prefetching or any order may help."""
+"""If items' times vary more (95th percentile to mean), deeper prefetching or ``in_order=False`` may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
-"""Share of the time for the trials that are always run."""
+"""Share of the remaining time that the trials that are always run may take."""
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
 MOST_SECONDS: Final = 1.25
-"""Limit for one turn of a finalist."""
+"""Time limit for one turn of a finalist."""
 HOPELESS_RATIO: Final = 1.25
-"""A rate varies by less than this ratio between trials."""
+"""A trial that predicts this many times the best time is not run with the step: rates vary by less than that."""
 FIRST_OF_SLOW: Final = 4
-"""Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
+"""Number of workers to start with when trials are slow and none has been measured: a model needs one trial."""
 
 
 def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) -> SearchResult:
@@ -59,14 +59,14 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
 
 
 def _is_slow(log: TrialLog) -> bool:
-    """Return whether the trials that are always run would take too long; then likely winners come first."""
+    """Return whether the trials that are usually run first would take too long; then likely winners come first."""
     space = log.space
     usual = [space.base.with_changes(num_workers=each) for each in FIRST]
     return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
 def _named(log: TrialLog) -> None:
-    """Measure the present setting, then no workers (a quick trial), then the recipes."""
+    """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
     log.measure_loading(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
@@ -91,14 +91,14 @@ def _knobs(log: TrialLog) -> None:
 
 
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
-    """Try a change to the leader. Without workers, only pinning changes a setting."""
+    """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
     if best is not None and not log.is_enough(best):
         log.measure_loading(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
-    """Measure what persistent workers save, and start methods that are faster."""
+    """If the start-up matters, try start methods that are faster, and measure what persistent workers save."""
     space = log.space
     best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:
@@ -115,12 +115,12 @@ def _persistence(log: TrialLog) -> None:
 
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
-    """Return the leader when the start is not counted: persistent workers start only once."""
+    """Return the leader by the time without start-up, because persistent workers start only once."""
     return log.leader(lambda trial: trial.step_seconds_with_wait(log.space.step_seconds))
 
 
 def best_of(log: TrialLog) -> Trial | None:
-    """Return the recommended trial after the final round; ``None`` when nothing could be measured."""
+    """Run the final round and return the recommended trial; ``None`` when nothing could be measured."""
     if log.space.step is not None:
         return _with_step(log, log.space.step)
     finalists = _finalists(log)
@@ -139,13 +139,13 @@ def best_of(log: TrialLog) -> Trial | None:
 
 
 def keeps_up(trial: Trial) -> bool:
-    """Return whether the step waits for less than the limit."""
+    """Return whether the step's wait is at most ``WAIT_RATIO`` of the step."""
     ratio = trial.wait_ratio
     return ratio is not None and ratio["value"] <= WAIT_RATIO
 
 
 def _finalists(log: TrialLog) -> list[Trial]:
-    """Return the leader and the trials that may be as good, those with a role first."""
+    """Return the leader, then up to two trials that may be as good; those with a role come first."""
     leader = log.leader()
     if leader is None:
         return []
@@ -177,7 +177,7 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
 
 
 def _with_step(log: TrialLog, step: Step) -> Trial | None:
-    """Try trials with the step, the cheapest first, until one keeps up; then those with a role."""
+    """Run trials with the step, the cheapest first, until one keeps up, then those with a role; return the best."""
     enough = sorted(filter(log.is_enough, log.measured()), key=cost_of)
     others = sorted(log.measured(), key=load_seconds)
     order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
@@ -197,14 +197,14 @@ def _with_step(log: TrialLog, step: Step) -> Trial | None:
 
 
 def _may_win(log: TrialLog, trial: Trial) -> bool:
-    """Return whether the trial's rate gives it a chance against those already tried with the step."""
+    """Return whether, by its rate, the trial may be better than those already run with the step."""
     step = log.space.step_seconds
     held = [each.step_seconds_with_wait(step) for each in log.measured() if each.waits]
     return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
 
 
 def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
-    """Try a setting with the step; return whether it was measured."""
+    """Run a trial's setting with the step; return whether it could be measured."""
     left = log.left()
     needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)
     if left <= 0 or (needed > left and any(each.waits for each in log.measured())):

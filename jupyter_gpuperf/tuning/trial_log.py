@@ -16,7 +16,7 @@ WAIT_RATIO: Final = 0.02
 NEAR_RATIO: Final = 0.02
 """Settings whose times differ by less than this are compared by their cost."""
 ROOM_RATIO: Final = 0.95
-"""To keep up with a step, a loader must take at most this share of its time, because times vary."""
+"""A loader keeps up with a step if a batch takes at most this share of the step's time: times vary."""
 SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
 """Share of the total time reserved for the finalists."""
@@ -59,14 +59,14 @@ class TrialLog:
         return trial
 
     def least_seconds(self, setting: Setting) -> float:
-        """Return the least seconds of a trial without its start: the prefetched batches and the fewest blocks."""
+        """Return the minimum seconds of a trial, without its start-up: the prefetched batches, then the blocks."""
         if not setting.num_workers:
             return (2 + FEWEST_TIMED) * self.space.batch_seconds
         rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED
         return rounds * self.estimated_seconds_per_round(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
-        """Return the least seconds of a trial with the training step."""
+        """Return the minimum seconds of a trial with the training step, without its start-up."""
         workers = max(1, setting.num_workers)
         load = self.estimated_seconds_per_round(workers)
         if not setting.num_workers:
@@ -74,12 +74,12 @@ class TrialLog:
         return load + FEWEST_TIMED * max(load, workers * step_seconds)
 
     def estimated_seconds_per_round(self, workers: int) -> float:
-        """Return the seconds that workers take for one batch each, estimated from the probe."""
+        """Return the seconds that all workers take to load one batch each, estimated from the probe."""
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         return crowded * self.space.batch_seconds
 
     def measure_again(self, trial: Trial) -> None:
-        """Measure a setting again because something else ran meanwhile. Keep the old trial if that fails."""
+        """Repeat a trial that something else has probably disturbed. Keep the old one if the new one fails."""
         del self.trials[trial.setting]
         made = self.measure_loading(trial.setting)
         if made is None or made.error is not None:
@@ -92,12 +92,12 @@ class TrialLog:
         return [each for each in self.trials.values() if each.error is None and each.blocks]
 
     def epoch_seconds(self, trial: Trial) -> float:
-        """Return the figure to compare: an epoch's seconds per batch, including its start as far as known."""
+        """Return an epoch's seconds per batch, by which trials are compared. Includes the start-up as far as it is known."""
         each = trial.step_seconds_with_wait(self.space.step_seconds)
         return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
 
     def is_enough(self, trial: Trial | None) -> bool:
-        """Return whether a setting would keep up with the step, judging by its rate."""
+        """Return whether a trial's setting would keep up with the step, judging by its rate."""
         goal = self.space.step_seconds
         if trial is None or goal is None or trial.error is not None or not trial.blocks:
             return False
@@ -105,14 +105,14 @@ class TrialLog:
         return load_seconds(trial) <= bound * goal
 
     def leader(self, seconds_of: Callable[[Trial], float] | None = None) -> Trial | None:
-        """Return the best trial so far: the cheapest that is fast enough, otherwise the fastest; see :meth:`nearest`."""
+        """Return the best trial so far: the cheapest that keeps up with the step; if none does, see :meth:`nearest`."""
         enough = min(filter(self.is_enough, self.measured()), key=cost_of, default=None)
         return enough or self.nearest(self.measured(), seconds_of)
 
     def nearest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> Trial | None:
-        """Return the cheapest of the trials that are as fast as the fastest, or nearly so; ``None`` without trials."""
+        """Return the cheapest of the trials that are about as fast as the fastest; ``None`` without trials."""
         if not trials:
             return None
         seconds_of = seconds_of or self.epoch_seconds
@@ -123,10 +123,10 @@ class TrialLog:
 
 
 def cost_of(trial: Trial) -> tuple[object, ...]:
-    """Return a sort key: the resources that a trial's setting takes."""
+    """Return the sort key for the resources that a trial's setting takes."""
     return trial.setting.cost
 
 
 def load_seconds(trial: Trial) -> float:
-    """Return the mean seconds of a batch while nothing else is done."""
+    """Return the mean seconds per batch while nothing else is done."""
     return statistics.fmean(trial.blocks)

@@ -1,4 +1,4 @@
-"""Run trials for real. Each gets a new loader that is watched, limited in time, and closed on return."""
+"""Run trials. Each has a new loader, which is watched, limited in time, and closed at the end."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TrialRunner:
     clock
         Countdown for the whole tuning; also reports progress.
     most_workers
-        Most useful workers: more would repeat a stream or have nothing to do. ``None`` without such a limit.
+        Maximum useful number of workers: more would repeat a stream or have nothing to do. ``None`` without a limit.
     on_trial
         Called with each :meth:`measure_loading` trial when it has ended.
     """
@@ -59,7 +59,7 @@ class TrialRunner:
     def measure_loading(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
-        """Measure how fast batches come when nothing else is done.
+        """Measure how fast the loader returns batches when nothing else is done.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class TrialRunner:
         def work(run: _Run) -> None:
             trial, size = run.trial, max(1, setting.num_workers)
             hooks: dict[str, Callable[..., object]] = {"on_start": run.on_start}
-            if self.to_gpu:  # as training does; that is the purpose of pinned memory
+            if self.to_gpu:  # as in training; without copies, pinning has no effect
                 hooks["take"] = lambda batch: copied_to_gpu(batch, setting.pin_memory)
                 hooks["finish"] = torch.cuda.synchronize
             batches = BatchBlocks(run.loader, 1 + setting.in_flight_batches, **hooks)
@@ -114,7 +114,7 @@ class TrialRunner:
                 step(batch)
                 steps.append(time.perf_counter() - began)
 
-            # Start without batches in reserve, so that a loader that is too slow shows at once.
+            # Time from the second batch on, while few are in reserve, so that a slow loader shows at once.
             batches = BatchBlocks(run.loader, 1, timed_step, on_start=run.on_start)
             end = time.perf_counter() + seconds
             while len(trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
@@ -126,7 +126,7 @@ class TrialRunner:
         return self._run(setting, seconds, work)
 
     def measure_starts(self, setting: Setting) -> Trial:
-        """Measure a start, and the start of the next epoch with the same persistent workers."""
+        """Measure the start of a second epoch with the same persistent workers."""
 
         def work(run: _Run) -> None:
             BatchBlocks(run.loader, 1, on_start=run.on_start)
@@ -185,7 +185,7 @@ class TrialRunner:
         return trial
 
     def _expected_seconds(self, setting: Setting) -> float:
-        """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
+        """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
         start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
         rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))

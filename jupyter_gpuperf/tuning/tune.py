@@ -63,9 +63,9 @@ def tune_loader(
     name
         Its name in the notebook.
     on_trial
-        Called with each trial of a rate when it has ended.
+        Called at the end of each trial without the step.
     names
-        The notebook's names, by which the generated code refers to the user's objects.
+        The notebook's variables by name; the generated code refers to them.
 
     Raises
     ------
@@ -74,13 +74,13 @@ def tune_loader(
     GpuPerfError
         ``data_set_failed``: no item could be loaded; with the reason.
     Unavailable
-        ``no_time``: the dataset did not answer in time, or a batch takes longer than the total time.
+        ``no_time``: the dataset or the step took too long for the total time.
     """
     import torch
 
     clock = Countdown(request.budget_seconds, context)
     with (
-        # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
+        # Outermost: no alarm may interrupt the restoring of random states and of what the step changed.
         state_restored(torch, Roots.of_step(request.step)) as before,
         warnings.catch_warnings(),
         suppressing_iterator_errors(),
@@ -230,7 +230,7 @@ class _Tuning:
         }
 
     def _environment(self) -> dict[str, Any]:
-        """Return the environment, and the facts that identify the dataset."""
+        """Return the versions and devices in use, and what identifies the dataset."""
         import torch
 
         kind = type(self.subject.dataset)
@@ -251,7 +251,7 @@ class _Tuning:
 
 
 def _failures(found: SearchResult) -> list[Message]:
-    """Return the failures, each reason once with the first setting that met it."""
+    """Return up to four reasons for failures, each with the first setting that failed for it."""
     first: dict[str, str] = {}
     for each in found.trials:
         if each.error:
