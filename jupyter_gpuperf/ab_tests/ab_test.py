@@ -292,7 +292,7 @@ def _on(device: Any, batch: Any) -> Any:
         return batch.to(device)
     if isinstance(batch, Mapping):
         # Keep the batch's own type, such as transformers' BatchEncoding.
-        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say that it takes a dict
+        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say so
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(_on(device, each) for each in batch))
     if isinstance(batch, (list, tuple)):

@@ -47,7 +47,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
     if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
-            "The {argument} is defined in the notebook, where only forked workers find it.",
+            "The {argument} is defined in the notebook, where only forked workers can find it.",
             "Install cloudpickle, or move the definition into a module.",
             argument=argument,
         )
@@ -56,7 +56,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
         raise BadRequest(
             "too_large_to_send",
             "The {argument} pickles to over {limit:.0f} MB, too much to send to each worker.",
-            "Keep the data in files, and open them in the worker at its first item.",
+            "Keep the data in files, and open them when the worker loads its first item.",
             argument=argument,
             limit=MOST_BYTES / 1e6,
         )
@@ -66,7 +66,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
         raise BadRequest(
             "can_not_be_pickled",
             "The {argument} can't be sent to a worker: {type}: {error}",
-            "Open files, locks and connections in the worker, at its first item.",
+            "Open files, locks and connections when the worker loads its first item.",
             argument=argument,
             type=type(error).__name__,
             error=error,

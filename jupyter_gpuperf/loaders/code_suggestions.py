@@ -1,7 +1,7 @@
 """The code that findings suggest. The server has no loader object, only the step clock's report on the loader.
 
 The report has DataLoader's settings under their own names, ``loader`` (the variable's name or the dataset's type),
-``batch_size``, and ``arguments``: code for each argument, empty if no code creates an equal loader, ``None`` if unknown.
+``batch_size``, and ``arguments``: the arguments as code, empty if no code creates an equal loader, ``None`` if unknown.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def code_of(
         return reason_as_comments(error.message, setting)
     if same_indices(own, made) is None:
         writer.notes.append(
-            "Its order was compared by its parts: only torch's samplers are drawn from."
+            "Its order was not compared: indices are only drawn from torch's samplers."
         )
     if hasattr(own, "state_dict"):
         writer.notes.append(
@@ -141,7 +141,7 @@ class _Writer:
         return f"{argument}={self._reference(argument, value)}"
 
     def _usual(self, sampler: Any) -> str | None:
-        """Return the argument for which torch itself creates this sampler, possibly ``""``; ``None`` if there is none."""
+        """Return the argument that makes torch create this sampler, possibly ``""``; ``None`` if none does."""
         from torch.utils.data import RandomSampler, SequentialSampler
 
         if getattr(sampler, "data_source", None) is not self._own.dataset:

@@ -172,7 +172,7 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
     items = [each for each in records if each.kind == "item"]
     batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
-        reason = "the loader makes no batch of {count} items; its sampler is empty, or drop_last drops it"
+        reason = "the loader makes no batch from {count} items: its sampler is empty, or drop_last drops it"
         if not subject.items:
             reason = "the dataset is empty"
         raise ProbeFailed(Message(reason, count=subject.items))

@@ -90,7 +90,7 @@ class Alarm:
 
 
 def _forks(frame: FrameType | None) -> bool:
-    """Return whether a process is being started. An exception would be lost there, or leave the process half started."""
+    """Return whether a process is being started: an exception would be lost, or leave it half started."""
     return any(each.f_code.co_name == "_launch" for each, _ in traceback.walk_stack(frame))
 
 

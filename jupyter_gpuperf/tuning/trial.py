@@ -89,7 +89,7 @@ class Trial:
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """Batches per second. With two blocks, the interval in seconds may reach zero; it is cut at a tenth of the mean."""
+        """Batches per second. With two blocks, the interval of the seconds may reach zero: cut at a tenth of the mean."""
         seconds = self.batch_seconds
         if seconds is None:
             return None
@@ -102,7 +102,7 @@ class Trial:
         return {name: value / step for name, value in wait.items()} if wait and step else None
 
     def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
-        """Return an epoch's seconds, computed from the figures; ``None`` if no batch was timed or the epoch has no length."""
+        """Return an epoch's seconds, computed from the figures; ``None`` without timed batches or a known length."""
         if not self.blocks or not batches:
             return None
         each = self.step_seconds_with_wait(step_seconds)
@@ -137,7 +137,7 @@ class Trial:
 
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
-    """Return the mean and its 95 % interval; ``None`` for fewer than two blocks. For a few, it is Student's t interval."""
+    """Return the mean and its 95 % interval (of few blocks, Student's t); ``None`` for fewer than two blocks."""
     return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
 
 

@@ -92,7 +92,7 @@ class TrialLog:
         return [each for each in self.trials.values() if each.error is None and each.blocks]
 
     def epoch_seconds(self, trial: Trial) -> float:
-        """Return an epoch's seconds per batch, by which trials are compared. Includes the start-up as far as it is known."""
+        """Return an epoch's seconds per batch, to compare trials; includes the start-up as far as it is known."""
         each = trial.step_seconds_with_wait(self.space.step_seconds)
         return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
 

@@ -167,7 +167,7 @@ class _Tuning:
             return shards
         if is_repeated(self.subject, max(1.0, self.clock.left() / 4)):
             repeated = (
-                "With two workers, every item comes twice; divide the stream by get_worker_info()."
+                "With two workers, every item comes twice; use get_worker_info() to split the stream."
             )
             self.warnings.append(Message(repeated))
             return 1

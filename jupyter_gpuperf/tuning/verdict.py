@@ -62,7 +62,7 @@ ADVICE_FOR: Final = {
 def limit_of(
     best: Trial, found: SearchResult, probe: Probe, budget: Budget
 ) -> dict[str, str | list[Message]]:
-    """Return the bottleneck of the recommended setting, and what to do about it: ``limit``, ``limit_summary``, ``advice``."""
+    """Return the recommended setting's bottleneck and advice: ``limit``, ``limit_summary``, ``advice``."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
     return {
         "limit": CODES.get(bottleneck, bottleneck),
@@ -122,7 +122,7 @@ COMPARISONS: Final = {
 }
 REMARKS: Final = {
     "step not run": "No time was left to run the step; this is judged by the rate alone.",
-    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one waits least.",
+    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one has the shortest wait.",
     "cut short": "Time ran out before all trials; more time may find a better setting.",
 }
 
@@ -190,7 +190,7 @@ def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | 
 DOUBTS: Final = {
     "OpenCV": "OpenCV uses {threads} threads in each worker; call cv2.setNumThreads(0) in worker_init_fn.",
     "others": "Other processes used {others:.0f} % of the CPUs; on an idle machine another setting may be better.",
-    "CUDA": "Items use CUDA; forked workers can't once the notebook has used it.",
+    "CUDA": "Items use CUDA; forked workers can't use it once the notebook has.",
     "quota": "{visible} CPUs are visible, but the quota is {quota:g}: recipes that count CPUs start too many workers.",
     "ranks": "{ranks} training processes share this machine; each may use its share of the CPUs.",
 }
