@@ -119,7 +119,7 @@ def headroom(
 
     def keep(batch: Any) -> None:
         if len(cached) < CACHED_BATCHES:
-            cached.append(_on(bench.device, batch))
+            cached.append(_copied_to(bench.device, batch))
 
     def loops() -> Iterator[Loop]:
         # The second loop repeats batches of the first: starting workers again just for them would take seconds.
@@ -286,15 +286,15 @@ def _unwrapped(loader: Any) -> Any:
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
 
 
-def _on(device: Any, batch: Any) -> Any:
+def _copied_to(device: Any, batch: Any) -> Any:
     """Return a batch with its tensors on the device."""
     if hasattr(batch, "to"):
         return batch.to(device)
     if isinstance(batch, Mapping):
         # Keep the batch's own type, such as transformers' BatchEncoding.
-        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say so
+        return type(batch)({name: _copied_to(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say so
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_on(device, each) for each in batch))
+        return type(batch)(*(_copied_to(device, each) for each in batch))
     if isinstance(batch, (list, tuple)):
-        return type(batch)(_on(device, each) for each in batch)
+        return type(batch)(_copied_to(device, each) for each in batch)
     return batch

@@ -51,7 +51,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
             "Install cloudpickle, or move the definition into a module.",
             argument=argument,
         )
-    size = pickled_bytes(value)
+    size = pickled_size(value)
     if size is not None and size > MOST_BYTES:
         raise BadRequest(
             "too_large_to_send",
@@ -74,7 +74,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
     return PickledByValue(content, pickler.loads)
 
 
-def pickled_bytes(value: object) -> int | None:
+def pickled_size(value: object) -> int | None:
     """Return the size of a pickled object in bytes, at most ``MOST_BYTES + 1``; ``None`` if it can't be pickled."""
     counter = _ByteCounter()
     try:

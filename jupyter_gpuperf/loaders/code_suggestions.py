@@ -13,14 +13,14 @@ from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 FIRST_WORKERS: Final = 4
 """Number of workers suggested when there are none yet; the tuner finds how many are enough."""
 
-WATCH: Final = """\
+WATCH_SNIPPET: Final = """\
 import jupyter_gpuperf as gpuperf
 
 # Then run the loop: the step clock reports what it waits for.
 loader = gpuperf.watch(loader)
 """
 
-LOWER_PRECISION: Final = """\
+LOWER_PRECISION_SNIPPET: Final = """\
 import torch
 
 torch.set_float32_matmul_precision("high")  # TF32 for matrix products
@@ -28,7 +28,7 @@ with torch.autocast("cuda", dtype=torch.bfloat16):  # around the forward pass an
     loss = ...
 """
 
-FEWER_LAUNCHES: Final = """\
+FEWER_LAUNCHES_SNIPPET: Final = """\
 import torch
 
 model = torch.compile(model, mode="reduce-overhead")  # fuses kernels, and launches them as CUDA graphs
@@ -40,12 +40,12 @@ import torch
 model = torch.compile(model)  # fuses elementwise kernels, so that memory is read and written less often
 """
 
-NON_BLOCKING: Final = """\
+NON_BLOCKING_SNIPPET: Final = """\
 batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memory
 """
 
 
-def more_workers(loader: Any, cores_limit: float | None) -> str:
+def more_workers_code(loader: Any, cores_limit: float | None) -> str:
     """Return code for the loader with more workers, as many as the machine's cores allow."""
     workers = max(FIRST_WORKERS, 2 * loader.num_workers)
     if cores_limit is not None:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from types import MethodType
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.samplers import copy_sampler, with_nested_samplers
-from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
+from jupyter_gpuperf.loaders.setting import SETTINGS, WORKER_ARGUMENTS
 from jupyter_gpuperf.messages import Message
 
 BY_IDENTITY: Final[Any] = object.__eq__
@@ -35,13 +35,13 @@ def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool =
     if type(made) is not type(own):
         return Message("its class would be {type}", type=type(made).__name__)
     for name in SETTINGS:
-        value, applies = getattr(made, name), made.num_workers or name not in WORKERS_ALONE
+        value, applies = getattr(made, name), made.num_workers or name not in WORKER_ARGUMENTS
         if applies and changes.get(name) not in (None, value):
             return Message("its {name} would be {value}", name=name, value=value)
     rebatched = not BATCHING.isdisjoint(changes)
     skipped = {*changes, *(BATCHING if rebatched else ())}
     if not own.num_workers or not made.num_workers:
-        skipped.update(WORKERS_ALONE)
+        skipped.update(WORKER_ARGUMENTS)
     for name in {**vars(own), **vars(made), "multiprocessing_context": None}:
         if not name.startswith("_") and name not in skipped and not _same_part(own, made, name):
             return Message("its {name} would differ", name=name)
@@ -70,7 +70,7 @@ def same_indices(own: Any, made: Any) -> bool | None:
         return None
     drawn = []
     for loader in (own, made):
-        with random_state_kept():
+        with random_state_restored():
             sampler = copy_sampler(loader._index_sampler, loader.dataset, {})
             rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
             drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))

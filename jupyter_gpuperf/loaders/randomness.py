@@ -102,7 +102,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 @contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
+def random_state_restored() -> Iterator[None]:
     """Restore the host's global random states after the context, because samplers and transforms draw from them."""
     import torch
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 from jupyter_gpuperf.messages import Message
 
@@ -71,7 +71,7 @@ def rebuilt(
     reason = ""
     for each in tries:
         try:
-            with warnings.catch_warnings(), random_state_kept():
+            with warnings.catch_warnings(), random_state_restored():
                 # Ignore torch's warnings about the number of workers and pinning: both are measured.
                 warnings.simplefilter("ignore", UserWarning)
                 made = make(**each)

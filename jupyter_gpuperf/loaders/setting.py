@@ -11,7 +11,7 @@ from jupyter_gpuperf.messages import Message
 
 SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
 """Settings that may be changed: none of them changes which batches the model sees."""
-WORKERS_ALONE: Final = (
+WORKER_ARGUMENTS: Final = (
     "prefetch_factor",
     "persistent_workers",
     "timeout",
@@ -119,5 +119,5 @@ def accepted_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: each
         for name, each in arguments.items()
-        if (each is not None or name == "batch_size") and (workers or name not in WORKERS_ALONE)
+        if (each is not None or name == "batch_size") and (workers or name not in WORKER_ARGUMENTS)
     }

@@ -76,7 +76,7 @@ class TuningSubject:
         return self.own is None or self.own.batch_sampler is not None
 
     @property
-    def items(self) -> int | None:
+    def item_count(self) -> int | None:
         """Items in the dataset; ``None`` when it has no length."""
         return length_of(self.dataset)
 
@@ -85,7 +85,7 @@ class TuningSubject:
         """Batches per epoch; for the loader's own batch size, its length. ``None`` when unknown."""
         if self.own is not None and self.batch_size == self._own_batch_size:
             return length_of(self.own)
-        items = self.items
+        items = self.item_count
         return items // self.batch_size if items and self.batch_size else None
 
     @property

@@ -60,7 +60,7 @@ def measure_loader(
     batches = BatchBlocks(loader, prefetched=1 + workers * prefetch)
     # Each block consists of whole rounds (one batch per worker) and has more batches than are prefetched.
     # Otherwise, too many of its batches may have been loaded during the previous block.
-    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
+    block_batches = batches.block_length(max(1, workers) * 2 * prefetch)
     rule = StopRule(
         target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"],
@@ -71,7 +71,7 @@ def measure_loader(
         mean_ms = 1000 * sum(blocks) / len(blocks)
         progress(0.1 + 0.9 * ratio, Message("{ms:.1f} ms per batch so far", ms=mean_ms))
 
-    blocks = rule.run(lambda: batches.seconds_each(block_batches), report)
+    blocks = rule.run(lambda: batches.seconds_per_batch(block_batches), report)
     if doubt := rule.doubt():
         warn(doubt)
     batch = mean_interval(blocks)
@@ -127,14 +127,14 @@ class BatchBlocks:
 
     loader: DataLoader[Any]
     prefetched: int
-    take: Callable[[Any], object] = lambda batch: None
-    finish: Callable[[], object] = lambda: None
+    on_batch: Callable[[Any], object] = lambda batch: None
+    on_block_end: Callable[[], object] = lambda: None
     on_start: Callable[[Any], object] = lambda iterator: None
 
     def __post_init__(self) -> None:
         self._begin()
 
-    def long_enough(self, least: int) -> int:
+    def block_length(self, least: int) -> int:
         """Return a block length: ``least``, doubled until a block takes at least 0.1 s or the data has no more batches.
 
         Raises
@@ -152,7 +152,7 @@ class BatchBlocks:
             raise data_too_short_error(least + self.prefetched)
         return count // 2
 
-    def seconds_each(self, count: int) -> float:
+    def seconds_per_batch(self, count: int) -> float:
         """Return the mean seconds per batch over ``count`` consecutive batches.
 
         Raises
@@ -178,9 +178,9 @@ class BatchBlocks:
     def _taken(self, count: int) -> int:
         taken = 0
         for batch in itertools.islice(self.iterator, count):
-            self.take(batch)
+            self.on_batch(batch)
             taken += 1
-        self.finish()
+        self.on_block_end()
         return taken
 
     def _begin(self) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-NEAR: Final = 1.03
+NEAR_BEST_RATIO: Final = 1.03
 Row = tuple[float, float, float]
 
 
@@ -33,13 +33,13 @@ class WorkerTimeModel:
         """Return the seconds per batch with this many workers (1 or more)."""
         return _product(self.factors, _row(workers, self.cpus, self.computing))
 
-    def best(self, most: int) -> int:
+    def best_workers(self, most: int) -> int:
         """Return the fewest workers, up to ``most``, that come within 3 % of the fastest."""
         times = {workers: self.seconds(workers) for workers in range(1, most + 1)}
         least = min(times.values())
-        return next(workers for workers, each in times.items() if each <= NEAR * least)
+        return next(workers for workers, each in times.items() if each <= NEAR_BEST_RATIO * least)
 
-    def fewest(self, most: int, goal_seconds: float) -> int | None:
+    def fewest_workers(self, most: int, goal_seconds: float) -> int | None:
         """Return the fewest workers with which a batch takes at most ``goal_seconds``; ``None`` beyond ``most``."""
         found = (each for each in range(1, most + 1) if self.seconds(each) <= goal_seconds)
         return next(found, None)

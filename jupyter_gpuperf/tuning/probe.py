@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_size
 from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.loaders.subject import (
     TuningSubject,
@@ -22,7 +22,7 @@ from jupyter_gpuperf.loaders.subject import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, RecordingDataset
-from jupyter_gpuperf.tuning.safety import describe_failure, from_workers
+from jupyter_gpuperf.tuning.safety import describe_failure, items_from_workers
 
 FEWEST_ITEMS: Final = 8
 
@@ -105,12 +105,12 @@ def probe(
     GpuPerfError
         The dataset can't be passed to a worker that is not forked.
     """
-    data: Any = _watched(subject)
+    data: Any = _recording_dataset(subject)
     method = method or default_start_method()
     if method != "fork":
         data = as_dataset_kind(cloudpickled(data, "dataset"), is_stream=False)
     loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
-    with from_workers(data, 1, method, **loads) as (items, processes):
+    with items_from_workers(data, 1, method, **loads) as (items, processes):
         try:
             records = _until(items, limit_seconds)
         except Exception as error:  # from the user's code, or because the worker ended
@@ -120,7 +120,7 @@ def probe(
 
 def probe_in_process(subject: TuningSubject, limit_seconds: float) -> Probe:
     """Load items in this process, for datasets that use CUDA and that no worker can load."""
-    found = probe_of_records(_until(_watched(subject).records(), limit_seconds), subject)
+    found = probe_of_records(_until(_recording_dataset(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
@@ -140,7 +140,7 @@ class ProbeFailed(Exception):
         self.message, self.text = reason, text
 
 
-def _watched(subject: TuningSubject) -> RecordingDataset:
+def _recording_dataset(subject: TuningSubject) -> RecordingDataset:
     indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
     return RecordingDataset(
         subject.dataset,
@@ -173,9 +173,9 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
     batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
         reason = "the loader makes no batch from {count} items: its sampler is empty, or drop_last drops it"
-        if not subject.items:
+        if not subject.item_count:
             reason = "the dataset is empty"
-        raise ProbeFailed(Message(reason, count=subject.items))
+        raise ProbeFailed(Message(reason, count=subject.item_count))
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -194,7 +194,7 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
         read_bytes=sum(each.read_bytes for each in items) / count,
         storage_bytes=sum(each.storage_bytes for each in items) / count,
         cv_threads=max(each.threads for each in records),
-        pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
+        pickled_bytes=None if default_start_method() == "fork" else pickled_size(subject.dataset),
         batch_size=size,
     )
 
@@ -216,7 +216,7 @@ SEED: Final = 20_260
 MOST_VALUES: Final = 64
 
 
-def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
+def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None:
     """Return whether two workers of a stream load the same items; ``None`` if that can't be determined.
 
     Both workers get the same random seed, so that repeated items are found in streams that shuffle too.
@@ -226,7 +226,7 @@ def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
     begin = WorkerInit(_draw_alike, subject.worker_init_function())
     loads = {"collate_fn": fingerprint_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
-        with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
+        with items_from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
     except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
         return None

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
 NO_ITEM: Final = "nothing"
-SHARED: Final = (
+SPLIT_FIELDS: Final = (
     *("wall_seconds", "thread_seconds", "process_seconds"),
     *("bytes", "read_bytes", "storage_bytes"),
 )
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
     def each_of(self, count: int) -> Record:
         """Return one item's share of what ``count`` items took together."""
-        return self._replace(**{name: getattr(self, name) / max(1, count) for name in SHARED})
+        return self._replace(**{name: getattr(self, name) / max(1, count) for name in SPLIT_FIELDS})
 
 
 @dataclass

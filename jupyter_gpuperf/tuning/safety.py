@@ -57,11 +57,11 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Check every 0.1 s until stopped."""
-        self.look()
+        self.check()
         while self.reason is None and not self._stop_asked.wait(POLL_SECONDS):
-            self.look()
+            self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check the free memory once; kill the workers when it is too low."""
         shared = resources.shared_memory_free_bytes()
         if shared is not None:
@@ -124,7 +124,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
 
 
 @contextlib.contextmanager
-def from_workers(
+def items_from_workers(
     dataset: Any, count: int, method: str, **options: Any
 ) -> Iterator[tuple[Any, list[Any]]]:
     """Yield an iterator over the items that new workers load, and a list of the workers. End the workers afterwards."""
@@ -202,10 +202,10 @@ def _last_line(text: str) -> str:
     return text.splitlines()[-1].strip()[:300]
 
 
-COMPLAINING: Final = "DataLoaderIter.__del__"
+ITERATOR_DEL: Final = "DataLoaderIter.__del__"
 PINNING: Final = "_pin_memory_loop"
 """Function that receives batches from the workers in a thread of its own; the thread's name contains this name."""
-ENDS: Final = (OSError, EOFError)
+PIPE_ERRORS: Final = (OSError, EOFError)
 
 
 @contextlib.contextmanager
@@ -215,13 +215,13 @@ def suppressing_iterator_errors() -> Iterator[None]:
     users_threads = set(threading.enumerate())
 
     def unraisable(what: sys.UnraisableHookArgs) -> None:
-        if COMPLAINING not in repr(what.object):
+        if ITERATOR_DEL not in repr(what.object):
             unraisable_before(what)
 
     def in_thread(what: threading.ExceptHookArgs) -> None:
         ours = what.thread is not None and what.thread not in users_threads
         # A worker killed while it sends a batch resets the connection.
-        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, ENDS)):
+        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, PIPE_ERRORS)):
             thread_before(what)
 
     sys.unraisablehook, threading.excepthook = unraisable, in_thread

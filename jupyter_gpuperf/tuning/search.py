@@ -13,19 +13,20 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
-from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
+from jupyter_gpuperf.tuning.worker_search import FIRST_COUNTS, WorkerSearch
 
-VARIED: Final = 2.0
+HIGH_VARIATION: Final = 2.0
 """If items' times vary more (95th percentile to mean), deeper prefetching or ``in_order=False`` may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
 """Share of the remaining time that the trials that are always run may take."""
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
-MOST_SECONDS: Final = 1.25
+"""Half-width of the interval, relative to the mean, at which a finalist's turn ends early."""
+TURN_SECONDS: Final = 1.25
 """Time limit for one turn of a finalist."""
 HOPELESS_RATIO: Final = 1.25
 """A trial that predicts this many times the best time is not run with the step: rates vary by less than that."""
@@ -46,11 +47,11 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
         _measure(log, "present")
         known = any(each.setting.num_workers for each in log.measured())
         WorkerSearch(log).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
-        _named(log)
+        _measure_named(log)
     else:
-        _named(log)
+        _measure_named(log)
         WorkerSearch(log).run()
-    _knobs(log)
+    _vary_other_settings(log)
     best = best_of(log)
     enough = keeps_up(best) if best is not None and best.waits else None
     return SearchResult(
@@ -61,11 +62,11 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
 def _is_slow(log: TrialLog) -> bool:
     """Return whether the trials that are usually run first would take too long; then likely winners come first."""
     space = log.space
-    usual = [space.base.with_changes(num_workers=each) for each in FIRST]
+    usual = [space.base.with_changes(num_workers=each) for each in FIRST_COUNTS]
     return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
-def _named(log: TrialLog) -> None:
+def _measure_named(log: TrialLog) -> None:
     """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
     log.measure_loading(log.space.base.with_changes(num_workers=0))
@@ -79,13 +80,13 @@ def _measure(log: TrialLog, role: str) -> None:
         trial.roles.add(role)
 
 
-def _knobs(log: TrialLog) -> None:
+def _vary_other_settings(log: TrialLog) -> None:
     space = log.space
     if space.pinning:
         _vary(log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory))
-    if space.variation > VARIED or space.step_seconds is None:
+    if space.variation > HIGH_VARIATION or space.step_seconds is None:
         _vary(log, lambda setting: setting.with_changes(prefetch_factor=DEEPER_PREFETCH))
-    if space.variation > VARIED and space.any_order:
+    if space.variation > HIGH_VARIATION and space.any_order:
         _vary(log, lambda setting: setting.with_changes(in_order=False))
     _persistence(log)
 
@@ -93,7 +94,7 @@ def _knobs(log: TrialLog) -> None:
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
     """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
-    if best is not None and not log.is_enough(best):
+    if best is not None and not log.is_fast_enough(best):
         log.measure_loading(change(best.setting))
 
 
@@ -122,20 +123,20 @@ def _fastest_once_started(log: TrialLog) -> Trial | None:
 def best_of(log: TrialLog) -> Trial | None:
     """Run the final round and return the recommended trial; ``None`` when nothing could be measured."""
     if log.space.step is not None:
-        return _with_step(log, log.space.step)
+        return _best_with_step(log, log.space.step)
     finalists = _finalists(log)
     if len(finalists) > 1:
-        _in_turn(log, finalists)
-    best = log.nearest([each for each in finalists if each.error is None])
+        _measure_in_turn(log, finalists)
+    best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
     if best is None:
         return None
     others = [each for each in log.measured() if each.roles and each not in finalists]
     # Trials with a role may look faster only because the machine has slowed down since then.
-    ahead = [each for each in others if slower(best, each)]
+    ahead = [each for each in others if is_slower(best, each)]
     if not ahead:
         return best
-    _in_turn(log, [best, *ahead])
-    return log.nearest([best, *ahead])
+    _measure_in_turn(log, [best, *ahead])
+    return log.cheapest_of_fastest([best, *ahead])
 
 
 def keeps_up(trial: Trial) -> bool:
@@ -149,22 +150,22 @@ def _finalists(log: TrialLog) -> list[Trial]:
     leader = log.leader()
     if leader is None:
         return []
-    bound = (1 + 2 * NEAR_RATIO) * log.epoch_seconds(leader)
+    bound = (1 + 2 * NEAR_RATIO) * log.epoch_batch_seconds(leader)
     rivals = [
         each
         for each in log.measured()
         if each is not leader
-        and (log.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
+        and (log.epoch_batch_seconds(each) <= bound or (each.roles and not is_slower(each, leader)))
     ]
-    rivals.sort(key=lambda each: (not each.roles, log.epoch_seconds(each)))
+    rivals.sort(key=lambda each: (not each.roles, log.epoch_batch_seconds(each)))
     return [leader, *rivals[: MOST_FINALISTS - 1]]
 
 
-def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
+def _measure_in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
     if 2 * sum(log.least_seconds(each.setting) for each in finalists) > log.left():
         log.cut_short = True
         return
-    seconds = min(MOST_SECONDS, log.left() / (2 * len(finalists) + 1))
+    seconds = min(TURN_SECONDS, log.left() / (2 * len(finalists) + 1))
     blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
     for trial in (*finalists, *reversed(finalists)):
         if log.left() > seconds / 2:
@@ -176,24 +177,24 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
             trial.blocks, trial.aborted = blocks[id(trial)], False
 
 
-def _with_step(log: TrialLog, step: Step) -> Trial | None:
+def _best_with_step(log: TrialLog, step: Step) -> Trial | None:
     """Run trials with the step, the cheapest first, until one keeps up, then those with a role; return the best."""
-    enough = sorted(filter(log.is_enough, log.measured()), key=cost_of)
+    enough = sorted(filter(log.is_fast_enough, log.measured()), key=cost_of)
     others = sorted(log.measured(), key=load_seconds)
     order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
     for trial in order:
-        if _may_win(log, trial) and _against(log, trial, step) and keeps_up(trial):
+        if _may_win(log, trial) and _run_with_step(log, trial, step) and keeps_up(trial):
             break
     for trial in log.measured():
         if trial.roles and not trial.waits:
-            _against(log, trial, step)
+            _run_with_step(log, trial, step)
     held = [each for each in log.measured() if each.waits]
     kept = [each for each in held if keeps_up(each)]
     if kept:
         return min(kept, key=cost_of)
     # If there was no time to try the leader with the step, use its rate.
     leader = log.leader()
-    return log.nearest([*held, *([leader] if leader and not leader.waits else [])])
+    return log.cheapest_of_fastest([*held, *([leader] if leader and not leader.waits else [])])
 
 
 def _may_win(log: TrialLog, trial: Trial) -> bool:
@@ -203,7 +204,7 @@ def _may_win(log: TrialLog, trial: Trial) -> bool:
     return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
 
 
-def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
+def _run_with_step(log: TrialLog, trial: Trial, step: Step) -> bool:
     """Run a trial's setting with the step; return whether it could be measured."""
     left = log.left()
     needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)

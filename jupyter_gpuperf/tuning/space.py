@@ -18,7 +18,7 @@ from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 MOST_WORKERS: Final = 64
 LEAST_COMPUTING: Final = 0.03
-BEYOND: Final = 1.5
+CROWDING: Final = 1.5
 """Try at most this many times the workers that keep all CPUs busy."""
 
 
@@ -103,7 +103,7 @@ def build_space(
     recipe = common_recipe(budget.seen_cpus, start_method=method)
     named = {"present": current_setting, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - probed.blocked_ratio)
-    most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
+    most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, CROWDING * budget.cpus / computing)))
     if bench.most_workers is not None:
         most = min(most, bench.most_workers)
     if probed.uses_cuda and start_method is None and default_start_method() == "fork":

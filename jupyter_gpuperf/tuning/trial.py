@@ -21,7 +21,7 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
 
-FEWEST_TIMED: Final = 3
+FEWEST_TIMED_BLOCKS: Final = 3
 """Minimum number of blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
 FIGURES: Final = (
@@ -146,7 +146,7 @@ def _interval(blocks: tuple[float, ...]) -> Interval:
     return (small_sample_mean if len(blocks) < FEWEST_BLOCKS else mean_interval)(blocks)
 
 
-def slower(trial: Trial, other: Trial) -> bool:
+def is_slower(trial: Trial, other: Trial) -> bool:
     """Return whether ``trial`` is clearly slower than ``other``, that is, whether the intervals don't overlap."""
     seconds, others = trial.batch_seconds, other.batch_seconds
     return seconds is not None and others is not None and seconds["low"] > others["high"]

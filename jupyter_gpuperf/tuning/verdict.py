@@ -10,7 +10,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
 BUSY_RATIO: Final = 0.85
@@ -59,7 +59,7 @@ ADVICE_FOR: Final = {
 """Bottleneck → keys of the advice."""
 
 
-def limit_of(
+def describe_bottleneck(
     best: Trial, found: SearchResult, probe: Probe, budget: Budget
 ) -> dict[str, str | list[Message]]:
     """Return the recommended setting's bottleneck and advice: ``limit``, ``limit_summary``, ``advice``."""
@@ -110,7 +110,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
     return "transfer" if probe.batch_cpu_seconds < load_seconds(best) * cores else "unknown"
 
 
-OTHERS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
+RIVALS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
 """Role → the setting that the recommended one is compared with."""
 COMPARISONS: Final = {
     "same": "This is {name}.",
@@ -130,7 +130,7 @@ REMARKS: Final = {
 def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
     """Return sentences on the recommendation: first its figure, then comparisons and remarks."""
     sentences = [_result(best, space)]
-    for role, name in OTHERS.items():
+    for role, name in RIVALS.items():
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None:
             sentences.append(_comparison(best, other, name, space.step_seconds))
@@ -178,7 +178,7 @@ def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | 
             step_seconds
         )
         facts["gain"] = gain
-        if step_seconds is None and slower(other, best):
+        if step_seconds is None and is_slower(other, best):
             result = "faster"
         elif gain <= 1 + WAIT_RATIO:
             result = "equal"

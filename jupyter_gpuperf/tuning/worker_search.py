@@ -11,13 +11,13 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, load_seconds
+from jupyter_gpuperf.tuning.trial_log import KEEP_UP_RATIO, NEAR_RATIO, TrialLog, load_seconds
 
 MOST_TRIALS: Final = 9
-FIRST: Final = (0, 1, 2)
-FARTHEST: Final = 4
+FIRST_COUNTS: Final = (0, 1, 2)
+GROWTH_LIMIT: Final = 4
 """Try at most this many times the largest number tried so far: trials of a few workers don't show what limits many."""
-NEAR: Final = 8
+FINENESS: Final = 8
 """A number of workers that differs from a tried one by at most an eighth of itself is not tried."""
 HOPELESS_RATIO: Final = 1.1
 """Stop when even the predicted best takes longer than this multiple of the time without workers."""
@@ -34,7 +34,7 @@ class WorkerSearch:
         self._log, self._space = log, log.space
         self._again: set[Setting] = set()
 
-    def run(self, first: Sequence[int] = FIRST) -> None:
+    def run(self, first: Sequence[int] = FIRST_COUNTS) -> None:
         """Search until the best number's neighbors, or the fewest workers that keep up with the step, are known.
 
         Parameters
@@ -45,14 +45,14 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._log.is_enough(self._log.measure_loading(self._setting(workers))):
+            if self._log.is_fast_enough(self._log.measure_loading(self._setting(workers))):
                 return
         for _ in range(MOST_TRIALS):
             workers_next = self._next() or self._as_many_as_lead()
             if workers_next is not None:
                 if self._log.measure_loading(self._setting(workers_next)) is None:
                     return
-            elif not self._again_where_disturbed():
+            elif not self._repeat_disturbed():
                 return
 
     def _setting(self, workers: int) -> Setting:
@@ -85,7 +85,7 @@ class WorkerSearch:
         if self._is_new(workers_next):
             return workers_next
         workers = [count for count in curve if count]
-        enough = [count for count in workers if self._log.is_enough(curve[count])]
+        enough = [count for count in workers if self._log.is_fast_enough(curve[count])]
         if enough:
             return self._below(enough[0], curve)
         best = min(workers, key=lambda count: load_seconds(curve[count]))
@@ -93,15 +93,15 @@ class WorkerSearch:
 
     def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
-        found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
+        found = model.fewest_workers(most, KEEP_UP_RATIO * goal) if goal is not None else None
         tried = max((each.setting.num_workers for each in self._log.measured()), default=1)
-        return min(found or model.best(most), FARTHEST * max(1, tried))
+        return min(found or model.best_workers(most), GROWTH_LIMIT * max(1, tried))
 
     def _is_hopeless(self, model: WorkerTimeModel, curve: Mapping[int, Trial]) -> bool:
-        if 0 not in curve or len(curve) <= len(FIRST) - 1:
+        if 0 not in curve or len(curve) <= len(FIRST_COUNTS) - 1:
             return False
         most = self._space.most_workers
-        return model.seconds(model.best(most)) > HOPELESS_RATIO * load_seconds(curve[0])
+        return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * load_seconds(curve[0])
 
     def _around(self, best: int, workers: Sequence[int]) -> list[int]:
         """Return the neighbors to try: half as many again if none above was tried, and halfway to tried ones."""
@@ -120,7 +120,7 @@ class WorkerSearch:
     def _is_new(self, workers: int) -> bool:
         alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
-        return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
+        return fits and all(FINENESS * abs(workers - each.num_workers) > workers for each in alike)
 
     def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
         """Return a new number halfway between the most workers that are too few and the fewest that are enough."""
@@ -138,7 +138,7 @@ class WorkerSearch:
         leads = (1 + NEAR_RATIO) * load_seconds(lead) < min(map(load_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
-    def _again_where_disturbed(self) -> bool:
+    def _repeat_disturbed(self) -> bool:
         """Repeat, once, a trial that others show to be too slow and thus disturbed. Return whether there was one."""
         curve = {count: each for count, each in self._curve().items() if count}
         for count, trial in curve.items():
