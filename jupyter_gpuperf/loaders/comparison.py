@@ -56,7 +56,7 @@ def _same_part(own: Any, made: Any, name: str) -> bool:
     old, new = getattr(own, name, None), getattr(made, name, None)
     if hasattr(old, "__next__") and hasattr(new, "__next__"):
         return True  # an iterator's position is not part of a loader
-    return alike(old, new, frozenset({id(own)}))  # so that bound methods of the loaders are equal
+    return alike(old, new, frozenset({id(own)}))  # two loaders' bound methods are equal
 
 
 def same_indices(own: Any, made: Any) -> bool | None:

@@ -61,7 +61,7 @@ def rebuilt(
     from torch.utils.data import DataLoader
 
     kind = type(loader)
-    if DataLoader not in kind.__mro__:  # isinstance() is true for Accelerate's
+    if DataLoader not in kind.__mro__:  # Accelerate's loaders deceive isinstance()
         raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}

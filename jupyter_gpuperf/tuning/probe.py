@@ -230,7 +230,7 @@ def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
     except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
         return None
-    if len(set(found)) == 1:  # All items are equal: this proves nothing.
+    if len(set(found)) == 1:  # all items are equal, which proves nothing: their labels may be equal
         return None
     # The items come from the two workers alternately.
     return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]

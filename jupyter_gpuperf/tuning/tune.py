@@ -244,7 +244,7 @@ class _Tuning:
         try:
             with self.clock.alarm.within(CODE_SECONDS):
                 return self.subject.code(setting)
-        except TimeIsUp:  # keep the measurements all the same
+        except TimeIsUp:  # the measurements are valid without the code
             return reason_as_comments("Time ran out before a loader like yours was built.", setting)
 
 

@@ -100,7 +100,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
         return "quota" if budget.has_quota else "cpu"
     if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
         return "others"
-    # Busy workers compute all the time; workers that wait until a batch is received don't.
+    # Workers that have to wait until their batches are received use less of a CPU than this.
     if workers and cores >= COMPUTING_RATIO * workers:
         return "workers"
     if probe.blocked_ratio >= BLOCKED_RATIO:

@@ -104,7 +104,7 @@ class WorkerSearch:
         return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * load_seconds(curve[0])
 
     def _around(self, best: int, workers: Sequence[int]) -> list[int]:
-        """Return the neighbors to try: half as many again if none above was tried, and halfway to tried ones."""
+        """Return neighbors to try: halfway to the tried numbers on each side; above all of them, 1.5 times the best."""
         above = min((each for each in workers if each > best), default=None)
         below = max((each for each in workers if each < best), default=0)
         near = max(1, best // 4)
