@@ -1,4 +1,6 @@
-"""Measure what a change would gain: run a loop alternately with one that has its data for free or other settings.
+"""Measure what a change would gain: alternate a loop with one whose loader has other settings, or is replaced.
+
+In the latter case, the second loop repeats batches that are already on the device: it has its data for free.
 
 Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
 are paused: batches loaded meanwhile would arrive too fast, and the workers would take CPU time from the other loop.
@@ -117,7 +119,7 @@ def headroom(
 
     def keep(batch: Any) -> None:
         if len(cached) < CACHED_BATCHES:
-            cached.append(_on(bench.device, batch))
+            cached.append(_copied_to(bench.device, batch))
 
     def loops() -> Iterator[Loop]:
         # The second loop repeats batches of the first: starting workers again just for them would take seconds.
@@ -280,19 +282,19 @@ def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
 
 
 def _unwrapped(loader: Any) -> Any:
-    """Return a loader without the wrapper that times it."""
+    """Return a loader without the wrapper that the step clock puts around it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
 
 
-def _on(device: Any, batch: Any) -> Any:
+def _copied_to(device: Any, batch: Any) -> Any:
     """Return a batch with its tensors on the device."""
     if hasattr(batch, "to"):
         return batch.to(device)
     if isinstance(batch, Mapping):
         # Keep the batch's own type, such as transformers' BatchEncoding.
-        return type(batch)({name: _on(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # no hint says that it takes a dict
+        return type(batch)({name: _copied_to(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say so
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_on(device, each) for each in batch))
+        return type(batch)(*(_copied_to(device, each) for each in batch))
     if isinstance(batch, (list, tuple)):
-        return type(batch)(_on(device, each) for each in batch)
+        return type(batch)(_copied_to(device, each) for each in batch)
     return batch

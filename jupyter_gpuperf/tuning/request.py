@@ -1,4 +1,4 @@
-"""The request for a tuning, and its training step. Standard library only; torch only within functions."""
+"""What the user asks the tuner for, and the timing of the training step. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Step = Callable[[Any], object]
 
 
 def synchronized_step(step: Step) -> Step:
-    """Return a step that also waits for the work it started on the GPU."""
+    """Return a step that also waits until the GPU has finished its work."""
 
     def run(batch: Any) -> None:
         step(batch)
@@ -32,7 +32,7 @@ def synchronized_step(step: Step) -> Step:
 
 
 def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
-    """Return the seconds that the step takes on a ready batch: the median after a warm-up, if there is time for one."""
+    """Return the seconds that the step takes without loading: the median after a warm-up, if there is time for one."""
     taken: list[float] = []
     began = time.perf_counter()
     while len(taken) < WARM_UP_STEPS + MOST_STEPS and time.perf_counter() < began + limit_seconds:
@@ -44,16 +44,20 @@ def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
-    """The request for a tuning.
+    """What the user asks the tuner for.
 
     Attributes
     ----------
+    batch_size
+        Batch size that replaces the loader's own.
     step
         The training step, called with a batch. It really runs; its changes are undone.
     target_rate
         Batches per second that the training consumes; replaces a step.
+    budget_seconds
+        Time for the whole tuning.
     kept
-        The setting recommended before for this dataset and machine; always tried.
+        The setting that an earlier tuning recommended for this dataset and machine; always tried.
     """
 
     batch_size: int | None = None

@@ -1,8 +1,8 @@
 """Choose which setting to try next, and which one to recommend. Tests can pass a simulated bench.
 
-The order: the current setting and the recipes; workers; pinning, prefetching, order, persistence and start method. In
-the final round the best candidates are measured in turn, then in reverse order, so that drift affects all equally.
-Standard library only.
+The current setting and the recipes are tried first, then numbers of workers, then pinning, prefetching, order, start
+method and persistence. In the final round, the best candidates are measured in turn, then in reverse order, so that
+drift affects all of them equally. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
-from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
+from jupyter_gpuperf.tuning.worker_search import FIRST_COUNTS, WorkerSearch
 
-VARIED: Final = 2.0
-"""From this ratio (95th percentile to mean of the items' times), deeper prefetching or any order may help."""
+HIGH_VARIATION: Final = 2.0
+"""If items' times vary more (95th percentile to mean), deeper prefetching or ``in_order=False`` may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
-"""Share of the time for the trials that are always run."""
+"""Share of the remaining time that the trials that are always run may take."""
 MOST_FINALISTS: Final = 3
 TARGET: Final = 0.02
-MOST_SECONDS: Final = 1.25
-"""Limit for one turn of a finalist."""
+"""Half-width of the interval, relative to the mean, at which a finalist's turn ends early."""
+TURN_SECONDS: Final = 1.25
+"""Time limit for one turn of a finalist."""
 HOPELESS_RATIO: Final = 1.25
-"""A rate varies by less than this ratio between trials."""
+"""A trial that predicts this many times the best time is not run with the step: rates vary by less than that."""
 FIRST_OF_SLOW: Final = 4
-"""Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
+"""Number of workers to start with when trials are slow and none has been measured: a model needs one trial."""
 
 
 def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) -> SearchResult:
@@ -46,11 +47,11 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
         _measure(log, "present")
         known = any(each.setting.num_workers for each in log.measured())
         WorkerSearch(log).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
-        _named(log)
+        _measure_named(log)
     else:
-        _named(log)
+        _measure_named(log)
         WorkerSearch(log).run()
-    _knobs(log)
+    _vary_other_settings(log)
     best = best_of(log)
     enough = keeps_up(best) if best is not None and best.waits else None
     return SearchResult(
@@ -59,14 +60,14 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
 
 
 def _is_slow(log: TrialLog) -> bool:
-    """Return whether the trials that are always run would take too long; then likely winners come first."""
+    """Return whether the trials that are usually run first would take too long; then likely winners come first."""
     space = log.space
-    usual = [space.base.with_changes(num_workers=each) for each in FIRST]
+    usual = [space.base.with_changes(num_workers=each) for each in FIRST_COUNTS]
     return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
-def _named(log: TrialLog) -> None:
-    """Measure the present setting, then no workers (a quick trial), then the recipes."""
+def _measure_named(log: TrialLog) -> None:
+    """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
     log.measure_loading(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
@@ -79,26 +80,26 @@ def _measure(log: TrialLog, role: str) -> None:
         trial.roles.add(role)
 
 
-def _knobs(log: TrialLog) -> None:
+def _vary_other_settings(log: TrialLog) -> None:
     space = log.space
     if space.pinning:
         _vary(log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory))
-    if space.variation > VARIED or space.step_seconds is None:
+    if space.variation > HIGH_VARIATION or space.step_seconds is None:
         _vary(log, lambda setting: setting.with_changes(prefetch_factor=DEEPER_PREFETCH))
-    if space.variation > VARIED and space.any_order:
+    if space.variation > HIGH_VARIATION and space.any_order:
         _vary(log, lambda setting: setting.with_changes(in_order=False))
     _persistence(log)
 
 
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
-    """Try a change to the leader. Without workers, only pinning changes a setting."""
+    """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
-    if best is not None and not log.is_enough(best):
+    if best is not None and not log.is_fast_enough(best):
         log.measure_loading(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
-    """Measure what persistent workers save, and start methods that are faster."""
+    """If the start-up matters, try start methods that are faster, and measure what persistent workers save."""
     space = log.space
     best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:
@@ -115,56 +116,56 @@ def _persistence(log: TrialLog) -> None:
 
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
-    """Return the leader when the start is not counted: persistent workers start only once."""
+    """Return the leader by the time without start-up, because persistent workers start only once."""
     return log.leader(lambda trial: trial.step_seconds_with_wait(log.space.step_seconds))
 
 
 def best_of(log: TrialLog) -> Trial | None:
-    """Return the recommended trial after the final round; ``None`` when nothing could be measured."""
+    """Run the final round and return the recommended trial; ``None`` when nothing could be measured."""
     if log.space.step is not None:
-        return _with_step(log, log.space.step)
+        return _best_with_step(log, log.space.step)
     finalists = _finalists(log)
     if len(finalists) > 1:
-        _in_turn(log, finalists)
-    best = log.nearest([each for each in finalists if each.error is None])
+        _measure_in_turn(log, finalists)
+    best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
     if best is None:
         return None
     others = [each for each in log.measured() if each.roles and each not in finalists]
     # Trials with a role may look faster only because the machine has slowed down since then.
-    ahead = [each for each in others if slower(best, each)]
+    ahead = [each for each in others if is_slower(best, each)]
     if not ahead:
         return best
-    _in_turn(log, [best, *ahead])
-    return log.nearest([best, *ahead])
+    _measure_in_turn(log, [best, *ahead])
+    return log.cheapest_of_fastest([best, *ahead])
 
 
 def keeps_up(trial: Trial) -> bool:
-    """Return whether the step waits for less than the limit."""
+    """Return whether the step's wait is at most ``WAIT_RATIO`` of the step."""
     ratio = trial.wait_ratio
     return ratio is not None and ratio["value"] <= WAIT_RATIO
 
 
 def _finalists(log: TrialLog) -> list[Trial]:
-    """Return the leader and the trials that may be as good, those with a role first."""
+    """Return the leader, then up to two trials that may be as good; those with a role come first."""
     leader = log.leader()
     if leader is None:
         return []
-    bound = (1 + 2 * NEAR_RATIO) * log.epoch_seconds(leader)
+    bound = (1 + 2 * NEAR_RATIO) * log.epoch_batch_seconds(leader)
     rivals = [
         each
         for each in log.measured()
         if each is not leader
-        and (log.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
+        and (log.epoch_batch_seconds(each) <= bound or (each.roles and not is_slower(each, leader)))
     ]
-    rivals.sort(key=lambda each: (not each.roles, log.epoch_seconds(each)))
+    rivals.sort(key=lambda each: (not each.roles, log.epoch_batch_seconds(each)))
     return [leader, *rivals[: MOST_FINALISTS - 1]]
 
 
-def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
+def _measure_in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
     if 2 * sum(log.least_seconds(each.setting) for each in finalists) > log.left():
         log.cut_short = True
         return
-    seconds = min(MOST_SECONDS, log.left() / (2 * len(finalists) + 1))
+    seconds = min(TURN_SECONDS, log.left() / (2 * len(finalists) + 1))
     blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
     for trial in (*finalists, *reversed(finalists)):
         if log.left() > seconds / 2:
@@ -176,35 +177,35 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
             trial.blocks, trial.aborted = blocks[id(trial)], False
 
 
-def _with_step(log: TrialLog, step: Step) -> Trial | None:
-    """Try trials with the step, the cheapest first, until one keeps up; then those with a role."""
-    enough = sorted(filter(log.is_enough, log.measured()), key=cost_of)
+def _best_with_step(log: TrialLog, step: Step) -> Trial | None:
+    """Run trials with the step, the cheapest first, until one keeps up, then those with a role; return the best."""
+    enough = sorted(filter(log.is_fast_enough, log.measured()), key=cost_of)
     others = sorted(log.measured(), key=load_seconds)
     order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
     for trial in order:
-        if _may_win(log, trial) and _against(log, trial, step) and keeps_up(trial):
+        if _may_win(log, trial) and _run_with_step(log, trial, step) and keeps_up(trial):
             break
     for trial in log.measured():
         if trial.roles and not trial.waits:
-            _against(log, trial, step)
+            _run_with_step(log, trial, step)
     held = [each for each in log.measured() if each.waits]
     kept = [each for each in held if keeps_up(each)]
     if kept:
         return min(kept, key=cost_of)
     # If there was no time to try the leader with the step, use its rate.
     leader = log.leader()
-    return log.nearest([*held, *([leader] if leader and not leader.waits else [])])
+    return log.cheapest_of_fastest([*held, *([leader] if leader and not leader.waits else [])])
 
 
 def _may_win(log: TrialLog, trial: Trial) -> bool:
-    """Return whether the trial's rate gives it a chance against those already tried with the step."""
+    """Return whether, by its rate, the trial may be better than those already run with the step."""
     step = log.space.step_seconds
     held = [each.step_seconds_with_wait(step) for each in log.measured() if each.waits]
     return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
 
 
-def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
-    """Try a setting with the step; return whether it was measured."""
+def _run_with_step(log: TrialLog, trial: Trial, step: Step) -> bool:
+    """Run a trial's setting with the step; return whether it could be measured."""
     left = log.left()
     needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)
     if left <= 0 or (needed > left and any(each.waits for each in log.measured())):

@@ -8,15 +8,15 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import Space
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, is_slower
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 WAIT_RATIO: Final = 0.02
 """A step that waits for less than this share of its own time counts as not waiting."""
 NEAR_RATIO: Final = 0.02
 """Settings whose times differ by less than this are compared by their cost."""
-ROOM_RATIO: Final = 0.95
-"""To keep up with a step, a loader must take at most this share of its time, because times vary."""
+KEEP_UP_RATIO: Final = 0.95
+"""A loader keeps up with a step if a batch takes at most this share of the step's time: times vary."""
 SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.25
 """Share of the total time reserved for the finalists."""
@@ -59,27 +59,27 @@ class TrialLog:
         return trial
 
     def least_seconds(self, setting: Setting) -> float:
-        """Return the least seconds of a trial without its start: the prefetched batches and the fewest blocks."""
+        """Return the minimum seconds of a trial, without its start-up: the prefetched batches, then the blocks."""
         if not setting.num_workers:
-            return (2 + FEWEST_TIMED) * self.space.batch_seconds
-        rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED
+            return (2 + FEWEST_TIMED_BLOCKS) * self.space.batch_seconds
+        rounds = 1 + (setting.prefetch_factor or 0) + FEWEST_TIMED_BLOCKS
         return rounds * self.estimated_seconds_per_round(setting.num_workers)
 
     def least_seconds_with_step(self, setting: Setting, step_seconds: float) -> float:
-        """Return the least seconds of a trial with the training step."""
+        """Return the minimum seconds of a trial with the training step, without its start-up."""
         workers = max(1, setting.num_workers)
         load = self.estimated_seconds_per_round(workers)
         if not setting.num_workers:
-            return (1 + FEWEST_TIMED) * (load + step_seconds)
-        return load + FEWEST_TIMED * max(load, workers * step_seconds)
+            return (1 + FEWEST_TIMED_BLOCKS) * (load + step_seconds)
+        return load + FEWEST_TIMED_BLOCKS * max(load, workers * step_seconds)
 
     def estimated_seconds_per_round(self, workers: int) -> float:
-        """Return the seconds that workers take for one batch each, estimated from the probe."""
+        """Return the seconds that all workers take to load one batch each, estimated from the probe."""
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         return crowded * self.space.batch_seconds
 
     def measure_again(self, trial: Trial) -> None:
-        """Measure a setting again because something else ran meanwhile. Keep the old trial if that fails."""
+        """Repeat a trial that something else has probably disturbed. Keep the old one if the new one fails."""
         del self.trials[trial.setting]
         made = self.measure_loading(trial.setting)
         if made is None or made.error is not None:
@@ -91,42 +91,42 @@ class TrialLog:
         """Return the trials that have a rate."""
         return [each for each in self.trials.values() if each.error is None and each.blocks]
 
-    def epoch_seconds(self, trial: Trial) -> float:
-        """Return the figure to compare: an epoch's seconds per batch, including its start as far as known."""
+    def epoch_batch_seconds(self, trial: Trial) -> float:
+        """Return an epoch's seconds per batch, to compare trials; includes the start-up as far as it is known."""
         each = trial.step_seconds_with_wait(self.space.step_seconds)
         return each + (trial.start_seconds / self.space.batches if self.space.batches else 0.0)
 
-    def is_enough(self, trial: Trial | None) -> bool:
-        """Return whether a setting would keep up with the step, judging by its rate."""
+    def is_fast_enough(self, trial: Trial | None) -> bool:
+        """Return whether a trial's setting would keep up with the step, judging by its rate."""
         goal = self.space.step_seconds
         if trial is None or goal is None or trial.error is not None or not trial.blocks:
             return False
-        bound = ROOM_RATIO if trial.setting.num_workers else WAIT_RATIO
+        bound = KEEP_UP_RATIO if trial.setting.num_workers else WAIT_RATIO
         return load_seconds(trial) <= bound * goal
 
     def leader(self, seconds_of: Callable[[Trial], float] | None = None) -> Trial | None:
-        """Return the best trial so far: the cheapest that is fast enough, otherwise the fastest; see :meth:`nearest`."""
-        enough = min(filter(self.is_enough, self.measured()), key=cost_of, default=None)
-        return enough or self.nearest(self.measured(), seconds_of)
+        """Return the best trial so far: the cheapest that keeps up with the step, or :meth:`cheapest_of_fastest`."""
+        enough = min(filter(self.is_fast_enough, self.measured()), key=cost_of, default=None)
+        return enough or self.cheapest_of_fastest(self.measured(), seconds_of)
 
-    def nearest(
+    def cheapest_of_fastest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> Trial | None:
-        """Return the cheapest of the trials that are as fast as the fastest, or nearly so; ``None`` without trials."""
+        """Return the cheapest of the trials that are about as fast as the fastest; ``None`` without trials."""
         if not trials:
             return None
-        seconds_of = seconds_of or self.epoch_seconds
+        seconds_of = seconds_of or self.epoch_batch_seconds
         fastest = min(trials, key=seconds_of)
         most = (1 + NEAR_RATIO) * seconds_of(fastest)
-        near = [each for each in trials if seconds_of(each) <= most and not slower(each, fastest)]
+        near = [one for one in trials if seconds_of(one) <= most and not is_slower(one, fastest)]
         return min(near, key=cost_of)
 
 
 def cost_of(trial: Trial) -> tuple[object, ...]:
-    """Return a sort key: the resources that a trial's setting takes."""
+    """Return the sort key for the resources that a trial's setting takes."""
     return trial.setting.cost
 
 
 def load_seconds(trial: Trial) -> float:
-    """Return the mean seconds of a batch while nothing else is done."""
+    """Return the mean seconds per batch while nothing else is done."""
     return statistics.fmean(trial.blocks)

@@ -1,4 +1,4 @@
-"""Run trials for real. Each gets a new loader that is watched, limited in time, and closed on return."""
+"""Run trials. Each has a new loader, which is watched, limited in time, and closed at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, is_slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """When batches take longer than this, a trial ends without waiting for the workers' current batches."""
@@ -43,7 +43,7 @@ class TrialRunner:
     clock
         Countdown for the whole tuning; also reports progress.
     most_workers
-        Most useful workers: more would repeat a stream or have nothing to do. ``None`` without such a limit.
+        Maximum useful number of workers: more would repeat a stream or have nothing to do. ``None`` without a limit.
     on_trial
         Called with each :meth:`measure_loading` trial when it has ended.
     """
@@ -59,7 +59,7 @@ class TrialRunner:
     def measure_loading(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
-        """Measure how fast batches come when nothing else is done.
+        """Measure how fast the loader returns batches when nothing else is done.
 
         Parameters
         ----------
@@ -73,23 +73,23 @@ class TrialRunner:
         def work(run: _Run) -> None:
             trial, size = run.trial, max(1, setting.num_workers)
             hooks: dict[str, Callable[..., object]] = {"on_start": run.on_start}
-            if self.to_gpu:  # as training does; that is the purpose of pinned memory
-                hooks["take"] = lambda batch: copied_to_gpu(batch, setting.pin_memory)
-                hooks["finish"] = torch.cuda.synchronize
+            if self.to_gpu:  # as in training; without copies, pinning has no effect
+                hooks["on_batch"] = lambda batch: copied_to_gpu(batch, setting.pin_memory)
+                hooks["on_block_end"] = torch.cuda.synchronize
             batches = BatchBlocks(run.loader, 1 + setting.in_flight_batches, **hooks)
             trial.startup_seconds = batches.startup_seconds
             if self.probe.batch_seconds < BLOCK_SECONDS:
-                size = batches.long_enough(size)
+                size = batches.block_length(size)
             usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
             rule = StopRule(
                 target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
             )
             trial.blocks = rule.blocks
-            while len(rule.blocks) < FEWEST_TIMED or not rule.done:
-                rule.add(batches.seconds_each(size))
+            while len(rule.blocks) < FEWEST_TIMED_BLOCKS or not rule.done:
+                rule.add(batches.seconds_per_batch(size))
                 self.clock.report(setting.describe())
-                is_known = len(rule.blocks) >= FEWEST_TIMED
-                if best is not None and is_known and slower(trial, best):
+                is_known = len(rule.blocks) >= FEWEST_TIMED_BLOCKS
+                if best is not None and is_known and is_slower(trial, best):
                     trial.aborted = True
                     break
             wall = time.perf_counter() - began
@@ -114,11 +114,11 @@ class TrialRunner:
                 step(batch)
                 steps.append(time.perf_counter() - began)
 
-            # Start without batches in reserve, so that a loader that is too slow shows at once.
+            # Time from the second batch on, while few are in reserve, so that a slow loader shows at once.
             batches = BatchBlocks(run.loader, 1, timed_step, on_start=run.on_start)
             end = time.perf_counter() + seconds
-            while len(trial.waits) < FEWEST_TIMED or time.perf_counter() < end:
-                whole = batches.seconds_each(block)
+            while len(trial.waits) < FEWEST_TIMED_BLOCKS or time.perf_counter() < end:
+                whole = batches.seconds_per_batch(block)
                 trial.waits.append(whole - statistics.fmean(steps[-block:]))
                 trial.step_seconds = statistics.fmean(steps)
                 self.clock.report(setting.describe())
@@ -126,7 +126,7 @@ class TrialRunner:
         return self._run(setting, seconds, work)
 
     def measure_starts(self, setting: Setting) -> Trial:
-        """Measure a start, and the start of the next epoch with the same persistent workers."""
+        """Measure the start of a second epoch with the same persistent workers."""
 
         def work(run: _Run) -> None:
             BatchBlocks(run.loader, 1, on_start=run.on_start)
@@ -185,9 +185,9 @@ class TrialRunner:
         return trial
 
     def _expected_seconds(self, setting: Setting) -> float:
-        """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
+        """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
         start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
-        rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
+        rounds = 3 + FEWEST_TIMED_BLOCKS + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
         return start + 2 * rounds * crowded * self.probe.batch_seconds
 

@@ -1,4 +1,4 @@
-"""Put the outcome into sentences: the gain, the bottleneck, and what to do. Standard library only."""
+"""Describe the outcome in sentences: the gain, the bottleneck, and what to do. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
 
 BUSY_RATIO: Final = 0.85
-"""When this share of the available CPUs is in use, they are the bottleneck."""
+"""If the loader uses this share of the available CPUs, they are the bottleneck."""
 MACHINE_BUSY_RATIO: Final = 0.95
 OTHERS_RATIO: Final = 0.25
 """Share of the CPUs that other processes may use before the figures are in doubt."""
 BLOCKED_RATIO: Final = 0.5
 COMPUTING_RATIO: Final = 0.9
-"""When workers use this share of a CPU each, their own computing is the bottleneck."""
+"""If each worker uses this share of a CPU, its own computing is the bottleneck."""
 
 LIMITS: Final = {
     "step": "the training step; the loader keeps up with it.",
@@ -36,7 +36,7 @@ LIMITS: Final = {
 }
 """Bottleneck → description."""
 CODES: Final = {"workers": "cpu", "process": "transfer"}
-"""Bottleneck → code, where they differ."""
+"""Bottleneck → its name in the outcome, where they differ."""
 ADVICE: Final = {
     "less computing": "Compute less per item: use a faster decoder, store images at training size, "
     "precompute what never changes.",
@@ -59,10 +59,10 @@ ADVICE_FOR: Final = {
 """Bottleneck → keys of the advice."""
 
 
-def limit_of(
+def describe_bottleneck(
     best: Trial, found: SearchResult, probe: Probe, budget: Budget
 ) -> dict[str, str | list[Message]]:
-    """Return the bottleneck of the recommended setting, and what to do about it: ``limit``, ``limit_summary``, ``advice``."""
+    """Return the recommended setting's bottleneck and advice: ``limit``, ``limit_summary``, ``advice``."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
     return {
         "limit": CODES.get(bottleneck, bottleneck),
@@ -76,7 +76,7 @@ def limit_of(
 
 
 def _facts(best: Trial, probe: Probe, budget: Budget) -> dict[str, Any]:
-    """Return the figures that sentences mention; times in ms, shares in percent, sizes in MB."""
+    """Return the figures for the sentences; times in ms, shares in percent, sizes in MB."""
     used = best.cpu_cores or 0.0
     return {
         "used": used,
@@ -100,7 +100,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
         return "quota" if budget.has_quota else "cpu"
     if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
         return "others"
-    # Workers that wait for their batches to be received don't compute all the time.
+    # Workers that have to wait until their batches are received use less of a CPU than this.
     if workers and cores >= COMPUTING_RATIO * workers:
         return "workers"
     if probe.blocked_ratio >= BLOCKED_RATIO:
@@ -110,7 +110,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
     return "transfer" if probe.batch_cpu_seconds < load_seconds(best) * cores else "unknown"
 
 
-OTHERS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
+RIVALS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
 """Role → the setting that the recommended one is compared with."""
 COMPARISONS: Final = {
     "same": "This is {name}.",
@@ -122,15 +122,15 @@ COMPARISONS: Final = {
 }
 REMARKS: Final = {
     "step not run": "No time was left to run the step; this is judged by the rate alone.",
-    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one waits least.",
+    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one has the shortest wait.",
     "cut short": "Time ran out before all trials; more time may find a better setting.",
 }
 
 
 def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
-    """Return the recommendation in sentences, the figure first."""
+    """Return sentences on the recommendation: first its figure, then comparisons and remarks."""
     sentences = [_result(best, space)]
-    for role, name in OTHERS.items():
+    for role, name in RIVALS.items():
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None:
             sentences.append(_comparison(best, other, name, space.step_seconds))
@@ -178,7 +178,7 @@ def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | 
             step_seconds
         )
         facts["gain"] = gain
-        if step_seconds is None and slower(other, best):
+        if step_seconds is None and is_slower(other, best):
             result = "faster"
         elif gain <= 1 + WAIT_RATIO:
             result = "equal"
@@ -190,14 +190,14 @@ def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | 
 DOUBTS: Final = {
     "OpenCV": "OpenCV uses {threads} threads in each worker; call cv2.setNumThreads(0) in worker_init_fn.",
     "others": "Other processes used {others:.0f} % of the CPUs; on an idle machine another setting may be better.",
-    "CUDA": "Items use CUDA; forked workers can't once the notebook has used it.",
+    "CUDA": "Items use CUDA; forked workers can't use it once the notebook has.",
     "quota": "{visible} CPUs are visible, but the quota is {quota:g}: recipes that count CPUs start too many workers.",
     "ranks": "{ranks} training processes share this machine; each may use its share of the CPUs.",
 }
 
 
 def doubts(probe: Probe, budget: Budget, best: Trial) -> list[Message]:
-    """Return what the user should know besides the trials."""
+    """Return warnings about anything that may have distorted the trials."""
     facts = _facts(best, probe, budget)
     holding = {
         "OpenCV": probe.cv_threads > 1 and best.setting.num_workers > 1,
@@ -210,7 +210,7 @@ def doubts(probe: Probe, budget: Budget, best: Trial) -> list[Message]:
 
 
 def regime_of_trial(best: Trial, probe: Probe) -> str:
-    """Return where the recommended trial's items came from."""
+    """Return where the recommended trial's items came from; see :attr:`Probe.regime`."""
     if probe.regime == "no files" or best.storage_bytes is None:
         return probe.regime
     return regime_of(best.storage_bytes / (probe.read_bytes * probe.batch_size))
@@ -230,7 +230,7 @@ REUSES: Final = {
 
 
 def regime_summary(regime: str, subject: TuningSubject, *, copies: bool) -> Message:
-    """Return the regime in a few sentences; ``copies``: the time includes the copy to the GPU."""
+    """Describe where the items came from. ``copies``: whether the time includes the copy to the GPU."""
     epochs = subject.batches_drawn / (subject.batches_per_epoch or math.inf)
     reuse = "stream" if subject.is_stream else "again" if epochs > 1 else "new"
     template = "{source} {reuse}"

@@ -1,4 +1,7 @@
-"""Search the number of workers, guided by a model of few trials and checked at neighbors. Standard library only."""
+"""Search for the best number of workers: fit a model to a few trials, and try what it predicts and the neighbors.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,16 @@ from typing import Final
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, load_seconds
+from jupyter_gpuperf.tuning.trial_log import KEEP_UP_RATIO, NEAR_RATIO, TrialLog, load_seconds
 
 MOST_TRIALS: Final = 9
-FIRST: Final = (0, 1, 2)
-FARTHEST: Final = 4
-"""Try at most this many times the most workers tried: a model of a few workers can't predict what limits many."""
-NEAR: Final = 8
-"""A count that differs from a tried one by less than an eighth adds no information."""
+FIRST_COUNTS: Final = (0, 1, 2)
+GROWTH_LIMIT: Final = 4
+"""Try at most this many times the largest number tried so far: trials of a few workers don't show what limits many."""
+FINENESS: Final = 8
+"""A number of workers that differs from a tried one by at most an eighth of itself is not tried."""
 HOPELESS_RATIO: Final = 1.1
-"""Stop when the model predicts no better than this multiple of the time without workers."""
+"""Stop when even the predicted best takes longer than this multiple of the time without workers."""
 
 FALLS_SHORT_RATIO: Final = 1.1
 """A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
@@ -31,8 +34,8 @@ class WorkerSearch:
         self._log, self._space = log, log.space
         self._again: set[Setting] = set()
 
-    def run(self, first: Sequence[int] = FIRST) -> None:
-        """Search until the neighbors of the best are known, or the fewest workers that are enough.
+    def run(self, first: Sequence[int] = FIRST_COUNTS) -> None:
+        """Search until the best number's neighbors, or the fewest workers that keep up with the step, are known.
 
         Parameters
         ----------
@@ -42,14 +45,14 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._log.is_enough(self._log.measure_loading(self._setting(workers))):
+            if self._log.is_fast_enough(self._log.measure_loading(self._setting(workers))):
                 return
         for _ in range(MOST_TRIALS):
             workers_next = self._next() or self._as_many_as_lead()
             if workers_next is not None:
                 if self._log.measure_loading(self._setting(workers_next)) is None:
                     return
-            elif not self._again_where_disturbed():
+            elif not self._repeat_disturbed():
                 return
 
     def _setting(self, workers: int) -> Setting:
@@ -73,7 +76,7 @@ class WorkerSearch:
         return fit_model(times, cpus=space.cpus, computing=space.computing) if times else None
 
     def _next(self) -> int | None:
-        """Return how many to try next: the model's best, then its neighbors; ``None`` when nothing is left to try."""
+        """Return the number to try next: the model's best, then neighbors; ``None`` when nothing is left to try."""
         curve = self._curve()
         model = self._model(curve)
         if model is None or self._is_hopeless(model, curve):
@@ -82,7 +85,7 @@ class WorkerSearch:
         if self._is_new(workers_next):
             return workers_next
         workers = [count for count in curve if count]
-        enough = [count for count in workers if self._log.is_enough(curve[count])]
+        enough = [count for count in workers if self._log.is_fast_enough(curve[count])]
         if enough:
             return self._below(enough[0], curve)
         best = min(workers, key=lambda count: load_seconds(curve[count]))
@@ -90,18 +93,18 @@ class WorkerSearch:
 
     def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
-        found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
+        found = model.fewest_workers(most, KEEP_UP_RATIO * goal) if goal is not None else None
         tried = max((each.setting.num_workers for each in self._log.measured()), default=1)
-        return min(found or model.best(most), FARTHEST * max(1, tried))
+        return min(found or model.best_workers(most), GROWTH_LIMIT * max(1, tried))
 
     def _is_hopeless(self, model: WorkerTimeModel, curve: Mapping[int, Trial]) -> bool:
-        if 0 not in curve or len(curve) <= len(FIRST) - 1:
+        if 0 not in curve or len(curve) <= len(FIRST_COUNTS) - 1:
             return False
         most = self._space.most_workers
-        return model.seconds(model.best(most)) > HOPELESS_RATIO * load_seconds(curve[0])
+        return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * load_seconds(curve[0])
 
     def _around(self, best: int, workers: Sequence[int]) -> list[int]:
-        """Return the neighbors to try: far where nothing is known, otherwise near."""
+        """Return neighbors to try: halfway to the tried numbers on each side; above all of them, 1.5 times the best."""
         above = min((each for each in workers if each > best), default=None)
         below = max((each for each in workers if each < best), default=0)
         near = max(1, best // 4)
@@ -117,16 +120,16 @@ class WorkerSearch:
     def _is_new(self, workers: int) -> bool:
         alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
-        return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
+        return fits and all(FINENESS * abs(workers - each.num_workers) > workers for each in alike)
 
     def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
-        """Return a count between the most workers that are too few and the fewest that are enough, if it is new."""
+        """Return a new number halfway between the most workers that are too few and the fewest that are enough."""
         failed = max((count for count in curve if count < reached), default=0)
         middle = (failed + reached) // 2
         return middle if failed < middle < reached and self._is_new(middle) else None
 
     def _as_many_as_lead(self) -> int | None:
-        """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
+        """Return the fastest trial's number of workers if the base was not tried with it: it may explain the lead."""
         curve = self._curve().values()
         if not curve:
             return None
@@ -135,8 +138,8 @@ class WorkerSearch:
         leads = (1 + NEAR_RATIO) * load_seconds(lead) < min(map(load_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
-    def _again_where_disturbed(self) -> bool:
-        """Measure once more what is slower than its neighbors allow, because something else ran meanwhile."""
+    def _repeat_disturbed(self) -> bool:
+        """Repeat, once, a trial that others show to be too slow and thus disturbed. Return whether there was one."""
         curve = {count: each for count, each in self._curve().items() if count}
         for count, trial in curve.items():
             if trial.setting not in self._again and (
@@ -148,7 +151,7 @@ class WorkerSearch:
         return False
 
     def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
-        """Return whether, by a model of the other trials, this one should be the best by far."""
+        """Return whether a model of the other trials predicts that this one is by far the best."""
         others = {each: trial for each, trial in curve.items() if each != count}
         if len(others) < FEWEST_OTHERS or (model := self._model(others, without=count)) is None:
             return False
@@ -157,7 +160,7 @@ class WorkerSearch:
 
 
 def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
-    """Return whether it is clearly slower than both fewer and more workers."""
+    """Return whether a number of workers is clearly slower than both tried numbers next to it."""
     counts = sorted(curve)
     place = counts.index(count)
     sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]
