@@ -1,4 +1,4 @@
-"""Recommend a mode in one sentence and explain what limits the gain. Every sentence has a measured figure."""
+"""Recommend a mode in one sentence, and explain what limits the gain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 WORTH_RATIO: Final = 1.03
 """A speed-up is worth a change only if its interval begins above this."""
 IDLE_RATIO: Final = 0.7
-"""When GPU kernels fill less than this share of a step, the GPU waits for the host."""
+"""When GPU kernels fill less than this share of a step, the GPU is said to wait for the host."""
 MOST_NAMED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
@@ -40,9 +40,9 @@ def _fastest(outcomes: list[ModeOutcome]) -> ModeOutcome:
 
 
 def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
-    """Return the fastest mode, but bf16 unless fp16 is clearly faster.
+    """Return the fastest mode, but prefer bf16 to fp16 unless fp16 is clearly faster or has better numbers.
 
-    bf16 has fp32's range and needs no gradient scaler.
+    bf16 has the range of fp32 and needs no gradient scaler.
     """
     fastest = _fastest(gaining)
     with_range = fastest.mode.replace("fp16", "bf16")
@@ -120,7 +120,7 @@ def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
 
 
 def explain_limits(profile: Profile, facts: dict[str, Any]) -> None:
-    """Fill in why there is no more to gain, and what to try next.
+    """Fill in what limits the gain, and what to try next.
 
     Parameters
     ----------

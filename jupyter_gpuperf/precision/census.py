@@ -1,7 +1,7 @@
-"""Count which operator ran in which dtype, after all casts, forward and backward.
+"""Count which operators ran in which dtype, forward and backward, after all casts.
 
-A dispatch mode below autocast sees what the GPU kernels get. It costs some microseconds per operator, so nothing is
-timed meanwhile.
+A dispatch mode below autocast sees the dtypes that GPU kernels get. It takes some microseconds per operator, so runs
+with it are not timed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ KEPT_FOR_ACCURACY: Final = {
     *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
     *("sum", "mean", "dist", "var", "std"),
 }
+"""Operators that autocast keeps in float32, as whole words of their names."""
 KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
-"""Operators that autocast keeps in float32: whole words of their names, and parts of their names."""
+"""More operators that autocast keeps in float32, as parts of their names."""
 OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
 
 
@@ -133,7 +134,7 @@ def counting_operators(torch: Any) -> Iterator[Census]:
 
 
 def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
-    """Return a context that passes each operator to ``see`` after it ran: function, args, kwargs and result."""
+    """Return a context that calls ``see`` after each operator with its function, args, kwargs and result."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
@@ -158,7 +159,7 @@ def _flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> f
 
 
 def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
-    """Return the dtype that an operator computed in; for products, the dtype of the narrowest factor."""
+    """Return the dtype in which an operator computed; for products, that of the narrowest input."""
     narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
     dtype = str(narrowest.dtype).removeprefix("torch.")
     if flop and dtype == "float32" and narrowest.device.type == "cuda":
@@ -169,7 +170,10 @@ def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
 
 
 def _recurrent_flop(args: Any) -> float:
-    """Return two operations per weight, time step and sequence; 0 when the input is not a batch of sequences."""
+    """Return the FLOPs of one product with each weight: two per weight, time step and sequence.
+
+    0 when the input is not a batch of sequences.
+    """
     tensors = [each for each in args if hasattr(each, "dim")]
     if not tensors or tensors[0].dim() != 3:
         return 0.0

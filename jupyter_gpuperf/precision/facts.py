@@ -34,7 +34,7 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
 
 
 def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
-    """Return the facts for :func:`advice.explain`."""
+    """Return the facts for :func:`advice.explain_limits`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())
     return {

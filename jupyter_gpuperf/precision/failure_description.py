@@ -1,4 +1,4 @@
-"""Describe what failed in a mode, in the form of every refusal. No reference to the error's objects is kept."""
+"""Describe an exception as code, message and hint. No reference to the exception is kept: it holds tensors alive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
 
 
 def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
-    """Return ``{"code", "message", "hint"}`` when the ordinary run raised."""
+    """Return ``{"code", "message", "hint"}`` for an error in the ordinary run."""
     return _failed(error, Message("See the traceback. The state from before the cell is restored."))
 
 

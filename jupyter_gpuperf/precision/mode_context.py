@@ -1,9 +1,10 @@
-"""Set up each mode around a cell so that it computes like a loop written for this mode by hand.
+"""Run a cell in a mode so that it computes the same as a loop written by hand for this mode.
 
-Autocast is entered around the whole cell. That alone would be wrong in two ways. The backward pass and the optimizer
-would run under autocast. And a weight that was cast once would be used, stale, by all later steps: training stands
-still and looks faster. So both run outside autocast, and the cast cache is cleared where a hand-written loop leaves
-autocast.
+Autocast is entered around the whole cell. Alone, that would be wrong in two ways:
+
+- The backward pass and the optimizer would run under autocast. So autocast is disabled while they run.
+- Autocast caches the cast weights. Later steps would use stale weights, so training would make no progress and would
+  look faster. So the cache is cleared wherever a hand-written loop leaves autocast.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class RunObserver:
     Parameters
     ----------
     on_loss
-        Called with each tensor that a backward pass starts from, unscaled.
+        Called with the tensor, or the sequence of tensors, that a backward pass starts from, unscaled.
     on_gradients
         Called with an optimizer before it steps, when its gradients are complete and unscaled.
     on_step
@@ -60,13 +61,13 @@ class RunObserver:
 
     @property
     def step_count(self) -> int:
-        """Steps of the optimizer that steps most often."""
+        """Steps of the optimizer that took the most."""
         return max(self.steps.values(), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class ModeContext:
-    """Facts about the cell that the modes need."""
+    """Properties of the cell on which its modes depend."""
 
     device_type: str
     has_scaler: bool = False
@@ -77,7 +78,7 @@ class ModeContext:
 
 
 def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None:
-    """Refuse a mode that is not available here.
+    """Refuse a mode that the device does not support or that the cell's own autocast overrides.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None
 def mode_applied(
     torch: Any, mode: str, mode_context: ModeContext, watch: RunObserver
 ) -> Iterator[None]:
-    """Run the body in ``mode`` and report to ``watch`` what it does."""
+    """Run the body in ``mode``, and report what it does to ``watch``."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
             stack.enter_context(float32_as(torch, mode))
@@ -117,13 +118,13 @@ def mode_applied(
         elif mode == CURRENT_MODE:
             noting = _noting_autocast(torch, watch)
             stack.enter_context(_replaced(torch.autocast, "__enter__", noting))
-        # Innermost: when a step raises, its autocast exit must be undone before the mode ends.
+        # Innermost: when a step raises, autocast must be enabled again before the mode leaves it.
         stack.enter_context(_steps(outside, watch))
         yield
 
 
 class _Outside:
-    """Runs code outside autocast, where a hand-written loop has it outside the ``with``."""
+    """Disables autocast for code that a hand-written loop runs outside its ``with torch.autocast`` block."""
 
     def __init__(self, torch: Any, device_type: str | None) -> None:
         self._torch, self._device_type = torch, device_type
@@ -189,11 +190,11 @@ class _Steps:
     def __init__(self, outside: _Outside, watch: RunObserver) -> None:
         self._outside, self._watch = outside, watch
         self.entered: list[contextlib.AbstractContextManager[Any]] = []
-        """Contexts without autocast, of steps that have begun and not ended."""
+        """Contexts that disable autocast, one for each step that has begun but not ended."""
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
-            return  # a closure holds a forward pass, which must run under autocast
+            return  # the closure runs a forward pass, which needs autocast
         if self._watch.scaling is not None:
             self._watch.scaling.before_step(optimizer)
         if self._watch.on_gradients is not None:
@@ -211,7 +212,7 @@ class _Steps:
         watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
         if watch.on_step is not None:
             watch.on_step(optimizer)
-        self._outside.forget_casts()  # the weights have changed
+        self._outside.forget_casts()  # they are stale: the weights have changed
 
 
 @contextlib.contextmanager
@@ -231,7 +232,10 @@ def _steps(outside: _Outside, watch: RunObserver) -> Iterator[None]:
 
 
 def _forgetting_casts(torch: Any, leave: Any) -> Any:
-    """Clear the cast cache when ``no_grad`` ends: a weight cast without gradients must not serve a pass with them."""
+    """Return an ``__exit__`` of ``no_grad`` that also clears the cast cache.
+
+    A weight that was cast without gradients must not be reused in a pass that needs them.
+    """
 
     @functools.wraps(leave)
     def around_leave(self: Any, *error: Any) -> Any:
@@ -242,7 +246,7 @@ def _forgetting_casts(torch: Any, leave: Any) -> Any:
 
 
 def _noting_autocast(torch: Any, watch: RunObserver) -> Any:
-    """Return autocast's ``__enter__`` that also records the dtype."""
+    """Return an ``__enter__`` of autocast that also records the dtype."""
     enter = torch.autocast.__enter__
 
     @functools.wraps(enter)

@@ -1,4 +1,4 @@
-"""Profile a cell: the ordinary run, the modes in turn, then what they computed. Defines the order of the passes."""
+"""Profile a cell: run it as usual, time it in all modes in turn, then check what each mode computes."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def run_profile(
     source: str = "",
     progress: Progress = lambda ratio, message: None,
 ) -> Profile:
-    """Profile a cell. Afterwards the state is as after one ordinary run, also after an error.
+    """Profile a cell. Afterwards the state is the same as after one ordinary run, even after an error.
 
     Raises
     ------
     CellFailed
-        The ordinary run raised; the state is as before it.
+        The ordinary run raised an exception; the state before it is restored.
     GpuPerfError
-        The profile was refused, with the reason.
+        The cell can't be profiled; the error gives the reason.
     """
     import torch
 
@@ -78,7 +78,7 @@ class _Profiling:
             names.append(CURRENT_MODE)
         self._outcomes = {name: ModeOutcome(name) for name in names}
         self._variants = {name: Variant(name, name) for name in names}
-        """The variants that still run; those that fail are removed."""
+        """The variants that have not failed."""
         self._now = now or CURRENT_MODE
         self._profile = Profile(modes=[], now=None, same_as_now=now)
 
@@ -182,7 +182,7 @@ class _Profiling:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
-            except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
+            except Exception as error:  # noqa: BLE001  (the timing is kept, the reason is reported)
                 reason = describe_failure_in_mode(error)["message"]
                 sentence = Message("check failed: {reason}", reason=reason)
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}

@@ -1,7 +1,7 @@
-"""Run a cell any number of times from the same state, and leave what one ordinary run leaves.
+"""Run a cell any number of times from the same state, and leave the notebook as after one ordinary run.
 
-The ordinary run comes first: in the user's own mode, with its output shown. The states before and after it are both
-kept. Every other run starts from the first state. At the end, or after an interrupt, the second state is restored.
+The ordinary run comes first, in the user's own mode and with its output shown. The states before and after it are both
+saved. All other runs start from the state before it. At the end, or after an interrupt, the state after it is restored.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class ProfiledCode:
     body
         Runs the cell once.
     first
-        Runs the cell once as the ordinary run; it may display the cell's value. ``body`` by default.
+        Makes the ordinary run, and may display the cell's value. By default, ``body``.
     code
-        The cell's code, for the names that it may use; ``None`` when it is unknown.
+        The cell's code object, which shows what names it may use; ``None`` when it is unknown.
     hidden
         Names in the namespace that belong to the shell.
     roots
-        Objects that the body reaches besides those names.
+        Name → object that the body reaches without the namespace, such as a function's closure.
     quiet
-        Context for all but the ordinary run; hides what they print.
+        Context that hides output; used for all runs but the ordinary one.
     """
 
     body: Callable[[], object]
@@ -63,24 +63,24 @@ class ProfiledCode:
 
 
 class CellFailed(Exception):
-    """The cell raised an exception, which is the cause of this one."""
+    """The cell raised an exception, which is this one's ``__cause__``."""
 
 
 class ProfileSession:
-    """One profile of one cell. It must be closed in any case.
+    """The runs of one cell in one profile. :meth:`close` must be called in any case.
 
     Attributes
     ----------
     warnings
-        Sentences that go with the result.
+        Sentences to show with the result.
     device
-        Device that holds most of what the cell reaches. This and the following are known after the ordinary run.
-    around
-        Facts about the cell that the modes need.
+        Device that holds most of what the cell reaches. It is set by :meth:`ordinary_run`, like the following.
+    mode_context
+        Properties of the cell on which its modes depend.
     steps_per_run
-        Optimizer steps of one run.
+        Number of optimizer steps in one run.
     replayed
-        Iterator's name → items that one run takes from it.
+        Iterator's name → number of items that one run takes from it.
     """
 
     device: Any
@@ -126,14 +126,14 @@ class ProfileSession:
         return before.restore_contents
 
     def ordinary_run(self) -> None:
-        """Run the cell as the user would, and keep the state that it leaves.
+        """Run the cell as the user would, and save the state that it leaves.
 
         Raises
         ------
         CellFailed
             The cell raised; the state is as before.
         BadRequest
-            ``iterator_not_replayable``: the cell uses up an iterator that can't be rewound.
+            ``iterator_not_replayable``: the cell advances an iterator that can't be rewound.
         """
         torch, watch = self.torch, RunObserver()
         self._iterators.install()
@@ -158,13 +158,13 @@ class ProfileSession:
         self.steps_per_run = watch.step_count
 
     def fresh(self) -> None:
-        """Restore the state before the ordinary run, with iterators at their beginning."""
+        """Restore the state before the ordinary run, and rewind the iterators."""
         self.before.restore()
         self._iterators.install(fresh=True)
 
     @contextlib.contextmanager
     def mode(self, mode: str, watch: RunObserver | None = None) -> Iterator[RunObserver]:
-        """Enter a mode for :meth:`run`, from the fresh state and with output hidden."""
+        """Restore the state before the ordinary run, and enter a mode for :meth:`run_cell` with output hidden."""
         self.fresh()
         watch = RunObserver() if watch is None else watch
         with self.subject.quiet(), mode_applied(self.torch, mode, self.mode_context, watch):
@@ -189,7 +189,7 @@ class ProfileSession:
             self.torch.cuda.synchronize()
 
     def close(self) -> None:
-        """Restore the state after the ordinary run; the state before it, when there was none."""
+        """Restore the state after the ordinary run, or the state before it if the run failed."""
         with uninterrupted():
             self.synchronize()
             (self._after or self.before).restore()
@@ -199,7 +199,10 @@ class ProfileSession:
                 self.warnings.append(Message(message, iterators=drawn))
 
     def _device_in_use(self) -> Any:
-        """Return the device that holds most of what the cell can reach: a GPU when anything is on one."""
+        """Return the GPU that holds most of the tensors that the cell can reach.
+
+        If none is on a GPU, return the current GPU if the cell used memory on it, otherwise the CPU.
+        """
         torch, items_on = self.torch, Counter[str]()
         for _, tensor in self.before.reached.tensors:
             if tensor.device.type == "cuda":
@@ -221,12 +224,15 @@ class ProfileSession:
         )
 
     def names_used(self) -> frozenset[str]:
-        """Return the names that the cell, and the notebook's functions that it calls, may use."""
+        """Return the names that the cell may use, directly or through functions and classes of the notebook."""
         code = self.subject.code
         return frozenset() if code is None else names_mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
-        """Return path and model of each model that has parameters, is named by the cell, and is no part of another one."""
+        """Return path and model of each model that the cell names.
+
+        Models without parameters, and models that are part of another one, are left out.
+        """
         used = self.names_used()
         return [
             (path, module)

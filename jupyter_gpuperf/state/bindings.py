@@ -1,4 +1,4 @@
-"""Save which objects names, attributes and containers refer to. Restored in place; only differences are touched."""
+"""Save which objects names, attributes and containers refer to, and restore in place what differs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SavedNames:
     hidden
         Names in it that are left alone.
     others
-        Namespaces of functions, each with a name that the functions use.
+        Pairs of another namespace and a name in it that code uses.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def content_of(cell: types.CellType) -> Any:
-    """Return the content of a closure's cell; ``MISSING`` when it is empty."""
+    """Return the content of a closure's cell; ``NO_VALUE`` when it is empty."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -143,7 +143,7 @@ def plain_kind(value: object) -> Any:
 
 
 def _members(container: Any) -> Any:
-    """Return the members with the built-in type's methods: a subclass's may count, check or refuse."""
+    """Return the members, read with the built-in type's methods: those of a subclass may have side effects or raise."""
     if isinstance(container, BUFFERS):
         return container[:]
     kind = plain_kind(container)

@@ -1,4 +1,4 @@
-"""Decide which memory is copied and which is only watched: code may read far more data than it changes."""
+"""Decide which memory is copied and which is only checked: code may read far more data than it changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jupyter_gpuperf.measure.resources import available_memory_bytes
 from jupyter_gpuperf.state.reached import Reached
 
 LARGE_BYTES: Final = 256 * 2**20
-"""Larger data is watched instead of copied: code reads it and rarely writes it."""
+"""Data larger than this is not copied but checked for changes: code usually only reads it."""
 MOST_BYTES: Final = 512 * 2**20
-"""Most data to copy in host memory in total, because it is restored repeatedly."""
+"""Limit of the data in host memory that is copied. More would take too long: it is restored repeatedly."""
 HOST_SHARE: Final = 0.8
 
 
@@ -26,7 +26,7 @@ class CopyPlan:
     Attributes
     ----------
     places
-        Identifiers of the memory, from :func:`memory_key`.
+        Keys of the copied memory, from :func:`memory_key`.
     sizes_bytes
         Device type → bytes of the copies.
     """
@@ -35,13 +35,13 @@ class CopyPlan:
     sizes_bytes: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: object, device: str, size_bytes: int) -> None:
-        """Add a piece of memory, if it is not added yet."""
+        """Add a piece of memory, unless it was already added."""
         if place not in self.places:
             self.places.add(place)
             self.sizes_bytes[device] += size_bytes
 
     def fit_on_gpu(self, torch: Any) -> bool:
-        """Return whether copies of GPU tensors fit into its free memory, with as much left for the steps."""
+        """Return whether copies of GPU tensors fit into free GPU memory and leave as much again for the steps."""
         if not cuda_in_use(torch):
             return True
         return bool(2 * self.sizes_bytes["cuda"] <= torch.cuda.mem_get_info()[0])
@@ -68,7 +68,7 @@ class CopyPlan:
 
 
 def plan_copies(reached: Reached) -> CopyPlan:
-    """Choose what to copy: parameters, buffers and optimizer state of any size; other data if it is small enough."""
+    """Choose what to copy: parameters, buffers, gradients and optimizer state of any size, and other small data."""
     copies, always = CopyPlan(), frozenset(map(id, _of_models(reached)))
     data: list[tuple[object, str, int]] = []
     for each in (tensor for _, tensor in reached.tensors if is_plain(tensor)):
@@ -88,7 +88,7 @@ def plan_copies(reached: Reached) -> CopyPlan:
 
 
 def memory_key(each: Any) -> object:
-    """Return an identifier of the memory of a tensor or an array; for an array, its ``id``."""
+    """Return a key that identifies the memory of a tensor or an array; for an array, its ``id``."""
     if not hasattr(each, "untyped_storage"):
         return id(each)
     storage = each.untyped_storage()
@@ -96,11 +96,13 @@ def memory_key(each: Any) -> object:
 
 
 def is_plain(tensor: Any) -> bool:
-    """Return whether a tensor is one piece of memory: not sparse, not sharded, not on the meta device, not fake."""
+    """Return whether a tensor is one piece of real memory: not sparse, sharded, fake or on the meta device."""
     return bool(
         str(tensor.layout) == "torch.strided"
         and tensor.device.type != "meta"
-        and not hasattr(tensor, "__tensor_flatten__")  # consists of other tensors, such as DTensor
+        and not hasattr(
+            tensor, "__tensor_flatten__"
+        )  # a tensor made of other tensors, such as a DTensor
         and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
     )
 

@@ -1,7 +1,7 @@
-"""Save the state of everything that code can reach, and restore it in place, as a whole, into the same memory.
+"""Save the state of everything that code can reach, and restore it in place, into the same memory.
 
-Copying models is not enough: functions defined earlier would use the old ones, and an optimizer would lose the link
-to its parameters.
+Working on copies of the models would not do: functions defined earlier would still use the originals, and an optimizer
+would lose the link to its parameters.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class StateSnapshot:
     Parameters
     ----------
     passed_over
-        Objects that are not entered, such as iterators that are recorded.
+        Objects that are not searched, such as iterators that are replayed.
     on_host
-        Whether copies of GPU tensors are kept in host memory; ``None``: if they don't fit into GPU memory.
+        Whether copies of GPU tensors are kept in host memory. With ``None``, only if they don't fit into GPU memory.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class StateSnapshot:
         self.randomness.restore()
 
     def restore_contents(self) -> None:
-        """Restore the contents of objects, containers, tensors and arrays, but no names or process state."""
+        """Restore the contents of objects, containers, tensors and arrays, but nothing else."""
         self._attributes.restore()
         self._containers.restore()
         self._tensors.restore()
@@ -81,12 +81,12 @@ class StateSnapshot:
 
     @property
     def used_up(self) -> list[str]:
-        """Paths of the live iterators that have given items since: they can't be rewound."""
+        """Paths of live iterators that have advanced since; they can't be rewound."""
         return [path for path, each, before in self._iterators if progress_of(each) != before]
 
     @property
     def not_restored(self) -> list[str]:
-        """Paths of what could not be kept, or was changed without a copy."""
+        """Paths of what could not be saved, or was changed without having been copied."""
         return [
             *self._tensors.not_restored(),
             *self._arrays.not_restored(),
@@ -97,7 +97,7 @@ class StateSnapshot:
 
 @contextlib.contextmanager
 def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
-    """Restore what the body changed, however it ends."""
+    """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
     try:
         yield snapshot
