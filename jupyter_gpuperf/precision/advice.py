@@ -18,7 +18,7 @@ MOST_NAMED: Final = 3
 LOW_SHARE: Final = 0.5
 REASONS: Final = {
     "kept for accuracy": "Kept in fp32 by autocast for accuracy: {operators}.",
-    "its inputs are outside of autocast": "In fp32, with inputs from outside autocast: {operators}.",
+    "its inputs are outside of autocast": "In fp32 because their inputs come from outside autocast: {operators}.",
 }
 """Reason why an operator stayed in fp32 → the sentence that reports it. Other reasons are not reported."""
 
@@ -175,7 +175,7 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
     share = kernels.get("tensor_core_ratio", 1.0)
     if share < LOW_SHARE:
         yield Message(
-            "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve it.",
+            "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve its time.",
             percent=100 * share,
             mode=best.mode,
         )

@@ -23,13 +23,13 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
             "message": Message("Out of memory in this mode."),
             "hint": Message("Use a smaller batch."),
         }
-    hint = Message("The ordinary run worked; an operator probably lacks this dtype.")
+    hint = Message("The ordinary run worked; an operator probably does not support this dtype.")
     return _failed(cause, hint)
 
 
 def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
     """Return ``{"code", "message", "hint"}`` for an error in the ordinary run."""
-    return _failed(error, Message("See the traceback. The state from before the cell is restored."))
+    return _failed(error, Message("See the traceback. The state is as it was before the cell ran."))
 
 
 def _failed(error: BaseException, hint: Message) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def code_for(
         Returns whether a statement is part of the forward pass; see :func:`forward_call_test`.
     """
     before = [
-        f"{name} = torch.compile({name})  # once, where the model is made" for name in compiled
+        f"{name} = torch.compile({name})  # once, where the model is created" for name in compiled
     ]
     if mode == "tf32":
         return "\n".join(["import torch", "", *TF32_LINES, *before, "", source.rstrip()])
