@@ -15,8 +15,8 @@ WORTH_RATIO: Final = 1.03
 IDLE_RATIO: Final = 0.7
 """When GPU kernels fill less than this share of a step, the GPU is said to wait for the host."""
 MOST_NAMED: Final = 3
-LOW_SHARE: Final = 0.5
-REASONS: Final = {
+LOW_TENSOR_CORE_RATIO: Final = 0.5
+FLOAT32_REASONS: Final = {
     "kept for accuracy": "Kept in fp32 by autocast for accuracy: {operators}.",
     "its inputs are outside of autocast": "In fp32 because their inputs come from outside autocast: {operators}.",
 }
@@ -173,7 +173,7 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
             mode=best.mode,
         )
     share = kernels.get("tensor_core_ratio", 1.0)
-    if share < LOW_SHARE:
+    if share < LOW_TENSOR_CORE_RATIO:
         yield Message(
             "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve its time.",
             percent=100 * share,
@@ -189,9 +189,9 @@ def _stayed_in_fp32(dtypes: dict[str, Any]) -> Iterator[Message]:
         stayed = "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast."
         yield Message(stayed, percent=percent)
     operators = dtypes.get("stayed_float32", [])
-    for reason in REASONS:
+    for reason in FLOAT32_REASONS:
         named = [
             f"{each['operator']} ({each['calls']})" for each in operators if each["why"] == reason
         ]
         if named:
-            yield Message(REASONS[reason], operators=named[:MOST_NAMED])
+            yield Message(FLOAT32_REASONS[reason], operators=named[:MOST_NAMED])

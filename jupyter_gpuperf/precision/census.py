@@ -37,7 +37,7 @@ KEPT_FOR_ACCURACY: Final = {
 """Operators that autocast keeps in float32, as whole words of their names."""
 KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
 """More operators that autocast keeps in float32, as parts of their names."""
-OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
+OPTIMIZER_OPERATORS: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Census:
 
 def why_float32(operator: str, flop: float) -> str:
     """Return why autocast left an operator in float32."""
-    if operator.startswith(OF_THE_OPTIMIZER):
+    if operator.startswith(OPTIMIZER_OPERATORS):
         return "the optimizer's own arithmetic"
     if flop:
         return "its inputs are outside of autocast"
@@ -116,7 +116,7 @@ def counting_operators(torch: Any) -> Iterator[Census]:
 
     census = Census()
 
-    def see(function: Any, args: Any, kwargs: Any, result: Any) -> None:
+    def on_operator(function: Any, args: Any, kwargs: Any, result: Any) -> None:
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
         inputs = [each for each in tensors if each.is_floating_point()]
         name = function.overloadpacket.__name__
@@ -124,17 +124,17 @@ def counting_operators(torch: Any) -> Iterator[Census]:
             return
         if name not in CASTS:
             flop = _flop_of(function, name, args, kwargs, result)
-            census.count(name, _format(torch, name, inputs, flop), flop)
+            census.count(name, _dtype_of(torch, name, inputs, flop), flop)
         elif isinstance(result, torch.Tensor) and result.dtype != inputs[0].dtype:
             census.casts += 1
             census.cast_bytes += result.numel() * result.element_size()
 
-    with observing_operators(see):
+    with observing_operators(on_operator):
         yield census
 
 
-def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
-    """Return a context that calls ``see`` after each operator with its function, args, kwargs and result."""
+def observing_operators(on_operator: Callable[[Any, Any, Any, Any], object]) -> Any:
+    """Return a context that calls ``on_operator`` after each operator with its function, args, kwargs and result."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
@@ -142,7 +142,7 @@ def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             result = func(*args, **(kwargs or {}))
-            see(func, args, kwargs or {}, result)
+            on_operator(func, args, kwargs or {}, result)
             return result
 
     return Observing()
@@ -158,7 +158,7 @@ def _flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> f
     return RECURRENT[name] * _recurrent_flop(args) if name in RECURRENT else 0.0
 
 
-def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
+def _dtype_of(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
     """Return the dtype in which an operator computed; for products, that of the narrowest input."""
     narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
     dtype = str(narrowest.dtype).removeprefix("torch.")

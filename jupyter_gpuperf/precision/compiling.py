@@ -38,16 +38,16 @@ class Compilation:
         """Discard code that was compiled for another mode. The models are compiled again when they next run."""
         torch = self._session.torch
         torch.compiler.reset()
-        self._session.fresh()
+        self._session.reset()
         # Not module.compile(): for torch's own containers it silently compiles nothing.
         self._compiled = [(each, torch.compile(each.forward)) for each in self._modules]
 
     def end(self) -> None:
         """Restore the state and discard the compiled code."""
-        self._session.fresh()
+        self._session.reset()
         self._session.torch.compiler.reset()
 
-    def in_place(self) -> None:
+    def activate(self) -> None:
         """Make the models run their compiled code, until the state is restored."""
         for module, forward in self._compiled:
             module.forward = forward

@@ -18,9 +18,9 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
         unused = "The cell uses no GPU; measured on the CPU."
         missing = "PyTorch found no GPU; measured on the CPU."
         yield Message(unused if session.torch.cuda.is_available() else missing)
-    if dtype := session.mode_context.own_autocast:
+    if dtype := session.cell_traits.own_autocast:
         yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
-    if session.mode_context.has_scaler:
+    if session.cell_traits.has_scaler:
         yield Message("All modes used the cell's own GradScaler.")
     for name, count in session.replayed.items():
         yield Message.counted(

@@ -14,7 +14,7 @@ from jupyter_gpuperf.precision.activity import TensorActivity
 from jupyter_gpuperf.precision.census import counting_operators
 from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, noise_floors
 from jupyter_gpuperf.precision.session import ProfileSession
-from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, trace_runs
+from jupyter_gpuperf.precision.trace import Operator, Trace, trace_runs, tracing_operators
 
 REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
@@ -56,7 +56,7 @@ class ModeChecks:
     def census(self, mode: str) -> dict[str, Any]:
         """Run the cell once and return which operators ran in which dtype."""
         session = self._session
-        with session.mode(mode), counting_operators(session.torch) as census:
+        with session.in_mode(mode), counting_operators(session.torch) as census:
             session.run_cell()
         return census.to_dict()
 
@@ -64,11 +64,11 @@ class ModeChecks:
         """Profile one run and return the shares of GPU kernel time by kind, or ``reason`` if the profiler fails."""
         session = self._session
         try:
-            with session.mode(mode) as watch:
+            with session.in_mode(mode) as observer:
                 session.run_cell()
-                before = watch.step_count
+                before = observer.step_count
                 seconds = kernel_names.kernel_seconds(session.torch, session.run_cell)
-                steps = max(1, watch.step_count - before)
+                steps = max(1, observer.step_count - before)
         except RuntimeError as error:
             return {"reason": Message("The profiler failed: {error}", error=error)}
         shares = kernel_names.shares(seconds)
@@ -85,7 +85,7 @@ class ModeChecks:
             return None
         if self._activity is None:
             self._activity = TensorActivity(uuid)
-        with self._session.mode(mode):
+        with self._session.in_mode(mode):
             return self._activity.ratio(self._session.time_cell)
 
     def numerics(self, mode: str) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class ModeChecks:
 
     def _operators(self, mode: str) -> list[Operator]:
         session = self._session
-        with session.mode(mode), operators_traced(session.torch) as operators:
+        with session.in_mode(mode), tracing_operators(session.torch) as operators:
             session.run_cell()
         return operators
 
@@ -129,7 +129,7 @@ class ModeChecks:
         if step_seconds is None:
             return None
         watts: list[float] = []
-        with session.mode(mode):
+        with session.in_mode(mode):
             began = time.perf_counter()
             while time.perf_counter() - began < POWER_SECONDS:
                 session.time_cell()

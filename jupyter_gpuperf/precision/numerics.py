@@ -114,9 +114,9 @@ def compare(
         "loss_difference": off,
         "first_loss_relative": _first_relative(losses, reference_losses),
         "floors": floors.to_dict(),
-        "gradients": gradient_report(trace.gradients, reference.gradients),
+        "gradients": compare_tensors(trace.gradients, reference.gradients),
         "update_cosine": cosine(trace.updates, reference.updates),
-        "outputs": gradient_report(trace.outputs, reference.outputs),
+        "outputs": compare_tensors(trace.outputs, reference.outputs),
         "steps_skipped": trace.steps_skipped,
         "first_divergence": first_divergence(*operators) if operators else None,
     }
@@ -176,7 +176,7 @@ def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return dot / math.sqrt(one_squared * other_squared) if defined else None
 
 
-def gradient_report(tensors: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
+def compare_tensors(tensors: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the tensors of two runs compare: overall, and for the five parameters that are furthest off."""
     rows = []
     for name in sorted(tensors.keys() & references.keys()):

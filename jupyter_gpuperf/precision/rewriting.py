@@ -18,7 +18,7 @@ Forward = tuple[ast.stmt, ast.stmt]
 """The first and the last statement of a forward pass."""
 
 
-def code_for(
+def rewrite_cell(
     source: str,
     mode: str,
     device_type: str,

@@ -50,7 +50,7 @@ class Scaling:
         self._steppers: dict[int, OptimizerStandIn] = {}
         self._put_aside: dict[int, list[tuple[Any, Any]]] = {}
         self._unscaled: set[int] = set()
-        self.skipped = 0
+        self.steps_skipped = 0
 
     def scaled(self, tensors: Any) -> Any:
         """Return the scaled losses.
@@ -83,7 +83,7 @@ class Scaling:
         stepper.stepped = False
         self._scaler.step(stepper)
         if not stepper.stepped:
-            self.skipped += 1
+            self.steps_skipped += 1
             self._put_aside[id(optimizer)] = [(each, each.grad) for each in with_gradients]
             for each in with_gradients:
                 each.grad = None

@@ -68,13 +68,13 @@ class CellStopwatch:
     def using(self, variant: Variant) -> Iterator[None]:
         """Restore the state and enter a variant. An exception in the body becomes :class:`VariantFailed`."""
         try:
-            watch = RunObserver(initial_scale=variant.scale)
-            with self._session.mode(variant.mode, watch):
+            observer = RunObserver(initial_scale=variant.scale)
+            with self._session.in_mode(variant.mode, observer):
                 variant.prepare()
                 yield
-                if watch.scaling is not None:
-                    variant.steps_skipped += watch.scaling.skipped
-                    variant.scale = watch.scaling.scale
+                if observer.scaling is not None:
+                    variant.steps_skipped += observer.scaling.steps_skipped
+                    variant.scale = observer.scaling.scale
         except Exception as error:  # whatever the cell raises: the other modes continue
             raise VariantFailed(variant.name, error) from error
 
@@ -89,7 +89,7 @@ class CellStopwatch:
                     break
             variant.run_seconds = min(seconds)
 
-    def block(self, variant: Variant) -> float:
+    def time_block(self, variant: Variant) -> float:
         """Run the variant for one block and return the wall-clock seconds per step."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
@@ -115,7 +115,7 @@ class CellStopwatch:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
         return seconds / per_step
 
-    def interleaved(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
+    def time_in_turn(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
         """Time all variants in turn; ``pace`` holds limits for :func:`measure.interleaved.time_interleaved`.
 
         Raises
@@ -123,7 +123,7 @@ class CellStopwatch:
         VariantFailed
             A variant raised an exception; timing ends with the first one.
         """
-        blocks = {name: functools.partial(self.block, each) for name, each in variants.items()}
+        blocks = {name: functools.partial(self.time_block, each) for name, each in variants.items()}
         return time_interleaved(blocks, fewest_rounds=FEWEST_ROUNDS, **pace)
 
     def measure_peak_memory(self, variant: Variant, outcome: ModeOutcome) -> None:

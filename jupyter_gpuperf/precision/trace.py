@@ -60,7 +60,7 @@ class Tracer:
         self._stepped: set[int] = set()
         self.trace = Trace()
 
-    def watch(self) -> RunObserver:
+    def observer(self) -> RunObserver:
         """Return an observer that reports to this tracer."""
         return RunObserver(
             on_loss=self._on_loss,
@@ -68,10 +68,10 @@ class Tracer:
             on_step=self._on_step if self._details else None,
         )
 
-    def finish(self, watch: RunObserver) -> Trace:
+    def finish(self, observer: RunObserver) -> Trace:
         """Read the losses from the device and return the trace."""
         self.trace.losses = [float(each) for each in self._losses]
-        self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
+        self.trace.steps_skipped = observer.scaling.steps_skipped if observer.scaling else 0
         return self.trace
 
     def _on_loss(self, tensors: Any) -> None:
@@ -117,19 +117,19 @@ def trace_runs(
     tracer = Tracer(
         session.before.reached.parameter_names(), details=details, on_host=session.before.on_host
     )
-    with session.mode(mode, tracer.watch()) as watch:
+    with session.in_mode(mode, tracer.observer()) as observer:
         if seed is not None:
             session.before.randomness.reseed(seed)
         known = {id(value) for value in session.subject.namespace.values()}
         session.run_cell()
-        if not watch.backwards:
+        if not observer.backward_count:
             tracer.trace.outputs = _outputs(session, known)
         for _ in range(runs - 1):
             session.run_cell()
     session.synchronize()
     if seed is None:
         tracer.trace.is_random = session.before.randomness.drawn_from()
-    return tracer.finish(watch)
+    return tracer.finish(observer)
 
 
 def _outputs(session: ProfileSession, known: set[int]) -> dict[str, Any]:
@@ -155,11 +155,11 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operators_traced(torch: Any) -> Iterator[list[Operator]]:
+def tracing_operators(torch: Any) -> Iterator[list[Operator]]:
     """Record the operators that run inside the context, in order. The list is filled on exit."""
     seen: list[tuple[str, str, tuple[int, ...], Any]] = []
 
-    def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
+    def on_operator(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
         name = function.overloadpacket.__name__
         if name in VIEWS or name in CASTS or len(seen) >= MOST_TRACED:
             return
@@ -170,6 +170,6 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
             seen.append((name, dtype, tuple(first.shape), norm))
 
     done: list[Operator] = []
-    with observing_operators(see):
+    with observing_operators(on_operator):
         yield done
     done += [Operator(name, dtype, shape, float(norm)) for name, dtype, shape, norm in seen]

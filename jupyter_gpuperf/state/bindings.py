@@ -12,8 +12,8 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
 
 NO_VALUE: Final = object()
-CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
-PLAIN: Final = (*CONTAINERS, tuple, frozenset)
+MUTABLE_CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
+CONTAINERS: Final = (*MUTABLE_CONTAINERS, tuple, frozenset)
 BUFFERS: Final = (bytearray, array.array)
 
 
@@ -137,16 +137,16 @@ def content_of(cell: types.CellType) -> Any:
         return NO_VALUE
 
 
-def plain_kind(value: object) -> Any:
+def container_type(value: object) -> Any:
     """Return the built-in type of a container; ``None`` for anything else."""
-    return next((each for each in PLAIN if isinstance(value, each)), None)
+    return next((each for each in CONTAINERS if isinstance(value, each)), None)
 
 
 def _members(container: Any) -> Any:
     """Return the members, read with the built-in type's methods: those of a subclass may have side effects or raise."""
     if isinstance(container, BUFFERS):
         return container[:]
-    kind = plain_kind(container)
+    kind = container_type(container)
     if isinstance(container, dict):
         return [*kind.keys(container), *kind.values(container)]
     return list(kind.__iter__(container))
@@ -159,7 +159,7 @@ def _same(now: Any, before: Any) -> bool:
 
 
 def _refill(container: Any, members: Any) -> None:
-    kind = plain_kind(container)
+    kind = container_type(container)
     if kind is None:
         container[:] = members
         return

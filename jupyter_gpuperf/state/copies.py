@@ -25,19 +25,19 @@ class CopyPlan:
 
     Attributes
     ----------
-    places
+    memory_keys
         Keys of the copied memory, from :func:`memory_key`.
     sizes_bytes
         Device type → bytes of the copies.
     """
 
-    places: set[object] = field(default_factory=set)
+    memory_keys: set[object] = field(default_factory=set)
     sizes_bytes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, place: object, device: str, size_bytes: int) -> None:
+    def add(self, key: object, device: str, size_bytes: int) -> None:
         """Add a piece of memory, unless it was already added."""
-        if place not in self.places:
-            self.places.add(place)
+        if key not in self.memory_keys:
+            self.memory_keys.add(key)
             self.sizes_bytes[device] += size_bytes
 
     def fit_on_gpu(self, torch: Any) -> bool:
@@ -46,7 +46,7 @@ class CopyPlan:
             return True
         return bool(2 * self.sizes_bytes["cuda"] <= torch.cuda.mem_get_info()[0])
 
-    def refuse_what_does_not_fit(self, *, on_host: bool) -> None:
+    def check_host_memory(self, *, on_host: bool) -> None:
         """Refuse a snapshot that does not fit into host memory.
 
         Raises
@@ -79,11 +79,11 @@ def plan_copies(reached: Reached) -> CopyPlan:
             copies.add(id(each), each.device.type, each.grad.nbytes)
     data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
     data_bytes = 0
-    for place, device, size_bytes in data:
+    for key, device, size_bytes in data:
         in_all = data_bytes + (size_bytes if device == "cpu" else 0)
-        if place not in copies.places and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
+        if key not in copies.memory_keys and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
             data_bytes = in_all
-            copies.add(place, device, size_bytes)
+            copies.add(key, device, size_bytes)
     return copies
 
 

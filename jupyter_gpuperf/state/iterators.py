@@ -13,7 +13,7 @@ from typing import Any
 from jupyter_gpuperf.state.reachable import is_live_iterator
 
 
-def progress_of(iterator: Any) -> object:
+def position_of(iterator: Any) -> object:
     """Return an iterator's position, or ``None`` if it can't be read."""
     if inspect.isgenerator(iterator):
         return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti

@@ -19,11 +19,11 @@ from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
     BUFFERS,
     CONTAINERS,
+    MUTABLE_CONTAINERS,
     NO_VALUE,
-    PLAIN,
     attributes_of,
+    container_type,
     content_of,
-    plain_kind,
 )
 from jupyter_gpuperf.state.reached import Reached
 from jupyter_gpuperf.state.roots import Roots, is_user_module, names_in
@@ -49,23 +49,23 @@ NOT_ENTERED_OF_TORCH: Final = (
 )
 
 
-def reached_from(torch: Any, roots: Roots, passed_over: Iterable[Any] = ()) -> Reached:
-    """Return everything that can be reached from the roots, except through objects in ``passed_over``.
+def reached_from(torch: Any, roots: Roots, excluded: Iterable[Any] = ()) -> Reached:
+    """Return everything that can be reached from the roots, except through objects in ``excluded``.
 
     Raises
     ------
     GpuPerfError
         ``namespace_too_large``.
     """
-    return _Walker(torch, roots, passed_over).run()
+    return _Walker(torch, roots, excluded).run()
 
 
 class _Walker:
-    def __init__(self, torch: Any, roots: Roots, passed_over: Iterable[Any]) -> None:
+    def __init__(self, torch: Any, roots: Roots, excluded: Iterable[Any]) -> None:
         self.reached = Reached()
         self._torch, self._roots = torch, roots
         self._ndarray = getattr(sys.modules.get("numpy"), "ndarray", ())
-        self._seen = {id(NO_VALUE), id(roots.namespace), *map(id, passed_over)}
+        self._seen = {id(NO_VALUE), id(roots.namespace), *map(id, excluded)}
         # Keeps every found object alive, so that its id is not reused during the search.
         self._found: list[tuple[str, Any]] = []
         name = str(roots.namespace.get("__name__", "__main__"))
@@ -77,8 +77,8 @@ class _Walker:
         if self._roots.code is not None:
             self._use(self._roots.code, self._roots.namespace)
         for path, value in self._found:  # the list grows during the loop
-            is_plain = type(value) in PLAIN
-            if is_plain or not (self._is_leaf(path, value) or self._is_code(path, value)):
+            is_builtin = type(value) in CONTAINERS
+            if is_builtin or not (self._is_leaf(path, value) or self._is_code(path, value)):
                 self._enter(path, value)
         return self.reached
 
@@ -170,8 +170,8 @@ class _Walker:
                     waiting.append(vars(value))
 
     def _enter(self, path: str, value: Any) -> None:
-        kind = plain_kind(value)
-        if kind in CONTAINERS:
+        kind = container_type(value)
+        if kind in MUTABLE_CONTAINERS:
             self.reached.containers.append(value)
         if kind is not None and kind.__len__(value) <= MOST_MEMBERS:
             self._members(path, value, kind)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final
 
-LIBRARIES: Final = tuple(
+LIBRARY_PATHS: Final = tuple(
     {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 LIBRARY_FOLDERS: Final = frozenset({"site-packages", "dist-packages"})
-NOT_OWN: Final = frozenset({"torch", "numpy", "jupyter_gpuperf"})
+ALWAYS_LIBRARIES: Final = frozenset({"torch", "numpy", "jupyter_gpuperf"})
 """Packages treated as libraries even when installed from a working copy."""
 EMPTY_MAPPING: Final[Mapping[str, Any]] = types.MappingProxyType({})
 
@@ -69,11 +69,11 @@ def is_user_module(module_name: str) -> bool:
     """
     if module_name == "__main__":
         return True
-    if module_name.partition(".")[0] in NOT_OWN | sys.stdlib_module_names:
+    if module_name.partition(".")[0] in ALWAYS_LIBRARIES | sys.stdlib_module_names:
         return False
     file = getattr(sys.modules.get(module_name), "__file__", None) or ""
     return bool(file) and not (
-        file.startswith(LIBRARIES) or LIBRARY_FOLDERS.intersection(PurePath(file).parts)
+        file.startswith(LIBRARY_PATHS) or LIBRARY_FOLDERS.intersection(PurePath(file).parts)
     )
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-OF_CUDA: Final = 3
+GPU_SWITCHES: Final = 3
+"""How many of the newer switches are for GPUs; these come first."""
 UNREADABLE: Final = "unreadable"
 """Value of an older switch that torch refuses to read, because a newer switch contradicts it."""
 CUDNN: Final = ("enabled", "benchmark", "deterministic")
@@ -72,7 +73,7 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:
     # Older switches first: they also set the newer ones. Otherwise they would become unreadable.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
-    for owner in _newer(torch)[:OF_CUDA]:  # also set these, or a global switch would still apply
+    for owner in _newer(torch)[:GPU_SWITCHES]:  # otherwise a global switch would apply
         owner.fp32_precision = "tf32" if tf32 else "ieee"
     try:
         yield

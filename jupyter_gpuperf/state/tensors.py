@@ -40,7 +40,7 @@ class SavedTensors:
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
-                self._keep(path, tensor, copied=memory_key(tensor) in copies.places)
+                self._keep(path, tensor, copied=memory_key(tensor) in copies.memory_keys)
             elif tensor.device.type != "meta":
                 self._keep_other(path, tensor)
 
@@ -80,7 +80,7 @@ class SavedTensors:
     def not_restored(self) -> list[str]:
         """Return the paths of tensors that could not be saved, and of large ones that have changed."""
         storages = self._storages.values()
-        return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
+        return [*self._not_kept, *(each.path for each in storages if each.has_changed())]
 
 
 class _Tensor:
@@ -138,7 +138,7 @@ class _Storage:
             self._storage.resize_(self._nbytes)
         self._storage.copy_(self._copy)
 
-    def watched_change(self) -> bool:
+    def has_changed(self) -> bool:
         return self._seen is not None and self._look() != self._seen
 
     def _look(self) -> tuple[int, bytes]:
