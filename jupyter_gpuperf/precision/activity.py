@@ -11,7 +11,7 @@ from jupyter_gpuperf.sources import Source, source_from
 
 METRIC: Final = "tensor_active_percent"
 SETTLE_SECONDS: Final = 0.15
-"""The counter is sampled at most every 0.09 s. After this time, a read takes a new one, while the cell is running."""
+"""Run the cell this long before the first sample: the counter takes a new one only after at least 0.09 s."""
 COUNTED_SECONDS: Final = 0.4
 
 
@@ -21,7 +21,7 @@ class TensorActivity:
     Parameters
     ----------
     uuid
-        The device's UUID, as the driver writes it.
+        The device's UUID, as the driver reports it.
     source
         Source that reads the driver; NVML by default.
     """

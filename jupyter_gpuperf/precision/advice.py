@@ -13,7 +13,7 @@ from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 WORTH_RATIO: Final = 1.03
 """A speed-up is worth a change only if its interval begins above this."""
 IDLE_RATIO: Final = 0.7
-"""When GPU kernels fill less than this share of a step, the GPU is said to wait for the host."""
+"""When GPU kernels fill less than this share of a step, the GPU counts as waiting for the host."""
 MOST_NAMED: Final = 3
 LOW_TENSOR_CORE_RATIO: Final = 0.5
 FLOAT32_REASONS: Final = {
@@ -63,7 +63,7 @@ def _verdict(outcome: ModeOutcome) -> str | None:
 
 def _sound(outcome: ModeOutcome) -> bool:
     if outcome.numerics is None:
-        return True  # numerics not requested, or a compiled variant, whose eager mode was compared
+        return True  # not requested, or a compiled variant: only its eager mode is compared
     verdict = outcome.numerics.get("verdict", UNKNOWN)
     relative = outcome.numerics.get("first_loss_relative")
     is_tiny = relative is not None and relative < 1e-2

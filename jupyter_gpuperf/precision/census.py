@@ -21,7 +21,7 @@ RECURRENT: Final = {
     "mkldnn_rnn_layer": 1,
     "mkldnn_rnn_layer_backward": 2,
 }
-"""Operator → how many products it computes with each weight. torch has no FLOP formula for these operators."""
+"""Operator → number of products with each weight matrix. torch has no FLOP formula for these operators."""
 CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full_precision")
 
 VIEWS: Final = {
@@ -78,7 +78,7 @@ class Census:
         return {name: flop / self.flop for name, flop in largest_first if flop}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the census as plain data. Operators that stayed in float32 carry the reason, most frequent first."""
+        """Return the census as plain data. It lists why operators stayed in float32, most frequent first."""
         in_float32 = [each for each in self.operators.values() if each.dtype == "float32"]
         return {
             "flop": self.flop,

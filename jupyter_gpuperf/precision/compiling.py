@@ -15,7 +15,7 @@ SETTLING_RUNS: Final = 3
 
 
 class Compilation:
-    """The models of a session, compiled for one mode.
+    """The models of a session, compiled for one mode at a time.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Describe an exception as code, message and hint. No reference to the exception is kept: it holds tensors alive."""
+"""Describe an exception as code, message and hint. No reference to the exception is kept: it would keep tensors alive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
         return {"code": cause.code, "message": cause.message, "hint": cause.hint}
-    # Compared by name: torch may not be imported here, and older versions define it elsewhere.
+    # Compare the class by name: torch may not be imported here, and older versions define the class elsewhere.
     if type(cause).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(cause):
         return {
             "code": "out_of_memory",

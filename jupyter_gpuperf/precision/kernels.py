@@ -21,7 +21,7 @@ PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", 
 
 
 def kind_of(name: str) -> str:
-    """Return ``tensor``, ``product`` (one without tensor cores) or ``other`` for the name of a GPU kernel."""
+    """Classify a GPU kernel by its name: ``tensor`` (uses tensor cores), ``product`` (without them) or ``other``."""
     lowered = name.lower()
     if NO_TENSOR_CORES.search(lowered) and not re.search(r"tensorop|nvjet|xmma.*16816", lowered):
         return "product"

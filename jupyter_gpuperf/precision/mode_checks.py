@@ -20,7 +20,7 @@ REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
 POWER_SECONDS: Final = 3.0
 SETTLE_SECONDS: Final = 1.2
-"""Wait before reading the power: the driver reports a mean over the last second."""
+"""Run the cell this long before the first power reading: the driver reports a mean over the last second."""
 
 
 class ModeChecks:

@@ -40,7 +40,7 @@ class RunObserver:
     Parameters
     ----------
     on_loss
-        Called with the tensor, or the sequence of tensors, that a backward pass starts from, unscaled.
+        Called with the tensor, or the sequence of tensors, that a backward pass starts from, before scaling.
     on_gradients
         Called with an optimizer before it steps, when its gradients are complete and unscaled.
     on_step
@@ -62,7 +62,7 @@ class RunObserver:
 
     @property
     def step_count(self) -> int:
-        """Steps of the optimizer that took the most."""
+        """The number of steps of the optimizer that made the most."""
         return max(self.steps.values(), default=0)
 
 
@@ -119,7 +119,7 @@ def mode_applied(
         elif mode == CURRENT_MODE:
             noting = _noting_autocast(torch, observer)
             stack.enter_context(_replaced(torch.autocast, "__enter__", noting))
-        # Innermost: when a step raises, autocast must be enabled again before the mode leaves it.
+        # Innermost: when a step raises, autocast must be re-enabled before the mode leaves it.
         stack.enter_context(_steps(outside, observer))
         yield
 
@@ -213,7 +213,7 @@ class _Steps:
         observer.steps[id(optimizer)] = observer.steps.get(id(optimizer), 0) + 1
         if observer.on_step is not None:
             observer.on_step(optimizer)
-        self._outside.forget_casts()  # they are stale: the weights have changed
+        self._outside.forget_casts()  # they are stale now: the weights have changed
 
 
 @contextlib.contextmanager
@@ -233,7 +233,7 @@ def _steps(outside: _OutsideAutocast, observer: RunObserver) -> Iterator[None]:
 
 
 def _forgetting_casts(torch: Any, leave: Any) -> Any:
-    """Return an ``__exit__`` of ``no_grad`` that also clears the cast cache.
+    """Return an ``__exit__`` of ``no_grad`` or ``inference_mode`` that first clears the cast cache.
 
     A weight that was cast without gradients must not be reused in a pass that needs them.
     """

@@ -125,7 +125,7 @@ def compare(
 def _judged(
     losses: list[float], reference_losses: list[float], off: float, floors: NoiseFloors
 ) -> tuple[str, Message, float | None]:
-    """Return the verdict, the verdict in words, and the deviation as a multiple of the floor."""
+    """Return the verdict, a phrase that states it, and the deviation as a multiple of the floor."""
     floor, noise = floors.floor
     if not losses:
         return UNKNOWN, Message("no loss or output to compare"), None

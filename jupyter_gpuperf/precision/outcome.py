@@ -92,5 +92,5 @@ class Profile:
         return next((each for each in self.modes if each.mode == name), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the profile in the documented form, as new plain data."""
+        """Return the profile as new plain data, in the documented form."""
         return {name: value for name, value in asdict(self).items() if name != "cell"}

@@ -42,9 +42,9 @@ class ProfiledCode:
     body
         Runs the cell once.
     first_run
-        Makes the ordinary run, and may display the cell's value. By default, ``body``.
+        Runs the cell once, as the ordinary run; may display the cell's value. By default, ``body``.
     code
-        The cell's code object, which shows what names it may use; ``None`` when it is unknown.
+        The cell's code object, which shows which names it may use; ``None`` when it is unknown.
     hidden
         Names in the namespace that belong to the shell.
     roots
@@ -171,7 +171,7 @@ class ProfileSession:
     def run_cell(self) -> None:
         """Run the cell once; must be called within :meth:`in_mode`."""
         self._iterators.install()
-        self.torch.clear_autocast_cache()  # a hand-written loop has left autocast here
+        self.torch.clear_autocast_cache()  # as a hand-written loop does when it leaves autocast
         self.subject.body()
 
     def time_cell(self) -> float:

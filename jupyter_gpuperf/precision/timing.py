@@ -75,7 +75,7 @@ class CellStopwatch:
                 if observer.scaling is not None:
                     variant.steps_skipped += observer.scaling.steps_skipped
                     variant.scale = observer.scaling.scale
-        except Exception as error:  # whatever the cell raises: the other modes continue
+        except Exception as error:  # whatever the cell raises, the other modes go on
             raise VariantFailed(variant.name, error) from error
 
     def warm_up(self, variant: Variant) -> None:

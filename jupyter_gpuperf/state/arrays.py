@@ -30,7 +30,7 @@ class SavedArrays:
                 array[...] = before
 
     def not_restored(self) -> list[str]:
-        """Return the paths of arrays whose shape has changed, and of large ones that have changed."""
+        """Return the paths of arrays that no longer match their copies, and of large ones that have changed."""
         return [
             *(path for path, array, before in self._kept if not _is_like(array, before)),
             *(path for path, array, before in self._watched if _fingerprint(array) != before),

@@ -15,7 +15,7 @@ from jupyter_gpuperf.state.reached import Reached
 LARGE_BYTES: Final = 256 * 2**20
 """Data larger than this is not copied but checked for changes: code usually only reads it."""
 MOST_BYTES: Final = 512 * 2**20
-"""Limit of the data in host memory that is copied. More would take too long: it is restored repeatedly."""
+"""Copy at most this much data in host memory: it is restored repeatedly, and more would take too long."""
 HOST_SHARE: Final = 0.8
 
 

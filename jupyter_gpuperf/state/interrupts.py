@@ -12,7 +12,7 @@ from collections.abc import Iterator
 def uninterrupted() -> Iterator[None]:
     """Delay an interrupt until the body is done: a half-restored state would be the worst outcome.
 
-    In other threads than the main one it does nothing: they get no interrupts.
+    Does nothing outside the main thread, which alone gets interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -217,7 +217,7 @@ class _Walker:
 
 
 def is_live_iterator(value: object) -> bool:
-    """Return whether an object is an iterator that gives each item only once, other than a file."""
+    """Return whether an object is an iterator, which a loop uses up. Files don't count."""
     return issubclass(type(value), Iterator) and not isinstance(value, io.IOBase)
 
 

@@ -26,7 +26,7 @@ class Roots:
     Attributes
     ----------
     values
-        Name → value.
+        Name → object to start from.
     namespace
         Namespace that is saved as a whole: names added later are deleted on restore.
     hidden

@@ -73,7 +73,7 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:
     # Older switches first: they also set the newer ones. Otherwise they would become unreadable.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
-    for owner in _newer(torch)[:GPU_SWITCHES]:  # otherwise a global switch would apply
+    for owner in _newer(torch)[:GPU_SWITCHES]:  # or a global switch would still apply
         owner.fp32_precision = "tf32" if tf32 else "ieee"
     try:
         yield
