@@ -8,7 +8,7 @@ from typing import Any, Final
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import ProfileSession
 
-MULTIPLE: Final = 8
+FAST_SIZE_MULTIPLE: Final = 8
 """Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
 
@@ -52,7 +52,7 @@ def _odd_layers(torch: Any, path: str, root: Any) -> Iterator[str]:
             case (
                 torch.nn.Linear(in_features=size_in, out_features=size_out)
                 | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
-            ) if size_in % MULTIPLE or size_out % MULTIPLE:
+            ) if size_in % FAST_SIZE_MULTIPLE or size_out % FAST_SIZE_MULTIPLE:
                 yield f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})"
 
 

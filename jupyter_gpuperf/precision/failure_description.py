@@ -1,4 +1,4 @@
-"""Describe an exception as code, message and hint. No reference to the exception is kept: it would keep tensors alive."""
+"""Describe an exception as code, message and hint, without a reference to it, which would keep tensors alive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.timing import VariantFailed
 
-LONGEST: Final = 300
+MOST_CHARACTERS: Final = 300
 
 
 def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
@@ -33,6 +33,6 @@ def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
 
 
 def _failed(error: BaseException, hint: Message) -> dict[str, Any]:
-    text = " ".join(str(error).split())[:LONGEST]
+    text = " ".join(str(error).split())[:MOST_CHARACTERS]
     message = Message("The cell raised {name}: {error}", name=type(error).__name__, error=text)
     return {"code": "cell_failed", "message": message, "hint": hint}

@@ -30,7 +30,7 @@ def kind_of(name: str) -> str:
     return "product" if PRODUCTS.search(lowered) else "other"
 
 
-def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
+def time_shares(seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return the shares of GPU kernel time spent in tensor-core kernels and in other products, and the longest kernels.
 
     Without any kernel time, return only ``reason``.

@@ -71,7 +71,7 @@ class ModeChecks:
                 steps = max(1, observer.step_count - before)
         except RuntimeError as error:
             return {"reason": Message("The profiler failed: {error}", error=error)}
-        shares = kernel_names.shares(seconds)
+        shares = kernel_names.time_shares(seconds)
         if "kernel_seconds" in shares:
             shares["step_kernel_seconds"] = shares["kernel_seconds"] / steps
         return shares

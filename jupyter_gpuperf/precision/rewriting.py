@@ -55,7 +55,7 @@ def rewrite_cell(
         rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
         if _parsed(rewritten) is not None:
             return rewritten
-    return "\n".join([*head, *_pattern(mode, device_type, scaled)])
+    return "\n".join([*head, *_template(mode, device_type, scaled)])
 
 
 def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
@@ -158,7 +158,7 @@ def _plain_call(line: str) -> tuple[str, str]:
     return "", ""
 
 
-def _pattern(mode: str, device_type: str, scaled: bool) -> list[str]:
+def _template(mode: str, device_type: str, scaled: bool) -> list[str]:
     backward = ["loss.backward()", "optimizer.step()"]
     return [
         "# where the forward pass is:",

@@ -69,7 +69,7 @@ class CopyPlan:
 
 def plan_copies(reached: Reached) -> CopyPlan:
     """Choose what to copy: parameters, buffers, gradients and optimizer state of any size, and other small data."""
-    copies, always = CopyPlan(), frozenset(map(id, _of_models(reached)))
+    copies, always = CopyPlan(), frozenset(map(id, _model_state(reached)))
     data: list[tuple[object, str, int]] = []
     for each in (tensor for _, tensor in reached.tensors if is_plain(tensor)):
         data.append((memory_key(each), each.device.type, each.untyped_storage().nbytes()))
@@ -107,7 +107,7 @@ def is_plain(tensor: Any) -> bool:
     )
 
 
-def _of_models(reached: Reached) -> Iterator[Any]:
+def _model_state(reached: Reached) -> Iterator[Any]:
     for _, module in reached.modules:
         yield from module.parameters(recurse=False)
         yield from module.buffers(recurse=False)

@@ -9,7 +9,7 @@ import torch
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.effects import names_mentioned, side_effect_warnings
-from jupyter_gpuperf.precision.kernels import kind_of, shares
+from jupyter_gpuperf.precision.kernels import kind_of, time_shares
 from jupyter_gpuperf.precision.rewriting import forward_call_test, rewrite_cell
 
 CELL = """\
@@ -135,7 +135,7 @@ def test_kernels_are_told_apart_by_name(kernel, kind):
 
 
 def test_shares_are_of_all_kernels_time():
-    found = shares({"nvjet_tst_1": 3.0, "ampere_sgemm_1": 1.0, "elementwise": 1.0})
+    found = time_shares({"nvjet_tst_1": 3.0, "ampere_sgemm_1": 1.0, "elementwise": 1.0})
     assert found["tensor_core_ratio"] == 0.6
     assert found["other_product_ratio"] == 0.2
-    assert shares({}) == {"reason": "No GPU kernels were recorded."}
+    assert time_shares({}) == {"reason": "No GPU kernels were recorded."}
