@@ -18,7 +18,7 @@ class SavedArrays:
         self._kept: list[tuple[str, Any, Any]] = []
         self._watched: list[tuple[str, Any, int]] = []
         for path, array in arrays:
-            if memory_key(array) in copies.memory_keys:
+            if memory_key(array) in copies.memory:
                 self._kept.append((path, array, array.copy(order="K")))
             elif array.flags.writeable:
                 self._watched.append((path, array, _fingerprint(array)))

@@ -25,19 +25,19 @@ class CopyPlan:
 
     Attributes
     ----------
-    memory_keys
+    memory
         Keys of the copied memory, from :func:`memory_key`.
     sizes_bytes
         Device type → bytes of the copies.
     """
 
-    memory_keys: set[object] = field(default_factory=set)
+    memory: set[object] = field(default_factory=set)
     sizes_bytes: Counter[str] = field(default_factory=Counter)
 
     def add(self, key: object, device: str, size_bytes: int) -> None:
         """Add a piece of memory, unless it was already added."""
-        if key not in self.memory_keys:
-            self.memory_keys.add(key)
+        if key not in self.memory:
+            self.memory.add(key)
             self.sizes_bytes[device] += size_bytes
 
     def fit_on_gpu(self, torch: Any) -> bool:
@@ -81,7 +81,7 @@ def plan_copies(reached: Reached) -> CopyPlan:
     data_bytes = 0
     for key, device, size_bytes in data:
         in_all = data_bytes + (size_bytes if device == "cpu" else 0)
-        if key not in copies.memory_keys and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
+        if key not in copies.memory and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
             data_bytes = in_all
             copies.add(key, device, size_bytes)
     return copies
@@ -100,9 +100,7 @@ def is_plain(tensor: Any) -> bool:
     return bool(
         str(tensor.layout) == "torch.strided"
         and tensor.device.type != "meta"
-        and not hasattr(
-            tensor, "__tensor_flatten__"
-        )  # a tensor made of other tensors, such as a DTensor
+        and not hasattr(tensor, "__tensor_flatten__")  # made of other tensors, such as a DTensor
         and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
     )
 

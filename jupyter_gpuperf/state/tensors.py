@@ -40,7 +40,7 @@ class SavedTensors:
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
-                self._keep(path, tensor, copied=memory_key(tensor) in copies.memory_keys)
+                self._keep(path, tensor, copied=memory_key(tensor) in copies.memory)
             elif tensor.device.type != "meta":
                 self._keep_other(path, tensor)
 
@@ -91,9 +91,7 @@ class _Tensor:
         self.gradient = self.gradient_itself = None
         gradient = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
         if id(gradient) in reached:
-            self.gradient_itself = (
-                gradient  # reached as a tensor of its own, so its contents are saved there
-            )
+            self.gradient_itself = gradient  # its contents are saved with the other tensors
         elif gradient is not None:
             # Hold no reference to the gradient: when a step frees it, its memory must be released.
             held = gradient.detach()
