@@ -141,7 +141,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
     namespace: dict[str, Any] = shell.user_ns
     subject = ProfiledCode(
         body=lambda: exec(whole, namespace),  # noqa: S102
-        first=_ordinary(tree, cell, file, namespace),
+        first_run=_ordinary(tree, cell, file, namespace),
         namespace=namespace,
         code=whole,
         hidden=frozenset(shell.user_ns_hidden)
