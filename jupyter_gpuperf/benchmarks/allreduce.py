@@ -1,8 +1,8 @@
-"""Benchmark of all-reduce over all GPUs of this machine: how fast data-parallel training sums gradients.
+"""Benchmark of all-reduce across all GPUs of this machine: how fast data-parallel training sums gradients.
 
-Runs one process per GPU over NCCL, or processes over gloo without GPUs. Bus bandwidth is the rate on the links:
-the algorithm's bandwidth times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests. It can be compared with a
-link's data sheet for any number of ranks.
+Runs one process per GPU with NCCL; without GPUs, runs processes on the CPU with gloo. Bus bandwidth is the rate on the
+links: message size per second, times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests. It can be compared with
+a link's data sheet for any number of ranks.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROWTH: Final = 16
 LATENCY_BYTES: Final = 8
 WIDE: Final = "{size}: the interval is ±{reached:.1%}, not ±{target:.0%}; raise the time limit."
 START_SECONDS: Final = 120.0
-"""Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
+"""Time allowed for importing torch from a slow disk, and for the ranks to connect."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -115,7 +115,7 @@ def _sizes(parameters: Mapping[str, Any]) -> list[int]:
 def _answers(
     processes: int, backend: str, sizes: Sequence[int], limit_seconds: float
 ) -> Iterator[tuple[int, list[float]]]:
-    """Start the ranks; yield each size in bytes with its samples in seconds. All ranks are killed in the end."""
+    """Start the ranks, and yield each size in bytes with its samples in seconds. Kills all ranks at the end."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as made:
         folder = Path(made)
         task = {
@@ -135,11 +135,12 @@ def _answers(
                 each.kill()
             for each in ranks:
                 with contextlib.suppress(OSError), each:
-                    pass  # waits for the process and closes its pipes
+                    pass  # leaving the block waits for the process and closes its pipes
 
 
 def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
-    # NVSwitch multicast sums inside the switch: that is not the links' rate, and not always set up.
+    # With NVLink multicast, the switch does the sums. That does not measure the links, and not
+    # every machine has it set up.
     environment = os.environ | {"NCCL_NVLS_ENABLE": "0", "OMP_NUM_THREADS": "1"}
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -152,7 +153,7 @@ def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
         )
     assert process.stdin is not None  # it is a pipe
     process.stdin.write(json.dumps(task) + "\n")
-    process.stdin.flush()  # stays open: the rank ends when it is closed
+    process.stdin.flush()  # left open: the rank exits when its standard input is closed
     return process
 
 
@@ -173,7 +174,7 @@ def _read(
             answers -= 1
             continue
         ended = [rank for rank, process in enumerate(ranks) if process.poll() not in (None, 0)]
-        if ended or readable:  # readable but no line: rank 0 ended without an error
+        if ended or readable:  # end of file: rank 0 exited without an error
             raise _died(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
             raise GpuPerfError(

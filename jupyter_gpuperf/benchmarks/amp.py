@@ -1,7 +1,7 @@
 """Benchmark of mixed precision: a training step in fp32, TF32, bf16 and fp16, measured in turn.
 
-Trains a residual network and a transformer on data that stays on the device. The precisions are measured in turn in
-one process, so that a chip that warms up favors none. fp32 means IEEE: TF32 is off, also in cuDNN.
+Trains a residual network and a transformer on data that stays on the device. The precisions alternate in one
+process, so that a GPU that warms up favors none of them. fp32 means IEEE single precision: TF32 is off, also in cuDNN.
 """
 
 from __future__ import annotations

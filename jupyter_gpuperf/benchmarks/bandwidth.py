@@ -1,8 +1,8 @@
-"""Benchmark of memory bandwidth: device memory, and copies between host and device.
+"""Benchmark of memory bandwidth: in device memory, and between host and device.
 
-Copies count the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and writes one. Buffers
-are many times the size of the L2. Between host and device, pinned memory goes straight over the link, while the driver
-copies pageable memory once more: the difference is what ``pin_memory`` can gain.
+A copy in device memory counts the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and
+writes one. The default buffers are many times the size of the L2 cache. Pinned host memory is transferred directly,
+while the driver first copies pageable memory to a pinned buffer: the difference is what ``pin_memory`` can gain.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LANES: Final = 16
 HOST_MEMORY: Final = Message("PyTorch found no GPU; measured the host's memory.")
 
 CallAndBytes = tuple[Callable[[], object], float]
-"""The call to time, and the bytes that one call moves."""
+"""The call to time, and the number of bytes that one call moves."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -65,7 +65,7 @@ def _rate(moved_bytes: float, seconds: float) -> str:
 
 
 def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
-    """Return the calls to time. Halve the buffers, with a warning, until they fit in the GPU's memory."""
+    """Return the calls to time, by name. Halves the buffers, with a warning, until they fit in the GPU's memory."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
     while True:
@@ -91,7 +91,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndByt
 def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
     target = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     source = torch.empty_like(target)
-    # Written once, so that every page is allocated.
+    # Ones, not empty: writing to a page allocates it.
     pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pinned_target = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pageable = torch.ones(size_bytes, dtype=torch.uint8)

@@ -1,7 +1,8 @@
 """Benchmark of NumPy's matrix products by number of threads: which BLAS it uses, and whether threads help.
 
-Each number of threads runs in its own process, because thread pools read their settings only once. The libraries
-ignore a container's CPU quota, so having more threads than CPUs is the usual reason why more threads are slower.
+Each number of threads runs in its own process, because thread pools read their settings only once. BLAS libraries
+ignore a container's CPU quota. They may therefore start more threads than there are CPUs, the usual reason why more
+threads are slower.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def thread_counts(threads: int) -> list[int]:
-    """Return the numbers of threads to try: ``threads`` alone; for 0, from 1 up to the CPUs that this process may use.
+    """Return the numbers of threads to try: only ``threads`` or, if that is 0, from 1 to the usable CPUs.
 
-    They double each time, or grow fourfold with more than 16 CPUs.
+    The number doubles each time; with more than 16 CPUs, it quadruples.
     """
     if threads:
         return [threads]

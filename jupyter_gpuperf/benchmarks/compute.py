@@ -1,9 +1,9 @@
-"""Benchmark of a small network's forward pass: TinyNet, a convolution with much memory traffic.
+"""Benchmark of the forward pass of TinyNet, a small network with much memory traffic.
 
-Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; a batch of 128 images of 224×224.
-Forward only, without gradients, on random data that stays on the device. The activations are larger than any
-cache, so the L2 needs no flushing. Variants (channels last, half precision, compiled) are measured in turn with the
-requested pass.
+TinyNet is Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; by default with 128 images of 224×224
+pixels. Computes the forward pass without gradients, on random data that stays on the device. The activations are larger
+than any cache, so the L2 cache need not be flushed. The requested pass alternates with variants of it: channels last,
+half precision, compiled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from jupyter_gpuperf.measure.timer import warmed_up_timer
 from jupyter_gpuperf.messages import Message
 
 EAGER_SHARE: Final = 0.4
-"""Share of the time limit for the requested pass if variants are measured too; the rest is for all variants."""
+"""Share of the time limit for timing the requested pass alone; in the rest, it alternates with its variants."""
 EAGER: Final = "eager"
 
 
@@ -89,7 +89,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def number_format(requested: ForwardPass, chip: Chip | None, *, tf32: bool) -> str:
-    """Return the format that the convolution computes in: cuDNN rounds fp32 to TF32 if allowed and supported."""
+    """Return the number format of the convolution: cuDNN computes fp32 in TF32 if that is allowed and supported."""
     if requested.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
         return "tf32"
     return requested.precision
@@ -106,7 +106,7 @@ def _compare_variants(
                 if variant.compiled:
                     check_compiler(torch, device)
                 blocks[name] = warmed_up_timer(variant.make(torch, device), device)
-            # torch.compile raises RuntimeError; its message can be pages long.
+            # torch.compile raises RuntimeError. Use only the first line: the message can be pages long.
             except (Unavailable, RuntimeError) as error:
                 reason = getattr(error, "message", str(error).strip().partition("\n")[0])
                 context.warn(Message("Not compiled: {reason}", reason=reason))
@@ -119,7 +119,7 @@ def _compare_variants(
 
 
 def _variants(torch: Any, device: Any, requested: ForwardPass) -> dict[str, ForwardPass]:
-    """Return the passes to compare, the requested pass first."""
+    """Return the passes to compare: name → pass, the requested pass first."""
     half = requested.precision
     if half == "fp32":
         half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
@@ -137,7 +137,7 @@ def _needed_bytes(parameters: Mapping[str, Any]) -> int:
 
 
 def _cudnn_tf32(torch: Any) -> bool | None:
-    with contextlib.suppress(Exception):  # newer torch refuses a mix of old and new settings
+    with contextlib.suppress(Exception):  # newer torch raises if old and new settings are mixed
         return bool(torch.backends.cudnn.allow_tf32)
     return None
 

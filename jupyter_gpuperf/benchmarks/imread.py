@@ -1,8 +1,8 @@
 """Benchmark of reading and decoding images: OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.
 
-Both are measured because they rank differently: the fastest reader on one thread need not be the fastest in workers,
-which share memory bandwidth and caches. All readers read the same files in turn from a warm page cache, so this
-measures decoding. For disks, see ``io``.
+The fastest reader on one thread need not be the fastest in workers, which share memory bandwidth and caches. All
+readers take turns in reading the same files, which are in the page cache: this measures decoding. The ``io`` benchmark
+measures disks.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from jupyter_gpuperf.messages import Message
 GENERATED_IMAGES: Final = 48
 MOST_IMAGES: Final = 512
 ONE_THREAD_SHARE: Final = 0.5
-"""Share of the time limit for the readers on one thread; the rest is for the workers."""
+"""Share of the time limit for measuring on one thread; the rest is for measuring in workers."""
 BATCH: Final = 16
 ROUNDS_A_BLOCK: Final = 2
 
@@ -83,13 +83,13 @@ def _paths(folder: str, own_folder: Path) -> list[Path]:
 def _working(
     installed: Mapping[str, Reader], names: Sequence[str], context: Context
 ) -> dict[str, Reader]:
-    """Return the readers that can read all images. This also warms the page cache."""
+    """Return the readers that can read all images. Reading them also brings them into the page cache."""
     working = {}
     for name, reader in installed.items():
         try:
             for path in names:
                 reader(path)
-        except Exception as error:  # the type depends on the library; the image matters  # noqa: BLE001
+        except Exception as error:  # each library raises its own types  # noqa: BLE001
             message = "Skipped {name}, which can't read all images: {error}"
             context.warn(Message(message, name=name, error=error))
         else:
@@ -159,7 +159,7 @@ def _block_in_workers(
 
 
 class Images:
-    """An endless dataset of files. An item is only its index, as proof that the reader decoded the file."""
+    """An endless dataset that decodes image files. An item is only its index: workers send no pixels."""
 
     def __init__(self, reader: Reader, names: Sequence[str]) -> None:
         self._reader, self._names = reader, names

@@ -1,8 +1,8 @@
-"""Benchmark of the host's cost of launching GPU kernels.
+"""Benchmark of the host's time to launch a GPU kernel.
 
-Launches a kernel that does next to nothing, again and again: the time per launch is the host's. A model whose kernels
-are shorter than that is launch-bound: the device waits for Python. A captured graph shows how much replaying saves.
-On a CPU, the same for one tiny operation.
+Repeatedly launches a kernel that does next to nothing, so the time per launch is the host's alone. A model whose
+kernels take less time than that is launch-bound: the device waits for Python. Replaying a CUDA graph shows how much
+time that saves. Without a GPU, times one tiny operation on the CPU.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.messages import Message
 
 CALLS: Final = 500
-"""Launches per block; fewer than the device's queue holds, so that the host never waits for a free slot."""
+"""Launches per block. The device's launch queue holds more, so the host never waits for a free slot."""
 GRAPH_KERNELS: Final = 100
 CPU_OPERATION: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure seconds per launch, with and without waiting, and per kernel of a graph; see the module docstring."""
+    """Measure seconds per launch, with and without waiting, and per kernel in a graph; see the module docstring."""
     import torch
 
     device = device_of(torch, context, CPU_OPERATION)
@@ -67,7 +67,7 @@ def _block_of(
 ) -> Callable[[], float]:
     """Return a function that makes ``calls`` calls and returns the seconds per kernel.
 
-    With several kernels per call, as in a graph, it waits for the last to end.
+    With several kernels per call, as in a graph, the time includes waiting for the last kernel.
     """
 
     def block() -> float:

@@ -1,8 +1,8 @@
-"""Benchmark of startup times: JupyterLab's server, its extensions and page, importing torch, and the shell.
+"""Benchmark of start-up times: JupyterLab's server, its extensions and page, importing torch, and the shell.
 
-The server is started with the user's own configuration and extensions, on a free local port and in an empty folder,
-until it responds. An extension's share is the time in the server's log between its line and the previous line. If
-there is a Chromium, it opens the page without a cache, until the splash screen is gone. Then the server is stopped.
+The server starts with the user's own configuration and extensions, on a free local port and in an empty folder. Its
+time ends when it responds. An extension's share is the time between its line in the server's log and the line before.
+If Chromium is installed, it opens the page with an empty cache; this time ends when the splash screen is gone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ answer(seconds=time.perf_counter() - began)
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure each startup several times; see the module docstring."""
+    """Measure each start-up time in several rounds; see the module docstring."""
     pieces = _pieces(parameters, context)
     samples: dict[str, list[float]] = {}
     rounds = parameters["rounds"]
@@ -62,7 +62,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             for figure, seconds in piece().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
     context.warn("The first round reads from disk; the others find the files in memory.")
-    # The slowest first, extensions last.
+    # Order of the figures: the slowest first, extensions last.
     ordered = sorted(samples, key=lambda name: (name.startswith("extension"), -samples[name][-1]))
     complete = [name for name in ordered if len(samples[name]) == rounds]
     return Measured(
@@ -76,7 +76,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _pieces(
     parameters: Mapping[str, Any], context: Context
 ) -> dict[str, Callable[[], Mapping[str, float]]]:
-    """Return what can be started here: name → function that starts it and returns seconds per figure."""
+    """Return what can be started here: name → function that starts it and returns the seconds per figure."""
     pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
     if parameters["server"]:
         if importlib.util.find_spec("jupyterlab"):
@@ -100,7 +100,7 @@ def _pieces(
 
 
 def _server(browser: str | None) -> dict[str, float]:
-    """Start JupyterLab, wait until it responds, open its page, stop it; return the seconds of each part."""
+    """Start JupyterLab, wait until it responds, open its page, and stop it; return the seconds per figure."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
         token = secrets.token_hex(16)
@@ -169,7 +169,7 @@ def _page(program: str, address: str, home: Path) -> dict[str, float]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server and its child processes, which share its session."""
+    """Stop the server, and kill its child processes, which are in its process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
@@ -180,7 +180,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
-    """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
+    """Return the seconds per extension, from the lines of a server's log: linking (which imports it) plus loading."""
     shares: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
@@ -218,7 +218,7 @@ def _shell(shell: str) -> dict[str, float]:
             stderr=subprocess.DEVNULL,
             check=False,
             timeout=LONGEST_SECONDS,
-            start_new_session=True,  # an interactive shell must not take over our terminal
+            start_new_session=True,  # an interactive shell would take over our terminal
         )
         samples.append(time.perf_counter() - began)
     return {"shell": statistics.median(samples)}

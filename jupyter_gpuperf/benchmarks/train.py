@@ -1,8 +1,8 @@
 """Benchmark of training ResNet-50: forward, loss, backward and optimizer, on images that stay on the device.
 
-Without a DataLoader or copies: the rate that the device could reach if data were free. Model FLOP utilization is the
-share of the chip's dense peak that the network's own arithmetic takes, as torch counts it: forward and backward,
-without recomputation or casts.
+There is no DataLoader and no copy to the device, so this is the rate with data that costs nothing. Model FLOP
+utilization compares the rate of the network's own arithmetic with the chip's dense peak. torch counts this arithmetic:
+forward and backward, without recomputation or casts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jupyter_gpuperf.messages import Message
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
-"""Steps before timing: a compiled network's first takes longer than any warm-up, and the rest raise the clocks."""
+"""Steps before timing. The first compiles the network, longer than the timer's warm-up; the others raise the clocks."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:

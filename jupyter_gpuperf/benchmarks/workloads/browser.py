@@ -1,4 +1,4 @@
-"""A headless Chromium, controlled over a pipe: no port and no library. Standard library only.
+"""Control a headless Chromium through pipes, without a port or another package. Standard library only.
 
 Uses the DevTools protocol: JSON messages, each followed by a null byte.
 """
@@ -36,12 +36,12 @@ for place, pipe in zip((3, 4), pipes):
     os.dup2(pipe, place)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""The browser reads from descriptor 3 and writes to 4; the launcher moves our pipes there."""
+"""Chromium reads from file descriptor 3 and writes to 4; this program moves our pipes there, then starts it."""
 POLL_SECONDS: Final = 0.01
 
 
 def find_browser() -> str | None:
-    """Return the path of a Chromium: the one in ``GPUPERF_BROWSER``, or one on the PATH; ``None`` if there is none."""
+    """Return the path of Chromium: ``GPUPERF_BROWSER``, else the first one on the PATH; ``None`` if there is none."""
     names = (os.environ.get("GPUPERF_BROWSER", ""), *NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
@@ -52,9 +52,9 @@ class Browser:
     Parameters
     ----------
     program
-        The path of a Chromium.
+        Path of the Chromium executable.
     profile
-        An empty folder, so that nothing is cached.
+        Path of an empty folder for the profile, so that nothing is cached.
     """
 
     def __init__(self, program: str, profile: str) -> None:
@@ -83,12 +83,12 @@ class Browser:
         os.close(self._from_browser)
 
     def attach(self, limit_seconds: float) -> None:
-        """Wait for the browser, and attach to a new page.
+        """Wait for the browser to start, and attach to a new page.
 
         Raises
         ------
         GpuPerfError
-            ``browser_failed``.
+            ``browser_failed``: the browser did not answer in time, or exited.
         """
         ends_at = time.monotonic() + limit_seconds
         target = self._call("Target.createTarget", ends_at, url="about:blank")["targetId"]
@@ -101,7 +101,7 @@ class Browser:
         Raises
         ------
         GpuPerfError
-            ``browser_failed``: the condition was not true in time, or the browser ended.
+            ``browser_failed``: the condition did not become true in time, or the browser exited.
         """
         began = time.monotonic()
         ends_at = began + limit_seconds

@@ -1,4 +1,4 @@
-"""Networks from the literature, defined here so that torchvision need not be installed.
+"""Standard networks, defined here so that torchvision need not be installed.
 
 Standard library only at module level.
 """
@@ -25,7 +25,7 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
     depths
         Number of blocks in each of the four stages.
     bottleneck
-        Whether blocks have 1×1, 3×3 and 1×1 convolutions, as from ResNet-50 on, instead of two of 3×3.
+        Whether a block has 1×1, 3×3 and 1×1 convolutions, as in ResNet-50 and larger, instead of two 3×3 ones.
     """
     nn = torch.nn
     growth = BOTTLENECK_GROWTH if bottleneck else 1
@@ -66,11 +66,11 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
 
 
 def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:
-    """Return a stack of pre-norm transformer blocks with a head over :data:`CLASSES` tokens."""
+    """Return pre-norm transformer blocks with causal attention, and a linear layer with :data:`CLASSES` outputs."""
     nn = torch.nn
 
     class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch comes by argument
-        """Attention, then a feed-forward part four times as wide."""
+        """A transformer block: attention, then a feed-forward part four times as wide."""
 
         def __init__(self) -> None:
             super().__init__()

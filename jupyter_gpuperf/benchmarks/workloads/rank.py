@@ -1,7 +1,7 @@
-"""One rank of the all-reduce benchmark: ``python rank.py``, with its task as JSON on standard input.
+"""One rank of the all-reduce benchmark: ``python rank.py`` reads its task as a line of JSON from standard input.
 
-Started by path with the benchmark's own interpreter. Rank 0 prints one JSON line per size: for each repetition, the
-seconds of the slowest rank. Ends when its standard input is closed, so that no rank outlives the benchmark.
+It runs in the benchmark's own interpreter. Rank 0 prints one line of JSON per message size: for each repetition, the
+seconds of the slowest rank. A rank exits when its standard input is closed, so it does not outlive the benchmark.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 WARM_UP = 3
 BLOCK_SECONDS = 0.05
-"""Shortest time of a repetition, in seconds: small messages are sent many times in one."""
+"""Intended time of a repetition, which makes as many calls as fit into it, from 1 to ``MOST_CALLS``."""
 MOST_CALLS = 200
 
 
 def main() -> None:
-    """Join the group and measure all sizes."""
+    """Join the process group and measure all message sizes."""
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    del sys.path[0]  # this folder: its files must not shadow modules
+    del sys.path[0]  # the folder of this file: its files must not shadow other modules
     import torch
     from torch import distributed
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> list[float]:
-    """Return the seconds of one all-reduce, one sample per repetition; all ranks make the same number."""
+    """Return the seconds per all-reduce, one sample per repetition. All ranks make the same number of calls."""
     distributed = torch.distributed
     values = torch.ones(size_bytes // 4, device=device)
 
@@ -59,7 +59,7 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
         for _ in range(calls):
             distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # ones never overflow
         _wait(torch, device)
-        # The slowest rank counts: in training the others wait for it too.
+        # Use the slowest rank's time: in training, the others wait for it too.
         slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)
         distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
         return float(slowest.item())
