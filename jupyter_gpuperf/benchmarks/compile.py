@@ -36,7 +36,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 @contextlib.contextmanager
 def empty_compile_cache() -> Iterator[None]:
-    """Give torch.compile an empty temporary cache: the first compilation is really cold, and the user's cache stays as it is."""
+    """Give torch.compile an empty temporary cache: the first compilation is cold, and the user's cache is unchanged."""
     before = os.environ.get(CACHE_VARIABLE)
     with tempfile.TemporaryDirectory(
         prefix="gpuperf-compile-", ignore_cleanup_errors=True

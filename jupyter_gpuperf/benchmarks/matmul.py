@@ -148,7 +148,7 @@ class Products:
         self._operands, self._out = [], None
 
     def grid(self) -> list[Shape]:
-        """Return the shapes of the coarse grid, medium sizes first: a search that is cut short has tried at least these."""
+        """Return the shapes of the coarse grid, medium sizes first, so that even a search cut short has tried these."""
         step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))

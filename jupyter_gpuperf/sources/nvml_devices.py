@@ -1,4 +1,4 @@
-"""List the devices that the driver shows, including MIG instances."""
+"""List the devices that the driver reports, including MIG instances."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MIG_ENABLED: Final = 1
 
 
 class FoundDevice(Struct, frozen=True, kw_only=True):
-    """A device, or a MIG instance, as it was found."""
+    """A device, or a MIG instance, that the driver lists."""
 
     info: DeviceInfo
-    """The description, without values that come from readings."""
+    """The description. Figures that come from readings are still missing."""
     handle: Any
     take_gpm_sample: Callable[[Any], object] | None
-    """Fills a sample; ``None`` where there is no GPM."""
+    """Function that fills a sample of the activity counters; ``None`` for a device without GPM."""
 
 
 def find_devices(nvml: Any) -> Iterator[FoundDevice]:
-    """Yield all devices that can be opened; one that can't be opened must not hide the others."""
+    """Yield all devices and MIG instances. If a device can't be opened, this is logged and the device is skipped."""
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             found = _describe(nvml, index, nvml.nvmlDeviceGetHandleByIndex(index))
@@ -106,5 +106,5 @@ def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
 
 
 def text(value: str | bytes) -> str:
-    """Return a string of the driver; old versions of the module return bytes."""
+    """Return a string from pynvml as text; old versions of that module return bytes."""
     return value.decode() if isinstance(value, bytes) else value

@@ -31,7 +31,9 @@ def readers() -> dict[str, Reader]:
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write ``count`` different JPEGs as detailed as photographs. Returns their paths; needs NumPy, and Pillow or OpenCV."""
+    """Write ``count`` different JPEGs, as detailed as photographs, and return their paths. Needs NumPy, and Pillow or
+    OpenCV.
+    """
     import numpy as np
 
     draw = np.random.default_rng(0)

@@ -67,7 +67,7 @@ class Stopwatch:
         describe: Callable[[float], str],
         interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
     ) -> list[float]:
-        """Call ``block`` repeatedly and return all its results. ``describe`` formats the latest as a progress message."""
+        """Call ``block`` repeatedly and return all results. ``describe`` formats the latest as a progress message."""
         rule = StopRule(
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,
