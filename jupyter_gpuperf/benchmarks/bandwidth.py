@@ -135,7 +135,7 @@ BENCHMARK = Benchmark(
     parameters=(
         Parameter.integer("size_mib", 512, (64, 16_384), "MiB per buffer, larger than any cache."),
         RIGOROUS,
-        Parameter.time_limit(30.0, "For all copies together.", minimum=2.0),
+        Parameter.time_limit(30.0, "Total measuring time, for all copies together.", minimum=2.0),
     ),
     run=run,
 )

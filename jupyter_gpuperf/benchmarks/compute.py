@@ -114,7 +114,7 @@ def _compare_variants(
             blocks,
             target_ratio=target_ratio(parameters["rigorous"]),
             limit_seconds=(1 - EAGER_SHARE) * parameters["time_limit_seconds"],
-            progress=context.span(0.5, 1.0, Message("Alternating")).progress,
+            progress=context.span(0.5, 1.0, Message("Comparing the variants")).progress,
         )
 
 
@@ -145,8 +145,8 @@ def _cudnn_tf32(torch: Any) -> bool | None:
 BENCHMARK = Benchmark(
     name="compute",
     label="Compute (TinyNet)",
-    help="One forward pass of a small convolutional network, compared with the minimum for its memory traffic; and "
-    "what half precision, channels last and a compiler would gain.",
+    help="One forward pass of a small convolutional network, compared with the shortest time that its memory traffic "
+    "allows; and the gain from half precision, channels last and compiling.",
     requires=("torch",),
     parameters=(
         Parameter.integer("batch_size", 128, (1, 8192), "Images per batch."),
@@ -158,7 +158,7 @@ BENCHMARK = Benchmark(
             "variants",
             "auto",
             ("auto", "none", "all"),
-            "Compare with half precision, channels last and compiled. auto: only on a GPU.",
+            "Also measure half precision, channels last and compiling. auto: only on a GPU.",
         ),
         RIGOROUS,
         Parameter.time_limit(30.0),

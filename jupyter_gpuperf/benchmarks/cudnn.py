@@ -44,9 +44,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         torch, lambda each: make(size=each)(), training.SIZES["resnet", "cuda"], context.warn
     )
     if size.batch <= NEW_SHAPES:
-        message = (
-            "Too little GPU memory is free: only {batch} images fit, too few to vary the batch."
-        )
+        message = "Too little GPU memory is free: only {batch} images fit, too few to vary the batch size."
         hint = "Free memory held by other processes."
         raise Unavailable("out_of_memory", message, hint, batch=size.batch)
     firsts: dict[str, list[float]] = {}
@@ -55,7 +53,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
         for index, (name, run_in) in enumerate(lanes.items()):
-            message = "New shapes with the search" if name == "on" else "New shapes without it"
+            message = "New shapes with search" if name == "on" else "New shapes without search"
             context.progress(0.2 * index, message)
             seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds

@@ -20,7 +20,7 @@ LARGEST: Final = sys.float_info.max
 """Default bound of numbers: infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
 """In characters: the longest path on Linux."""
-LIMIT_HELP: Final = "Stop after this time, even without convergence."
+LIMIT_HELP: Final = "Stop after this time, even if the interval is still wide."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Parameter:
 RIGOROUS: Final = Parameter.boolean(
     "rigorous",
     False,
-    "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also covers the next run.",
+    "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also applies to later runs.",
 )
 """Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
 

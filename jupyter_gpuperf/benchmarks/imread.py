@@ -188,7 +188,7 @@ BENCHMARK = Benchmark(
     help="Read and decode images with OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.",
     requires=("numpy",),
     parameters=(
-        Parameter.text("folder", "", "Your own images. Empty: create photo-like JPEGs."),
+        Parameter.text("folder", "", "Folder with your images. Empty: create photo-like JPEGs."),
         Parameter.integer("workers", 0, (0, 256), "DataLoader workers; 0: one per usable CPU."),
         RIGOROUS,
         Parameter.time_limit(20.0),

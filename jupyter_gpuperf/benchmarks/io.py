@@ -186,7 +186,7 @@ BENCHMARK = Benchmark(
     "files.",
     parameters=(
         Parameter.text(
-            "folder", "", "Your dataset, which is only read. Empty: create temporary files."
+            "folder", "", "Folder of your dataset (only read). Empty: create temporary files."
         ),
         Parameter.integer("size_mib", 512, (16, 65536), "MiB to read."),
         Parameter.time_limit(20.0, "Approximate total measuring time."),

@@ -45,7 +45,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     requested = FORMATS if precision == "all" else (precision,)
     kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
-        message = "This device has no {precision} matrix products."
+        message = "This device does not support {precision} matrix products."
         hint = "Choose another precision."
         raise Unavailable("format_not_supported", message, hint, precision=precision)
     chip = limits_of(torch, device)
@@ -204,7 +204,7 @@ BENCHMARK = Benchmark(
         ),
         Parameter.boolean("flush_l2", False, "Empty the L2 cache before each product."),
         RIGOROUS,
-        Parameter.time_limit(60.0, "For the search and the final timing together.", minimum=2.0),
+        Parameter.time_limit(60.0, "Total measuring time, including the search.", minimum=2.0),
     ),
     run=run,
 )

@@ -108,7 +108,7 @@ BENCHMARK = Benchmark(
     help="read_csv with each engine, and groupby with aggregation: time and memory.",
     requires=("pandas",),
     parameters=(
-        Parameter.integer("rows", 200_000, (100, 100_000_000), "About 50 bytes per row."),
+        Parameter.integer("rows", 200_000, (100, 100_000_000), "Table rows; about 50 bytes each."),
         Parameter.time_limit(12.0, "Approximate total measuring time."),
     ),
     run=run,

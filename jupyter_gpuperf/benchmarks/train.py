@@ -96,7 +96,7 @@ def _size(parameters: Mapping[str, Any], kind: str, context: Context) -> Size:
 BENCHMARK = Benchmark(
     name="train",
     label="Training (ResNet-50)",
-    help="A ResNet-50 training step on synthetic images: images per second, the share of the chip's peak arithmetic, "
+    help="A ResNet-50 training step on synthetic images: images per second, the share of the chip's peak rate, "
     "and peak memory.",
     requires=("torch",),
     parameters=(
@@ -104,7 +104,7 @@ BENCHMARK = Benchmark(
         Parameter.integer("image_size", 224, (32, 1024), "Height and width, in pixels."),
         Parameter.choice("precision", "bf16", PRECISIONS, training.PRECISION_HELP),
         Parameter.boolean("channels_last", True, "The layout that tensor cores prefer."),
-        Parameter.boolean("compile", False, "Use torch.compile; its time does not count."),
+        Parameter.boolean("compile", False, "Use torch.compile; compile time is not included."),
         RIGOROUS,
         Parameter.time_limit(30.0),
     ),

@@ -145,6 +145,6 @@ def _failed(reason: str) -> GpuPerfError:
     return GpuPerfError(
         "browser_failed",
         "The browser could not show the page: {reason}.",
-        "Open JupyterLab in it yourself, or set GPUPERF_BROWSER to another browser.",
+        "Open JupyterLab in this browser to see why, or set GPUPERF_BROWSER to another browser.",
         reason=reason,
     )
