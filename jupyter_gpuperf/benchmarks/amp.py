@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
+from jupyter_gpuperf.benchmarks.workloads.device import NO_GPU_SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep, fitting_size
 from jupyter_gpuperf.measure.device import precisions_of
@@ -25,7 +25,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the step time of each network in each precision; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, SMALLER_STEP)
+    device = device_of(torch, context, NO_GPU_SMALLER_STEP)
     precisions = precisions_of(torch, device)
     if device.type == "cuda" and "bf16" not in precisions:
         context.warn("Skipped bf16 and TF32: this GPU does not support them in hardware.")

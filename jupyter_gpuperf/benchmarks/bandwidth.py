@@ -26,8 +26,8 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
 """Smaller buffers fit in the cache of a large chip."""
-LANES: Final = 16
-HOST_MEMORY: Final = Message("PyTorch found no GPU; measured the host's memory.")
+PCIE_LANES: Final = 16
+NO_GPU: Final = Message("PyTorch found no GPU; measured the host's memory.")
 
 CallAndBytes = tuple[Callable[[], object], float]
 """The call to time, and the number of bytes that one call moves."""
@@ -37,15 +37,15 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the bandwidths in bytes per second; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, HOST_MEMORY)
+    device = device_of(torch, context, NO_GPU)
     size_bytes = parameters["size_mib"] * MIB
     resources.check_available_memory(3 * size_bytes, hint="Choose a smaller size_mib.")
-    works = _works(torch, device, size_bytes, context)
+    calls = _calls(torch, device, size_bytes, context)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
-    for index, (name, (call, moved_bytes)) in enumerate(works.items()):
-        part = context.part(index, len(works), Message(name.replace("_", " ")))
-        timing = Stopwatch(parameters, part, 1 / len(works)).call(
+    for index, (name, (call, moved_bytes)) in enumerate(calls.items()):
+        part = context.part(index, len(calls), Message(name.replace("_", " ")))
+        timing = Stopwatch(parameters, part, 1 / len(calls)).call(
             call, device, functools.partial(_rate, moved_bytes)
         )
         samples[f"{name}_seconds"] = timing.call_seconds
@@ -64,7 +64,7 @@ def _rate(moved_bytes: float, seconds: float) -> str:
     return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
 
 
-def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
+def _calls(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
     """Return the calls to time, by name. Halves the buffers, with a warning, until they fit in the GPU's memory."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
@@ -119,7 +119,7 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    link = LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    link = PCIE_LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
     ways = itertools.product(("host_to_device", "device_to_host"), ("pinned", "pageable"))
     limits = dict.fromkeys(("copy", "triad"), chip.bytes_per_second)
     limits |= dict.fromkeys(("_".join(each) for each in ways), link)

@@ -25,9 +25,9 @@ THREAD_VARIABLES: Final = (
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-KINDS: Final = ("float32", "float64")
+DTYPES: Final = ("float32", "float64")
 
-CHILD: Final = """
+CHILD_PROGRAM: Final = """
 import numpy as np
 size, kind, seconds = request
 draw = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = parameters["size"]
     resources.check_available_memory(5 * 8 * size**2, hint="Choose a smaller size.")
     _warn_of_settings(context)
-    plan = [(kind, count) for kind in KINDS for count in thread_counts(parameters["threads"])]
+    plan = [(kind, count) for kind in DTYPES for count in thread_counts(parameters["threads"])]
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     answer: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         )
         context.progress(index / len(plan), progress)
         answer = run_program(
-            CHILD,
+            CHILD_PROGRAM,
             [size, kind, parameters["time_limit_seconds"] / len(plan)],
             environment=dict.fromkeys(THREAD_VARIABLES, str(count)),
             error_code="blas_failed",

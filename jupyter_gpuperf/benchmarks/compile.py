@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads import training
-from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
+from jupyter_gpuperf.benchmarks.workloads.device import NO_GPU_SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import TrainingStep, fitting_size
 from jupyter_gpuperf.measure.compiler import check_compiler
@@ -53,7 +53,7 @@ def empty_compile_cache() -> Iterator[None]:
 def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
-    device = device_of(torch, context, SMALLER_STEP)
+    device = device_of(torch, context, NO_GPU_SMALLER_STEP)
     check_compiler(torch, device)
     network, precision = parameters["network"], parameters["precision"]
     training.check_precision(torch, device, precision)

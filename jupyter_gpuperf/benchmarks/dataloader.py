@@ -37,7 +37,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
     batch_bytes = parameters["batch_size"] * IMAGE_BYTES
-    _check_room(parameters, batch_bytes)
+    _check_memory(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
     loader = _loader(parameters)
@@ -82,7 +82,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     return measured
 
 
-def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
+def _check_memory(parameters: Mapping[str, Any], batch_bytes: int) -> None:
     needed_bytes = parameters["items"] * IMAGE_BYTES
     available_bytes = resources.available_memory_bytes()
     if available_bytes is not None and needed_bytes > MEMORY_SHARE * available_bytes:

@@ -16,7 +16,7 @@ from jupyter_gpuperf.messages import Message
 
 Scalar = bool | int | float | str
 
-LARGEST: Final = sys.float_info.max
+LARGEST_NUMBER: Final = sys.float_info.max
 """Default bound of numbers: infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
 """In characters: the longest path on Linux."""
@@ -103,8 +103,8 @@ class Parameter:
             )
         if not is_number:
             return cast("Scalar", value)
-        low = -LARGEST if self.minimum is None else self.minimum
-        high = LARGEST if self.maximum is None else self.maximum
+        low = -LARGEST_NUMBER if self.minimum is None else self.minimum
+        high = LARGEST_NUMBER if self.maximum is None else self.maximum
         number = cast("float", value)
         if not low <= number <= high:  # also true for NaN
             raise BadRequest(

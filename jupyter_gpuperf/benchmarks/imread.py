@@ -20,7 +20,7 @@ from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context,
 from jupyter_gpuperf.benchmarks.workloads.images import (
     Reader,
     images_in,
-    readers,
+    installed_readers,
     write_photographs,
 )
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
@@ -41,7 +41,7 @@ ROUNDS_A_BLOCK: Final = 2
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the images per second of each reader; see the module docstring."""
-    installed = readers()
+    installed = installed_readers()
     if not installed:
         message = "None of OpenCV, Pillow and torchvision is installed."
         hint = "Run: pip install opencv-python-headless pillow."
@@ -54,11 +54,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.progress(0.0, "Listing the images" if parameters["folder"] else "Making the images")
         paths = _paths(parameters["folder"], Path(folder))
         names = [str(path) for path in paths]
-        working = _working(installed, names, context)
-        figures, samples = _on_one_thread(working, names, parameters, context)
-        torch = _torch(context, parameters["workers"])
+        usable = _usable_readers(installed, names, context)
+        figures, samples = _on_one_thread(usable, names, parameters, context)
+        torch = _torch_if_installed(context, parameters["workers"])
         if torch is not None:
-            for name, seconds in _in_workers(torch, working, names, parameters, context).items():
+            for name, seconds in _in_workers(torch, usable, names, parameters, context).items():
                 samples[f"{name}_image_seconds"] = seconds
                 figures[f"{name}_images_per_second"] = inverse(mean_interval(seconds))
         environment = {
@@ -80,11 +80,11 @@ def _paths(folder: str, own_folder: Path) -> list[Path]:
     return paths
 
 
-def _working(
+def _usable_readers(
     installed: Mapping[str, Reader], names: Sequence[str], context: Context
 ) -> dict[str, Reader]:
     """Return the readers that can read all images. Reading them also brings them into the page cache."""
-    working = {}
+    usable = {}
     for name, reader in installed.items():
         try:
             for path in names:
@@ -93,15 +93,15 @@ def _working(
             message = "Skipped {name}, which can't read all images: {error}"
             context.warn(Message(message, name=name, error=error))
         else:
-            working[name] = reader
-    if not working:
+            usable[name] = reader
+    if not usable:
         message, hint = "No installed library can read all images.", "Remove the broken images."
         raise Unavailable("images_not_readable", message, hint)
-    return working
+    return usable
 
 
 def _on_one_thread(
-    working: Mapping[str, Reader],
+    usable: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
@@ -114,18 +114,18 @@ def _on_one_thread(
 
     span = context.span(0.1, 0.5, Message("One thread"))
     timings = Stopwatch(parameters, span, ONE_THREAD_SHARE).in_turn(
-        {name: functools.partial(read_all, reader) for name, reader in working.items()}
+        {name: functools.partial(read_all, reader) for name, reader in usable.items()}
     )
-    figures = {f"{name}_images_per_second": inverse(timings.median(name)) for name in working}
-    for name in working:
-        if name != "pillow" and "pillow" in working:
+    figures = {f"{name}_images_per_second": inverse(timings.median(name)) for name in usable}
+    for name in usable:
+        if name != "pillow" and "pillow" in usable:
             figures[f"{name}_speedup"] = timings.speedup(name, "pillow")
     return figures, {f"{name}_image_seconds": values for name, values in timings.samples.items()}
 
 
 def _in_workers(
     torch: Any,
-    working: Mapping[str, Reader],
+    usable: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
@@ -133,13 +133,13 @@ def _in_workers(
     """Return each reader's seconds per image, one sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
     samples: dict[str, list[float]] = {}
-    for place, (name, reader) in enumerate(working.items()):
+    for place, (name, reader) in enumerate(usable.items()):
         title = Message.counted(
             "{name}, {count} worker", "{name}, {count} workers", count=workers, name=name
         )
-        part = context.span(0.5, 1.0).part(place, len(working), title)
+        part = context.span(0.5, 1.0).part(place, len(usable), title)
         figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
-        samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(working)).blocks(
+        samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(usable)).blocks(
             _block_in_workers(torch, reader, names, workers),
             describe=lambda seconds: f"{1000 * seconds:.3g} ms",
             interval_of=mean_interval,
@@ -150,7 +150,7 @@ def _in_workers(
 def _block_in_workers(
     torch: Any, reader: Reader, names: Sequence[str], workers: int
 ) -> Callable[[], float]:
-    images = Images(reader, names)
+    images = EndlessImages(reader, names)
     loader = torch.utils.data.DataLoader(
         images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
     )
@@ -158,7 +158,7 @@ def _block_in_workers(
     return lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH
 
 
-class Images:
+class EndlessImages:
     """An endless dataset that decodes image files. An item is only its index: workers send no pixels."""
 
     def __init__(self, reader: Reader, names: Sequence[str]) -> None:
@@ -172,7 +172,7 @@ class Images:
         return index
 
 
-def _torch(context: Context, workers: int) -> Any:
+def _torch_if_installed(context: Context, workers: int) -> Any:
     if importlib.util.find_spec("torch") is None:
         context.warn("Skipped DataLoader workers: torch is not installed.")
         return None

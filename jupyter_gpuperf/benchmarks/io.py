@@ -50,13 +50,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         read_bytes, files = sum(path.stat().st_size for path in large), len(small)
         # Name of the figure → amount read per block (bytes, reads or files), and the block.
         plan: dict[str, tuple[int, Callable[[], float]]] = {
-            "cold_read_bytes": (read_bytes, lambda: _cold(large, _read)),
-            "warm_read_bytes": (read_bytes, lambda: _warm(large)),
-            "cold_random_reads": (RANDOM_READS, lambda: _cold(large[:1], _read_randomly)),
-            "cold_small_files": (files, lambda: _cold(small, _read)),
-            "warm_small_files": (files, lambda: _warm(small)),
+            "cold_read_bytes": (read_bytes, lambda: _time_cold(large, _read)),
+            "warm_read_bytes": (read_bytes, lambda: _time_warm(large)),
+            "cold_random_reads": (RANDOM_READS, lambda: _time_cold(large[:1], _read_randomly)),
+            "cold_small_files": (files, lambda: _time_cold(small, _read)),
+            "warm_small_files": (files, lambda: _time_warm(small)),
         }
-        if not _can_drop(large, context):
+        if not _can_drop_cache(large, context):
             plan = {name: each for name, each in plan.items() if name.startswith("warm")}
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
@@ -83,7 +83,7 @@ def _files(
     """Yield the large files, the small files and their folder: the user's own files, or temporary ones."""
     if folder:
         named = Path(folder).expanduser()
-        yield (*_existing(named, size), named)
+        yield (*_existing_files(named, size), named)
         return
     with tempfile.TemporaryDirectory(prefix="gpuperf-io-", ignore_cleanup_errors=True) as made:
         own = Path(made)
@@ -103,7 +103,7 @@ def _files(
         yield [large], small, own
 
 
-def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
+def _existing_files(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
     """Return some of the user's files, about ``size`` bytes in total, largest first; and the smallest of them."""
     hint = "Choose a folder that contains files."
     if not folder.is_dir():
@@ -132,7 +132,7 @@ def _write(path: Path, size: int) -> Path:
     return path
 
 
-def _can_drop(paths: list[Path], context: Context) -> bool:
+def _can_drop_cache(paths: list[Path], context: Context) -> bool:
     try:
         left_ratio = max(drop_from_cache(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
@@ -145,19 +145,19 @@ def _can_drop(paths: list[Path], context: Context) -> bool:
     return left_ratio <= COLD_RATIO
 
 
-def _cold(paths: list[Path], read: Callable[[Path], None]) -> float:
+def _time_cold(paths: list[Path], read: Callable[[Path], None]) -> float:
     for path in paths:
         drop_from_cache(path)
-    return _timed(paths, read)
+    return _time_reads(paths, read)
 
 
-def _warm(paths: list[Path]) -> float:
+def _time_warm(paths: list[Path]) -> float:
     if resident_ratio(paths[0]) < 1 - COLD_RATIO:
-        _timed(paths, _read)
-    return _timed(paths, _read)
+        _time_reads(paths, _read)
+    return _time_reads(paths, _read)
 
 
-def _timed(paths: list[Path], read: Callable[[Path], None]) -> float:
+def _time_reads(paths: list[Path], read: Callable[[Path], None]) -> float:
     began = time.perf_counter()
     for path in paths:
         read(path)

@@ -22,14 +22,14 @@ from jupyter_gpuperf.messages import Message
 CALLS: Final = 500
 """Launches per block. The device's launch queue holds more, so the host never waits for a free slot."""
 GRAPH_KERNELS: Final = 100
-CPU_OPERATION: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
+NO_GPU: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure seconds per launch, with and without waiting, and per kernel in a graph; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, CPU_OPERATION)
+    device = device_of(torch, context, NO_GPU)
     one = torch.zeros(1, device=device)
 
     def tiny() -> None:

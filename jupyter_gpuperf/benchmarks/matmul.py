@@ -26,12 +26,12 @@ from jupyter_gpuperf.measure.timer import block_timer, flusher
 from jupyter_gpuperf.messages import Message
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
-LARGEST: Final = 16_384
+LARGEST_SIZE: Final = 16_384
 SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
 ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
 """Bytes per element of an operand, and of the product."""
-LEAST_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
+MINIMUM_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
 SEARCH_SHARE: Final = 0.75
 """Share of the time limit for the search; the rest is for timing the best shape."""
 
@@ -124,14 +124,14 @@ class Products:
 
     Parameters
     ----------
-    cold
+    flush_l2
         Whether the GPU's L2 cache is emptied before each timed product.
     """
 
-    def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
+    def __init__(self, torch: Any, device: Any, kind: str, flush_l2: bool = False) -> None:
         self._torch, self.device, self._kind = torch, device, kind
-        self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
-        self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
+        self.flush = flusher(torch, device) if flush_l2 and device.type == "cuda" else None
+        self.largest = LARGEST_SIZE if device.type == "cuda" else LARGEST_ON_CPU
         self._before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
         self._fit_memory()
@@ -190,7 +190,7 @@ def _is_supported(torch: Any, device: Any, kind: str) -> bool:
     capability = torch.cuda.get_device_capability(device)
     if kind == "fp8" and not hasattr(torch, "_scaled_mm"):
         return False
-    return bool(capability >= LEAST_CAPABILITY.get(kind, (0, 0)))
+    return bool(capability >= MINIMUM_CAPABILITY.get(kind, (0, 0)))
 
 
 BENCHMARK = Benchmark(

@@ -26,7 +26,7 @@ PYTHON_ENGINE_ROWS: Final = 20_000
 ROW_BYTES: Final = 70
 WORDS: Final = 500
 
-CHILD: Final = """
+CHILD_PROGRAM: Final = """
 import pandas as pd
 path, what, rows, seconds = request
 def memory(name):
@@ -71,7 +71,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             context.progress((index + 0.5) / (len(plan) + 1), progress)
             rows_read = min(rows, PYTHON_ENGINE_ROWS) if task == "python" else rows
             answer = run_program(
-                CHILD,
+                CHILD_PROGRAM,
                 [str(path), task, rows_read, parameters["time_limit_seconds"] / len(plan)],
                 error_code="pandas_failed",
                 package="pandas",

@@ -27,7 +27,7 @@ def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
         send({"type": "error", **error.to_dict()})
     except Exception as error:  # the worker's top level: any error is reported
         logger.exception("The benchmark failed.")
-        send({"type": "error", **_failed(error).to_dict()})
+        send({"type": "error", **_to_error(error).to_dict()})
 
 
 def _run(benchmark: Benchmark, parameters: Mapping[str, Any], send: SendMessage) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _check_packages(benchmark: Benchmark) -> None:
             )
 
 
-def _failed(error: Exception) -> GpuPerfError:
+def _to_error(error: Exception) -> GpuPerfError:
     if type(error).__name__ == "OutOfMemoryError":  # torch's; torch may not be installed
         message = "The GPU ran out of memory."
     # torch has no exception type of its own for running out of CPU memory.

@@ -37,12 +37,12 @@ from jupyter_gpuperf.messages import Message
 
 LONGEST_SECONDS: Final = 120.0
 SHELL_RUNS_A_ROUND: Final = 3
-LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
-EXTENSION: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
+LOG_LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
+EXTENSION_LINE: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
 PAGE_IS_READY: Final = (
     "document.querySelector('#jp-main-dock-panel') && !document.querySelector('#jupyterlab-splash')"
 )
-TORCH: Final = """
+IMPORT_TORCH_PROGRAM: Final = """
 began = time.perf_counter()
 import torch
 answer(seconds=time.perf_counter() - began)
@@ -51,15 +51,15 @@ answer(seconds=time.perf_counter() - began)
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure each start-up time in several rounds; see the module docstring."""
-    pieces = _pieces(parameters, context)
+    starters = _starters(parameters, context)
     samples: dict[str, list[float]] = {}
     rounds = parameters["rounds"]
     for number in range(rounds):
-        for index, (name, piece) in enumerate(pieces.items()):
+        for index, (name, starter) in enumerate(starters.items()):
             message = "{name}, round {number} of {rounds}"
             progress = Message(message, name=Message(name), number=number + 1, rounds=rounds)
-            context.progress((number + index / len(pieces)) / rounds, progress)
-            for figure, seconds in piece().items():
+            context.progress((number + index / len(starters)) / rounds, progress)
+            for figure, seconds in starter().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
     context.warn("The first round reads from disk; the others find the files in memory.")
     # Order of the figures: the slowest first, extensions last.
@@ -73,33 +73,33 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-def _pieces(
+def _starters(
     parameters: Mapping[str, Any], context: Context
 ) -> dict[str, Callable[[], Mapping[str, float]]]:
     """Return what can be started here: name → function that starts it and returns the seconds per figure."""
-    pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
+    starters: dict[str, Callable[[], Mapping[str, float]]] = {}
     if parameters["server"]:
         if importlib.util.find_spec("jupyterlab"):
             program = find_browser() if parameters["page"] else None
             if parameters["page"] and program is None:
                 context.warn("Skipped opening the page: no Chromium found.")
-            pieces["server"] = functools.partial(_server, program)
+            starters["server"] = functools.partial(_time_server, program)
         else:
             context.warn("Skipped JupyterLab: not installed in this environment.")
     if importlib.util.find_spec("torch"):
-        pieces["torch"] = _import_torch
+        starters["torch"] = _time_torch_import
     else:
         context.warn("Skipped torch: not installed in this environment.")
     shell = os.environ.get("SHELL", "")
     if shell and Path(shell).exists():
-        pieces["shell"] = lambda: _shell(shell)
-    if not pieces:
+        starters["shell"] = lambda: _time_shell(shell)
+    if not starters:
         nothing = "Found no JupyterLab, torch or shell."
         raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
-    return pieces
+    return starters
 
 
-def _server(browser: str | None) -> dict[str, float]:
+def _time_server(browser: str | None) -> dict[str, float]:
     """Start JupyterLab, wait until it responds, open its page, and stop it; return the seconds per figure."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
@@ -119,9 +119,9 @@ def _server(browser: str | None) -> dict[str, float]:
         try:
             address = _wait_until_ready(process, runtime, token, log)
             seconds = time.perf_counter() - began
-            page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
+            page = _time_page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
-            _end(process)
+            _stop_server(process)
         shares = extension_seconds(log.read_text(errors="replace").splitlines())
         return {"server": seconds, **page, **shares}
 
@@ -162,13 +162,13 @@ def _wait_until_ready(
     raise GpuPerfError("server_did_not_start", message, hint, seconds=LONGEST_SECONDS)
 
 
-def _page(program: str, address: str, home: Path) -> dict[str, float]:
+def _time_page(program: str, address: str, home: Path) -> dict[str, float]:
     with contextlib.closing(Browser(program, str(home / "profile"))) as browser:
         browser.attach(LONGEST_SECONDS)
         return {"page": browser.open_until(address, PAGE_IS_READY, LONGEST_SECONDS)}
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop_server(process: subprocess.Popen[bytes]) -> None:
     """Stop the server, and kill its child processes, which are in its process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -184,11 +184,11 @@ def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
     shares: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
-        matched = LINE.match(line)
+        matched = LOG_LINE.match(line)
         if not matched:
             continue
         now = datetime.strptime(matched[1], "%Y-%m-%d %H:%M:%S.%f")
-        extension = EXTENSION.match(matched[2])
+        extension = EXTENSION_LINE.match(matched[2])
         if extension and before is not None:
             name = f"extension_{re.sub('[^A-Za-z0-9]+', '_', extension[1])}"
             shares[name] = shares.get(name, 0.0) + max(0.0, (now - before).total_seconds())
@@ -196,9 +196,9 @@ def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _import_torch() -> dict[str, float]:
+def _time_torch_import() -> dict[str, float]:
     answer = run_program(
-        TORCH,
+        IMPORT_TORCH_PROGRAM,
         error_code="import_failed",
         package="torch",
         hint="Reinstall torch.",
@@ -207,7 +207,7 @@ def _import_torch() -> dict[str, float]:
     return {"import_torch": answer["seconds"]}
 
 
-def _shell(shell: str) -> dict[str, float]:
+def _time_shell(shell: str) -> dict[str, float]:
     samples = []
     for _ in range(SHELL_RUNS_A_ROUND):
         began = time.perf_counter()

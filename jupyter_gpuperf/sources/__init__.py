@@ -56,7 +56,7 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
     name, _, argument = address.partition(":")
     for scheme in schemes:
         if scheme.name == name and scheme.takes_argument == bool(argument):
-            return _made(scheme, argument, address, metrics)
+            return _create(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
     message, hint = "Unknown source {address!r}.", "Set c.GpuPerf.source to one of: {forms}."
     raise BadRequest("unknown_source", message, hint, address=address, forms=forms)
@@ -72,7 +72,7 @@ def source_or_absent(address: str, metrics: tuple[Metric, ...]) -> Source:
         return LocalSource(AbsentDriver(reason), metrics)
 
 
-def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ...]) -> Source:
+def _create(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ...]) -> Source:
     try:
         return scheme.make(argument, metrics)
     except GpuPerfError:

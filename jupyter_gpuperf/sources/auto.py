@@ -21,7 +21,7 @@ RETRY_LOST_SECONDS: Final = 60.0
 """Time between attempts to find a lost device while others work. It is longer, because with each attempt all devices
 lack rates for one tick."""
 
-KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
+DEVICE_FOLDERS: Final = Path("/proc/driver/nvidia/gpus")
 """On Linux, the driver's Linux kernel module shows a folder for each device here."""
 
 
@@ -32,9 +32,9 @@ class AutoDriver:
         self,
         driver: Driver,
         clock: Callable[[], float] = time.monotonic,
-        kernel_list: Path = KERNEL_LIST,
+        device_folders: Path = DEVICE_FOLDERS,
     ) -> None:
-        self._driver, self._clock, self._kernel_list = driver, clock, kernel_list
+        self._driver, self._clock, self._device_folders = driver, clock, device_folders
         self._opened_at = 0.0
         self._attached_at_open: frozenset[str] = frozenset()
         # Passed through from the driver.
@@ -54,12 +54,12 @@ class AutoDriver:
 
     def read(self) -> dict[str, Readings]:
         """Read the wrapped driver. Reopens it first if it is time to look for devices again."""
-        if self._clock() - self._opened_at >= self._patience_seconds():
+        if self._clock() - self._opened_at >= self._retry_seconds():
             self.close()
             self.open()
         return self._driver.read()
 
-    def _patience_seconds(self) -> float:
+    def _retry_seconds(self) -> float:
         lost = [each.state == "device_lost" for each in self.devices().devices]
         if all(lost) or self._attached() != self._attached_at_open:
             return RETRY_SECONDS
@@ -67,7 +67,7 @@ class AutoDriver:
 
     def _attached(self) -> frozenset[str]:
         try:
-            return frozenset(path.name for path in self._kernel_list.iterdir())
+            return frozenset(path.name for path in self._device_folders.iterdir())
         except OSError:
             return frozenset()
 

@@ -36,8 +36,8 @@ class HostReader:
         self._host = host  # psutil; imported at the first read, in the sampler's thread
         self._whole, self._cores = _BusyShares(), _BusyShares()
         self._own: dict[str, Callable[[], Any]] = {
-            "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
-            "busiest_core_percent": lambda: _most(self.read_cores()),
+            "cpu_percent": lambda: _highest(self._whole.percent([self._psutil.cpu_times()])),
+            "busiest_core_percent": lambda: _highest(self.read_cores()),
             "cpu_limit_cores": lambda: float(usable_cpus()),
             "network_bytes": self._network_bytes,
             "swap_used_bytes": lambda: self._psutil.swap_memory().used,
@@ -104,7 +104,7 @@ def _container_memory_bytes() -> int | None:
     return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
-def _most(shares: list[float]) -> float:
+def _highest(shares: list[float]) -> float:
     if not shares:
         raise NoSampleYet
     return max(shares)

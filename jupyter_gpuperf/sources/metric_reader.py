@@ -18,11 +18,11 @@ SLOW_SECONDS: Final = 5.0
 LIMITS_SECONDS: Final = 30.0
 """Time between two readings of a limit. Limits hardly change, and reading a maximum clock takes 1.4 ms on an H100."""
 
-PROBE_SECONDS: Final = 300.0
+RETRY_SECONDS: Final = 300.0
 """Time after which a metric that the device doesn't support or allow is tried again: the driver may have been
 reconfigured. Trying at every tick would take as long as reading it."""
 
-SETTLED: Final = ("not_supported", "no_permission")
+LASTING_REASONS: Final = ("not_supported", "no_permission")
 
 
 class MetricReader:
@@ -62,7 +62,7 @@ class MetricReader:
             if now >= self._due_seconds[metric.name]:
                 reading = self._reading(metric, calls)
                 self._readings[metric.name] = reading
-                self._due_seconds[metric.name] = now + _pause_seconds(metric, reading)
+                self._due_seconds[metric.name] = now + _seconds_until_due(metric, reading)
         return dict(self._readings)
 
     def _reading(self, metric: Metric, calls: Calls) -> Reading:
@@ -100,9 +100,9 @@ def _once_per_tick(call: Calls) -> Calls:
     return repeated
 
 
-def _pause_seconds(metric: Metric, reading: float | str) -> float:
+def _seconds_until_due(metric: Metric, reading: float | str) -> float:
     if isinstance(reading, str):
-        return PROBE_SECONDS if reading in SETTLED else 0.0
+        return RETRY_SECONDS if reading in LASTING_REASONS else 0.0
     if metric.kind == "limit":
         return LIMITS_SECONDS
     return SLOW_SECONDS if metric.cadence == "slow" else 0.0

@@ -79,9 +79,9 @@ class NvmlDriver:
         self._nvml: Any = None
         self._library: DeviceThread | None = None
         self._xid: XidWatch | None = None
-        self._open: dict[str, NvmlDevice] = {}
+        self._opened: dict[str, NvmlDevice] = {}
         self._readings: dict[str, Readings] = {}
-        self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
+        self._devices = Devices(devices=[], reason=nvml_errors.STARTING)
         self._known: list[DeviceInfo] = []
 
     def open(self) -> None:
@@ -98,30 +98,30 @@ class NvmlDriver:
         """Read every device once: UUID → readings. Devices that were lost have a reason instead of each value."""
         if self._library and self._devices.reason is nvml_errors.NOT_ANSWERING:
             self._await_library(self._library, 0.0)
-        for device in self._open.values():
+        for device in self._opened.values():
             device.thread.begin(device.read)
         deadline = self._clock() + PATIENCE_SECONDS
-        for uuid, device in self._open.items():
-            self._take(uuid, device.thread, deadline)
+        for uuid, device in self._opened.items():
+            self._collect(uuid, device.thread, deadline)
         listed = {info.uuid for info in self._devices.devices}
-        gone = dict.fromkeys(listed - self._open.keys(), self._all("device_lost"))
+        gone = dict.fromkeys(listed - self._opened.keys(), self._all_missing("device_lost"))
         readings = {**self._readings, **gone}
         self._note_states(readings)
         return readings
 
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device: UUID → processes, or why they are unknown."""
-        begun = {uuid: each.thread.begin(each.processes) for uuid, each in self._open.items()}
+        begun = {uuid: each.thread.begin(each.processes) for uuid, each in self._opened.items()}
         return {
             uuid: _processes(device.thread) if begun[uuid] else "not_answering"
-            for uuid, device in self._open.items()
+            for uuid, device in self._opened.items()
         }
 
     def close(self) -> None:
         """Close the driver's library, unless a call hangs in it. Threads of hanging calls are abandoned."""
-        opened = list(self._open.values())
+        opened = list(self._opened.values())
         hanging = [device for device in opened if not device.thread.close()]
-        self._open, self._readings = {}, {}
+        self._opened, self._readings = {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
@@ -152,7 +152,7 @@ class NvmlDriver:
 
     def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
-            self._open = library.answer(timeout_seconds)
+            self._opened = library.answer(timeout_seconds)
         except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
             late = isinstance(error, DeviceNotAnswering)
             reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
@@ -160,18 +160,18 @@ class NvmlDriver:
                 logger.warning("NVML could not be opened: %s", error)
             self._devices = Devices(devices=[], reason=reason)
             return
-        infos = [device.info() for device in self._open.values()]
+        infos = [device.info() for device in self._opened.values()]
         # The driver no longer lists a device that fell off the bus, but the user must see that it is lost.
         # A missing MIG instance was removed on purpose.
         infos += [
             replace(info, state="device_lost")
             for info in self._known
-            if info.uuid not in self._open and info.parent_uuid is None
+            if info.uuid not in self._opened and info.parent_uuid is None
         ]
         self._known = infos
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
 
-    def _take(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
+    def _collect(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
         hangs = thread.busy_seconds > PATIENCE_SECONDS
         try:
             answer = thread.answer(0.0 if hangs else max(0.0, deadline - self._clock()))
@@ -179,12 +179,12 @@ class NvmlDriver:
                 self._readings[uuid] = answer
         except DeviceNotAnswering:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
-                self._readings[uuid] = self._all("not_answering")
+                self._readings[uuid] = self._all_missing("not_answering")
         except Exception:  # one device's error must not affect the others
             logger.exception("%s could not be read.", uuid)
-            self._readings[uuid] = self._all("driver_error")
+            self._readings[uuid] = self._all_missing("driver_error")
 
-    def _all(self, reason: MissingReason) -> Readings:
+    def _all_missing(self, reason: MissingReason) -> Readings:
         return dict.fromkeys((metric.name for metric in self._metrics), reason)
 
     def _note_states(self, readings: Mapping[str, Readings]) -> None:

@@ -23,7 +23,7 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 logger = logging.getLogger(__name__)
 
-LIMITS: Final = (
+LIMIT_METRICS: Final = (
     "memory_total_bytes",
     "power_limit_watts",
     "clock_sm_max_mhz",
@@ -76,7 +76,7 @@ class NvmlDevice:
             "xid_last_code": lambda: xid.last_code(uuid),
         }
         if found.info.unified_memory:  # the driver has no memory figures for it
-            self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _memory_of_the_machine()
+            self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _host_memory()
         self._reader = MetricReader(metrics, self._call, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
@@ -93,7 +93,7 @@ class NvmlDevice:
 
     def info(self) -> DeviceInfo:
         """Return the device's description, with the limits from the last :meth:`read`."""
-        limits = {name: self._readings.get(name, "not_supported") for name in LIMITS}
+        limits = {name: self._readings.get(name, "not_supported") for name in LIMIT_METRICS}
         return replace(self._info, **limits)
 
     def processes(self) -> list[ListedProcess]:
@@ -135,7 +135,7 @@ class NvmlDevice:
         return reason
 
 
-def _memory_of_the_machine() -> SimpleNamespace:
+def _host_memory() -> SimpleNamespace:
     import psutil
 
     memory = psutil.virtual_memory()

@@ -39,23 +39,23 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
             logger.warning("GPU %d can't be opened and is skipped: %s", index, error)
             continue
         yield found
-        yield from _instances(nvml, found)
+        yield from _mig_instances(nvml, found)
 
 
 def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
-    capability = _perhaps(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
-    gpm = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
+    capability = _optional(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    gpm = _optional(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
     return FoundDevice(
         info=DeviceInfo(
             uuid=text(nvml.nvmlDeviceGetUUID(handle)),
             index=index,
             name=text(nvml.nvmlDeviceGetName(handle)),
             state="ok",
-            pci_bus_id=_perhaps(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+            pci_bus_id=_optional(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
             compute_capability="{}.{}".format(*capability) if capability else None,
             parent_uuid=None,
             unified_memory=_has_unified_memory(nvml, handle),
-            driver_version=_perhaps(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
+            driver_version=_optional(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
             memory_total_bytes="not_yet",
             power_limit_watts="not_yet",
             clock_sm_max_mhz="not_yet",
@@ -76,8 +76,8 @@ def _has_unified_memory(nvml: Any, handle: Any) -> bool:
     return False
 
 
-def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
-    if _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
+def _mig_instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
+    if _optional(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
         return
     for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)):
         try:
@@ -98,7 +98,7 @@ def _sample_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
     nvml.nvmlGpmMigSampleGet(parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample)
 
 
-def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
+def _optional(nvml: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (nvml.NVMLError, AttributeError):

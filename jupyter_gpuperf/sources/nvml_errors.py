@@ -59,7 +59,7 @@ NO_GPU: Final = NoDevices(
     hint="Start the container with --gpus all, or request a GPU from the job scheduler.",
 )
 
-NOT_ASKED: Final = NoDevices(
+STARTING: Final = NoDevices(
     code="starting", message="The driver is starting.", hint="Try again in a moment."
 )
 

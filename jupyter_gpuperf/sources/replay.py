@@ -18,7 +18,7 @@ from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Readings, TrainingNow
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
-MOST_AT_ONCE: Final = 50
+MOST_AVERAGED: Final = 50
 """Most recorded readings that one tick averages: 5 s at the usual rate."""
 
 
@@ -37,7 +37,7 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
-        self._covering = [each.name for each in metrics if each.covers_tick or each.per_second]
+        self._averaged = [each.name for each in metrics if each.covers_tick or each.per_second]
         self._read_to: dict[int, float] = {}
 
     def open(self) -> None:
@@ -116,11 +116,11 @@ class ReplaySource:
         times = recording.seconds
         last = max(0, bisect_right(times, seconds) - 1)
         first = bisect_right(times, before) if before <= seconds else last
-        return [*times[max(first, last - MOST_AT_ONCE) : last], seconds]
+        return [*times[max(first, last - MOST_AVERAGED) : last], seconds]
 
     def _means(self, earlier: Sequence[Readings]) -> Readings:
         means: Readings = {}
-        for name in self._covering if len(earlier) > 1 else ():
+        for name in self._averaged if len(earlier) > 1 else ():
             values = [value for each in earlier if isinstance(value := each.get(name), float)]
             if values:
                 means[name] = sum(values) / len(values)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = (
     "--headless",
     "--remote-debugging-pipe",
@@ -42,7 +42,7 @@ POLL_SECONDS: Final = 0.01
 
 def find_browser() -> str | None:
     """Return the path of Chromium: ``GPUPERF_BROWSER``, else the first one on the PATH; ``None`` if there is none."""
-    names = (os.environ.get("GPUPERF_BROWSER", ""), *NAMES)
+    names = (os.environ.get("GPUPERF_BROWSER", ""), *PROGRAM_NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
@@ -120,11 +120,11 @@ class Browser:
         try:
             os.write(self._to_browser, json.dumps(message).encode() + b"\0")
         except OSError as error:
-            raise _failed(Message("it exited")) from error
+            raise _browser_error(Message("it exited")) from error
         while (answer := self._next(ends_at)).get("id") != self._number:
             pass  # an event, or a late answer
         if "error" in answer:
-            raise _failed(str(answer["error"].get("message", "")))
+            raise _browser_error(str(answer["error"].get("message", "")))
         return dict(answer.get("result", {}))
 
     def _next(self, ends_at: float) -> dict[str, Any]:
@@ -132,16 +132,16 @@ class Browser:
             left_seconds = max(0.0, ends_at - time.monotonic())
             readable, _, _ = select.select([self._from_browser], [], [], left_seconds)
             if not readable:
-                raise _failed(Message("the page was not ready in time"))
+                raise _browser_error(Message("the page was not ready in time"))
             chunk = os.read(self._from_browser, 1 << 16)
             if not chunk:
-                raise _failed(Message("it exited"))
+                raise _browser_error(Message("it exited"))
             self._received += chunk
         line, _, self._received = self._received.partition(b"\0")
         return dict(json.loads(line))
 
 
-def _failed(reason: str) -> GpuPerfError:
+def _browser_error(reason: str) -> GpuPerfError:
     return GpuPerfError(
         "browser_failed",
         "The browser could not show the page: {reason}.",

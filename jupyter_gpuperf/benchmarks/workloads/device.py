@@ -10,7 +10,7 @@ from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.messages import Message
 
 NO_GPU: Final = Message("PyTorch found no GPU; measured on the CPU.")
-SMALLER_STEP: Final = Message("PyTorch found no GPU; measured a smaller step on the CPU.")
+NO_GPU_SMALLER_STEP: Final = Message("PyTorch found no GPU; measured a smaller step on the CPU.")
 
 
 def device_of(torch: Any, context: Context, message: str = NO_GPU) -> Any:

@@ -20,10 +20,10 @@ QUALITY: Final = 90
 Reader = Callable[[str], object]
 
 
-def readers() -> dict[str, Reader]:
+def installed_readers() -> dict[str, Reader]:
     """Return the installed image readers: name → function that reads and decodes the image at a path."""
     installed: dict[str, Reader] = {}
-    for name, (reader, module, function) in NEEDED.items():
+    for name, (reader, module, function) in KNOWN_READERS.items():
         with contextlib.suppress(Exception):  # missing or broken
             getattr(importlib.import_module(module), function)
             installed[name] = reader
@@ -90,7 +90,7 @@ def _read_with_torchvision(path: str) -> object:
     return io.decode_image(path, mode=io.ImageReadMode.RGB)
 
 
-NEEDED: Final[dict[str, tuple[Reader, str, str]]] = {
+KNOWN_READERS: Final[dict[str, tuple[Reader, str, str]]] = {
     "opencv": (_read_with_opencv, "cv2", "imread"),
     "pillow": (_read_with_pillow, "PIL.Image", "open"),
     "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),

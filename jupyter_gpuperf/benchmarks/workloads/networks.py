@@ -41,12 +41,12 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
                 layers += [nn.ReLU(inplace=True), *_convolution(nn, width, width, 3, stride)]
             last = _convolution(nn, width, outputs, 1 if bottleneck else 3)
             self.layers = nn.Sequential(*layers, nn.ReLU(inplace=True), *last)
-            self.around = nn.Identity()
+            self.shortcut = nn.Identity()
             if inputs != outputs or stride != 1:
-                self.around = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
+                self.shortcut = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
 
         def forward(self, images: Any) -> Any:
-            return nn.functional.relu(self.layers(images) + self.around(images))
+            return nn.functional.relu(self.layers(images) + self.shortcut(images))
 
     blocks: list[Any] = []
     channels = WIDTHS[0]
@@ -74,19 +74,19 @@ def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.norm_attention, self.norm_wide = nn.LayerNorm(width), nn.LayerNorm(width)
-            self.mixed, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
-            self.wide = nn.Sequential(
+            self.norm_attention, self.norm_feed_forward = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.qkv, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.feed_forward = nn.Sequential(
                 nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
             )
 
         def forward(self, tokens: Any) -> Any:
             batch, length, _ = tokens.shape
-            mixed = self.mixed(self.norm_attention(tokens))
-            parts = mixed.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+            qkv = self.qkv(self.norm_attention(tokens))
+            parts = qkv.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
             attended = nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
-            tokens = tokens + self.joined(attended.transpose(1, 2).reshape(batch, length, width))
-            return tokens + self.wide(self.norm_wide(tokens))
+            tokens = tokens + self.output(attended.transpose(1, 2).reshape(batch, length, width))
+            return tokens + self.feed_forward(self.norm_feed_forward(tokens))
 
     return nn.Sequential(
         *(Block() for _ in range(layers)), nn.LayerNorm(width), nn.Linear(width, CLASSES)

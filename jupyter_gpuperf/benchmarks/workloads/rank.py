@@ -54,11 +54,11 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
 
     def reduce(calls: int) -> float:
         distributed.barrier()
-        _wait(torch, device)
+        _synchronize(torch, device)
         began = time.perf_counter()
         for _ in range(calls):
             distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # ones never overflow
-        _wait(torch, device)
+        _synchronize(torch, device)
         # Use the slowest rank's time: in training, the others wait for it too.
         slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)
         distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
@@ -70,7 +70,7 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
     return [reduce(calls) for _ in range(repetitions)]
 
 
-def _wait(torch: Any, device: Any) -> None:
+def _synchronize(torch: Any, device: Any) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
