@@ -24,9 +24,8 @@ from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import limits_of, precisions_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
+from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import warmed_up_timer
 from jupyter_gpuperf.messages import Message
 
@@ -110,12 +109,8 @@ def _compare_variants(
             except (Unavailable, RuntimeError) as error:
                 reason = getattr(error, "message", str(error).strip().partition("\n")[0])
                 context.warn(Message("Not compiled: {reason}", reason=reason))
-        return time_interleaved(
-            blocks,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - EAGER_SHARE) * parameters["time_limit_seconds"],
-            progress=context.span(0.5, 1.0, Message("Comparing the variants")).progress,
-        )
+        span = context.span(0.5, 1.0, Message("Comparing the variants"))
+        return Stopwatch(parameters, span, 1 - EAGER_SHARE).in_turn(blocks)
 
 
 def _variants(torch: Any, device: Any, requested: ForwardPass) -> dict[str, ForwardPass]:
