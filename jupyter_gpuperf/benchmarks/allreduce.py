@@ -1,8 +1,8 @@
 """Benchmark of all-reduce across all GPUs of this machine: how fast data-parallel training sums gradients.
 
 Runs one process per GPU with NCCL; without GPUs, runs processes on the CPU with gloo. Bus bandwidth is the rate on the
-links: message size per second, times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests. It can be compared with
-a link's data sheet for any number of ranks.
+links: a message's size divided by its time, times 2(n-1)/n for n ranks, as in NVIDIA's nccl-tests. It can be compared
+with a link's data sheet for any number of ranks.
 """
 
 from __future__ import annotations

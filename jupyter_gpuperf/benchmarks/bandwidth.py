@@ -65,7 +65,7 @@ def _rate(moved_bytes: float, seconds: float) -> str:
 
 
 def _calls(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
-    """Return the calls to time, by name. Halves the buffers, with a warning, until they fit in the GPU's memory."""
+    """Return the calls to time, by name. If buffers don't fit in the GPU's memory, warns and halves their size."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
     while True:

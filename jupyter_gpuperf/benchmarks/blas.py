@@ -83,9 +83,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def thread_counts(threads: int) -> list[int]:
-    """Return the numbers of threads to try: only ``threads`` or, if that is 0, from 1 to the usable CPUs.
+    """Return the numbers of threads to try: only ``threads`` or, if that is 0, several up to the number of usable CPUs.
 
-    The number doubles each time; with more than 16 CPUs, it quadruples.
+    After 1 and 2, each number is twice the one before; with more than 16 CPUs, four times.
     """
     if threads:
         return [threads]

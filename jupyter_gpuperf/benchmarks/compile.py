@@ -107,7 +107,7 @@ def _compile(
 def _break_even(
     eager: Sequence[float], compiled: Sequence[float], cold_seconds: float
 ) -> dict[str, float] | None:
-    """Return the number of steps after which compiling pays off, or ``None`` if a step may not get faster.
+    """Return the number of steps after which compiling pays off; ``None`` if compiled steps are not clearly faster.
 
     ``eager`` and ``compiled`` are the seconds per step in the same rounds.
     """

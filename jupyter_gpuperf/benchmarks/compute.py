@@ -30,7 +30,7 @@ from jupyter_gpuperf.measure.timer import warmed_up_timer
 from jupyter_gpuperf.messages import Message
 
 EAGER_SHARE: Final = 0.4
-"""Share of the time limit for timing the requested pass alone; in the rest, it alternates with its variants."""
+"""Share of the time limit for timing the requested pass alone; in the remaining time, it alternates with variants."""
 EAGER: Final = "eager"
 
 
@@ -132,7 +132,7 @@ def _needed_bytes(parameters: Mapping[str, Any]) -> int:
 
 
 def _cudnn_tf32(torch: Any) -> bool | None:
-    with contextlib.suppress(Exception):  # newer torch raises if old and new settings are mixed
+    with contextlib.suppress(Exception):  # newer torch refuses a mix of old and new settings
         return bool(torch.backends.cudnn.allow_tf32)
     return None
 

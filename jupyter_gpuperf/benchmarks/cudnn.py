@@ -1,7 +1,7 @@
 """Benchmark of cuDNN's search for the fastest algorithm (``torch.backends.cudnn.benchmark``): its gain and its cost.
 
 With the search, the first call with each new shape tries all algorithms. This pays off if shapes are constant, but its
-cost recurs with every new batch size, and some algorithms take much more memory. Measures, with the switch on and off:
+cost recurs with every new batch size, and some algorithms need much more memory. Measures, with the switch on and off:
 steps with a constant shape, the first call with each new shape, and the peak memory of these first calls.
 """
 

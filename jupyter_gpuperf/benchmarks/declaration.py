@@ -17,9 +17,9 @@ from jupyter_gpuperf.messages import Message
 Scalar = bool | int | float | str
 
 LARGEST_NUMBER: Final = sys.float_info.max
-"""Default bound of numbers: infinity and NaN are refused."""
+"""Default bound of numbers, so that infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
-"""In characters: the longest path on Linux."""
+"""Most characters in a text: the length of the longest path on Linux."""
 LIMIT_HELP: Final = "Stop after this time, even if the interval is still wide."
 
 
@@ -124,7 +124,7 @@ RIGOROUS: Final = Parameter.boolean(
     False,
     "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also applies to later runs.",
 )
-"""Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
+"""Parameter of every benchmark that measures until an interval is narrow enough; see :func:`stopping.target_ratio`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +143,7 @@ class Context:
     warn: Callable[[str], None]
 
     def span(self, begin: float, end: float, name: str = "") -> Context:
-        """Return a context whose progress runs from ``begin`` to ``end``, with ``name`` before each message."""
+        """Return a context whose progress from 0 to 1 counts as ``begin`` to ``end``. ``name`` precedes its messages."""
 
         def named(text: str) -> str:
             return Message("{name}: {text}", name=name, text=text) if name else text
@@ -158,7 +158,7 @@ class Context:
         return self.span(place / parts, (place + 1) / parts, name)
 
     def doubt(self, doubt: str | None) -> None:
-        """Warn with this sentence that an interval stayed wide; ``None``: there is nothing to warn of."""
+        """Warn with ``doubt``, a sentence about an interval that stayed wide. Do nothing if it is ``None``."""
         if doubt:
             self.warn(doubt)
 
@@ -184,7 +184,7 @@ class Benchmark:
     requires
         Python modules that the benchmark's environment must have.
     all_devices
-        Whether it uses all devices of the machine instead of one.
+        Whether the benchmark uses all devices of the machine instead of one.
     run
         Function that measures. It imports its own dependencies, and raises a ``GpuPerfError`` if it can't run.
     run_on

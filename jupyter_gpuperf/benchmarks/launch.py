@@ -54,7 +54,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         label = Message(name.removesuffix("_seconds").replace("_", " "))
         part = context.part(index, len(blocks), label)
         for _ in range(3):
-            block()  # compiles, allocates, raises the clocks
+            block()  # the first calls compile, allocate and raise the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
         samples[name] = stopwatch.blocks(block, describe=lambda last: f"{1e6 * last:.2f} µs")
     figures = {name: median_interval(values) for name, values in samples.items()}

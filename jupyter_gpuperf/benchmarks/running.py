@@ -60,7 +60,7 @@ def _check_packages(benchmark: Benchmark) -> None:
 
 
 def _to_error(error: Exception) -> GpuPerfError:
-    if type(error).__name__ == "OutOfMemoryError":  # torch's; torch may not be installed
+    if type(error).__name__ == "OutOfMemoryError":  # by name: torch may be missing
         message = "The GPU ran out of memory."
     # torch has no exception type of its own for running out of CPU memory.
     elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):

@@ -1,8 +1,8 @@
 """Benchmark of training ResNet-50: forward, loss, backward and optimizer, on images that stay on the device.
 
-There is no DataLoader and no copy to the device, so this is the rate with data that costs nothing. Model FLOP
-utilization compares the rate of the network's own arithmetic with the chip's dense peak. torch counts this arithmetic:
-forward and backward, without recomputation or casts.
+There is no DataLoader and no copy to the device, so this is the rate that the device could reach if data took no time.
+Model FLOP utilization compares the rate of the network's own arithmetic with the chip's dense peak. torch counts this
+arithmetic: forward and backward, without recomputation or casts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jupyter_gpuperf.messages import Message
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
-"""Steps before timing. The first compiles the network, longer than the timer's warm-up; the others raise the clocks."""
+"""Steps before timing. Compiling in the first takes longer than the timer's warm-up; the others raise the clocks."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:

@@ -1,7 +1,7 @@
 """Where readings come from: a driver, or a recording; without either, a source that reports why.
 
-An address names a source: its scheme says which kind. Other packages add schemes through the entry point group
-``jupyter_gpuperf.sources``; each entry point refers to a :class:`Scheme`, or to a tuple of them.
+An address selects a source: its scheme, the part before the colon, says which kind. Other packages add schemes through
+the entry point group ``jupyter_gpuperf.sources``; each entry point refers to a :class:`Scheme`, or to a tuple of them.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class AbsentDriver:
         """Do nothing: there is nothing to open."""
 
     def devices(self) -> Devices:
-        """Return the reason, without devices."""
+        """Return no devices, and the reason."""
         return self._devices
 
     def read(self) -> dict[str, Readings]:

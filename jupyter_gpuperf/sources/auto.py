@@ -22,7 +22,7 @@ RETRY_LOST_SECONDS: Final = 60.0
 lack rates for one tick."""
 
 DEVICE_FOLDERS: Final = Path("/proc/driver/nvidia/gpus")
-"""On Linux, the driver's Linux kernel module shows a folder for each device here."""
+"""On Linux, the driver shows a folder for each device here."""
 
 
 class AutoDriver:

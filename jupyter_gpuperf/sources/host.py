@@ -16,7 +16,7 @@ from jupyter_gpuperf.sources.metric_reader import MetricReader
 from jupyter_gpuperf.sources.rates import NoSampleYet
 
 SHORTEST_CPU_SECONDS: Final = 0.05
-"""Shortest time for a CPU share. The counters advance in hundredths of a second, so a shorter one would be noise."""
+"""Shortest time for a CPU share. The counters advance by 10 ms, so a share over a shorter time would be noise."""
 
 SHARED_MEMORY: Final = "/dev/shm"
 
@@ -100,7 +100,7 @@ class _BusyShares:
 
 
 def _container_memory_bytes() -> int | None:
-    # Without a limit, the group is the whole session or machine: its memory use is no news.
+    # Without a limit, the group is the whole session or machine: its memory use would add nothing.
     return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
@@ -126,6 +126,6 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 def _reason_of(error: Exception) -> MissingReason:
     if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
         return "not_supported"  # psutil has no attribute for what a platform lacks
-    if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
+    if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's error
         return "no_permission"
     return "driver_error"

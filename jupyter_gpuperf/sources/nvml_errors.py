@@ -71,7 +71,7 @@ NOT_ANSWERING: Final = NoDevices(
 
 
 class DriverRefused(LookupError):
-    """The device lacks something, or the driver's answer contains an error code; pynvml raises no error then.
+    """The device lacks something, or the driver's answer contains an error code, for which pynvml raises no error.
 
     Parameters
     ----------

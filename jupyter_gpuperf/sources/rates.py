@@ -14,7 +14,7 @@ class NoSampleYet(Exception):
 
 
 class Rates:
-    """Computes rates. Keeps each counter's last value for that.
+    """Computes rates of counters, and keeps each counter's last value for this.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Rates:
         Parameters
         ----------
         key
-            The counter.
+            Identifies the counter.
         wraps_at
             Value at which the counter restarts at 0. Without it, a total that is lower than before was reset.
         most_per_second

@@ -1,4 +1,4 @@
-"""Replay recordings in real time, in a loop. Several files are replayed side by side, with the devices of all."""
+"""Replay recordings in real time, in a loop. Several files are replayed side by side, with all their devices."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def run_program(
     program
         Python code. It can use what :data:`PRELUDE` defines: ``request``, ``timed``, ``answer``, json, sys and time.
     error_code, package, hint
-        If the program fails: the error's code, the package that is to blame, and what the user can do.
+        If the program fails: the error's code, the package that failed, and what the user can do.
     environment
         Environment variables in addition to those of this process.
 

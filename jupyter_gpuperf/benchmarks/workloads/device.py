@@ -22,6 +22,6 @@ def device_of(torch: Any, context: Context, message: str = NO_GPU) -> Any:
 
 
 def warn_if_launch_bound(timing: Timing, context: Context) -> None:
-    """Warn if launching a call takes the host nearly as long as running it takes the device."""
+    """Warn if the host takes nearly as long to launch a call as the device takes to run it."""
     if timing.launch_bound:
         context.warn("Launch-bound: launching takes nearly as long as computing.")

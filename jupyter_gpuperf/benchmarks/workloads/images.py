@@ -53,7 +53,7 @@ def write_photographs(folder: Path, count: int) -> list[Path]:
 
 
 def images_in(folder: Path, most: int) -> list[Path]:
-    """Return the first ``most`` images in a folder and its subfolders, in the order of their paths."""
+    """Return the first ``most`` images in a folder and its subfolders, sorted by path."""
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES][:most]
 
 
@@ -95,4 +95,4 @@ KNOWN_READERS: Final[dict[str, tuple[Reader, str, str]]] = {
     "pillow": (_read_with_pillow, "PIL.Image", "open"),
     "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),
 }
-"""Name → the reader, and the module and function that it needs, which older versions may lack."""
+"""Name → reader, and the module and the function that it needs. Older versions of torchvision lack the function."""

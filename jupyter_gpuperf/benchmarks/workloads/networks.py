@@ -30,7 +30,7 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
     nn = torch.nn
     growth = BOTTLENECK_GROWTH if bottleneck else 1
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch comes by argument
+    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is an argument
         """A residual block: convolutions with a skip connection."""
 
         def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -69,7 +69,7 @@ def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:
     """Return pre-norm transformer blocks with causal attention, and a linear layer with :data:`CLASSES` outputs."""
     nn = torch.nn
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch comes by argument
+    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is an argument
         """A transformer block: attention, then a feed-forward part four times as wide."""
 
         def __init__(self) -> None:

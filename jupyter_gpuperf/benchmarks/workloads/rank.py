@@ -57,7 +57,7 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
         _synchronize(torch, device)
         began = time.perf_counter()
         for _ in range(calls):
-            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # ones never overflow
+            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # a sum would overflow
         _synchronize(torch, device)
         # Use the slowest rank's time: in training, the others wait for it too.
         slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)

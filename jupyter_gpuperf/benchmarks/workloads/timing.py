@@ -36,7 +36,7 @@ class Stopwatch:
         call: Callable[[], object],
         device: Any,
         describe: Callable[[float], str],
-        **options: Any,  # of time_call
+        **options: Any,  # passed to time_call
     ) -> Timing:
         """Time a call on a device. ``describe`` formats the median seconds so far as a progress message."""
         timing = time_call(
