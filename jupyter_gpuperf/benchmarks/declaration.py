@@ -143,7 +143,7 @@ class Context:
     warn: Callable[[str], None]
 
     def span(self, begin: float, end: float, name: str = "") -> Context:
-        """Return a context whose progress from 0 to 1 counts as ``begin`` to ``end``. ``name`` precedes its messages."""
+        """Return a context whose progress from 0 to 1 counts as ``begin`` to ``end``; ``name`` precedes messages."""
 
         def named(text: str) -> str:
             return Message("{name}: {text}", name=name, text=text) if name else text

@@ -126,6 +126,6 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 def _reason_of(error: Exception) -> MissingReason:
     if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
         return "not_supported"  # psutil has no attribute for what a platform lacks
-    if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's error
+    if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"
     return "driver_error"
