@@ -26,14 +26,14 @@ class HostReader:
 
     Parameters
     ----------
-    host
+    module
         psutil, or a stand-in for it.
     """
 
-    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
+    def __init__(self, metrics: tuple[Metric, ...], module: types.ModuleType | None = None) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
         self.read = MetricReader(metrics, self._call, _reason_of, time.monotonic).read
-        self._host = host  # psutil; imported at the first read, in the sampler's thread
+        self._module = module  # psutil; imported at the first read, in the sampler's thread
         self._whole, self._cores = _BusyShares(), _BusyShares()
         self._own: dict[str, Callable[[], Any]] = {
             "cpu_percent": lambda: _highest(self._whole.percent([self._psutil.cpu_times()])),
@@ -58,11 +58,11 @@ class HostReader:
 
     @property
     def _psutil(self) -> Any:
-        if self._host is None:
+        if self._module is None:
             import psutil
 
-            self._host = psutil
-        return self._host
+            self._module = psutil
+        return self._module
 
     def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
         if function in self._own:
