@@ -121,9 +121,9 @@ def _run_ranks(
         task = {
             "processes": processes,
             "backend": backend,
-            "meeting_file": str(folder / "meeting"),
+            "rendezvous_file": str(folder / "rendezvous"),
             "sizes_bytes": list(sizes),
-            "seconds_a_size": limit_seconds / len(sizes),
+            "seconds_per_size": limit_seconds / len(sizes),
         }
         ranks: list[subprocess.Popen[str]] = []
         try:

@@ -36,7 +36,7 @@ MOST_IMAGES: Final = 512
 ONE_THREAD_SHARE: Final = 0.5
 """Share of the time limit for measuring on one thread; the rest is for measuring in workers."""
 BATCH: Final = 16
-ROUNDS_A_BLOCK: Final = 2
+ROUNDS_PER_BLOCK: Final = 2
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -155,7 +155,7 @@ def _block_in_workers(
         images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
     )
     batches = BatchBlocks(loader, prefetched=1 + 2 * workers)
-    return lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH
+    return lambda: batches.seconds_each(ROUNDS_PER_BLOCK * workers) / BATCH
 
 
 class EndlessImages:

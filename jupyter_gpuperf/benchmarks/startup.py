@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -35,8 +34,8 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.messages import Message
 
-LONGEST_SECONDS: Final = 120.0
-SHELL_RUNS_A_ROUND: Final = 3
+TIMEOUT_SECONDS: Final = 120.0
+SHELL_RUNS_PER_ROUND: Final = 3
 LOG_LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
 EXTENSION_LINE: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
 PAGE_IS_READY: Final = (
@@ -139,7 +138,7 @@ def _wait_until_ready(
     process: subprocess.Popen[bytes], runtime: Path, token: str, log: Path
 ) -> str:
     hint = "Start it in a terminal to see why."
-    ends_at = time.monotonic() + LONGEST_SECONDS
+    ends_at = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < ends_at:
         if process.poll() is not None:
             raise GpuPerfError(
@@ -159,13 +158,13 @@ def _wait_until_ready(
                     return str(address)
         time.sleep(0.005)
     message = "JupyterLab did not respond within {seconds:.0f} s."
-    raise GpuPerfError("server_did_not_start", message, hint, seconds=LONGEST_SECONDS)
+    raise GpuPerfError("server_did_not_start", message, hint, seconds=TIMEOUT_SECONDS)
 
 
 def _time_page(program: str, address: str, home: Path) -> dict[str, float]:
     with contextlib.closing(Browser(program, str(home / "profile"))) as browser:
-        browser.attach(LONGEST_SECONDS)
-        return {"page": browser.open_until(address, PAGE_IS_READY, LONGEST_SECONDS)}
+        browser.attach(TIMEOUT_SECONDS)
+        return {"page": browser.open_until(address, PAGE_IS_READY, TIMEOUT_SECONDS)}
 
 
 def _stop_server(process: subprocess.Popen[bytes]) -> None:
@@ -202,14 +201,14 @@ def _time_torch_import() -> dict[str, float]:
         error_code="import_failed",
         package="torch",
         hint="Reinstall torch.",
-        limit_seconds=LONGEST_SECONDS,
+        limit_seconds=TIMEOUT_SECONDS,
     )
     return {"import_torch": answer["seconds"]}
 
 
 def _time_shell(shell: str) -> dict[str, float]:
     samples = []
-    for _ in range(SHELL_RUNS_A_ROUND):
+    for _ in range(SHELL_RUNS_PER_ROUND):
         began = time.perf_counter()
         subprocess.run(
             [shell, "-i", "-c", "exit"],
@@ -217,7 +216,7 @@ def _time_shell(shell: str) -> dict[str, float]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
-            timeout=LONGEST_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             start_new_session=True,  # an interactive shell would take over our terminal
         )
         samples.append(time.perf_counter() - began)

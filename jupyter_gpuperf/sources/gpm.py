@@ -53,14 +53,14 @@ class GpmSampler:
         NoSampleYet
             There is no second sample since this metric was first requested.
         """
-        self._tick()
+        self._update()
         if metric_id not in self._metric_ids:
             self._metric_ids.append(metric_id)  # evaluated from the next sample on
         if self._values is None or metric_id not in self._values:
             raise NoSampleYet
         return self._values[metric_id]
 
-    def _tick(self) -> None:
+    def _update(self) -> None:
         if self._take is None:
             raise DriverRefused("GPM", NOT_SUPPORTED)
         now = self._clock()

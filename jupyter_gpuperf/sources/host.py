@@ -35,7 +35,7 @@ class HostReader:
         self.read = MetricReader(metrics, self._call, _reason_of, time.monotonic).read
         self._module = module  # psutil; imported at the first read, in the sampler's thread
         self._whole, self._cores = _BusyShares(), _BusyShares()
-        self._own: dict[str, Callable[[], Any]] = {
+        self._functions: dict[str, Callable[[], Any]] = {
             "cpu_percent": lambda: _highest(self._whole.percent([self._psutil.cpu_times()])),
             "busiest_core_percent": lambda: _highest(self.read_cores()),
             "cpu_limit_cores": lambda: float(usable_cpus()),
@@ -65,8 +65,8 @@ class HostReader:
         return self._module
 
     def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
-        if function in self._own:
-            return self._own[function]()
+        if function in self._functions:
+            return self._functions[function]()
         return getattr(self._psutil, function)(*arguments)
 
     def _network_bytes(self) -> tuple[int, int]:

@@ -82,7 +82,7 @@ class NvmlDriver:
         self._opened: dict[str, NvmlDevice] = {}
         self._readings: dict[str, Readings] = {}
         self._devices = Devices(devices=[], reason=nvml_errors.STARTING)
-        self._known: list[DeviceInfo] = []
+        self._known_infos: list[DeviceInfo] = []
 
     def open(self) -> None:
         """Open the driver's library and list the devices. If opening takes long, it continues in its thread."""
@@ -165,10 +165,10 @@ class NvmlDriver:
         # A missing MIG instance was removed on purpose.
         infos += [
             replace(info, state="device_lost")
-            for info in self._known
+            for info in self._known_infos
             if info.uuid not in self._opened and info.parent_uuid is None
         ]
-        self._known = infos
+        self._known_infos = infos
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
 
     def _collect(self, uuid: str, thread: DeviceThread, deadline: float) -> None:

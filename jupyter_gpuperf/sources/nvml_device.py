@@ -67,7 +67,7 @@ class NvmlDevice:
         self._gpm = GpmSampler(nvml, found.take_gpm_sample, clock)
         self._gpm_slow = GpmSampler(nvml, found.take_gpm_sample, clock)
         uuid = found.info.uuid
-        self._own: dict[str, Callable[..., Any]] = {
+        self._functions: dict[str, Callable[..., Any]] = {
             "field_value": self._field_value,
             "gpm": self._gpm.value,
             "gpm_slow": self._gpm_slow.value,
@@ -76,7 +76,7 @@ class NvmlDevice:
             "xid_last_code": lambda: xid.last_code(uuid),
         }
         if found.info.unified_memory:  # the driver has no memory figures for it
-            self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _host_memory()
+            self._functions["nvmlDeviceGetMemoryInfo"] = lambda *_: _host_memory()
         self._reader = MetricReader(metrics, self._call, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
@@ -106,8 +106,8 @@ class NvmlDevice:
         self._gpm_slow.close()
 
     def _call(self, function: str, *arguments: int) -> Any:
-        if function in self._own:
-            return self._own[function](*arguments)
+        if function in self._functions:
+            return self._functions[function](*arguments)
         return getattr(self._nvml, function)(self._handle, *arguments)
 
     def _field_value(self, field_id: int) -> float:

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any
 
-WARM_UP = 3
+WARM_UP_CALLS = 3
 BLOCK_SECONDS = 0.05
 """Intended time of a repetition, which makes as many calls as fit into it, from 1 to ``MOST_CALLS``."""
 MOST_CALLS = 200
@@ -33,14 +33,14 @@ def main() -> None:
         torch.cuda.set_device(device)
     distributed.init_process_group(
         task["backend"],
-        init_method=f"file://{task['meeting_file']}",
+        init_method=f"file://{task['rendezvous_file']}",
         rank=rank,
         world_size=task["processes"],
         **({"device_id": device} if cuda else {}),
     )
     try:
         for size_bytes in task["sizes_bytes"]:
-            seconds = _measure(torch, device, size_bytes, task["seconds_a_size"])
+            seconds = _measure(torch, device, size_bytes, task["seconds_per_size"])
             if rank == 0:
                 print(json.dumps({"size_bytes": size_bytes, "seconds": seconds}), flush=True)  # noqa: T201
     finally:
@@ -64,7 +64,7 @@ def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> 
         distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
         return float(slowest.item())
 
-    estimate = min(reduce(1) for _ in range(WARM_UP))
+    estimate = min(reduce(1) for _ in range(WARM_UP_CALLS))
     calls = max(1, min(MOST_CALLS, int(BLOCK_SECONDS / max(estimate, 1e-6))))
     repetitions = max(8, min(100, int(limit_seconds / max(calls * estimate, 1e-6))))
     return [reduce(calls) for _ in range(repetitions)]
