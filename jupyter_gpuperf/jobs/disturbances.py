@@ -1,7 +1,7 @@
 """Observe the machine during a benchmark: clocks, other processes, and what slowed it down.
 
-Disturbances are reported with the result, never hidden: a figure taken beside another job or on a hot chip
-is correct, but does not describe the machine alone.
+Disturbances are reported with the result, never hidden: a figure measured beside another job or on a hot chip
+is correct, but not what the machine achieves undisturbed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ Finish = Callable[[BenchmarkResult], BenchmarkResult]
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
-"""Figures leave out readings below this: the device loads libraries or compiles, its clock means nothing."""
+"""Utilization below which a reading is left out of the figures: libraries are being loaded or code compiled."""
 OTHER_PROCESS_PERCENT: Final = 5.0
 """SM share at which another process counts as a disturbance."""
 THROTTLED_RATIO: Final = 0.02
+"""Share of the run's time; throttling that takes more is reported."""
 OTHER_WORK_PERCENT: Final = 50.0
-"""Share of the CPU that others used before the run; above it, the run counts as disturbed."""
+"""CPU share used before the run; if other work used more, the run counts as disturbed."""
 
 THROTTLED: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
@@ -106,9 +107,9 @@ class DisturbanceWatcher:
 
     Parameters
     ----------
-    knows_before
-        Whether the latest reading is from the time before the run. With a sampler that was just started, it is
-        from this process's own start.
+    has_reading_before_run
+        Whether the sampler's latest reading predates the run. If the sampler has just started, that reading covers the
+        start of this process instead.
     """
 
     sampler: Sampler

@@ -1,4 +1,4 @@
-"""Write the sampler's readings live into one compressed file; see :mod:`jupyter_gpuperf.recordings.recording_format`."""
+"""Write the sampler's readings to one compressed file as they come; see :mod:`jupyter_gpuperf.recordings.recording_format`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 2.0
-"""The longest time that a kill can lose. A shorter one would make compression worse."""
+"""Time between flushes, and so the most that is lost if the server is killed. More flushes compress worse."""
 
 PROCESSES_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 2.0
 
 MOST_WAITING: Final = 600
-"""Messages that wait for a disk that stalls: a minute at the highest rate."""
+"""Maximum number of messages that wait while the disk stalls: a minute at the highest rate."""
 
 LEAST_FREE_BYTES: Final = 200 * 2**20
 """A recording ends when its disk has less space left: notebooks must still be saved there."""
@@ -50,9 +50,9 @@ State = Literal["recording", "stopped", "failed"]
 
 @dataclass(eq=False)
 class Recorder:
-    """One recording. It runs from its creation on, in its own thread.
+    """One recording. It starts when created, and runs in its own thread.
 
-    Only that thread waits for the disk: a slow or full one does not delay any reading.
+    Only that thread waits for the disk: a slow or full disk does not delay any reading.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ class Recorder:
     header
         The first line.
     news
-        Messages that apply at the beginning: the devices, the alerts.
+        Messages with the state at the beginning: the devices and the alerts.
     anonymizer
-        The one that was used for the devices of the header.
+        The one that was used for the header's devices.
     interval_ms
         Time between readings.
     seconds
-        The recording stops by itself after this time.
+        Time after which the recording stops by itself.
     list_processes
         Requests the processes on all devices; ``None`` to leave them out.
     free_bytes
@@ -113,26 +113,26 @@ class Recorder:
 
     @property
     def state(self) -> State:
-        """The recording's state: running, stopped, or failed."""
+        """Whether the recording is running, has been stopped, or has failed."""
         if self._ended is None:
             return "recording"
         return "stopped" if self.error is None else "failed"
 
     @property
     def duration_seconds(self) -> float:
-        """How long it has been running, or ran."""
+        """Duration so far; once the recording has ended, its total duration."""
         return (time.monotonic() if self._ended is None else self._ended) - self._began
 
     @property
     def size_bytes(self) -> int:
-        """Size of the file so far; 0 when it is gone."""
+        """Size of the file so far; 0 if the file is gone."""
         try:
             return self.path.stat().st_size
         except OSError:
             return 0
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Write what waits, and close the file; a second call changes nothing."""
+        """Write the waiting messages, and close the file. A second call has no effect."""
         self._stopping.set()
         self._thread.join(timeout_seconds)
 
@@ -149,7 +149,7 @@ class Recorder:
     def _offer(self, message: bytes, topic: str) -> None:
         # Called by the sampler, so it must never wait.
         if topic == FINDINGS:
-            return  # they name notebooks and variables, and a replay is diagnosed again
+            return  # findings name notebooks and variables; a replay is diagnosed again anyway
         try:
             self._waiting.put_nowait((message, topic))
         except queue.Full:
@@ -162,7 +162,7 @@ class Recorder:
         except (OSError, GpuPerfError) as error:
             self.error = _error_info(error, self.path)
             logger.warning("%s %s", self.error.message, self.error.hint)
-        except Exception:  # nobody awaits this thread: the recording's state must say that it ended
+        except Exception:  # no caller sees this thread's error, so the recording must have it
             logger.exception("The recording %s stopped unexpectedly.", self.path)
             self.error = UNEXPECTED
         finally:
@@ -170,7 +170,7 @@ class Recorder:
             self._ended = time.monotonic()
 
     def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
-        flush_at = time.monotonic()  # write the header at once: even a kill leaves a recording
+        flush_at = time.monotonic()  # flush the header at once: a file without it is no recording
         processes_at = time.monotonic() + 0.5
         while not (self._is_due() and self._waiting.empty()):
             self._write_next(packed)
@@ -208,7 +208,7 @@ class Recorder:
         try:
             listed = self.list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
-            return  # the driver hangs: the readings report that themselves
+            return  # the driver hangs; the readings already show that
         packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
 
     def _check_room(self) -> None:

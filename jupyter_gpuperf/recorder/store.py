@@ -1,4 +1,4 @@
-"""The recordings of a server: started and stopped by users, kept in one folder."""
+"""The recordings of a server. Users start and stop them; their files are in one folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LONGEST_LABEL: Final = 60
 def start_recorder(
     path: Path, request: RecordingRequest, *, sampler: Sampler, subscribers: Subscribers
 ) -> Recorder:
-    """Record what ``sampler`` reads into ``path``.
+    """Start to record the readings of ``sampler`` into ``path``, and return the recorder.
 
     Raises
     ------
@@ -92,9 +92,9 @@ def _check(request: RecordingRequest) -> None:
 
 
 class RecordingStore:
-    """Starts and stops recordings, and lists those of earlier runs of the server.
+    """Starts, stops and lists recordings; also lists those of earlier runs of the server.
 
-    Safe to use from any thread. Starting, stopping and listing access the disk, so don't call them on the event loop.
+    Thread-safe. Starting, stopping and listing access the disk, so don't call them on the event loop.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ class RecordingStore:
                 return known[1]
             found = read_header(path)
         except (OSError, ValueError):
-            return None  # not one of ours, or deleted meanwhile
+            return None  # not a recording, or deleted meanwhile
         began = float(found.get("began_seconds", status.st_mtime))
         info = RecordingInfo(
             id=path.name.removesuffix(SUFFIX),

@@ -25,7 +25,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 def find_recording(path: Path) -> Path:
-    """Return ``path``, or the package's own recording of that name if only that exists."""
+    """Return ``path``, or if it does not exist, the package's own recording of that name."""
     packaged = PACKAGED / path.name
     return packaged if not path.exists() and packaged.exists() else path
 
@@ -78,9 +78,9 @@ def read_header(path: Path) -> Mapping[str, Any]:
 
 
 class Lines:
-    """The lines of a recording, as objects, as far as they can be read.
+    """The lines of a recording, decoded, as far as they can be read.
 
-    A recording whose process was killed ends in the middle of a line or of a compressed block. Everything written
+    If the recording process was killed, the file ends in the middle of a line or of a compressed block. Everything
     before that is read, and ``torn`` is set.
     """
 

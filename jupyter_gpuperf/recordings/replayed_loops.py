@@ -8,7 +8,7 @@ from jupyter_gpuperf.schemas.training import CellMark, LoaderSteps, NotebookTrai
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
-    """Return a message with all its times later by ``seconds``."""
+    """Return a message with all times shifted by ``seconds``."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:
         return replace(each, last_seconds=each.last_seconds + seconds)
@@ -25,7 +25,7 @@ def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
 
 
 def with_uuids(played: TrainingNow, prefix: str) -> TrainingNow:
-    """Return a message whose devices' UUIDs begin with ``prefix``."""
+    """Return a message with ``prefix`` added to the devices' UUIDs."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:
         return replace(each, device_uuid=each.device_uuid and prefix + each.device_uuid)

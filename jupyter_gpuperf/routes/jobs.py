@@ -1,4 +1,4 @@
-"""The routes ``benchmarks`` and ``jobs``: measure on demand."""
+"""The routes ``benchmarks`` and ``jobs``: list benchmarks, and run them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JobsHandler(GpuPerfHandler):
     @operation(JobInfo, status=202, takes=JobRequest)
     async def post(self, request: JobRequest) -> JobInfo:
         """Queue a benchmark."""
-        await self.services.wait_for_readings()  # the job's place depends on the devices
+        await self.services.wait_for_readings()  # the devices must be known
         python = await self.kernel_python(request.kernel_name)
         return self.services.jobs.submit(
             request, interpreter=python.interpreter, environment=python.environment

@@ -1,4 +1,4 @@
-"""The readings: ``version catalog devices latest history alerts``."""
+"""The routes ``version``, ``catalog``, ``devices``, ``latest``, ``history`` and ``alerts``."""
 
 from __future__ import annotations
 

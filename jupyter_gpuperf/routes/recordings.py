@@ -1,4 +1,4 @@
-"""``recordings``: record readings, download and replay them."""
+"""``recordings``: record readings, and download the files."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RecordingHandler(GpuPerfHandler):
                 remaining -= len(piece)
                 self.write(piece)
                 try:
-                    await self.flush()  # keeps no more than a piece in memory
+                    await self.flush()  # so that no more than one piece is in memory
                 except StreamClosedError:
                     return
         self.finish()

@@ -1,4 +1,4 @@
-"""``suites``: many benchmarks in one environment, or in two in alternation."""
+"""``suites``: many benchmarks in one environment, or alternating between two."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SuitesHandler(GpuPerfHandler):
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        await self.services.wait_for_readings()  # the suite's place depends on the devices
+        await self.services.wait_for_readings()  # the devices must be known
         names: list[str | None] = [*request.kernel_names] or [None]
         pythons = [(await self.kernel_python(name))._asdict() for name in names]
         sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]

@@ -9,7 +9,7 @@ from jupyter_gpuperf.sources import Sample
 
 
 def frame_of(samples: Iterable[Sample], now: float) -> Frame:
-    """Combine samples of different machines into the frame of this moment."""
+    """Combine samples of different machines into one frame with the time ``now``."""
     latest = list(samples)
     here = next((each for each in latest if each.host is None), None)
     return Frame(

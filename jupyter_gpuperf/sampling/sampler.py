@@ -1,4 +1,4 @@
-"""One thread that reads every device once per tick, whatever the number of listeners."""
+"""Read every device once per tick in one thread, however many listeners there are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REST_AFTER_SECONDS: Final = 30.0
 """If idle ticks are off, the source is closed after this long without a listener."""
 
 Observer = Callable[[Frame], Struct | None]
-"""Takes a frame; a return value other than ``None`` is news for all listeners."""
+"""Takes a frame, and returns a message to all listeners or ``None``."""
 
 STARTING_REASON: Final = NoDevices(
     code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
@@ -62,7 +62,7 @@ class Sampler:
     prepare
         Called once in the thread, before anything is read.
     observers
-        Topic → called with each frame, in the thread; its return value is sent to all listeners.
+        Topic → function that the thread calls with each frame; what it returns is sent to all listeners.
     wall_clock, monotonic
         Return Unix time, and a time that never jumps, in seconds.
     """
@@ -93,7 +93,7 @@ class Sampler:
         """The devices, or why there are none."""
         self._kind = "starting"
         self.news: dict[str, Struct] = {}
-        """The last news of each observer, by topic."""
+        """The last message of each observer, by topic."""
         self.subscribers.on_change = self._wake.set
 
     @property
@@ -102,14 +102,14 @@ class Sampler:
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
 
     def start(self) -> None:
-        """Start the thread, unless it runs. The thread opens the source, so this returns at once."""
+        """Start the thread, unless it is running. Returns at once: the thread opens the source."""
         with self._starting:
             if not self._started and not self._stopping.is_set():
                 self._started = True
                 self._thread.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
-        """Ask the thread to end, and wait for it briefly, so that a hanging driver blocks nobody."""
+        """Ask the thread to end, and wait for it only briefly, because the driver may hang."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -120,7 +120,7 @@ class Sampler:
         return self.latest is not None and self.monotonic() - self._ticked_at <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
-        """Trigger a reading now, block until it is done, and return whether it came in time.
+        """Read the devices now, block until that is done, and return whether it was done in time.
 
         For callers that ask once instead of listening: between the ticks of an idle sampler the latest frame may be
         seconds old.
@@ -132,7 +132,7 @@ class Sampler:
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
     def request_processes(self) -> Future[ListedProcesses]:
-        """Request a list of the processes on all devices; the sampler's thread makes it between two ticks."""
+        """Request a list of the processes on all devices; the sampler's thread creates it between two ticks."""
         request: Future[ListedProcesses] = Future()
         self._requests.put(request)
         self._wake.set()
@@ -153,7 +153,7 @@ class Sampler:
     def _guarded(self, step: Callable[[], None]) -> bool:
         try:
             step()
-        except Exception:  # must survive any error: otherwise the panel gets no more readings
+        except Exception:  # the thread must survive, or the panel gets no more readings
             logger.exception("Sampling failed; trying again in %.0f s.", RETRY_SECONDS)
             return False
         return True
@@ -195,10 +195,10 @@ class Sampler:
         self.subscribers.announce(encode(news), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
-        """Wait for the next tick, and return when it was due.
+        """Wait until the next tick is due, and return when it was due.
 
-        The time counts from when the last tick was due, not from when it came: waking up a millisecond late each time
-        would cost ten ticks in a thousand.
+        The interval counts from when the last tick was due, not from when it happened: at 10 Hz, waking up a
+        millisecond late each time would cost ten ticks in a thousand.
         """
         # A listener that comes or goes changes the interval, so check it again after waking.
         while not self._stopping.is_set() and not self._hurry:
@@ -210,7 +210,7 @@ class Sampler:
             due = began_seconds + interval_ms / 1000
             remaining_seconds = due - self.monotonic()
             if remaining_seconds <= 0:
-                # If far behind, missed ticks are not made up for.
+                # If far behind, don't make up for missed ticks.
                 return due if -remaining_seconds < interval_ms / 2000 else self.monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
@@ -223,7 +223,7 @@ class Sampler:
             return
         try:
             listed = self.source.read_processes()
-        except Exception as error:  # any source's: those who wait get it, and sampling goes on
+        except Exception as error:  # from any source: the callers get it, sampling goes on
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)
