@@ -1,4 +1,4 @@
-"""Check an environment in a worker that its own interpreter runs. It need not have this package installed."""
+"""Check an environment with a worker in its own interpreter. This package need not be installed there."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def server_facts_of_kernel() -> dict[str, Any]:
     """Return :func:`server_facts` if this kernel and its server share an environment, otherwise an empty dict."""
     pid = os.environ.get("JPY_PARENT_PID")
     if pid is None:
-        return server_facts()  # no server started this process: assume this environment's
+        return server_facts()  # no server started this process: assume one in this environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
         python = shutil.which(command)  # without a path, the server found it on the same PATH
@@ -153,7 +153,7 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     NotFound
         ``unknown_kernel``.
     BadRequest
-        The spec does not start an existing Python.
+        The spec's interpreter is missing, or is not Python.
     """
     if kernel_name is None:
         return CheckTarget(server=server)

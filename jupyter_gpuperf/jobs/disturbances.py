@@ -24,13 +24,13 @@ Finish = Callable[[BenchmarkResult], BenchmarkResult]
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
-"""Utilization below which a reading is left out of the figures: libraries are being loaded or code compiled."""
+"""The figures leave out readings with a lower utilization: libraries are being loaded, or code is being compiled."""
 OTHER_PROCESS_PERCENT: Final = 5.0
 """SM share at which another process counts as a disturbance."""
 THROTTLED_RATIO: Final = 0.02
 """Share of the run's time; throttling that takes more is reported."""
 OTHER_WORK_PERCENT: Final = 50.0
-"""CPU share used before the run; if other work used more, the run counts as disturbed."""
+"""CPU use before the run above which other work counts as a disturbance."""
 
 THROTTLED: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
@@ -118,7 +118,7 @@ class DisturbanceWatcher:
 
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[Finish]:
-        """Observe while the block runs; the yielded function adds the observations to the result."""
+        """Observe the machine while the block runs; the yielded function adds the observations to the result."""
         watch = DisturbanceLog(device)
         if self.has_reading_before_run and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))

@@ -109,7 +109,7 @@ class JobManager(JobRegistry):
         Unavailable
             ``queue_full``, or ``shutting_down``.
         """
-        # Imported here, because it would slow down the start of the server.
+        # Imported here, since importing the benchmarks would delay the start of the server.
         from jupyter_gpuperf.benchmarks import find
 
         benchmark = find(request.benchmark)
@@ -221,7 +221,7 @@ class JobManager(JobRegistry):
                 self._end(job)
 
     def _devices_locked(self, job: WorkerJob) -> AbstractContextManager[tuple[int, ...]]:
-        """Lock the job's devices for the block, waiting while another server uses them."""
+        """Lock the job's devices while the block runs; wait first if another server uses them."""
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, Message("Waiting: another server uses this device"))

@@ -138,7 +138,7 @@ def _descendants(ancestor: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for process in _processes():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name is in brackets and may contain some itself: the fields follow the last one.
+            # The name is in brackets and may itself contain brackets: the fields follow the last one.
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z":
                 children.setdefault(int(fields[1]), []).append(int(process.name))

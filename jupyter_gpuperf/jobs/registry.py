@@ -48,7 +48,7 @@ class JobRegistry:
         return sorted(infos, key=lambda job: job.created_seconds, reverse=True)
 
     def refresh(self) -> None:
-        """Do nothing: the jobs are always up to date. Lists that clients follow need this method."""
+        """Do nothing: the jobs are always up to date. Live lists require this method."""
 
     def changes(self, since: int) -> tuple[int, JobsChanged] | None:
         """Return the current version, and the changes since version ``since``; ``None`` if there are none.
@@ -129,7 +129,7 @@ class JobRegistry:
         The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
-            # Never wait longer than the constant, even if the clock was set back.
+            # Never longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
             wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NOTIFY_SECONDS
             if wait_seconds <= 0:
                 self.notify(job)

@@ -72,7 +72,7 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
     except OSError as error:
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
     assert worker.stdin is not None
-    with contextlib.suppress(OSError):  # the worker may have died already: its exit code says so
+    with contextlib.suppress(OSError):  # the worker may have died already; the exit code shows why
         worker.stdin.write(order["request"].encode())
         worker.stdin.close()
     reason = _wait(worker, time.monotonic() + order["deadline_seconds"])

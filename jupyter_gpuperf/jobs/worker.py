@@ -1,7 +1,7 @@
 """Run one benchmark, or the doctor, in the interpreter that this script is started with.
 
-A kernel's interpreter starts this script by its path; its environment need not have this package
-installed. The script makes this package importable, and nothing else of the server's environment. The
+A kernel's interpreter runs this script by path; this package need not be installed in the kernel's
+environment. The script makes the package importable, but nothing else of the server's environment. The
 request is JSON on standard input; messages are JSON lines on the original standard output.
 Anything that the benchmark prints goes to standard error, which is the job's log.
 

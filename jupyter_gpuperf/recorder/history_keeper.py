@@ -25,7 +25,7 @@ FORMAT: Final = "gpuperf-history"
 FORMAT_VERSION: Final = 1
 OWN_FORMAT: Final = (FORMAT, FORMAT_VERSION, sys.byteorder)
 SAVE_SECONDS: Final = 300.0
-"""Time between saves, and so the most that a crash can lose. These saves omit the full rate."""
+"""Time between saves of the coarse steps, and so the most that a crash can lose. Ticks are saved only at the end."""
 
 COMPRESSION_LEVEL: Final = 1
 """Columns of readings shrink to a fifth at any level; level 1 takes a tenth of a second."""

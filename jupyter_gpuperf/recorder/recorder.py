@@ -27,7 +27,7 @@ from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 2.0
-"""Time between flushes, and so the most that is lost if the server is killed. More flushes compress worse."""
+"""Time between flushes, and so the most that is lost if the server is killed. Shorter times compress worse."""
 
 PROCESSES_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 2.0
@@ -162,7 +162,7 @@ class Recorder:
         except (OSError, GpuPerfError) as error:
             self.error = _error_info(error, self.path)
             logger.warning("%s %s", self.error.message, self.error.hint)
-        except Exception:  # no caller sees this thread's error, so the recording must have it
+        except Exception:  # no caller sees this thread's exceptions, so store the error
             logger.exception("The recording %s stopped unexpectedly.", self.path)
             self.error = UNEXPECTED
         finally:

@@ -36,7 +36,7 @@ LONGEST_LABEL: Final = 60
 def start_recorder(
     path: Path, request: RecordingRequest, *, sampler: Sampler, subscribers: Subscribers
 ) -> Recorder:
-    """Start to record the readings of ``sampler`` into ``path``, and return the recorder.
+    """Start recording the readings of ``sampler`` into ``path``, and return the recorder.
 
     Raises
     ------

@@ -98,7 +98,7 @@ class Recording:
         return self._host.row(self._place(seconds))
 
     def read_host_cores(self, seconds: float) -> list[float]:
-        """Return each core's busy share in percent."""
+        """Return how busy each CPU core is, in percent."""
         return list(self._cores[self._place(seconds)])
 
     def read_processes(self, seconds: float) -> ListedProcesses:

@@ -1,6 +1,6 @@
 """Shared by all routes: the authorization resource, encoding, and coded errors.
 
-Importing the routes delays the start of the server, so they import what is slow only when called.
+Importing the routes delays the start of the server, so they import slow modules only when called.
 """
 
 from __future__ import annotations

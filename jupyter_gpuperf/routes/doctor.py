@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.check_runner import CheckTarget
 
 OUTPUT_BYTES_PER_SECOND: Final = 1e6
-"""Jupyter Server's default limit."""
+"""Jupyter Server's default limit on a notebook's output."""
 
 
 class DoctorHandler(GpuPerfHandler):

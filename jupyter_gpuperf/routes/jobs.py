@@ -30,7 +30,7 @@ class JobsHandler(GpuPerfHandler):
     @operation(JobInfo, status=202, takes=JobRequest)
     async def post(self, request: JobRequest) -> JobInfo:
         """Queue a benchmark."""
-        await self.services.wait_for_readings()  # the devices must be known
+        await self.services.wait_for_readings()  # needed to assign a device
         python = await self.kernel_python(request.kernel_name)
         return self.services.jobs.submit(
             request, interpreter=python.interpreter, environment=python.environment

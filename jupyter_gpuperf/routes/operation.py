@@ -36,7 +36,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     argument
-        Name of the method's parameter, if the query's name is not a valid one in Python.
+        Name of the method's parameter, if ``name`` is not a valid identifier in Python.
     default
         Value for a request without this argument.
     """
@@ -121,8 +121,8 @@ def operation(
 
     ``options`` are the other fields of :class:`Operation`.
 
-    The method gets the groups of the path and the values of the query by name, and the body as ``request``. Its return
-    value is the answer, or ``None`` if the method has sent the answer itself.
+    The method gets the path's groups and the query's values as keyword arguments, and the body as ``request``. Its
+    return value is the answer, or ``None`` if the method has sent the answer itself.
     """
 
     def declare(method: Method) -> Method:

@@ -41,7 +41,7 @@ class DevicesHandler(GpuPerfHandler):
 
 
 class LatestHandler(GpuPerfHandler):
-    """``GET latest``: the latest frame; the devices are read again if it is over a second old."""
+    """``GET latest``: the latest frame; the devices are read again if it is more than a second old."""
 
     @operation(Frame)
     async def get(self) -> Frame:

@@ -27,7 +27,7 @@ class SuitesHandler(GpuPerfHandler):
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        await self.services.wait_for_readings()  # the devices must be known
+        await self.services.wait_for_readings()  # needed to assign devices
         names: list[str | None] = [*request.kernel_names] or [None]
         pythons = [(await self.kernel_python(name))._asdict() for name in names]
         sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]

@@ -1,4 +1,4 @@
-"""``GET training``: the watched notebooks' loops; ``POST training/explain``: profile one."""
+"""``GET training``: the loops of watched notebooks; ``POST training/explain``: profile one of them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ THIS_MACHINE: Final = ""
 """Key of the server's own machine among the hosts."""
 
 MOST_STEPS: Final = 10_000
-"""The longest answer, in steps."""
+"""Maximum number of steps in an answer."""
 
 
 class HistoryDump(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,6 @@ def frame_of(samples: Iterable[Sample], now: float) -> Frame:
 
 
 def newest_of(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
-    """Return the last sample of each machine; a machine without devices is dropped, except this one."""
+    """Return the last sample of each machine. Other machines are dropped once they have no devices."""
     there = {None, *(each.host for each in devices.devices)}
     return list({each.host: each for each in samples if each.host in there}.values())

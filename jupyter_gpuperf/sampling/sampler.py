@@ -34,7 +34,7 @@ REST_AFTER_SECONDS: Final = 30.0
 """If idle ticks are off, the source is closed after this long without a listener."""
 
 Observer = Callable[[Frame], Struct | None]
-"""Takes a frame, and returns a message to all listeners or ``None``."""
+"""Takes a frame; returns a message for all listeners, or ``None``."""
 
 STARTING_REASON: Final = NoDevices(
     code="starting", message="Waiting for the first reading.", hint="Try again in a moment."

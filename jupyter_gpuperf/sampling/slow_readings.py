@@ -1,6 +1,6 @@
 """Average a slow reading over a span.
 
-A slow reading is taken every few seconds, and repeated until the next one. It covers the time since the one before.
+A slow reading is taken every few seconds, and repeated until the next one. It covers the time since the previous one.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Subscription:
         self._due_seconds = 0.0
 
     def is_due(self, now_seconds: float) -> bool:
-        """Return whether this listener is due for a frame; if so, it is next due after its interval."""
+        """Return whether this listener is due for a frame. If it is, the frame counts as delivered."""
         if now_seconds < self._due_seconds:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
@@ -74,7 +74,7 @@ class Subscribers:
         self.on_change()
 
     def read_often(self, active: bool) -> None:
-        """Start or stop reading the devices often, for a user that does not listen to the frames."""
+        """Start or stop reading the devices often, for a caller that does not listen to the frames."""
         with self._lock:
             change = self._subscriptions.add if active else self._subscriptions.discard
             change(self._attention)

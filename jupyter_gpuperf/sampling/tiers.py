@@ -44,7 +44,7 @@ class HistoryPiece(NamedTuple):
 
 
 EMPTY_DUMP: Final = RingDump(times=b"", columns={}, dropped=True)
-"""Stands for the ticks when only the coarse steps were saved."""
+"""Takes the place of the ticks when only the coarse steps were saved."""
 
 
 class CoarseTier:
