@@ -36,7 +36,7 @@ THROTTLED: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
     "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {ratio:.0%} of the time.",
     "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {ratio:.0%} of the time.",
-    "host_cpu_throttled_ratio": "The container's CPU quota paused it for {ratio:.0%} of the time.",
+    "host_cpu_throttled_ratio": "The container's CPU quota paused its processes for {ratio:.0%} of the time.",
 }
 
 

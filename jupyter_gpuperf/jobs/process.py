@@ -210,7 +210,7 @@ class WorkerProcess:
             raise JobFailed(
                 "worker_start_failed",
                 "{python} could not be started: {error}.",
-                "Choose another kernel, or repair this one: jupyter kernelspec list.",
+                "Choose another kernel, or repair this one; jupyter kernelspec list shows its folder.",
                 python=self._order.interpreter,
                 error=self._end.get("detail"),
             )
@@ -241,6 +241,6 @@ def _death(returncode: int | None) -> JobFailed:
         message = "The worker exited without a result (exit code {exit_code})."
         return JobFailed("worker_died", message, hint, exit_code=returncode)
     if returncode == -signal.SIGKILL:
-        hint = "Often by the system's out-of-memory killer: reduce the work, or free memory."
+        hint = "Often this is the system's out-of-memory killer: reduce the work, or free memory."
     name = signal.Signals(-returncode).name
     return JobFailed("worker_died", "The worker was killed by {signal}.", hint, signal=name)

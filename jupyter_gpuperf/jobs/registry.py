@@ -150,7 +150,7 @@ class JobRegistry:
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
             message = "There is no job {job!r}."
-            hint = "GET jobs lists all jobs, with the last {count} that ended."
+            hint = "GET jobs lists all jobs, including the last {count} that ended."
             raise NotFound("unknown_job", message, hint, job=job_id, count=KEPT_JOBS)
         return self._jobs[job_id]
 

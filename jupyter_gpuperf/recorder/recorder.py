@@ -216,7 +216,7 @@ class Recorder:
         if free < LEAST_FREE_BYTES:
             raise Unavailable(
                 "recording_disk_full",
-                "Recording stopped: only {free:.0f} MiB of disk left. Its data so far is saved.",
+                "Recording stopped: only {free:.0f} MiB of disk space left. The data so far is saved.",
                 FREE_SPACE,
                 free=free / 2**20,
                 folder=self.path.parent,
@@ -237,7 +237,7 @@ def _error_info(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
     return ErrorInfo(
         code="recording_disk_full" if full else "recording_not_written",
         message=Message(
-            "Recording stopped: can't write {path} ({error}). Its data so far is saved.",
+            "Recording stopped: can't write {path} ({error}). The data so far is saved.",
             path=path,
             error=error.strerror or error,
         ),

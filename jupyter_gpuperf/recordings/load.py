@@ -55,7 +55,7 @@ def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "")
     except ValueError as error:
         raise ValueError(f"{error}; the file is truncated" if lines.torn else str(error)) from error
     if lines.torn:
-        logger.warning("The recording %s is truncated; the rest is played.", path)
+        logger.warning("The recording %s is truncated; only what precedes the cut is played.", path)
     for kind, count in recording.unknown.items():
         logger.warning("The recording %s has %d × %s, skipped.", path, count, kind)
     return recording

@@ -88,7 +88,7 @@ class GpuPerfHandler(CodedErrors, APIHandler):
         try:
             return msgspec.json.decode(self.request.body, type=shape)
         except msgspec.ValidationError as error:
-            hint = "Compare the body with the documented shape."
+            hint = "Compare the body with the documented schema."
             raise BadRequest("invalid_request", "{error}.", hint, error=error) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message, hint = "The body is not valid JSON: {error}.", "Send a JSON object."
@@ -117,7 +117,7 @@ NOT_AUTHORIZED: Final = "is not authorized"
 READING_ONLY: Final = ErrorInfo(
     code="forbidden",
     message="Your account may not do this on this server.",
-    hint='Ask the server\'s administrator: its authorizer decides about the resource "gpuperf".',
+    hint='Ask the server\'s administrator: its authorizer controls access to the resource "gpuperf".',
 )
 
 HTTP_ERRORS: Final = {
