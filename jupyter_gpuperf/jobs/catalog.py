@@ -7,7 +7,7 @@ import msgspec
 from jupyter_gpuperf.schemas import BenchmarkInfo, Benchmarks
 
 
-def all_infos() -> Benchmarks:
+def list_benchmarks() -> Benchmarks:
     """Return all benchmarks of this environment. Don't call this on an event loop: it imports them."""
     from jupyter_gpuperf.benchmarks import all_benchmarks
 

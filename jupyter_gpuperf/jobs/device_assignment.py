@@ -14,9 +14,9 @@ from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DeviceInfo
 
-HOST: Final = "host"
+HOST_KEY: Final = "host"
 """The key of jobs that use no device. They share the CPU."""
-ALL: Final = "all"
+ALL_KEY: Final = "all"
 """The key of jobs that use every device."""
 
 
@@ -59,7 +59,7 @@ def assign_device(
     real = [each for each in devices if each.is_usable]
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if not real or visible in ("", "-1"):
-        return DeviceAssignment(key=HOST)
+        return DeviceAssignment(key=HOST_KEY)
     first = real[0].uuid if visible is None else _first_visible(visible, real)
     if first is None:  # a MIG instance, or a value that only CUDA understands: don't change it
         return DeviceAssignment(key=str(visible))
@@ -69,7 +69,7 @@ def assign_device(
 def assign_all_devices(devices: Sequence[DeviceInfo]) -> DeviceAssignment:
     """Assign a job to all devices of this machine; if there are none, to the CPU."""
     real = tuple(each.uuid for each in devices if each.is_usable)
-    return DeviceAssignment(key=ALL, device_uuids=real) if real else DeviceAssignment(key=HOST)
+    return DeviceAssignment(key=ALL_KEY if real else HOST_KEY, device_uuids=real)
 
 
 def _named(device: str, devices: Sequence[DeviceInfo]) -> DeviceAssignment:

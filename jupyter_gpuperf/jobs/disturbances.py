@@ -19,7 +19,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.schemas import BenchmarkResult, Frame, ListedProcess, Reading
 
-Finish = Callable[[BenchmarkResult], BenchmarkResult]
+AddObservations = Callable[[BenchmarkResult], BenchmarkResult]
 
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
@@ -32,7 +32,7 @@ THROTTLED_RATIO: Final = 0.02
 OTHER_WORK_PERCENT: Final = 50.0
 """CPU use before the run above which other work counts as a disturbance."""
 
-THROTTLED: Final = {
+THROTTLING_MESSAGES: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
     "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {ratio:.0%} of the time.",
     "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {ratio:.0%} of the time.",
@@ -89,11 +89,11 @@ class DisturbanceLog:
         for each in self.other_processes:
             message = "Process {pid} also used this GPU: {percent:.0f} % of its SMs at the start."
             yield Message(message, pid=each.pid, percent=_number(each.sm_utilization_percent))
-        for name in THROTTLED:
+        for name in THROTTLING_MESSAGES:
             is_of_host = name.startswith("host_")
             ratio = _mean(self._host_readings if is_of_host else self._device_readings, name)
             if ratio is not None and ratio > THROTTLED_RATIO:
-                yield Message(THROTTLED[name], ratio=ratio)
+                yield Message(THROTTLING_MESSAGES[name], ratio=ratio)
         percent = self.cpu_before_percent
         if percent is not None and percent > OTHER_WORK_PERCENT:
             yield Message(
@@ -117,7 +117,7 @@ class DisturbanceWatcher:
     has_reading_before_run: bool = True
 
     @contextlib.contextmanager
-    def watch(self, device: str | None) -> Iterator[Finish]:
+    def watch(self, device: str | None) -> Iterator[AddObservations]:
         """Observe the machine while the block runs; the yielded function adds the observations to the result."""
         watch = DisturbanceLog(device)
         if self.has_reading_before_run and self.sampler.latest is not None:

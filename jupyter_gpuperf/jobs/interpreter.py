@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PYTHON_NAME: Final = re.compile(r"(python|pypy)[\d.]*(\.exe)?", re.IGNORECASE)
 
 PYTHON: Final = f"python{sys.version_info.major}"
-OUR_OWN: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
+SERVER_PYTHON_COMMANDS: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
 """Commands that Jupyter replaces with the server's own Python."""
 
 
@@ -37,7 +37,7 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
         message, hint = "The kernel {kernel!r} runs {language}.", "Choose a Python kernel."
         raise BadRequest("kernel_not_python", message, hint, **facts)
     environment = {name: str(value) for name, value in spec.env.items()}
-    if command in OUR_OWN:
+    if command in SERVER_PYTHON_COMMANDS:
         return sys.executable, environment
     if not PYTHON_NAME.fullmatch(Path(command).name):
         message = "The kernel {kernel!r} starts {command!r}, not Python directly."

@@ -21,7 +21,7 @@ ENDED = ("done", "failed", "cancelled")
 NOT_YET_KNOWN = ("kernel_name", "device", "started_seconds", "ended_seconds", "result", "error")
 
 
-def new_job(
+def new_record(
     benchmark: str, parameters: Mapping[str, Scalar], *, created_seconds: float, **known: Any
 ) -> JobInfo:
     """Return the record of a newly requested job, with a new id; ``known`` sets further fields."""

@@ -72,9 +72,9 @@ class KernelJobs:
         known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
         job = self._reported[session] = Job(record=known, stop=lambda: session.send(Cancel()))
         self._manager.add(job)
-        session.on_close(lambda: self._hung_up(session))
+        session.on_close(lambda: self._end_reported(session))
 
-    def _hung_up(self, session: KernelSession) -> None:
+    def _end_reported(self, session: KernelSession) -> None:
         job = self._reported.pop(session)
         if not job.has_ended:
             ended = {"state": "cancelled", "ended_seconds": time.time()}

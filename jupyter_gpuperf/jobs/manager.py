@@ -23,7 +23,7 @@ from jupyter_gpuperf.jobs.device_assignment import (
     assign_all_devices,
     assign_device,
 )
-from jupyter_gpuperf.jobs.job import WorkerJob, new_job
+from jupyter_gpuperf.jobs.job import WorkerJob, new_record
 from jupyter_gpuperf.jobs.locking import locked
 from jupyter_gpuperf.jobs.process import (
     WORKER,
@@ -77,10 +77,10 @@ class JobManager(JobRegistry):
     ) -> None:
         super().__init__(clock)
         self._devices, self._deadline_seconds = devices, deadline_seconds
-        self._around = run_hooks or RunHooks()
+        self._run_hooks = run_hooks or RunHooks()
         self._lock_directory, self._worker = lock_directory, worker
         self._queues: dict[str, deque[WorkerJob]] = {}
-        self._lanes: dict[str, threading.Thread] = {}
+        self._queue_threads: dict[str, threading.Thread] = {}
         self._closed = False
 
     def submit(
@@ -116,7 +116,7 @@ class JobManager(JobRegistry):
         parameters = benchmark.check(request.parameters)
         assignment = self.assignment(benchmark, request.device, environment or {})
         job: WorkerJob = WorkerJob(
-            record=new_job(
+            record=new_record(
                 benchmark.name,
                 parameters,
                 created_seconds=self._clock(),
@@ -155,9 +155,9 @@ class JobManager(JobRegistry):
             for job in tuple(self._jobs.values()):  # a copy: ending one job may remove another
                 if isinstance(job, WorkerJob):
                     self._cancel(job)
-            lanes = list(self._lanes.values())
-        for lane in lanes:
-            lane.join()
+            threads = list(self._queue_threads.values())
+        for thread in threads:
+            thread.join()
 
     def _enqueue(self, job: WorkerJob) -> None:
         if self._closed:
@@ -166,14 +166,14 @@ class JobManager(JobRegistry):
         if len(queue) >= LONGEST_QUEUE:
             raise Unavailable("queue_full", "Too many jobs are queued.", "Cancel some of them.")
         queue.append(job)
-        if len(queue) > 1 or job.assignment.key in self._lanes:
+        if len(queue) > 1 or job.assignment.key in self._queue_threads:
             job.change(progress_message="Waiting for the previous benchmark")
         self.add(job)
-        if job.assignment.key not in self._lanes:
-            run = partial(self._run_lane, job.assignment.key)
-            lane = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
-            self._lanes[job.assignment.key] = lane
-            lane.start()
+        if job.assignment.key not in self._queue_threads:
+            run = partial(self._run_queue, job.assignment.key)
+            thread = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
+            self._queue_threads[job.assignment.key] = thread
+            thread.start()
 
     def _cancel(self, job: WorkerJob) -> None:
         if job.has_ended:
@@ -186,11 +186,11 @@ class JobManager(JobRegistry):
                 self._queues[job.assignment.key].remove(job)
             self._end(job)
 
-    def _run_lane(self, key: str) -> None:
+    def _run_queue(self, key: str) -> None:
         while True:
             with self._lock:
                 if not self._queues[key]:
-                    del self._lanes[key]
+                    del self._queue_threads[key]
                     return
                 job = self._queues[key].popleft()
             self._run(job)
@@ -199,7 +199,7 @@ class JobManager(JobRegistry):
         try:
             with (
                 self._devices_locked(job) as descriptors,
-                self._around.run(job.assignment.device) as finish,
+                self._run_hooks.run(job.assignment.device) as finish,
             ):
                 runs = run_count(job.record.parameters)
                 results = [

@@ -32,7 +32,7 @@ WORKER: Final = (str(HERE / "worker.py"),)
 LONGEST_LINE_MIB: Final = 16
 REPORT: Final = Message("Please report this, with the log.")
 
-SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
+WITHHELD_PREFIXES: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
 """Prefixes of the server's environment variables that are withheld from workers; some hold tokens."""
 
 MARKER: Final = "JUPYTER_GPUPERF_JOB"
@@ -70,7 +70,7 @@ class WorkerOrder:
 
     def encode(self) -> bytes:
         """Return the order as the first line of the supervisor's input."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(WITHHELD_PREFIXES)}
         request = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
         order = {
             "command": [self.interpreter, *self.worker],

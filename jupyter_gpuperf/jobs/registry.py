@@ -134,18 +134,18 @@ class JobRegistry:
             if wait_seconds <= 0:
                 self.notify(job)
             elif job.delayed_notification is None:
-                job.delayed_notification = threading.Timer(wait_seconds, self._tell_late, (job,))
+                job.delayed_notification = threading.Timer(wait_seconds, self._on_timer, (job,))
                 job.delayed_notification.daemon = True
                 job.delayed_notification.start()
 
-    def _tell_late(self, job: Job) -> None:
+    def _on_timer(self, job: Job) -> None:
         with self._lock:
             job.delayed_notification = None
             if not job.has_ended:  # listeners have already received the final state
                 self.notify(job)
 
     def _info(self, job: Job) -> JobInfo:
-        return job.info(self._clock(), self._before(job))
+        return job.info(self._clock(), self._ids_ahead(job))
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
@@ -154,7 +154,7 @@ class JobRegistry:
             raise NotFound("unknown_job", message, hint, job=job_id, count=KEPT_JOBS)
         return self._jobs[job_id]
 
-    def _before(self, job: Job) -> Sequence[str]:
+    def _ids_ahead(self, job: Job) -> Sequence[str]:
         """Return the ids of the jobs ahead of a queued one, the next one first."""
         if not isinstance(job, WorkerJob) or job.record.state != "queued":
             return []

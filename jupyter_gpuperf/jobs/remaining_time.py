@@ -13,9 +13,9 @@ from typing import Final
 SHORTEST_SECONDS: Final = 1.0
 """Progress over a shorter time says nothing about the pace."""
 LEAST_RATIO: Final = 0.02
-MOST_APART: Final = 2.0
+MOST_PACE_RATIO: Final = 2.0
 """Maximum ratio between the pace of the later half and of the whole. Beyond it, there is no estimate."""
-NEW_SHARE: Final = 0.3
+NEW_ESTIMATE_WEIGHT: Final = 0.3
 """Weight of a new estimate against the earlier ones: a time that jumps is hard to read."""
 JUMP_RATIO: Final = 0.5
 """If a new estimate differs by more than this share of the remaining time, neither it nor the old one is used."""
@@ -49,7 +49,7 @@ class RemainingTime:
             if jump > max(SMALL_JUMP_SECONDS, JUMP_RATIO * (max(end, before) - now_seconds)):
                 self._end_seconds = None  # trust neither estimate: the next one will decide
             else:
-                self._end_seconds = before + NEW_SHARE * (end - before)
+                self._end_seconds = before + NEW_ESTIMATE_WEIGHT * (end - before)
 
     def seconds(self, now_seconds: float) -> float | None:
         """Return the maximum remaining time in seconds; ``None`` while it can't be estimated."""
@@ -72,6 +72,6 @@ class RemainingTime:
         )
         whole = done / lasted
         later = (last_ratio - middle_ratio) / (last_seconds - middle_seconds)
-        if not 1 / MOST_APART <= later / whole <= MOST_APART:
+        if not 1 / MOST_PACE_RATIO <= later / whole <= MOST_PACE_RATIO:
             return None
         return last_seconds + (1 - last_ratio) / math.sqrt(whole * later)

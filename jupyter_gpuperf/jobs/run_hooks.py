@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
+from jupyter_gpuperf.jobs.disturbances import AddObservations, DisturbanceWatcher
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -27,7 +27,6 @@ class FinishedRun(NamedTuple):
     number: int | None
 
 
-Observe = Callable[[BenchmarkResult], BenchmarkResult]
 Finish = Callable[[BenchmarkResult], FinishedRun]
 
 
@@ -74,6 +73,6 @@ class RunHooks:
     @contextmanager
     def run(self, device: str | None) -> Iterator[Finish]:
         """Observe a run on this device; the yielded function completes the result and stores it."""
-        unwatched: AbstractContextManager[Observe] = nullcontext(lambda result: result)
+        unwatched: AbstractContextManager[AddObservations] = nullcontext(lambda result: result)
         with self.watcher.watch(device) if self.watcher else unwatched as observe:
             yield lambda result: store_result(observe(result), self.store, self.clock())

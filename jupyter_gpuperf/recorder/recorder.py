@@ -43,7 +43,7 @@ LONGEST_SECONDS: Final = 24 * 3600.0
 
 COMPRESSION_LEVEL: Final = 5
 
-FREE_SPACE: Final = "Free some space, or record to a disk other than that of {folder}."
+FREE_SPACE_HINT: Final = "Free some space, or record to a disk other than that of {folder}."
 
 State = Literal["recording", "stopped", "failed"]
 
@@ -60,7 +60,7 @@ class Recorder:
         The file; it must not exist yet.
     header
         The first line.
-    news
+    first_messages
         Messages with the state at the beginning: the devices and the alerts.
     anonymizer
         The one that was used for the header's devices.
@@ -82,7 +82,7 @@ class Recorder:
     path: Path
     _: KW_ONLY
     header: bytes
-    news: tuple[bytes, ...]
+    first_messages: tuple[bytes, ...]
     subscribers: Subscribers
     interval_ms: int
     anonymizer: Anonymizer = field(default_factory=Anonymizer)
@@ -99,14 +99,14 @@ class Recorder:
         self._ended: float | None = None
         self._waiting: queue.Queue[tuple[bytes, str]] = queue.Queue(MOST_WAITING)
         self._stopping = threading.Event()
-        self._plain: IO[bytes] = self._created(self.path)
+        self._plain: IO[bytes] = self._create_file(self.path)
         self._anonymized: dict[str, Callable[[bytes], bytes]] = {
             FRAMES: self.anonymizer.frame,
             DEVICES: self.anonymizer.devices_message,
             TRAINING: anonymized_training,
         }
-        for message in (self.header, *self.news):
-            self._waiting.put((message, "news"))
+        for message in (self.header, *self.first_messages):
+            self._waiting.put((message, "first"))
         self._subscription = self.subscribers.add(self._offer, self.interval_ms)
         self._thread = threading.Thread(target=self._run, name="gpuperf-recorder", daemon=True)
         self._thread.start()
@@ -142,7 +142,7 @@ class Recorder:
         return self._ended is not None
 
     @staticmethod
-    def _created(path: Path) -> IO[bytes]:
+    def _create_file(path: Path) -> IO[bytes]:
         # Readable only by this user, and never overwrites another file.
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
@@ -164,7 +164,7 @@ class Recorder:
             logger.warning("%s %s", self.error.message, self.error.hint)
         except Exception:  # no caller sees this thread's exceptions, so store the error
             logger.exception("The recording %s stopped unexpectedly.", self.path)
-            self.error = UNEXPECTED
+            self.error = UNEXPECTED_ERROR
         finally:
             self.subscribers.remove(self._subscription)
             self._ended = time.monotonic()
@@ -172,7 +172,7 @@ class Recorder:
     def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
         flush_at = time.monotonic()  # flush the header at once: a file without it is no recording
         processes_at = time.monotonic() + 0.5
-        while not (self._is_due() and self._waiting.empty()):
+        while not (self._should_stop() and self._waiting.empty()):
             self._write_next(packed)
             now = time.monotonic()
             if now >= processes_at and not self._stopping.is_set():
@@ -184,7 +184,7 @@ class Recorder:
                 packed.flush(zlib.Z_SYNC_FLUSH)
                 plain.flush()
 
-    def _is_due(self) -> bool:
+    def _should_stop(self) -> bool:
         if time.monotonic() - self._began >= self.seconds:
             self._stopping.set()
         if self._stopping.is_set():
@@ -217,13 +217,13 @@ class Recorder:
             raise Unavailable(
                 "recording_disk_full",
                 "Recording stopped: only {free:.0f} MiB of disk space left. The data so far is saved.",
-                FREE_SPACE,
+                FREE_SPACE_HINT,
                 free=free / 2**20,
                 folder=self.path.parent,
             )
 
 
-UNEXPECTED: Final = ErrorInfo(
+UNEXPECTED_ERROR: Final = ErrorInfo(
     code="internal_error",
     message="Recording stopped: server error.",
     hint="See the server log, and please report it.",
@@ -241,5 +241,5 @@ def _error_info(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
             path=path,
             error=error.strerror or error,
         ),
-        hint=Message(FREE_SPACE, folder=path.parent),
+        hint=Message(FREE_SPACE_HINT, folder=path.parent),
     )

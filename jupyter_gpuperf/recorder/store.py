@@ -52,9 +52,9 @@ def start_recorder(
         return Recorder(
             path,
             header=header(request, version, devices.devices),
-            news=(
+            first_messages=(
                 encode(DevicesChanged(devices=devices, version=version)),
-                encode(sampler.news.get(ALERTS) or AlertsChanged(alerts=[])),
+                encode(sampler.last_messages.get(ALERTS) or AlertsChanged(alerts=[])),
             ),
             anonymizer=anonymizer,
             subscribers=subscribers,
@@ -108,7 +108,7 @@ class RecordingStore:
         """Called when a recording was started, stopped or discarded."""
         self._lock = threading.Lock()
         self._recorders: dict[str, tuple[Recorder, str]] = {}
-        self._of_before: dict[Path, tuple[float, RecordingInfo]] = {}
+        self._earlier_infos: dict[Path, tuple[float, RecordingInfo]] = {}
 
     def start(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording.
@@ -224,7 +224,7 @@ class RecordingStore:
     def _read_info(self, path: Path) -> RecordingInfo | None:
         try:
             status = path.stat()
-            known = self._of_before.get(path)
+            known = self._earlier_infos.get(path)
             if known is not None and known[0] == status.st_mtime:
                 return known[1]
             found = read_header(path)
@@ -242,7 +242,7 @@ class RecordingStore:
             path=str(path),
             error=None,
         )
-        self._of_before[path] = (status.st_mtime, info)
+        self._earlier_infos[path] = (status.st_mtime, info)
         return info
 
 

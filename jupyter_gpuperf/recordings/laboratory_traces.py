@@ -71,7 +71,7 @@ Totals = dict[str, tuple[float, float, Reading]]
 """Metric → when its total was last read, the total, and its growth per second."""
 
 
-def converted(
+def convert_trace(
     header: Object, lines: Iterable[Object], metrics: Sequence[Metric]
 ) -> tuple[Object, Iterator[Object]]:
     """Return a trace's header and messages as the product itself would have written them.

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.laboratory_traces import converted
+from jupyter_gpuperf.recordings.laboratory_traces import convert_trace
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.recordings.recording_format import FORMAT
 
@@ -47,9 +47,9 @@ def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "")
     OSError
         The file can't be read.
     """
-    lines = Lines(find_recording(path))
+    lines = RecordingLines(find_recording(path))
     try:
-        recording = _understood(iter(lines), metrics, uuid_prefix)
+        recording = _parse(iter(lines), metrics, uuid_prefix)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"not a recording ({type(error).__name__}: {error})") from error
     except ValueError as error:
@@ -71,13 +71,13 @@ def read_header(path: Path) -> Mapping[str, Any]:
     OSError
         The file can't be read.
     """
-    header = next(iter(Lines(path)), {})
+    header = next(iter(RecordingLines(path)), {})
     if header.get("format") != FORMAT:
         raise ValueError("different format")
     return header
 
 
-class Lines:
+class RecordingLines:
     """The lines of a recording, decoded, as far as they can be read.
 
     If the recording process was killed, the file ends in the middle of a line or of a compressed block. Everything
@@ -114,12 +114,12 @@ class _Torn(Exception):
     """The last line is incomplete."""
 
 
-def _understood(
+def _parse(
     objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric], uuid_prefix: str
 ) -> Recording:
     header = next(objects, None)
     if header is None:
         raise ValueError("it is empty")
     if header.get("format") != FORMAT:
-        header, objects = converted(header, objects, metrics)
+        header, objects = convert_trace(header, objects, metrics)
     return Recording(header, objects, metrics, uuid_prefix)

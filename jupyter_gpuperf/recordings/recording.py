@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.recording_format import FORMAT_VERSION
-from jupyter_gpuperf.recordings.replayed_loops import with_uuids
+from jupyter_gpuperf.recordings.replayed_loops import with_uuid_prefix
 from jupyter_gpuperf.schemas.processes import ListedProcess, ListedProcesses
 from jupyter_gpuperf.schemas.readings import DeviceInfo, MissingReason, Readings
 from jupyter_gpuperf.schemas.training import TrainingNow
@@ -166,7 +166,7 @@ class Recording:
         except msgspec.ValidationError:
             self.unknown["unreadable training message"] += 1
             return
-        self._training.add(now, with_uuids(training, self._uuid_prefix))
+        self._training.add(now, with_uuid_prefix(training, self._uuid_prefix))
 
     def _place(self, seconds: float) -> int:
         return max(0, bisect_right(self.seconds, seconds) - 1)

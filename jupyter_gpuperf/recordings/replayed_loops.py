@@ -24,7 +24,7 @@ def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
     return replace(played, time_seconds=later, notebooks=[*map(notebook, played.notebooks)])
 
 
-def with_uuids(played: TrainingNow, prefix: str) -> TrainingNow:
+def with_uuid_prefix(played: TrainingNow, prefix: str) -> TrainingNow:
     """Return a message with ``prefix`` added to the devices' UUIDs."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:

@@ -14,9 +14,9 @@ class BenchmarksHandler(GpuPerfHandler):
     @operation(Benchmarks)
     async def get(self) -> Benchmarks:
         """The benchmarks and their parameters."""
-        from jupyter_gpuperf.jobs.catalog import all_infos
+        from jupyter_gpuperf.jobs.catalog import list_benchmarks
 
-        return await in_thread(all_infos)
+        return await in_thread(list_benchmarks)
 
 
 class JobsHandler(GpuPerfHandler):

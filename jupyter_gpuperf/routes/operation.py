@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Method = Callable[..., Any]
 
-KINDS: Final[Mapping[str, Callable[[str], Any]]] = {
+PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "string": str,
     "number": float,
     "integer": lambda text: int(float(text)),
@@ -63,7 +63,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     def parse(self, text: str) -> Any:
         """Convert text to a value, and check the bounds. Raises as :meth:`read` does."""
         try:
-            value = KINDS[self.kind](text)
+            value = PARSERS[self.kind](text)
         except (ValueError, OverflowError) as error:
             message, hint = "{name}={text!r} is not a number.", "Enter a number."
             raise BadRequest(

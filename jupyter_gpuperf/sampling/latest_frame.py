@@ -27,7 +27,7 @@ def frame_of(samples: Iterable[Sample], now: float) -> Frame:
     )
 
 
-def newest_of(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
+def latest_per_machine(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
     """Return the last sample of each machine. Other machines are dropped once they have no devices."""
     there = {None, *(each.host for each in devices.devices)}
     return list({each.host: each for each in samples if each.host in there}.values())

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 NAN: Final = math.nan
 
-VALUE: Final = "f"
+VALUE_TYPE: Final = "f"
 """Array type of values. Four bytes are accurate enough for charts: 80 GiB to within 8 KiB."""
 
 
@@ -45,7 +45,7 @@ class Ring:
         """Add an entry; a full ring drops its oldest one. A name missing in ``values`` has no value in this entry."""
         count = len(self._times)
         for name in values.keys() - self._columns.keys():
-            self._columns[name] = array(VALUE, [NAN]) * count
+            self._columns[name] = array(VALUE_TYPE, [NAN]) * count
         if count < self._capacity:
             for column in (self._times, *self._columns.values()):
                 column.append(NAN)
@@ -114,7 +114,7 @@ class Ring:
             The dump's columns differ in length.
         """
         times = array("d", dump.times)
-        columns = {name: array(VALUE, content) for name, content in dump.columns.items()}
+        columns = {name: array(VALUE_TYPE, content) for name, content in dump.columns.items()}
         if any(len(column) != len(times) for column in columns.values()):
             raise ValueError("columns of different lengths")
         self._times = times[-self._capacity :]

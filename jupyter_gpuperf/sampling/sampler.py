@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.latest_frame import frame_of, newest_of
+from jupyter_gpuperf.sampling.latest_frame import frame_of, latest_per_machine
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, encode
 from jupyter_gpuperf.schemas.processes import ListedProcesses
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 5.0
 """Pause after an error that no source should raise."""
 
-REST_AFTER_SECONDS: Final = 30.0
+CLOSE_AFTER_SECONDS: Final = 30.0
 """If idle ticks are off, the source is closed after this long without a listener."""
 
 Observer = Callable[[Frame], Struct | None]
@@ -83,16 +83,16 @@ class Sampler:
         self._started = False
         self._ticked = threading.Condition()
         self._ticked_at = -math.inf
-        self._hurry = False
+        self._tick_requested = False
         self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
-        self._newest: list[Sample] = []
+        self._latest_samples: list[Sample] = []
         self.latest: Frame | None = None
         """The latest frame, or ``None`` before the first tick."""
         self.devices = STARTING
         """The devices, or why there are none."""
         self._kind = "starting"
-        self.news: dict[str, Struct] = {}
+        self.last_messages: dict[str, Struct] = {}
         """The last message of each observer, by topic."""
         self.subscribers.on_change = self._wake.set
 
@@ -127,7 +127,7 @@ class Sampler:
         """
         asked_at = self.monotonic()
         with self._ticked:
-            self._hurry = True
+            self._tick_requested = True
             self._wake.set()
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
@@ -146,7 +146,7 @@ class Sampler:
             self._wake.clear()
             ticked = self._guarded(self._tick)
             if not ticked and self.latest is None:
-                self._guarded(partial(self._notice, FAILED))
+                self._guarded(partial(self._announce_devices, FAILED))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self.source.close)
 
@@ -159,7 +159,7 @@ class Sampler:
         return True
 
     def _tick(self) -> None:
-        self._hurry = False  # before reading: later requests get the next tick
+        self._tick_requested = False  # before reading: later requests get the next tick
         began = self.monotonic()
         samples, devices = self.source.read(), self.source.devices()
         now = self.wall_clock()
@@ -169,9 +169,9 @@ class Sampler:
             if self.history is not None:
                 self.history.append(frame_of([sample], seconds), now)
         time.sleep(YIELD_SECONDS)
-        self._newest = newest_of([*self._newest, *samples], devices)
-        self.latest = frame = frame_of(self._newest, now)
-        self._notice(devices)
+        self._latest_samples = latest_per_machine([*self._latest_samples, *samples], devices)
+        self.latest = frame = frame_of(self._latest_samples, now)
+        self._announce_devices(devices)
         with self._ticked:
             self._ticked_at = began
             self._ticked.notify_all()
@@ -180,19 +180,19 @@ class Sampler:
             self._guarded(partial(self._observe, topic, observe, frame))
 
     def _observe(self, topic: str, observe: Observer, frame: Frame) -> None:
-        if (news := observe(frame)) is not None:
-            self.news[topic] = news
-            self.subscribers.announce(encode(news), topic)
+        if (message := observe(frame)) is not None:
+            self.last_messages[topic] = message
+            self.subscribers.announce(encode(message), topic)
 
-    def _notice(self, devices: Devices) -> None:
+    def _announce_devices(self, devices: Devices) -> None:
         kind = self.source.kind
         if (devices, kind) == (self.devices, self._kind):
             return
         self.devices, self._kind = devices, kind
         reason = f": {devices.reason.message}" if devices.reason else ""
         logger.info("Sampling %d GPUs from %s%s", len(devices.devices), kind, reason)
-        news = DevicesChanged(devices=devices, version=self.version)
-        self.subscribers.announce(encode(news), DEVICES)
+        message = DevicesChanged(devices=devices, version=self.version)
+        self.subscribers.announce(encode(message), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
         """Wait until the next tick is due, and return when it was due.
@@ -201,11 +201,11 @@ class Sampler:
         millisecond late each time would cost ten ticks in a thousand.
         """
         # A listener that comes or goes changes the interval, so check it again after waking.
-        while not self._stopping.is_set() and not self._hurry:
+        while not self._stopping.is_set() and not self._tick_requested:
             self._list_processes()
             interval_ms = self.subscribers.shortest_interval_ms() or self.idle_interval_ms
             if interval_ms is None:
-                self._rest()
+                self._wait_without_listeners()
                 break
             due = began_seconds + interval_ms / 1000
             remaining_seconds = due - self.monotonic()
@@ -231,9 +231,9 @@ class Sampler:
         for each in waiting:
             each.set_result(listed)
 
-    def _rest(self) -> None:
+    def _wait_without_listeners(self) -> None:
         # A user who looks once usually looks again, so don't close the source at once.
-        if self._wake.wait(REST_AFTER_SECONDS):
+        if self._wake.wait(CLOSE_AFTER_SECONDS):
             self._wake.clear()
             return
         self._guarded(self.source.close)

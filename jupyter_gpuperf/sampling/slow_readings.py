@@ -19,7 +19,7 @@ LEAST_COVERED_RATIO: Final = 0.4
 
 
 def mean_within(
-    shown: Iterable[tuple[float, float]], began_seconds: float, ended_seconds: float
+    series: Iterable[tuple[float, float]], began_seconds: float, ended_seconds: float
 ) -> float | None:
     """Return the mean of the readings that cover only time within the span.
 
@@ -28,7 +28,7 @@ def mean_within(
 
     Parameters
     ----------
-    shown
+    series
         Times and values from the history, in order.
 
     Returns
@@ -37,7 +37,7 @@ def mean_within(
         ``None`` if the readings cover too little of the span.
     """
     read: list[tuple[float, float]] = []
-    for time, value in shown:
+    for time, value in series:
         if not began_seconds <= time <= ended_seconds:
             continue
         since = time - read[-1][0] if read else SLOW_SECONDS

@@ -21,7 +21,7 @@ ALERTS: Final = "alerts"
 FINDINGS: Final = "findings"
 """Topic of the diagnosis."""
 
-ATTENTION_MS: Final = 500
+OFTEN_MS: Final = 500
 """The longest interval between readings after :meth:`Subscribers.read_often`."""
 
 TOLERANCE: Final = 0.9
@@ -36,7 +36,7 @@ class Subscription:
         self.interval_ms = interval_ms
         self._due_seconds = 0.0
 
-    def is_due(self, now_seconds: float) -> bool:
+    def take_turn(self, now_seconds: float) -> bool:
         """Return whether this listener is due for a frame. If it is, the frame counts as delivered."""
         if now_seconds < self._due_seconds:
             return False
@@ -57,7 +57,7 @@ class Subscribers:
         self.on_change = on_change
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
-        self._attention = Subscription(lambda message, topic: None, ATTENTION_MS)
+        self._often = Subscription(lambda message, topic: None, OFTEN_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
         """Add a listener. ``deliver`` takes a message and its topic; the sampler's thread calls it, so it must not block."""
@@ -77,7 +77,7 @@ class Subscribers:
         """Start or stop reading the devices often, for a caller that does not listen to the frames."""
         with self._lock:
             change = self._subscriptions.add if active else self._subscriptions.discard
-            change(self._attention)
+            change(self._often)
         self.on_change()
 
     def change_interval(self, subscription: Subscription, interval_ms: int) -> None:
@@ -93,7 +93,7 @@ class Subscribers:
     def publish(self, encode: Callable[[], bytes], now_seconds: float) -> None:
         """Send a frame to every listener that is due; the frame is encoded only once, if at all."""
         with self._lock:
-            due = [each for each in self._subscriptions if each.is_due(now_seconds)]
+            due = [each for each in self._subscriptions if each.take_turn(now_seconds)]
         frame = encode() if due else b""
         for subscription in due:
             subscription.deliver(frame, FRAMES)
