@@ -30,7 +30,7 @@ OTHER_PROCESS_PERCENT: Final = 5.0
 THROTTLED_RATIO: Final = 0.02
 """Share of the run's time; throttling that takes more is reported."""
 OTHER_WORK_PERCENT: Final = 50.0
-"""CPU use before the run above which other work counts as a disturbance."""
+"""If more of the CPU was in use before the run, other work counts as a disturbance."""
 
 THROTTLING_MESSAGES: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",

@@ -13,6 +13,7 @@ from typing import Final
 SHORTEST_SECONDS: Final = 1.0
 """Progress over a shorter time says nothing about the pace."""
 LEAST_RATIO: Final = 0.02
+"""After less progress, there is no estimate."""
 MOST_PACE_RATIO: Final = 2.0
 """Maximum ratio between the pace of the later half and of the whole. Beyond it, there is no estimate."""
 NEW_ESTIMATE_WEIGHT: Final = 0.3
@@ -25,6 +26,7 @@ SILENCE_RATIO: Final = 0.5
 """No progress for this share of the time so far, and for :data:`SHORTEST_SILENCE_SECONDS`, means a stall."""
 SHORTEST_SILENCE_SECONDS: Final = 5.0
 MOST_KEPT: Final = 256
+"""Maximum number of progress reports in memory."""
 
 
 class RemainingTime:

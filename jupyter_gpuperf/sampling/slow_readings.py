@@ -15,7 +15,7 @@ LATE_SECONDS: Final = 1.0
 """Maximum delay of a reading. A value that lasts for less time than this is a mean of two readings."""
 
 LEAST_COVERED_RATIO: Final = 0.4
-"""Readings must cover this share of a span: ten seconds contain at least one whole reading."""
+"""Minimum share of a span that whole readings must cover. A span of 10 s contains at least one (5 s)."""
 
 
 def mean_within(
