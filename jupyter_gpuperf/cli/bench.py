@@ -57,11 +57,11 @@ def _run_benchmark(benchmark: Benchmark, parsed: argparse.Namespace) -> int:
 def _list_benchmarks(*, as_json: bool) -> int:
     from jupyter_gpuperf.benchmarks import all_benchmarks
     from jupyter_gpuperf.commands.manual import BenchmarkList
-    from jupyter_gpuperf.jobs.catalog import all_infos
+    from jupyter_gpuperf.jobs.catalog import list_benchmarks
     from jupyter_gpuperf.schemas import encode
 
     if as_json:
-        print_line(encode(all_infos()).decode())
+        print_line(encode(list_benchmarks()).decode())
     else:
         print_line(repr(BenchmarkList(all_benchmarks(), program=f"{PROGRAM} bench")))
     return DONE

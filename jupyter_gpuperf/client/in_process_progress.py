@@ -12,7 +12,7 @@ import msgspec
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.display.progress import ProgressView, format_status
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.job import new_job
+from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.run_hooks import FinishedRun
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
@@ -41,7 +41,7 @@ class InProcessJob:
     def __init__(self, name: str, view: ProgressView) -> None:
         self._view = view
         now = time.time()
-        self._job = new_job(name, {}, created_seconds=now, started_seconds=now, state="running")
+        self._job = new_record(name, {}, created_seconds=now, started_seconds=now, state="running")
 
     def report_progress(self, ratio: float, message: str) -> None:
         """Show the progress.

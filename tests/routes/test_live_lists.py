@@ -9,7 +9,7 @@ import time
 import msgspec
 import pytest
 
-from jupyter_gpuperf.jobs.job import Job, new_job
+from jupyter_gpuperf.jobs.job import Job, new_record
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.schemas import JobsChanged, LiveMessage, RecordingsChanged, SuitesChanged
 from jupyter_gpuperf.server import live_lists
@@ -58,7 +58,9 @@ class Client:
 
 def a_job(**known):
     return Job(
-        record=new_job("tune", {}, **{"created_seconds": time.time(), "state": "running", **known}),
+        record=new_record(
+            "tune", {}, **{"created_seconds": time.time(), "state": "running", **known}
+        ),
         stop=lambda: None,
     )
 
@@ -115,7 +117,9 @@ async def test_a_page_that_stalls_gets_the_newest_of_each_job_and_holds_nothing(
     running = a_job()
     registry.add(running)
     for number in range(200):
-        registry.report(running, msgspec.structs.replace(running.record, progress_ratio=number / 200))
+        registry.report(
+            running, msgspec.structs.replace(running.record, progress_ratio=number / 200)
+        )
         await asyncio.sleep(0)
     await until(lambda: stalled.outbox.waiting)
     await asyncio.sleep(0.1)
