@@ -18,7 +18,7 @@ Look = Literal["plain", "strong", "quiet", "small", "warning"]
 class Part(msgspec.Struct, frozen=True):
     """A block, or a table cell; ``document.html`` selects its rendering by ``kind``.
 
-    Its texts are translated when it is rendered, except for the fields in ``UNTRANSLATED``.
+    Rendering translates its texts, except in the fields named in ``UNTRANSLATED``.
     """
 
     UNTRANSLATED: ClassVar[Collection[str]] = ("look", "looks", "markup")
@@ -30,10 +30,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Block(Part, frozen=True):
-    """A part that takes whole lines; without text by default."""
+    """A part that occupies whole lines. By default, it has no text."""
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of its text."""
+        """Yield the block as lines of text."""
         yield from ()
 
 
@@ -75,7 +75,7 @@ Cell = str | Bar | Rest
 
 
 class Table(Block, frozen=True):
-    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indexes of bold rows."""
+    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indices of bold rows."""
 
     rows: Sequence[Sequence[Cell]]
     looks: Sequence[str]
@@ -120,7 +120,7 @@ class Items(Block, frozen=True):
     sentences: Sequence[str]
 
     def lines(self) -> Iterator[str]:
-        """Yield a line per sentence, each with the title."""
+        """Yield one line per sentence, each preceded by the title."""
         yield from (f"{self.title}: {each}" for each in self.sentences)
 
 
@@ -136,27 +136,27 @@ class Boxed(Block, frozen=True):
     blocks: Sequence[Block]
 
     def lines(self) -> Iterator[str]:
-        """Yield an empty line, and the lines of its blocks."""
+        """Yield an empty line, then the lines of the blocks."""
         yield ""
         yield from (line for each in self.blocks for line in each.lines())
 
 
 class Folded(Block, frozen=True):
-    """Blocks that can be folded out."""
+    """A summary, and blocks that the reader can expand below it."""
 
     summary: str
     blocks: Sequence[Block]
     is_open: bool = False
 
     def lines(self) -> Iterator[str]:
-        """Yield the summary below an empty line, and its blocks if it is open."""
+        """Yield an empty line and the summary; if ``is_open``, the lines of the blocks follow."""
         yield from ("", self.summary)
         if self.is_open:
             yield from (line for each in self.blocks for line in each.lines())
 
 
 class Progress(Block, frozen=True):
-    """A progress bar, from 0 to 1."""
+    """A progress bar for a ratio from 0 to 1; omitted in text."""
 
     ratio: float
 

@@ -31,13 +31,20 @@ QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 @dataclass(frozen=True, repr=False)
 class ComparisonView(PlainDataView, Displayed):
-    """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``."""
+    """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``.
+
+    Attributes
+    ----------
+    before, after
+        The names of the two environments.
+    skipped
+        What could not run, one line each.
+    """
 
     data: SuiteComparison
     before: str
     after: str
     skipped: Sequence[str] = ()
-    """What could not run, one line each."""
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the differences between the environments, a row per figure, and the caveats."""

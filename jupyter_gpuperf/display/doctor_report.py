@@ -28,8 +28,8 @@ class DoctorReportView(PlainDataView, Displayed):
     ----------
     data
         All check results.
-    everything
-        Whether passed checks are shown too.
+    shows_all
+        Whether the checks without problems are shown, too.
     """
 
     data: DoctorReport
@@ -68,7 +68,7 @@ class DoctorReportView(PlainDataView, Displayed):
         return dict.fromkeys(SIGNS, 0) | Counter(each.status for each in self.data.checks)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the problems; the remaining checks are folded."""
+        """Yield the summary and the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
         yield from (Boxed(list(_problem(each))) for each in self.problems)
         passed = Message("OK: {ok} · Not checked: {unknown}", **self._counts)
@@ -84,7 +84,7 @@ class DoctorReportView(PlainDataView, Displayed):
 
 @dataclass(frozen=True, repr=False)
 class DoctorComparisonView(PlainDataView):
-    """The differences between two reports."""
+    """The differences between two reports, named ``before`` and ``after``."""
 
     data: DoctorComparison
     before: str

@@ -1,4 +1,4 @@
-"""Stored results: the list of them, and comparisons of a new result with an earlier one."""
+"""List stored results, and compare a new result with an earlier one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class HistoryView(Displayed):
     results: Sequence[KeptResult]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all results as plain data, in the shape of ``GET results``."""
+        """Return all results as plain data, as ``GET results`` does."""
         return {"results": msgspec.to_builtins(list(self.results), enc_hook=str)}
 
     def blocks(self) -> Iterator[Block]:
@@ -68,12 +68,12 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
 
 
 def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> HistoryView:
-    """Return the latest stored results; if ``baseline`` is set, first make that result the baseline.
+    """Return the latest stored results; first make result number ``baseline`` the baseline, unless it is 0.
 
     Raises
     ------
     GpuPerfError
-        The file can't be read, or has no result of this number.
+        The file can't be read, or has no result with this number.
     """
     store = ResultStore(default_path())
     if baseline:
@@ -82,7 +82,7 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
 
 
 def compared_with_baseline(result: Result) -> Result:
-    """Return the result with its comparison to the baseline or the previous run, or why there is none."""
+    """Add a comparison with the baseline or the previous run to a result, or the reason why there is none."""
     lines: list[str] = [Message("No earlier result to compare with; the next run will have one.")]
     try:
         kept = ResultStore(default_path()).baseline_of(result.data, before=result.number)

@@ -1,6 +1,6 @@
 """Plots of a result: samples in order (to show drift), their distribution, and the roofline.
 
-Their labels stay English: matplotlib's own font has no Chinese characters.
+Their labels are always in English: matplotlib's default font has no Chinese characters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FLOPS: Final = "flops_per_second"
 BANDWIDTH: Final = "memory_bytes_per_second"
 MOST_BINS: Final = 24
 BESIDE: Final = 8.0
-"""The roofline's axis extends beyond its points by this factor."""
+"""Factor by which the roofline's horizontal axis extends beyond its points."""
 
 MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
 ROLES: Final = {"present": "current", "golden": "common recipe", "": "tried"}
@@ -35,7 +35,7 @@ class Roof(NamedTuple):
 
 
 def roofs_of(data: BenchmarkResult) -> Iterator[Roof]:
-    """Yield the figures with known operations, bytes and chip limits."""
+    """Yield the figures whose operations and bytes are known, on a chip with known limits."""
     bandwidth = data.limits.get(BANDWIDTH)
     for name, interval in data.figures.items():
         intensity = data.environment.get(f"{name.removesuffix(FLOPS)}flop_per_byte")
@@ -98,7 +98,7 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
 
 
 def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
-    """Return a matplotlib Figure: batches/s over workers with intervals, and the rate that the step needs."""
+    """Return a matplotlib Figure: batches/s against workers, with intervals, and the rate that the step needs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 3.2), layout="constrained")

@@ -25,7 +25,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     Message("computed in"): ("sentence",),
     Message("numbers"): ("sentence",),
 }
-"""Column → the looks of its cells; only the first of them has a head."""
+"""Title → the looks of the columns below it; the title is above the first of them."""
 LOOKS: Final = [look for looks in COLUMNS.values() for look in looks]
 HEAD: Final = [text for name, looks in COLUMNS.items() for text in (name, "")[: len(looks)]]
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
@@ -60,7 +60,7 @@ class AmpProfile(DisplayedOnce):
 
     @property
     def modes(self) -> Mapping[str, dict[str, Any]]:
-        """Mode → its figures."""
+        """Mode → its measured figures, as plain data."""
         return MappingProxyType({each.mode: asdict(each) for each in self.found.modes})
 
     @property
@@ -69,7 +69,7 @@ class AmpProfile(DisplayedOnce):
         return tuple(self.found.warnings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the documented shape: new, plain data, ready for JSON."""
+        """Return a copy of the content as plain data, in its documented shape, ready for JSON."""
         return self.found.to_dict()
 
     def terminal_name(self) -> str:
@@ -77,7 +77,7 @@ class AmpProfile(DisplayedOnce):
         return NAME
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the summary, a row per mode, the loss curves, the recommended code, and what limits the gain."""
+        """Yield the summary, a row per mode, the loss curves, what limits the gain, and the recommended code."""
         profile = self.found
         yield Heading(profile.sentence)
         all_modes = measured(profile)
@@ -95,7 +95,7 @@ class AmpProfile(DisplayedOnce):
 
 
 def measured(profile: Profile) -> list[ModeOutcome]:
-    """Return the cell's current mode, if it is not one of the modes, followed by the modes."""
+    """Return the outcomes of all modes, preceded by the cell's current mode if that is none of them."""
     return [each for each in (profile.now, *profile.modes) if each is not None]
 
 

@@ -20,7 +20,7 @@ from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 DEVICE_NAMES: Final = ("device_name", "device")
 HIDDEN: Final = ("interpreter", "platform")
-"""Long and rarely needed; available in ``.environment``."""
+"""Left out of the environment line because they are long; ``.environment`` has them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +36,7 @@ class Result(PlainDataView, DisplayedOnce):
     best
         Figure → the highest value ever stored for this benchmark and device.
     against
-        The comparison with the baseline, in lines, if one was requested.
+        The lines of the comparison with the baseline; empty if none was requested.
     """
 
     data: BenchmarkResult
@@ -66,7 +66,7 @@ class Result(PlainDataView, DisplayedOnce):
 
     @property
     def environment(self) -> Mapping[str, Scalar | None]:
-        """Where it was measured: device, versions, and other relevant conditions."""
+        """The conditions of the measurement: device, versions, and others that matter."""
         return MappingProxyType(self.data.environment)
 
     @property
@@ -111,7 +111,7 @@ class Result(PlainDataView, DisplayedOnce):
         return self.benchmark
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per figure, the warnings, and where it was measured."""
+        """Yield a row per figure, the warnings, the comparison, and the environment."""
         data = self.data
         parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
@@ -123,7 +123,7 @@ class Result(PlainDataView, DisplayedOnce):
 
 
 def rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
-    """Yield label, value, interval and note of each figure, then of limits without a figure."""
+    """Yield the label, value, interval and note of each figure, then of each limit that has no figure."""
     data = result.data
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
@@ -141,7 +141,7 @@ def shares(result: Result, name: str) -> Iterator[Message]:
     data = result.data
     value = data.figures[name].value
     if limit := data.limits.get(name):
-        # For a time the limit is a minimum, for a rate a maximum.
+        # For a duration, the limit is a minimum; for a rate, a maximum.
         is_time = name.endswith("_seconds")
         percent = 100 * (limit / value if is_time else value / limit)
         template = (
@@ -158,7 +158,7 @@ def shares(result: Result, name: str) -> Iterator[Message]:
 
 
 def environment_line(data: BenchmarkResult) -> str:
-    """Return where it was measured, on one line, device first."""
+    """Return the environment on one line, device first."""
     known = {
         name: value
         for name, value in data.environment.items()

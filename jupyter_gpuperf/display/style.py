@@ -1,7 +1,7 @@
-"""Styles of the magics' HTML: attributes for its elements, in the theme's colours.
+"""Styles of the magics' HTML, as ``style`` attributes in the theme's colours.
 
-They are inline, because an output may not bring a style sheet. They use JupyterLab's variables, so that
-light and dark themes both work, with ``inherit`` or ``currentColor`` where these are missing, as in VS Code.
+They are inline, because an output can't include a style sheet. They use JupyterLab's variables, so that
+light and dark themes both work. Each has a fallback for front ends without these variables, such as VS Code.
 """
 
 from __future__ import annotations
@@ -69,6 +69,6 @@ BAR_TRACK: Final = _style(_TRACK, "width:6em;height:8px;border-radius:2px")
 
 
 def fill(ratio: float) -> Markup:
-    """Return the style attribute of a bar's filled part, ``ratio`` (0 to 1) of its track."""
+    """Return the style attribute of a bar's filled part; ``ratio`` is its share of the track, 0 to 1."""
     percent = round(100 * min(1.0, max(0.0, ratio)))
     return _style(f"height:100%;width:{percent}%;background:var(--jp-brand-color1,#1976d2)")

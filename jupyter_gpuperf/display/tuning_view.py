@@ -49,7 +49,7 @@ class TuningView(DisplayedOnce):
     number
         Its number among the stored results; ``None`` if it was not stored.
     before
-        The previous recommendation for this dataset on this machine, in one line.
+        A line on the previous tuning: its recommendation, or its date if this is that tuning again.
     """
 
     wide: ClassVar[bool] = True
@@ -60,7 +60,7 @@ class TuningView(DisplayedOnce):
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
-        """Each setting that was tried, in the order of the trials."""
+        """The settings that were tried, in the order of the trials."""
         return list(self.data["trials"])
 
     @property
@@ -83,7 +83,7 @@ class TuningView(DisplayedOnce):
         return dict(self.data)
 
     def plot(self) -> Any:  # matplotlib is optional
-        """Plot the rates over the number of workers; return the matplotlib Figure.
+        """Plot the rates against the number of workers; return the matplotlib Figure.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class TuningView(DisplayedOnce):
         return Message("DataLoader tuning")
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the summary, the code, a row per trial, and the current limit."""
+        """Yield the summary, the code, a row per trial, the bottleneck, and advice."""
         data = self.data
         first, *others = data["summary"]
         yield Heading(first)
@@ -132,7 +132,7 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
     if trial["batches_per_second"] is not None:
         rate, interval = format_interval(Interval(**trial["batches_per_second"]), "")
     wait, workers = trial["wait_ratio"], trial["num_workers"]
-    # A trial that later ran with the step has a result, even if its rate was measured only in part.
+    # A trial that later ran with the step has a result, even if its rate measurement was stopped.
     stopped = Message("stopped early") if trial["aborted"] and wait is None else ""
     any_order = "" if trial["in_order"] else Message("in any order")
     return (
@@ -154,7 +154,7 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def table(trials: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a row per trial, without the columns that are empty here."""
+    """Return a table with a row per trial, without columns that would be empty."""
     trials = in_order(trials)
     rows = [cells(each) for each in trials]
     columns = [
