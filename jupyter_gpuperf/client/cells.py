@@ -16,7 +16,7 @@ from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
-"""Shorter cells appear in the report, but get no line of their own."""
+"""Shorter cells appear in the report, but have no line below them."""
 
 MOST_CELLS: Final = 1000
 
@@ -43,7 +43,7 @@ class CellLog:
         self._waiting: dict[float, WatchedCell] = {}
 
     def start(self) -> None:
-        """Measure from the next cell on."""
+        """Start measuring with the next cell."""
         for event, callback in self._followed:
             self._shell.events.register(event, callback)
         self._session.listeners.append(self._hear)
@@ -69,7 +69,7 @@ class CellLog:
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
         self._session.watching.pause()
-        # Depending on its version, the shell's own counter may already be that of the next cell.
+        # In some versions, the shell's own counter has already advanced to the next cell.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         peak_bytes = self._peak_bytes()
         cell = WatchedCell(number, began, wall_seconds, peak_bytes)

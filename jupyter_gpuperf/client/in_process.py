@@ -1,6 +1,7 @@
 """Measure an object of the notebook in the notebook's own process.
 
-The data is in this process. A worker would need it pickled, and objects defined in a notebook often can't be.
+The object lives in this process. A worker would need a pickled copy, and objects defined in a notebook often
+can't be pickled.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 ALWAYS: Final = ("rigorous", "time_limit_seconds")
-"""Parameters for the measuring time. All others are taken from the object unless they were given."""
+"""These set the measuring time and are always passed on. Other parameters are passed on only if given; otherwise the
+object's own values are used."""
 
 
 def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
@@ -96,7 +98,7 @@ def run_on_object(
 
 @contextmanager
 def _as_the_objects(name: str) -> Iterator[None]:
-    """Report any exception of the user's own code as ``object_failed``."""
+    """Convert exceptions raised by the user's own code to ``object_failed``."""
     try:
         yield
     except GpuPerfError:

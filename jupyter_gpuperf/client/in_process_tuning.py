@@ -26,9 +26,9 @@ from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 NAME: Final = "tune"
-"""Name under which tunings are stored; no benchmark has it."""
+"""Name under which tunings are stored; no benchmark has this name."""
 MOST_RESULTS: Final = 200
-"""Latest results among which an earlier one is looked for."""
+"""How many of the latest stored tunings are searched for one of the same dataset and machine."""
 FINGERPRINT_SECONDS: Final = 5.0
 
 
@@ -72,7 +72,7 @@ def tune_in_process(
     recommended = None if before is None else Setting(**_content(before)["recommended"])
     request = TuneRequest(**request_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
-    # The trials are not loops of the notebook, so don't report them.
+    # The trials are not the notebook's own loops, so don't report them.
     with (
         in_process_job(NAME, view, display_result=display_result) as job,
         session().watching.silent(),
@@ -92,7 +92,7 @@ def tune_in_process(
 
 
 def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
-    """Return a fingerprint of this dataset and machine, from externally visible properties.
+    """Return a fingerprint of this dataset and machine, computed from properties that are quick to read.
 
     Raises
     ------
@@ -119,14 +119,14 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 
 def stored_tuning(mark: str) -> KeptResult | None:
     """Return the latest tuning stored under this fingerprint."""
-    with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
+    with contextlib.suppress(GpuPerfError):  # if the file is unreadable, there is nothing to reuse
         kept = ResultStore(default_path()).latest(NAME, MOST_RESULTS)
         return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
     return None
 
 
 def tuning_as_result(data: Mapping[str, Any], request: Any, mark: str) -> BenchmarkResult:
-    """Return a tuning in the stored shape: rates as figures, the complete tuning in the environment."""
+    """Convert a tuning to a result to store: its rates are figures, the complete tuning is in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
         trial = next((each for each in data["trials"] if role in each["roles"]), None)

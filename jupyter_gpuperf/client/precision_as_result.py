@@ -1,4 +1,4 @@
-"""Convert a precision profile to a benchmark result, so that it is stored, compared and shown in the panel."""
+"""Convert a precision profile to a benchmark result, which can be stored, compared and shown in the panel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENT_AS_IT_IS: Final = ("sentence", "recommended", "why_not_more", "next_steps",
 
 
 def store_profile(profile: Profile, options: ProfileOptions) -> FinishedRun:
-    """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
+    """Store a profile among the benchmark results; if that fails, add a warning to the profile."""
     result = msgspec.convert(as_benchmark(profile, options), BenchmarkResult)
     finished = store_for_user(result)
     profile.warnings += [each for each in finished.result.warnings if each not in result.warnings]

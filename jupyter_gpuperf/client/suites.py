@@ -1,4 +1,4 @@
-"""Run a suite from the notebook or the shell, show its progress, and save it to a file."""
+"""Run a suite for the notebook or the shell: show its progress, and save its results to a file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_suite(
     device: str | None,
     local: bool,
 ) -> SuiteView:
-    """Run a suite to its end.
+    """Run a suite and return its results.
 
     Raises
     ------

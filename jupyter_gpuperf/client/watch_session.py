@@ -79,7 +79,7 @@ class WatchSession:
             )
 
     def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return each loader's step statistics since ``since_seconds``, as far as this kernel still has them."""
+        """Return each loader's step statistics since the timestamp ``since_seconds``, as far back as they are kept."""
         if self.telemetry is None:
             return []
         tallies: dict[int, list[StepTally]] = defaultdict(list)
@@ -106,7 +106,7 @@ def build_watch_report(session: WatchSession, cells: Sequence[WatchedCell]) -> W
 
 
 def _notes(session: WatchSession) -> Iterator[Message]:
-    """Yield the current limitations, each with what to do."""
+    """Yield the current limitations, and what to do about them."""
     if not session.watching.patch.applied and not session.watching.clocks:
         return
     torch = sys.modules.get("torch")
@@ -151,7 +151,7 @@ def notebook_names() -> dict[str, Any]:
 
 
 def name_in_notebook(sampler: object) -> str | None:
-    """Return the variable that holds the object, or that holds the DataLoader with this index sampler."""
+    """Return the name of the variable that holds the object, or the DataLoader of which it is the index sampler."""
     for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
@@ -185,14 +185,14 @@ def _kernel_id() -> str | None:
 
 
 def _kernel_above() -> str | None:
-    """Return the kernel that started this process, if this is a training rank: it belongs to that notebook."""
+    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to that notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil
 
     with contextlib.suppress(psutil.Error):
         for parent in psutil.Process().parents():
-            with contextlib.suppress(psutil.Error):  # of another user, or already gone
+            with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
                 for argument in parent.cmdline():
                     found = KERNEL_FILE.fullmatch(Path(argument).name)
                     if found is not None:
