@@ -73,7 +73,7 @@ def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
 
 
 def options_text(options: Sequence[Option]) -> str:
-    """Return options and their meaning in two columns."""
+    """Return options and their meanings in two columns."""
     width = max((len(each.usage) for each in options), default=0)
     return "\n".join(
         textwrap.fill(

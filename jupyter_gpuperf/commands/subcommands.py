@@ -1,4 +1,4 @@
-"""Subcommands that take the place of a benchmark, in the notebook and the shell: history, suite, compare."""
+"""The subcommands ``history``, ``suite`` and ``compare``, typed where a benchmark's name goes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SubcommandResult = HistoryView | ComparisonView | SuiteView
 
 
 class ParsedSubcommand(NamedTuple):
-    """A parsed subcommand."""
+    """A parsed subcommand, ready to run; ``into`` names the variable for its result."""
 
     run: Callable[[Callable[[], ProgressView]], SubcommandResult]
     into: str | None = None
 
 
 def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSubcommand | None:
-    """Parse a line; return ``None`` if it names a benchmark.
+    """Parse the words of a line; return ``None`` if the first one is not a subcommand.
 
     Raises
     ------

@@ -42,7 +42,7 @@ def tune(
     Raises
     ------
     GpuPerfError
-        There is no such name, or a parameter was given that the tuner decides.
+        There is no such variable, or a parameter was given that the tuner decides.
     """
     if subject is None:
         raise BadRequest("usage", "--tune needs a loader.", "%gpubench dataloader LOADER --tune")
@@ -58,7 +58,7 @@ def tune(
 
 
 def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the tuning options; ``None`` if no tuning was requested.
+    """Return the tuning options without ``--tune`` itself; ``None`` if no tuning was requested.
 
     Raises
     ------
