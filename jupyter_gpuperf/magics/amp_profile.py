@@ -34,7 +34,7 @@ are as after one ordinary run, even after an interrupt. The cell's output is sho
 
 
 def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
-    """Return the parsed line: the options, the setup code, and a name for the result.
+    """Parse the line into the options, the setup code, and the result's name.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
     parser.add_argument("--time-limit-seconds", type=float, default=None)
     parser.add_argument("--into", type=variable_name)
     given = vars(parser.parse_args(words_of(line)))
-    del given["quick"]  # same as without --rigorous
+    del given["quick"]  # the same as leaving --rigorous out
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
     return ProfileOptions(modes=modes, **given).validated(), setup, into

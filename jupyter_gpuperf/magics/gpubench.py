@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A parsed line."""
+    """A parsed line, unless it is a subcommand."""
 
     name: str
     parameters: dict[str, Any]
     subject: str | None = None
-    """The expression after the benchmark's name: an object of the notebook."""
+    """The name of the notebook's object to measure."""
     device: str | None = None
     into: str | None = None
     local: bool = False
@@ -87,7 +87,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
     def gpubench(self, line: str) -> Result | TuningView | SubcommandResult | None:
-        """List the benchmarks, run one or all, or show stored results; :func:`register` sets the manual."""
+        """List the benchmarks, run one or all, or show stored results. :func:`register` replaces this docstring."""
         if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(best_view), asked.into)
         command = parse(line)
@@ -147,7 +147,7 @@ def register(ipython: InteractiveShell) -> None:
     """Register the magics, their manual and their completion with ``ipython``."""
     magic = GpuBenchMagics.gpubench
     magic.__doc__ = manual(BENCHMARKS)
-    # Built when somebody reads it, so that other packages' benchmarks are not imported earlier.
+    # Built only when it is read, so that other packages' benchmarks are not imported earlier.
     magic.getdoc = lambda: manual(all_benchmarks())
     ipython.register_magics(GpuBenchMagics)
     for command in ("%gpubench", "gpubench"):
