@@ -1,4 +1,4 @@
-"""``bench NAME``: a benchmark, the suite, the history."""
+"""``bench NAME``: run a benchmark or the suite, or show the history."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _list_benchmarks(*, as_json: bool) -> int:
 
 
 def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -> int:
-    """Run a subcommand that takes the place of a benchmark."""
+    """Run ``history``, ``suite`` or ``compare``, the first of ``words``."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
