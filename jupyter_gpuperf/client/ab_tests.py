@@ -63,8 +63,8 @@ def apply(
     """Measure the gain of other DataLoader settings, by running the loop with old and new ones in turn.
 
     ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
-    example ``{"num_workers": 4}``. It can also be a finding with such ``settings``, or the result of a tuning. The given
-    loader is not changed; the result's ``.loader`` has the new settings. Everything else is as in :func:`headroom`.
+    example ``{"num_workers": 4}``. It can also be a finding with such ``settings``, or the result of a tuning. The
+    given loader is not changed; the result's ``.loader`` has the new settings. Everything else is as in :func:`headroom`.
 
     Raises
     ------
