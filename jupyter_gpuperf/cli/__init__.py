@@ -31,7 +31,7 @@ MISUSES: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parsed, rest = parser_of_everything().parse_known_args(arguments)
+    parsed, rest = main_parser().parse_known_args(arguments)
     parsed.rest = rest
     try:
         if rest and not parsed.takes_rest:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error, as_json=parsed.json)
 
 
-def parser_of_everything() -> argparse.ArgumentParser:
+def main_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with all commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False

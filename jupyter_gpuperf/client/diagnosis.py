@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Line, Table
+from jupyter_gpuperf.display.blocks import Block, Code, Line, Table, WarningBox
 from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
@@ -60,7 +60,7 @@ class Diagnosis(Displayed):
         """Yield a line per device, the findings, and the verdict if there is no problem."""
         for device in self.rule_input.devices:
             yield Line(self._heading(device))
-        yield from (Boxed(list(self._finding(each))) for each in self.findings)
+        yield from (WarningBox(list(self._finding(each))) for each in self.findings)
         if all(each.severity == "info" for each in self.findings):
             worked = any(steady_spans(device.series) for device in self.rule_input.devices)
             found = Message("No problems found.")

@@ -10,7 +10,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -21,11 +21,8 @@ from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
+from jupyter_gpuperf.results.store import PRECISION_KEYS
 from jupyter_gpuperf.schemas import BenchmarkResult
-
-ALWAYS: Final = ("rigorous", "time_limit_seconds")
-"""These set the measuring time and are always passed on. Other parameters are passed on only if given; otherwise the
-object's own values are used."""
 
 
 def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
@@ -82,11 +79,12 @@ def run_on_object(
         message, hint = "{benchmark} takes no object.", "See %gpubench {benchmark} --help."
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
     checked = benchmark.check(given)
-    parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
+    # The measuring time comes from the call; other parameters come from the object unless given.
+    parameters = {each: checked[each] for each in checked if each in (*given, *PRECISION_KEYS)}
     with in_process_job(benchmark.name, new_view(), display_result=display_result) as job:
         warnings: list[str] = []
         context = Context(progress=job.report_progress, warn=warnings.append)
-        with _as_the_objects(name):
+        with _object_errors(name):
             measured = measure(subject, name, parameters, context)
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
         finished = store_for_user(msgspec.convert(content, BenchmarkResult))
@@ -97,7 +95,7 @@ def run_on_object(
 
 
 @contextmanager
-def _as_the_objects(name: str) -> Iterator[None]:
+def _object_errors(name: str) -> Iterator[None]:
     """Convert exceptions raised by the user's own code to ``object_failed``."""
     try:
         yield

@@ -27,7 +27,8 @@ from jupyter_gpuperf.precision.profile import run_profile
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.schemas import ErrorInfo
 
-SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
+SHELL_NAMES: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
+"""Names that IPython itself puts into the namespace."""
 
 
 def profile_cell(
@@ -145,7 +146,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
         namespace=namespace,
         code=whole,
         hidden=frozenset(shell.user_ns_hidden)
-        | {name for name in namespace if SHELLS_OWN.fullmatch(name)}
+        | {name for name in namespace if SHELL_NAMES.fullmatch(name)}
         | {"__builtins__"},
         quiet=capture_output,
     )

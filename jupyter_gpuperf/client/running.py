@@ -78,10 +78,10 @@ def start(request: JobRequest, *, local: bool = False) -> Run:
     """Start a benchmark on this kernel's server; if there is none, or ``local`` is set, under this process."""
     if not local and (link := ServerLink()).connect():
         return ServerRun(link, request)
-    return _start_here(request)
+    return _start_local(request)
 
 
-def _start_here(request: JobRequest) -> LocalRun:
+def _start_local(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
     from jupyter_gpuperf.jobs.manager import JobManager
     from jupyter_gpuperf.jobs.run_hooks import RunHooks
@@ -157,7 +157,7 @@ def _wait(run: Run, view: ProgressView, clock: Callable[[], float] = time.monoto
     return job
 
 
-class _Unseen(ProgressView):
+class _CancellingView(ProgressView):
     """The view of a run that was interrupted before its own view existed; it only requests cancellation."""
 
     def cancel_wanted(self) -> bool:
@@ -218,7 +218,7 @@ def run_benchmark(
             try:
                 view = new_view()
             except KeyboardInterrupt:
-                _wait(run, _Unseen())  # the error promises that nothing is left running
+                _wait(run, _CancellingView())  # the error promises that nothing is left running
                 raise
             return finish(run, view, display_result=display_result, baseline=baseline)
     except KeyboardInterrupt:  # raised before the wait, which handles interrupts itself

@@ -25,9 +25,9 @@ from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling.subscribers import ALERTS
 from jupyter_gpuperf.schemas import RecordingRequest
 
-STARTED: Final = "recording"
+STARTED_LINE: Final = "recording"
 """The first line that an attached process prints, as soon as readings arrive."""
-SUMMED_UP: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
+SUMMARY_FIELDS: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
 
 
 def record_in_terminal(parsed: argparse.Namespace) -> int:
@@ -44,7 +44,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
 
     def started(_recorder: Recorder) -> None:
         if parsed.attached:
-            print(STARTED, flush=True)  # noqa: T201
+            print(STARTED_LINE, flush=True)  # noqa: T201
         elif not parsed.json:
             message = Message("Recording to {file}; Ctrl-C stops it.", file=parsed.file)
             print(translated(message), file=sys.stderr)  # noqa: T201
@@ -61,7 +61,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
     )
     summary = {
         "file": str(recorder.path),
-        **{name: getattr(recorder, name) for name in SUMMED_UP},
+        **{name: getattr(recorder, name) for name in SUMMARY_FIELDS},
         "error": msgspec.to_builtins(recorder.error, enc_hook=str),
     }
     print(json.dumps(summary) if parsed.json else summary_sentence(summary))  # noqa: T201

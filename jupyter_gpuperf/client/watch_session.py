@@ -51,7 +51,7 @@ class WatchSession:
         self.telemetry = TelemetryThread(
             self.watching,
             ServerLink(),
-            hear=self._hear,
+            hear=self._receive,
             kernel_id=self._kernel_id,
             notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
         )
@@ -91,9 +91,9 @@ class WatchSession:
         loops = [steps_of(each, tallies[each.id], **here) for each in infos]
         return [each for each in loops if each]
 
-    def _hear(self, word: ServerMessage) -> None:
+    def _receive(self, message: ServerMessage) -> None:
         for listener in list(self.listeners):
-            listener(word)
+            listener(message)
 
     def _in_child(self) -> None:
         silence_in_child(self.watching)
@@ -150,12 +150,12 @@ def notebook_names() -> dict[str, Any]:
     return getattr(get_ipython(), "user_ns", {})
 
 
-def name_in_notebook(sampler: object) -> str | None:
+def name_in_notebook(target: object) -> str | None:
     """Return the name of the variable that holds the object, or the DataLoader of which it is the index sampler."""
     for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
-        if value is sampler or (_is_loader(value) and value._index_sampler is sampler):
+        if value is target or (_is_loader(value) and value._index_sampler is target):
             return name
     return None
 

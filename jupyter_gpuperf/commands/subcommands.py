@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from jupyter_gpuperf.client.suites import run_suite
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.display.comparison_view import ComparisonView
-from jupyter_gpuperf.display.history_view import LISTED, HistoryView, history
+from jupyter_gpuperf.display.history_view import LIMIT, HistoryView, history
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.results.comparison import compare
@@ -53,7 +53,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
 def add_history_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``history``."""
     parser.add_argument("benchmark", nargs="?", help="only of this benchmark")
-    parser.add_argument("--limit", type=_count, default=LISTED, help="how many (default 20)")
+    parser.add_argument("--limit", type=_count, default=LIMIT, help="how many (default 20)")
     meaning = "compare later runs with this one"
     parser.add_argument("--baseline", type=_count, default=0, metavar="NUMBER", help=meaning)
 

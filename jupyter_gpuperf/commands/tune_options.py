@@ -12,7 +12,7 @@ from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 
-TUNED: Final = "dataloader"
+TUNABLE_BENCHMARK: Final = "dataloader"
 """The benchmark whose subject can be tuned."""
 BUDGET_SECONDS: Final = 60.0
 OPTIONS: Final = (

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 RIGHT: Final = ("value", "number", "quiet_number")
+"""Looks of right-aligned columns."""
 Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
@@ -65,13 +66,13 @@ class Bar(Part, frozen=True):
     ratio: float
 
 
-class Rest(Part, frozen=True):
+class Span(Part, frozen=True):
     """The last cell of a shorter row; spans all remaining columns."""
 
     text: str
 
 
-Cell = str | Bar | Rest
+Cell = str | Bar | Span
 
 
 class Table(Block, frozen=True):
@@ -87,14 +88,14 @@ class Table(Block, frozen=True):
         looks = [look for look in self.looks if look != "bar"]
         head = [name for name, look in zip(self.head, self.looks, strict=False) if look != "bar"]
         rows = [[cell for cell in row if not isinstance(cell, Bar)] for row in self.rows]
-        lines: list[list[str | Rest]] = [[*head], *rows] if head else rows
-        whole = [line for line in lines if not any(isinstance(cell, Rest) for cell in line)]
+        lines: list[list[str | Span]] = [[*head], *rows] if head else rows
+        whole = [line for line in lines if not any(isinstance(cell, Span) for cell in line)]
         widths = [
             max(text_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)
         ]
         for line in lines:
             yield "  ".join(
-                cell.text if isinstance(cell, Rest) else padded(cell, width, right=look in RIGHT)
+                cell.text if isinstance(cell, Span) else padded(cell, width, right=look in RIGHT)
                 for cell, width, look in zip(line, widths, looks, strict=False)
             ).rstrip()
 
@@ -130,7 +131,7 @@ class Drawing(Block, frozen=True):
     markup: str
 
 
-class Boxed(Block, frozen=True):
+class WarningBox(Block, frozen=True):
     """A group of blocks, marked as a warning."""
 
     blocks: Sequence[Block]

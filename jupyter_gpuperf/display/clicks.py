@@ -31,7 +31,7 @@ class ClickWatch:
     def __init__(self, kernel: Any, comm_id: str) -> None:
         self._kernel = kernel
         self._comm_id = comm_id
-        self._stream, self._again = _main_queue(kernel)
+        self._stream, self._requeue = _main_queue(kernel)
         self._waiting: list[Any] = []
 
     def clicked(self) -> bool:
@@ -54,7 +54,7 @@ class ClickWatch:
         """Put the other messages back, in their original order."""
         waiting, self._waiting = self._waiting, []
         for message in waiting:
-            self._again(message)
+            self._requeue(message)
 
     def _is_click(self, message: Any) -> bool:
         session = self._kernel.session
@@ -90,12 +90,12 @@ def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:
         manager = kernel.shell_channel_thread.manager
         stream = manager.get_shell_channel_to_subshell_pair(None).to_stream
 
-        def again(message: Any) -> None:
+        def requeue(message: Any) -> None:
             # Each message gets its own context, so that its parent header does not leak into the next.
             context = copy_context()
             context.run(kernel.io_loop.add_callback, kernel.shell_main, None, message)
 
-        return stream, again
+        return stream, requeue
     if not hasattr(kernel, "schedule_dispatch"):
         raise AttributeError("This kernel's queue is unknown.")
     return kernel.shell_stream, lambda message: kernel.schedule_dispatch(

@@ -28,7 +28,8 @@ HEAD: Final = (
     *(Message("number"), Message("date"), Message("benchmark"), Message("device")),
     Message("figures"),
 )
-LISTED: Final = 20
+LIMIT: Final = 20
+"""How many results are listed by default."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,13 +45,13 @@ class HistoryView(Displayed):
     def blocks(self) -> Iterator[Block]:
         """Yield a row per result."""
         if self.results:
-            rows = [cells(each) for each in self.results]
+            rows = [row_of(each) for each in self.results]
             yield Table(rows, looks=("label",) * len(HEAD), head=HEAD)
         else:
             yield Line(Message("No results are stored yet."))
 
 
-def cells(kept: KeptResult) -> tuple[str, ...]:
+def row_of(kept: KeptResult) -> tuple[str, ...]:
     """Return one result as a table row."""
     number = joined([str(kept.id), Message("baseline") if kept.baseline else ""], " ")
     name, figures = name_and_figures(kept.result)
@@ -67,7 +68,7 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
     return name, ", ".join(figures)
 
 
-def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> HistoryView:
+def history(benchmark: str | None = None, limit: int = LIMIT, baseline: int = 0) -> HistoryView:
     """Return the latest stored results; first make result number ``baseline`` the baseline, unless it is 0.
 
     Raises
@@ -90,4 +91,4 @@ def compared_with_baseline(result: Result) -> Result:
             lines = comparison_lines(kept, compare_results(kept.result, result.data))
     except GpuPerfError as error:
         lines = [error.message]
-    return dataclasses.replace(result, against=lines)
+    return dataclasses.replace(result, comparison=lines)

@@ -15,7 +15,8 @@ MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
 LABELS: Final = {"present": Message("current"), "golden": Message("common recipe")}
 """Names in stored results → the labels shown for them."""
-COUNTED: Final = re.compile(r"(.+)_(\d+)_(thread|worker)s?")
+COUNTED_NAME: Final = re.compile(r"(.+)_(\d+)_(thread|worker)s?")
+"""A figure name that ends in a number of threads or workers, such as ``read_4_threads``."""
 
 # Unit suffix → (size in base units, symbol); the largest that fits is used.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
@@ -94,7 +95,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 def _label(name: str) -> Message:
-    if match := COUNTED.fullmatch(name):
+    if match := COUNTED_NAME.fullmatch(name):
         what, count, unit = _label(match[1]), int(match[2]), match[3]
         if unit == "thread":
             return Message.counted(

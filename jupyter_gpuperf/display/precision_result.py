@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Items, Line, Rest, Table
+from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Items, Line, Span, Table
 from jupyter_gpuperf.display.document import DisplayedOnce, warning_line
 from jupyter_gpuperf.display.loss_curves import loss_curves
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
-from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import Interval
 
 NAME: Final = "amp_profile"
@@ -37,7 +37,7 @@ class AmpProfile(DisplayedOnce):
 
     Attributes
     ----------
-    found
+    profile
         The complete profile; :meth:`to_dict` returns the documented shape.
     number
         Its number among the stored results; ``None`` if it was not stored.
@@ -45,32 +45,32 @@ class AmpProfile(DisplayedOnce):
 
     wide: ClassVar[bool] = True
 
-    found: Profile
+    profile: Profile
     number: int | None = None
 
     @property
     def recommended(self) -> str | None:
         """The mode to use, such as ``bf16`` or ``bf16+compile``; the cell's current mode if no other is faster."""
-        return self.found.recommended
+        return self.profile.recommended
 
     @property
     def code(self) -> str:
         """The cell rewritten for the recommended mode; empty if nothing needs to change."""
-        return self.found.code
+        return self.profile.code
 
     @property
     def modes(self) -> Mapping[str, dict[str, Any]]:
         """Mode → its measured figures, as plain data."""
-        return MappingProxyType({each.mode: asdict(each) for each in self.found.modes})
+        return MappingProxyType({each.mode: asdict(each) for each in self.profile.modes})
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Reasons to doubt the figures, and anything unusual about the measurement."""
-        return tuple(self.found.warnings)
+        return tuple(self.profile.warnings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a copy of the content as plain data, in its documented shape, ready for JSON."""
-        return self.found.to_dict()
+        return self.profile.to_dict()
 
     def terminal_name(self) -> str:
         """Return the name shown in a terminal."""
@@ -78,9 +78,9 @@ class AmpProfile(DisplayedOnce):
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, a row per mode, the loss curves, what limits the gain, and the recommended code."""
-        profile = self.found
+        profile = self.profile
         yield Heading(profile.sentence)
-        all_modes = measured(profile)
+        all_modes = all_outcomes(profile)
         slowest = max(
             (each.step_seconds["value"] for each in all_modes if each.step_seconds), default=0
         )
@@ -94,7 +94,7 @@ class AmpProfile(DisplayedOnce):
         yield Line(_listed(_run(profile)), "quiet")
 
 
-def measured(profile: Profile) -> list[ModeOutcome]:
+def all_outcomes(profile: Profile) -> list[ModeOutcome]:
     """Return the outcomes of all modes, preceded by the cell's current mode if that is none of them."""
     return [each for each in (profile.now, *profile.modes) if each is not None]
 
@@ -104,7 +104,7 @@ def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cel
     if name == profile.same_as_now:
         name = Message("{mode} (now)", mode=name)
     if outcome.step_seconds is None:
-        return name, Rest(outcome.failure or Message("Not measured."))
+        return name, Span(outcome.failure or Message("Not measured."))
     gain = outcome.speedup_over_now or outcome.speedup
     return (
         name,

@@ -16,10 +16,10 @@ from jupyter_gpuperf.display.numbers import (
     split_name,
 )
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
-DEVICE_NAMES: Final = ("device_name", "device")
-HIDDEN: Final = ("interpreter", "platform")
+HIDDEN_CONDITIONS: Final = ("interpreter", "platform")
 """Left out of the environment line because they are long; ``.environment`` has them."""
 
 
@@ -35,14 +35,14 @@ class Result(PlainDataView, DisplayedOnce):
         Its number among the stored results; ``None`` if it was not stored.
     best
         Figure → the highest value ever stored for this benchmark and device.
-    against
+    comparison
         The lines of the comparison with the baseline; empty if none was requested.
     """
 
     data: BenchmarkResult
     number: int | None = None
     best: Mapping[str, float] = field(default_factory=dict)
-    against: Sequence[str] = ()
+    comparison: Sequence[str] = ()
 
     @property
     def benchmark(self) -> str:
@@ -117,7 +117,7 @@ class Result(PlainDataView, DisplayedOnce):
         yield Heading(data.benchmark, parameters)
         yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
-        yield from map(Line, self.against)
+        yield from map(Line, self.comparison)
         if where := environment_line(data):
             yield Line(where, "quiet")
 
@@ -162,7 +162,7 @@ def environment_line(data: BenchmarkResult) -> str:
     known = {
         name: value
         for name, value in data.environment.items()
-        if value not in (None, "") and name not in HIDDEN
+        if value not in (None, "") and name not in HIDDEN_CONDITIONS
     }
     parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
     return " · ".join(parts + [format_parameter(name, value) for name, value in known.items()])

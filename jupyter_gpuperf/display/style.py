@@ -24,7 +24,7 @@ _BOX: Final = (
 _CELL: Final = "border:0;background:none;padding:2px 1.5em 2px 0;vertical-align:baseline;"
 _LEFT: Final = f"{_CELL}text-align:left;"
 _RIGHT: Final = f"{_CELL}text-align:right;white-space:nowrap;"
-_WHOLE: Final = "white-space:nowrap;"
+_NO_WRAP: Final = "white-space:nowrap;"
 _MONOSPACE: Final = "font-family:var(--jp-code-font-family,monospace);"
 
 BOX: Final = _style(_BOX, "max-width:60em")
@@ -36,9 +36,9 @@ TABLE: Final = _style(
 )
 CELLS: Final = {
     "label": _style(_LEFT),
-    "name": _style(_LEFT, _WHOLE),
-    "quiet": _style(_LEFT, _WHOLE, "font-weight:normal;", _QUIET),
-    "code": _style(_LEFT, _WHOLE, _MONOSPACE),
+    "name": _style(_LEFT, _NO_WRAP),
+    "quiet": _style(_LEFT, _NO_WRAP, "font-weight:normal;", _QUIET),
+    "code": _style(_LEFT, _NO_WRAP, _MONOSPACE),
     # Next to cells that don't wrap, a sentence would otherwise shrink to one word per line.
     "sentence": _style(_LEFT, "min-width:22em"),
     "value": _style(_RIGHT, "font-weight:600"),

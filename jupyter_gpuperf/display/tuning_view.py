@@ -13,19 +13,19 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import Interval
 
-SETTING: Final = (
+SETTING_TITLES: Final = (
     *(Message("setting"), Message("workers"), Message("prefetch"), Message("pinned")),
     Message("persistent"),
 )
-USAGE: Final = (
+USAGE_TITLES: Final = (
     *(Message("wait"), Message("start-up"), Message("epoch"), Message("CPUs")),
     *(Message("RAM"), Message("shared memory")),
 )
 COLUMNS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(SETTING, "label"),
+    **dict.fromkeys(SETTING_TITLES, "label"),
     Message("batches/s"): "number",
     "95 %": "quiet",
-    **dict.fromkeys(USAGE, "number"),
+    **dict.fromkeys(USAGE_TITLES, "number"),
     Message("remarks"): "quiet",
 }
 """Heading → look."""
@@ -48,7 +48,7 @@ class TuningView(DisplayedOnce):
         The documented shape; see :meth:`to_dict`.
     number
         Its number among the stored results; ``None`` if it was not stored.
-    before
+    earlier
         A line on the previous tuning: its recommendation, or its date if this is that tuning again.
     """
 
@@ -56,7 +56,7 @@ class TuningView(DisplayedOnce):
 
     data: Mapping[str, Any]
     number: int | None = None
-    before: str | None = None
+    earlier: str | None = None
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
@@ -110,12 +110,12 @@ class TuningView(DisplayedOnce):
         bottleneck = translated(data["limit_summary"])
         yield Line(Message("Bottleneck: {bottleneck}", bottleneck=bottleneck))
         yield from map(Line, data["advice"])
-        yield from map(Line, filter(None, [self.before]))
+        yield from map(Line, filter(None, [self.earlier]))
         yield Line(data["regime_summary"])
         yield Line(environment_line(data), "quiet")
 
 
-def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def display_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the trials for display: recommended, current, common recipe, then by number of workers."""
     roles = list(ROLES)
 
@@ -126,7 +126,7 @@ def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(trials, key=rank)
 
 
-def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
+def row_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a trial as a table row."""
     rate, interval = MISSING, ""
     if trial["batches_per_second"] is not None:
@@ -155,8 +155,8 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
 
 def table(trials: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table with a row per trial, without columns that would be empty."""
-    trials = in_order(trials)
-    rows = [cells(each) for each in trials]
+    trials = display_order(trials)
+    rows = [row_of(each) for each in trials]
     columns = [
         (name, column)
         for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)

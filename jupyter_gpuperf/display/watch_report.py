@@ -23,7 +23,7 @@ CELL_HEAD: Final = (
     *(Message("Cell"), Message("Time"), Message("GPU busy"), Message("Peak memory")),
     Message("Energy"),
 )
-TEXTS: Final = ("Loop", "DataLoader", "Cell")
+TEXT_COLUMNS: Final = ("Loop", "DataLoader", "Cell")
 """Columns that contain text; the others contain numbers."""
 
 
@@ -45,7 +45,7 @@ class WatchedCell:
     peak_bytes: float | None
     busy_ratio: float | None = None
     energy_joules: float | None = None
-    shown: Any = field(default=None, repr=False)
+    display_handle: Any = field(default=None, repr=False)
 
     def line(self) -> Sentence:
         """Return the line below the cell."""
@@ -84,7 +84,7 @@ class WatchReport(Displayed):
         """Return everything as plain data; times in seconds, sizes in bytes, energy in joules."""
         cells = [asdict(each) for each in self.cells]
         for each in cells:
-            del each["shown"]
+            del each["display_handle"]
         loops = msgspec.to_builtins(list(self.loops), enc_hook=str)
         return {"loops": loops, "cells": cells, "notes": list(self.notes)}
 
@@ -96,7 +96,7 @@ class WatchReport(Displayed):
             (CELL_HEAD, [_cell_row(each) for each in self.cells]),
         ):
             if rows:
-                looks = ["name" if each in TEXTS else "value" for each in head]
+                looks = ["name" if each in TEXT_COLUMNS else "value" for each in head]
                 yield Table(rows, looks=looks, head=head)
         yield from (Line(each, "quiet") for each in self.notes)
 

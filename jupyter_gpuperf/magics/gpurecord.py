@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.client.terminal_recording import STARTED, summary_sentence
+from jupyter_gpuperf.client.terminal_recording import STARTED_LINE, summary_sentence
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
@@ -89,7 +89,7 @@ class RecordingProcess:
             first = self._process.stdout.readline().strip()
         finally:
             timer.cancel()
-        if first != STARTED:
+        if first != STARTED_LINE:
             raise self._failure()
 
     @property
