@@ -76,7 +76,10 @@ def run_on_object(
     benchmark = find(benchmark_name)
     measure = benchmark.run_on
     if measure is None:
-        message, hint = "{benchmark} takes no object.", "See %gpubench {benchmark} --help."
+        message, hint = (
+            "{benchmark} can't measure an object of the notebook.",
+            "See %gpubench {benchmark} --help.",
+        )
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
     checked = benchmark.check(given)
     # The measuring time comes from the call; other parameters come from the object unless given.
@@ -102,6 +105,6 @@ def _object_errors(name: str) -> Iterator[None]:
     except GpuPerfError:
         raise
     except Exception as error:  # the user's own code
-        hint = "To see where it fails, take a batch from it in its own cell."
+        hint = "To see where it fails, take a batch from it in a separate cell."
         message = "{name} raised {error!r}."
         raise GpuPerfError("object_failed", message, hint, name=name, error=error) from error

@@ -115,9 +115,9 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     if torch is None:
         yield Message("torch is not imported yet; its loaders are watched once it is.")
     elif not torch.cuda.is_initialized():
-        yield Message("CUDA is not used yet; GPU idle time for data is known from then on.")
+        yield Message("CUDA is not used yet; GPU idle time for data is measured once it is.")
     elif torch.cuda.device_count() > 1:
-        yield Message("Of this process's GPUs, only the one with the most memory used is timed.")
+        yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
     for clock in session.watching.clocks:
@@ -127,7 +127,7 @@ def _notes(session: WatchSession) -> Iterator[Message]:
 
 def _heading(session: WatchSession) -> Message:
     if session.watching.watches_all and session.connected:
-        return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
+        return Message("Watching every torch DataLoader; see the GPU panel's Training section.")
     if session.watching.watches_all:
         return Message("Watching every torch DataLoader in this notebook.")
     if session.watching.patch.applied or session.watching.clocks:

@@ -26,14 +26,14 @@ Measure the performance of this machine, in a worker process.
   %gpubench suite [--save FILE]      run all benchmarks that fit this machine, in rounds
   %gpubench compare BEFORE AFTER     compare two suite files
 
-The worker runs this notebook's Python. This kernel's Jupyter server starts it, so it also shows in the
-panel; in a plain IPython, the worker is started from here. Interrupt the cell to cancel.
+The worker runs this notebook's Python. This kernel's Jupyter server starts it, and the panel shows the run,
+too. In plain IPython, this process starts the worker. Interrupt the cell to cancel.
 """
 
 COMMON_OPTIONS: Final = (
     Option("--device UUID|INDEX", "the device to run on; by default the first", str),
     Option("--into NAME", "assign the result to this variable", variable_name),
-    Option("--local", "start it from here, not from the server"),
+    Option("--local", "start the worker from this process, not from the server"),
     Option("--baseline", "compare with the baseline, or with the previous run"),
 )
 

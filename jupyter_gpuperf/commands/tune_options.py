@@ -68,5 +68,5 @@ def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
     if not given:
         return None
     if not given.pop("tune", False):
-        raise BadRequest("usage", "This option is for tuning.", "Add --tune.")
+        raise BadRequest("usage", "This option is only for tuning.", "Add --tune.")
     return given

@@ -24,9 +24,9 @@ Run the cell in every precision: speed, memory, and whether the numbers stay cor
   --compile           measure each mode with torch.compile, too
   --steps N           length of the loss curves to compare (default 20)
   --setup "CODE"      runs once beforehand and is not measured
-  --rigorous          intervals within 1 % instead of 3 %, and energy
-  --no-numerics       only times and memory
-  --into NAME         bind the result to this name
+  --rigorous          intervals of ±1 % instead of ±3 %, and energy
+  --no-numerics       measure only times and memory
+  --into NAME         assign the result to this variable
 
 The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names
 are as after one ordinary run, even after an interrupt. The cell's output is shown once.

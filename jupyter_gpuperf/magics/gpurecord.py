@@ -1,7 +1,7 @@
 """``%gpurecord`` and ``%%gpurecord``: record the GPUs while a notebook works.
 
 A separate process takes and writes the readings, so that the notebook is not slowed down. No server is
-needed; it works in a plain IPython as well.
+needed; it works in plain IPython as well.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class RecordingProcess:
                 self._process.kill()
                 self._process.communicate()
                 message = "The recording did not stop; its process was killed."
-                hint, file = "{file} contains all but the last seconds.", self.recording.file
+                hint, file = "{file} contains all but the last few seconds.", self.recording.file
                 raise Unavailable("recording_not_ended", message, hint, file=file) from error
         return self.recording
 

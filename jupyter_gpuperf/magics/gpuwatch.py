@@ -28,7 +28,7 @@ MANUAL: Final = """Watch this notebook's training loops and cells, without chang
   %gpuwatch                 show the status and limitations
   %gpuwatch report          show and return the statistics of each loop and cell
   %gpuwatch explain [--steps N]
-                            profile N steps (5) of the next loop: GPU kernels, copies, gaps, synchronisation
+                            profile N steps (5) of the next loop: GPU kernels, copies, gaps, synchronization
   %gpuwatch headroom LOADER STEP
                             measure STEP(batch) as if LOADER's data were free; everything is restored
   %gpuwatch off             stop, and restore torch
