@@ -68,10 +68,10 @@ def _list_benchmarks(*, as_json: bool) -> int:
 
 
 def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -> int:
-    """Run ``history``, ``suite`` or ``compare``, the first of ``words``."""
+    """Run the subcommand that ``words`` begin with: ``history``, ``suite`` or ``compare``."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
-    assert asked is not None  # the caller checked its name
+    assert asked is not None  # the caller has checked the first word
     return print_result(asked.run(terminal_view), parsed)

@@ -72,7 +72,7 @@ class BenchmarkCancelled(BenchmarkError):
 
 @contextmanager
 def shortened_errors() -> Iterator[None]:
-    """Raise the block's ``GpuPerfError`` as a ``BenchmarkError``, which is shown in short form; also a decorator."""
+    """Convert a ``GpuPerfError`` to a ``BenchmarkError``, which IPython shows in short form; also a decorator."""
     try:
         yield
     except GpuPerfError as error:

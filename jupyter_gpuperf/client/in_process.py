@@ -33,7 +33,7 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
     BadRequest
         ``usage``: the expression is not a name.
     NotFound
-        ``unknown_name``.
+        ``unknown_name``: the notebook has no such name.
     """
     try:
         node = ast.parse(expression, mode="eval").body

@@ -22,7 +22,7 @@ LONGEST_CODE_CHARACTERS: Final = 8000
 
 
 class CancelClicked(BaseException):
-    """The user clicked Cancel. Not an ``Exception``, because datasets often catch all of them and retry."""
+    """The user clicked Cancel. Not an ``Exception``, because datasets often catch every exception and retry."""
 
 
 class InProcessJob:
@@ -31,7 +31,7 @@ class InProcessJob:
     Attributes
     ----------
     final, finished, failure
-        How the job ended: the object for the user, the stored result, or the error.
+        Set when the job ends: the object for the user, the stored result, the error.
     """
 
     final: object | None = None

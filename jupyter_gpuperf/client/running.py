@@ -75,7 +75,7 @@ Run = LocalRun | ServerRun
 
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
-    """Start a benchmark on this kernel's server; if there is none, or ``local`` is set, under this process."""
+    """Start a benchmark on this kernel's server; if there is none, or ``local`` is set, in a worker of this process."""
     if not local and (link := ServerLink()).connect():
         return ServerRun(link, request)
     return _start_local(request)
@@ -113,7 +113,7 @@ def finish(run: Run, view: ProgressView, *, display_result: bool, baseline: bool
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        The benchmark failed; with the worker's code, message, hint and the end of its log.
+        The benchmark failed. The error has the worker's code, message and hint, and the end of its log.
     """
     final: Result | None = None
     status = translated(Message("The benchmark did not run."))

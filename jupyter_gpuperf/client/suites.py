@@ -63,7 +63,7 @@ def run_suite(
     Raises
     ------
     GpuPerfError
-        The benchmark is unknown, the file can't be written, or the user interrupted.
+        The benchmark is unknown, the file can't be written, or the user interrupted the suite.
     """
     benchmarks = chosen_benchmarks(only)
     view = new_view()

@@ -185,7 +185,7 @@ def _kernel_id() -> str | None:
 
 
 def _kernel_above() -> str | None:
-    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to that notebook."""
+    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to its notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil

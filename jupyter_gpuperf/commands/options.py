@@ -41,7 +41,7 @@ class Option(NamedTuple):
 
 
 def flag(name: str) -> str:
-    """Return a parameter's option: ``batch_size`` → ``--batch-size``."""
+    """Return the option for a parameter's name: ``batch_size`` → ``--batch-size``."""
     return f"--{name.replace('_', '-')}"
 
 

@@ -34,7 +34,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
     Raises
     ------
     BadRequest
-        ``usage``.
+        ``usage``: the words can't be parsed.
     """
     if not words or words[0] not in SUBCOMMANDS:
         return None

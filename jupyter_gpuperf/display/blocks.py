@@ -126,7 +126,7 @@ class Items(Block, frozen=True):
 
 
 class Drawing(Block, frozen=True):
-    """HTML that is already safe; omitted in text."""
+    """HTML that is not escaped; omitted in text."""
 
     markup: str
 

@@ -1,8 +1,8 @@
 """Notice clicks on a widget while the cell that shows it is still running.
 
 A click is a comm message on the kernel's shell channel. Recent front ends send it over a subshell, which
-has its own thread, and ipywidgets runs the callback there. Otherwise it goes to the main thread, which the
-running cell blocks. That is always so in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
+has its own thread, and ipywidgets runs the callback there. Otherwise the message goes to the main thread,
+which the running cell blocks. That is always so in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
 the shell that was used last. The message would then wait for the very cell that it is meant to end.
 So the running cell searches the queue itself, takes the click out, and puts all other messages back in
 order. The kernel handles them after the cell.

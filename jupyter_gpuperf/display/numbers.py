@@ -117,7 +117,7 @@ def scale_of(value: float, unit: str) -> tuple[float, str]:
 
 
 def _decimals(value: float, width: float = 0.0) -> int:
-    """Return the decimals for three significant digits; more if the ends of the interval would look equal."""
+    """Return the number of decimals for three significant digits; more if the ends of the interval would look equal."""
     if value == 0 or not math.isfinite(value):
         return 0
     decimals = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))

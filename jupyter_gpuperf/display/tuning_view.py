@@ -49,7 +49,7 @@ class TuningView(DisplayedOnce):
     number
         Its number among the stored results; ``None`` if it was not stored.
     earlier
-        A line on the previous tuning: its recommendation, or its date if this is that tuning again.
+        A line about the previous tuning: its recommendation or, if its result is shown again, its date.
     """
 
     wide: ClassVar[bool] = True

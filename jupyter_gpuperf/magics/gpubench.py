@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A parsed line, unless it is a subcommand."""
+    """A parsed line that is not a subcommand."""
 
     name: str
     parameters: dict[str, Any]
     subject: str | None = None
-    """The name of the notebook's object to measure."""
+    """The name of an object of the notebook to measure; ``None`` for the benchmark's own data."""
     device: str | None = None
     into: str | None = None
     local: bool = False

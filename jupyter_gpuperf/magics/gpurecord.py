@@ -101,7 +101,7 @@ class RecordingProcess:
         """End the recording, and return it."""
         if not self.recording.summary:
             try:
-                out, _ = self._process.communicate(timeout=STOP_SECONDS)  # closes its input
+                out, _ = self._process.communicate(timeout=STOP_SECONDS)  # this closes its stdin
                 self.recording.summary = json.loads(out.strip().splitlines()[-1])
             except (TimeoutExpired, ValueError, IndexError) as error:
                 self._process.kill()
