@@ -18,7 +18,7 @@ from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
 
 LONGEST_CODE_CHARACTERS: Final = 8000
-"""Longer code is not sent. At up to four bytes per character, half of the server's longest line is left for the rest."""
+"""Longer code is not sent. At four bytes per character, this is half of the server's maximum line length."""
 
 
 class CancelClicked(BaseException):
