@@ -41,7 +41,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
         ))}
       </table>
       <Sentences
-        title={trans.__('Why not more')}
+        title={trans.__('Limits')}
         sentences={translateAll(profile, 'why_not_more')}
       />
       <Sentences
