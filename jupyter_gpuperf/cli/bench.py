@@ -1,4 +1,4 @@
-"""``bench NAME``: a benchmark, the suite, the history."""
+"""``bench NAME``: run a benchmark or the suite, or show the history."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def _list_benchmarks(*, as_json: bool) -> int:
 
 
 def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -> int:
-    """Run a subcommand that takes the place of a benchmark."""
+    """Run the subcommand that ``words`` begin with: ``history``, ``suite`` or ``compare``."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
-    assert asked is not None  # the caller checked its name
+    assert asked is not None  # the caller has checked the first word
     return print_result(asked.run(terminal_view), parsed)

@@ -155,7 +155,7 @@ def result():
         for each in earlier
         for line in comparison_lines(each, compare_results(each.result, data))
     ]
-    return Result(data, best={"images_per_second": 80.0}, against=lines)
+    return Result(data, best={"images_per_second": 80.0}, comparison=lines)
 
 
 def history():
