@@ -107,7 +107,7 @@ CHECK = """
     label="Example",
     why="An example of a check.",
     expected="Nothing.",
-    link=f"{KERNEL}/sysctl/vm.html",
+    link=f"{KERNEL_DOCS}/sysctl/vm.html",
 )
 def _example(machine: Machine) -> Outcome:
     return fine("An example was found.")
@@ -213,8 +213,8 @@ class Copy:
 
 def translate(copy: Copy) -> None:
     """Translate every string that lacks a translation, as a translator would."""
-    subprocess.run(
-        [sys.executable, "scripts/extract_strings.py"], cwd=copy.folder, capture_output=True,
+    listed = subprocess.run(
+        [sys.executable, "scripts/extract_strings.py"], cwd=copy.folder, capture_output=True, text=True,
         check=False, env={**os.environ, "PYTHONPATH": str(copy.folder)},
     )  # fmt: skip
     path = copy.folder / "jupyter_gpuperf/locale/zh_CN/LC_MESSAGES/jupyter_gpuperf.po"
@@ -225,7 +225,7 @@ def translate(copy: Copy) -> None:
         text,
         flags=re.MULTILINE,
     )
-    assert done != text
+    assert done != text, listed.stderr[-3000:]
     path.write_text(done)
     copy.run("scripts/extract_strings.py")
 
