@@ -11,10 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, slower
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
+from jupyter_gpuperf.tuning.trial import ROLES, Trial, slower
+from jupyter_gpuperf.tuning.trial_log import (
+    FINAL_SHARE,
+    LOSS_RATIO,
+    NEAR_RATIO,
+    TrialLog,
+    cost_of,
+    keeps_up,
+)
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
 
@@ -23,12 +29,13 @@ VARIED: Final = 2.0
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
 """Share of the time for the trials that are always run."""
-MOST_FINALISTS: Final = 3
-TARGET: Final = 0.02
-MOST_SECONDS: Final = 1.25
-"""Limit for one turn of a finalist."""
-HOPELESS_RATIO: Final = 1.25
-"""A rate varies by less than this ratio between trials."""
+MOST_FINALISTS: Final = 5
+FEWEST_FINAL_ROUNDS: Final = 5
+MOST_FINALS: Final = 4
+CHALLENGE_SHARE: Final = 0.1
+"""Share of the total time that must be left to try one more number of workers."""
+TARGET: Final = 0.01
+"""Half-width of the final intervals, relative to the mean, at which measuring ends early."""
 FIRST_OF_SLOW: Final = 4
 """Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
 
@@ -52,9 +59,12 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
         WorkerSearch(log).run()
     _knobs(log)
     best = best_of(log)
-    enough = keeps_up(best) if best is not None and best.waits else None
     return SearchResult(
-        trials=list(log.trials.values()), best=best, enough=enough, cut_short=log.cut_short
+        trials=list(log.trials.values()),
+        best=best,
+        enough=keeps_up(best) if best is not None and best.ready_seconds is not None else None,
+        cut_short=log.cut_short,
+        alike=log.nearly_fastest(_in_round(best)) if best is not None else [],
     )
 
 
@@ -68,14 +78,14 @@ def _is_slow(log: TrialLog) -> bool:
 def _named(log: TrialLog) -> None:
     """Measure the present setting, then no workers (a quick trial), then the recipes."""
     _measure(log, "present")
-    log.measure_loading(log.space.base.with_changes(num_workers=0))
+    log.measure(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
         _measure(log, role)
 
 
 def _measure(log: TrialLog, role: str) -> None:
     setting = log.space.named.get(role)
-    if setting is not None and (trial := log.measure_loading(setting)) is not None:
+    if setting is not None and (trial := log.measure(setting)) is not None:
         trial.roles.add(role)
 
 
@@ -93,8 +103,8 @@ def _knobs(log: TrialLog) -> None:
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
     """Try a change to the leader. Without workers, only pinning changes a setting."""
     best = log.leader()
-    if best is not None and not log.is_enough(best):
-        log.measure_loading(change(best.setting))
+    if best is not None and not keeps_up(best):
+        log.measure(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
@@ -103,116 +113,125 @@ def _persistence(log: TrialLog) -> None:
     best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:
         return
-    epoch = best.epoch_seconds(space.batches, space.step_seconds) or 0.0
+    epoch = best.epoch_seconds(space.batches) or 0.0
     if best.start_seconds <= NEAR_RATIO * epoch:
         return
     for method in space.start_methods:
-        log.measure_loading(best.setting.with_changes(start_method=method))
+        log.measure(best.setting.with_changes(start_method=method))
     persistent = (_fastest_once_started(log) or best).setting.with_changes(persistent_workers=True)
-    trial = log.measure_loading(persistent)
+    trial = log.measure(persistent)
     if trial is not None and trial.error is None:
-        trial.restart_seconds = log.bench.measure_starts(persistent).restart_seconds
+        trial.restart_seconds = log.bench.restart_seconds(persistent)
 
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
     """Return the leader when the start is not counted: persistent workers start only once."""
-    return log.leader(lambda trial: trial.step_seconds_with_wait(log.space.step_seconds))
+    return log.leader(lambda trial: trial.mean_seconds)
 
 
 def best_of(log: TrialLog) -> Trial | None:
-    """Return the recommended trial after the final round; ``None`` when nothing could be measured."""
-    if log.space.step is not None:
-        return _with_step(log, log.space.step)
-    finalists = _finalists(log)
-    if len(finalists) > 1:
-        _in_turn(log, finalists)
-    best = log.nearest([each for each in finalists if each.error is None])
-    if best is None:
+    """Return the recommended trial after the final rounds; ``None`` when nothing could be measured.
+
+    All that is said about the recommended setting comes from the last round in which it was measured in turn.
+    """
+    if log.leader() is None:
         return None
-    others = [each for each in log.measured() if each.roles and each not in finalists]
-    # Trials with a role may look faster only because the machine has slowed down since then.
-    ahead = [each for each in others if slower(best, each)]
-    if not ahead:
-        return best
-    _in_turn(log, [best, *ahead])
-    return log.nearest([best, *ahead])
-
-
-def keeps_up(trial: Trial) -> bool:
-    """Return whether the step waits for less than the limit."""
-    ratio = trial.wait_ratio
-    return ratio is not None and ratio["value"] <= WAIT_RATIO
-
-
-def _finalists(log: TrialLog) -> list[Trial]:
-    """Return the leader and the trials that may be as good, those with a role first."""
-    leader = log.leader()
-    if leader is None:
-        return []
-    bound = (1 + 2 * NEAR_RATIO) * log.epoch_seconds(leader)
-    rivals = [
-        each
-        for each in log.measured()
-        if each is not leader
-        and (log.epoch_seconds(each) <= bound or (each.roles and not slower(each, leader)))
-    ]
-    rivals.sort(key=lambda each: (not each.roles, log.epoch_seconds(each)))
-    return [leader, *rivals[: MOST_FINALISTS - 1]]
-
-
-def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
-    if 2 * sum(log.least_seconds(each.setting) for each in finalists) > log.left():
-        log.cut_short = True
-        return
-    seconds = min(MOST_SECONDS, log.left() / (2 * len(finalists) + 1))
-    blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
-    for trial in (*finalists, *reversed(finalists)):
-        if log.left() > seconds / 2:
-            made = log.bench.measure_loading(trial.setting, seconds=seconds, target_ratio=TARGET)
-            blocks[id(trial)] += made.blocks
-    # Compare only trials that were measured side by side, so all need a turn.
-    if all(len(each) > 1 for each in blocks.values()):
-        for trial in finalists:
-            trial.blocks, trial.aborted = blocks[id(trial)], False
-
-
-def _with_step(log: TrialLog, step: Step) -> Trial | None:
-    """Try trials with the step, the cheapest first, until one keeps up; then those with a role."""
-    enough = sorted(filter(log.is_enough, log.measured()), key=cost_of)
-    others = sorted(log.measured(), key=load_seconds)
-    order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
-    for trial in order:
-        if _may_win(log, trial) and _against(log, trial, step) and keeps_up(trial):
+    rivals = _rivals(log)
+    best: Trial | None = None
+    for _ in range(MOST_FINALS):
+        finalists = _that_fit(log, rivals)
+        if not _in_turn(log, finalists):
             break
-    for trial in log.measured():
-        if trial.roles and not trial.waits:
-            _against(log, trial, step)
-    held = [each for each in log.measured() if each.waits]
-    kept = [each for each in held if keeps_up(each)]
-    if kept:
-        return min(kept, key=cost_of)
-    # If there was no time to try the leader with the step, use its rate.
-    leader = log.leader()
-    return log.nearest([*held, *([leader] if leader and not leader.waits else [])])
+        best = log.nearest([each for each in finalists if each.error is None])
+        if best is None:
+            return log.leader()
+        rivals = _challengers(log, best)
+        if not rivals:
+            return best
+    return best or log.leader()
 
 
-def _may_win(log: TrialLog, trial: Trial) -> bool:
-    """Return whether the trial's rate gives it a chance against those already tried with the step."""
-    step = log.space.step_seconds
-    held = [each.step_seconds_with_wait(step) for each in log.measured() if each.waits]
-    return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
+def _in_round(best: Trial) -> list[Trial]:
+    """Return the trials that were measured in turn with the best one, and this one."""
+    return [each for each in best.round_of or [best] if each.error is None and each.blocks]
 
 
-def _against(log: TrialLog, trial: Trial, step: Step) -> bool:
-    """Try a setting with the step; return whether it was measured."""
-    left = log.left()
-    needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)
-    if left <= 0 or (needed > left and any(each.waits for each in log.measured())):
-        log.cut_short = True
+def _rivals(log: TrialLog) -> list[Trial]:
+    """Return the trials for the first final round, the most important first."""
+    leader, fastest = log.leader(), log.fastest()
+    named = sorted((each for each in log.measured() if each.roles), key=_role_order)
+    bound = (1 + 2 * LOSS_RATIO) * min(map(log.epoch_seconds, log.measured()))
+    near = sorted(
+        (each for each in log.measured() if log.epoch_seconds(each) <= bound), key=cost_of
+    )
+    first = (leader, *named[:1], fastest, *near[:1], *named[1:], *near[1:])
+    return list({id(each): each for each in first if each is not None}.values())[:MOST_FINALISTS]
+
+
+def _role_order(trial: Trial) -> int:
+    return min(map(ROLES.index, trial.roles))
+
+
+def _challengers(log: TrialLog, best: Trial) -> list[Trial]:
+    """Return the trials for another final round: the best, the current setting, and what may be better.
+
+    That is a trial that looks faster only because the machine has slowed down since then, or a number of workers
+    between the best one and the most that are too few.
+    """
+    faster = [
+        each for each in log.measured() if each.round_of is not best.round_of and slower(best, each)
+    ]
+    if not faster:
+        count = WorkerSearch(log).fewer_than(best)
+        trial = (
+            None
+            if count is None
+            else log.measure(best.setting.with_changes(num_workers=count), share=CHALLENGE_SHARE)
+        )
+        if trial is None or trial.error is not None or slower(trial, best):
+            return []
+        faster = [trial]
+    current = [each for each in log.measured() if "present" in each.roles]
+    chosen = [best, *sorted(faster, key=log.epoch_seconds)[:2], *current]
+    return list({id(each): each for each in chosen}.values())
+
+
+def _that_fit(log: TrialLog, rivals: Sequence[Trial]) -> list[Trial]:
+    """Return the first rival, and the others for which there is time and memory; none if the first does not fit.
+
+    The workers of all exist at the same time.
+    """
+    chosen: list[Trial] = []
+    for each in rivals:
+        trials = [*chosen, each]
+        fit = log.bench.fit_together([one.setting for one in trials])
+        if fit and _round_seconds(log, trials) <= log.left():
+            chosen = trials
+        elif not chosen:
+            break
+    return chosen
+
+
+def _round_seconds(log: TrialLog, trials: Sequence[Trial]) -> float:
+    """Return the least seconds to measure trials in turn: the starts, and the fewest rounds."""
+    step = log.space.step_seconds or 0.0
+    starts = sum((each.startup_seconds or 0.0) + log.least_seconds(each.setting) for each in trials)
+    blocks = sum(max(2, each.setting.num_workers) * max(each.mean_seconds, step) for each in trials)
+    return starts + FEWEST_FINAL_ROUNDS * blocks
+
+
+def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> bool:
+    """Measure the finalists in turn; return whether it worked."""
+    if not finalists or (len(finalists) == 1 and log.space.step is None):
+        log.cut_short |= not finalists
         return False
-    made = log.bench.measure_with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
-    trial.waits, trial.step_seconds = made.waits, made.step_seconds
-    log.cut_short |= made.out_of_time
-    if not made.out_of_time:  # otherwise the trial keeps its rate
-        trial.error = trial.error or made.error
-    return bool(trial.waits)
+    seconds = min(
+        log.left(), max(FINAL_SHARE * log.all_seconds, 2 * _round_seconds(log, finalists))
+    )
+    while not log.bench.in_turn(finalists, seconds=seconds, target_ratio=TARGET):
+        working = [each for each in finalists if each.error is None]
+        if len(working) == len(finalists) or not working:
+            log.cut_short = True
+            return False
+        finalists, seconds = working, min(seconds, log.left())
+    return True

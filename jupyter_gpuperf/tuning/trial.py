@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import psutil
 
 from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.measure.interleaved import paired_ratio
 from jupyter_gpuperf.measure.statistics import Interval, inverse, mean_interval, small_sample_mean
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
@@ -39,11 +40,11 @@ class Trial:
     Attributes
     ----------
     blocks
-        Seconds per batch while nothing else is done; one value per block of whole rounds.
-    waits
-        Seconds that the step waited for a batch; the mean of each block. Empty without a step.
-    step_seconds
-        Mean seconds of the step in that run.
+        Seconds per step of the loop, or per batch when there is no step; one value per block.
+    ready_seconds
+        Seconds per step with batches that are ready, measured beside; ``None`` without a step.
+    round_of
+        The trials that were measured in turn with this one; ``None`` when it was measured alone.
     cpu_cores
         CPU cores' worth of time that the workers used; this process's when there are no workers.
     machine_busy_ratio
@@ -65,8 +66,8 @@ class Trial:
     setting: Setting
     roles: set[str] = field(default_factory=set)
     blocks: list[float] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    step_seconds: float | None = None
+    ready_seconds: Interval | None = None
+    round_of: Sequence[Trial] | None = field(default=None, repr=False, compare=False)
     startup_seconds: float | None = None
     restart_seconds: float | None = None
     cpu_cores: float | None = None
@@ -80,7 +81,7 @@ class Trial:
 
     @property
     def batch_seconds(self) -> Interval | None:
-        """Seconds per batch; ``None`` when it could not be measured."""
+        """Seconds per step, or per batch without a step; ``None`` when it could not be measured."""
         return interval_of(self.blocks)
 
     @property
@@ -93,25 +94,45 @@ class Trial:
 
     @property
     def wait_ratio(self) -> Interval | None:
-        """The wait as a share of the step; ``None`` without a step."""
-        wait, step = interval_of(self.waits), self.step_seconds
-        return {name: value / step for name, value in wait.items()} if wait and step else None
+        """The share of the loop's time that it would save with batches that are ready; ``None`` without a step."""
+        loop, ready = self.batch_seconds, self.ready_seconds
+        if loop is None or ready is None:
+            return None
+        ratios = {
+            "value": ready["value"] / loop["value"],
+            "low": ready["high"] / loop["low"],
+            "high": ready["low"] / loop["high"],
+        }
+        return {name: max(0.0, 1 - ratio) for name, ratio in ratios.items()}
 
-    def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
-        """Return the seconds of an epoch by the measured figures: start-up, then the step or the load per batch."""
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds per step with batches that are ready; ``None`` without a step."""
+        return None if self.ready_seconds is None else self.ready_seconds["value"]
+
+    @property
+    def mean_seconds(self) -> float:
+        """Mean seconds per step, or per batch without a step."""
+        return statistics.fmean(self.blocks)
+
+    def epoch_seconds(self, batches: int | None) -> float | None:
+        """Return the seconds of an epoch by the measured figures; ``None`` when its number of batches is unknown."""
         if not self.blocks or not batches:
             return None
-        each = self.step_seconds_with_wait(step_seconds)
-        return self.start_seconds + max(0, batches - 1) * each
+        return self.start_seconds + max(0, batches - 1) * self.mean_seconds
 
-    def step_seconds_with_wait(self, step_seconds: float | None) -> float:
-        """Return the seconds of a step with its wait, without start-up."""
-        load = statistics.fmean(self.blocks)
-        if step_seconds is None:
-            return load
-        if self.waits:
-            return step_seconds + statistics.fmean(self.waits)
-        return step_seconds + load if not self.setting.num_workers else max(step_seconds, load)
+    def gain_over(self, other: Trial) -> Interval | None:
+        """Return how many times as fast as the other this trial is; ``None`` when one of them was not measured.
+
+        The ratio is paired by rounds where both were measured in turn.
+        """
+        if self.round_of is not None and self.round_of is other.round_of:
+            return paired_ratio(other.blocks, self.blocks)
+        mine, others = self.batch_seconds, other.batch_seconds
+        if mine is None or others is None:
+            return None
+        ends = {"low": others["low"] / mine["high"], "high": others["high"] / mine["low"]}
+        return {"value": others["value"] / mine["value"], **ends}
 
     @property
     def start_seconds(self) -> float:
@@ -120,15 +141,15 @@ class Trial:
             return self.restart_seconds
         return self.startup_seconds or 0.0
 
-    def to_dict(self, batches: int | None, step_seconds: float | None) -> dict[str, Any]:
+    def to_dict(self, batches: int | None) -> dict[str, Any]:
         """Return the trial as plain data."""
         return {
             **self.setting.to_dict(),
             **{name: getattr(self, name) for name in FIGURES},
             "roles": [each for each in ROLES if each in self.roles],
-            "epoch_seconds": self.epoch_seconds(batches, step_seconds),
+            "epoch_seconds": self.epoch_seconds(batches),
             "storage_bytes_per_batch": self.storage_bytes,
-            "samples": {"batch_seconds": list(self.blocks), "wait_seconds": list(self.waits)},
+            "samples": {"batch_seconds": list(self.blocks)},
         }
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, ROOM_RATIO, TrialLog, load_seconds
+from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog, keeps_up
 
 MOST_TRIALS: Final = 9
 FIRST: Final = (0, 1, 2)
@@ -19,6 +19,8 @@ NEAR: Final = 8
 HOPELESS_RATIO: Final = 1.1
 """Stop when the model predicts no better than this multiple of the time without workers."""
 
+ROOM_RATIO: Final = 0.95
+"""To keep up with a step, a loader must take at most this share of its time, because times vary."""
 FALLS_SHORT_RATIO: Final = 1.1
 """A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
 FEWEST_OTHERS: Final = 2
@@ -42,12 +44,13 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._log.is_enough(self._log.measure_loading(self._setting(workers))):
+            trial = self._log.measure(self._setting(workers))
+            if trial is not None and keeps_up(trial):
                 return
         for _ in range(MOST_TRIALS):
             workers_next = self._next() or self._as_many_as_lead()
             if workers_next is not None:
-                if self._log.measure_loading(self._setting(workers_next)) is None:
+                if self._log.measure(self._setting(workers_next)) is None:
                     return
             elif not self._again_where_disturbed():
                 return
@@ -64,29 +67,37 @@ class WorkerSearch:
         }
         return dict(sorted(found.items()))
 
-    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> WorkerTimeModel | None:
+    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> WorkerTimeModel:
         # Fall back to trials that differ in other settings: they still show the effect of workers.
         others = {each.setting.num_workers: each for each in self._log.measured()}
         known = {**others, **curve}.items()
-        times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
+        # Where the loop keeps up, its time is that of the step, not of the loader.
+        times = {
+            count: each.mean_seconds
+            for count, each in known
+            if count not in (0, without) and not keeps_up(each)
+        }
         space = self._space
-        return fit_model(times, cpus=space.cpus, computing=space.computing) if times else None
+        times = times or {1: space.batch_seconds}
+        return fit_model(times, cpus=space.cpus, computing=space.computing)
 
     def _next(self) -> int | None:
         """Return how many to try next: the model's best, then its neighbors; ``None`` when nothing is left to try."""
         curve = self._curve()
-        model = self._model(curve)
-        if model is None or self._is_hopeless(model, curve):
+        if not self._log.measured():
             return None
-        workers_next = self._predicted(model)
-        if self._is_new(workers_next):
-            return workers_next
+        model = self._model(curve)
+        if self._is_hopeless(model, curve):
+            return None
         workers = [count for count in curve if count]
-        enough = [count for count in workers if self._log.is_enough(curve[count])]
-        if enough:
-            return self._below(enough[0], curve)
-        best = min(workers, key=lambda count: load_seconds(curve[count]))
-        return next((each for each in self._around(best, workers) if self._is_new(each)), None)
+        enough = [count for count in workers if keeps_up(curve[count])]
+        if not enough and self._is_new(workers_next := self._predicted(model)):
+            return workers_next
+        if not workers:
+            return None
+        best = min(workers, key=lambda count: curve[count].mean_seconds)
+        above = None if enough else self._above(best, curve)
+        return above if above is not None else self.fewer_than(curve[best])
 
     def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
@@ -98,41 +109,48 @@ class WorkerSearch:
         if 0 not in curve or len(curve) <= len(FIRST) - 1:
             return False
         most = self._space.most_workers
-        return model.seconds(model.best(most)) > HOPELESS_RATIO * load_seconds(curve[0])
+        return model.seconds(model.best(most)) > HOPELESS_RATIO * curve[0].mean_seconds
 
-    def _around(self, best: int, workers: Sequence[int]) -> list[int]:
-        """Return the neighbors to try: far where nothing is known, otherwise near."""
-        above = min((each for each in workers if each > best), default=None)
-        below = max((each for each in workers if each < best), default=0)
+    def _above(self, best: int, curve: Mapping[int, Trial]) -> int | None:
+        """Return a larger number than the best so far, if it may be better and is new."""
+        more = min((count for count in curve if count > best), default=None)
         near = max(1, best // 4)
-        found = []
-        if above is None:
-            found.append(min(self._space.most_workers, best + max(1, best // 2)))
-        elif above - best > near:
-            found.append((best + above) // 2)
-        if best - below > near:
-            found.append((best + below + 1) // 2)
-        return found
+        if more is not None:
+            return (
+                middle
+                if more - best > near and self._is_new(middle := (best + more) // 2)
+                else None
+            )
+        fewer = max((count for count in curve if count < best), default=None)
+        if fewer is not None and not slower(curve[fewer], curve[best]):
+            return None  # more workers have stopped helping
+        further = min(self._space.most_workers, best + max(1, best // 2))
+        return further if self._is_new(further) else None
+
+    def fewer_than(self, best: Trial) -> int | None:
+        """Return a new number between the fewest that can't be told apart from the best and the most that are too few."""
+        curve = self._curve()
+        alike = [
+            each.setting.num_workers for each in self._log.nearly_fastest([*curve.values(), best])
+        ]
+        reached = min(alike, default=0)
+        failed = max((count for count in curve if count < reached), default=0)
+        middle = (failed + reached) // 2
+        return middle if failed < middle < reached and self._is_new(middle) else None
 
     def _is_new(self, workers: int) -> bool:
         alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
         return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
 
-    def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
-        """Return a count between the most workers that are too few and the fewest that are enough, if it is new."""
-        failed = max((count for count in curve if count < reached), default=0)
-        middle = (failed + reached) // 2
-        return middle if failed < middle < reached and self._is_new(middle) else None
-
     def _as_many_as_lead(self) -> int | None:
         """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
         curve = self._curve().values()
         if not curve:
             return None
-        lead = min(self._log.measured(), key=load_seconds)
+        lead = min(self._log.measured(), key=_seconds)
         workers = lead.setting.num_workers
-        leads = (1 + NEAR_RATIO) * load_seconds(lead) < min(map(load_seconds, curve))
+        leads = (1 + NEAR_RATIO) * lead.mean_seconds < min(map(_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
     def _again_where_disturbed(self) -> bool:
@@ -150,9 +168,10 @@ class WorkerSearch:
     def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
         """Return whether, by a model of the other trials, this one should be the best by far."""
         others = {each: trial for each, trial in curve.items() if each != count}
-        if len(others) < FEWEST_OTHERS or (model := self._model(others, without=count)) is None:
+        if len(others) < FEWEST_OTHERS or keeps_up(curve[count]):
             return False
-        best = min(map(load_seconds, curve.values()))
+        model = self._model(others, without=count)
+        best = min(map(_seconds, curve.values()))
         return FALLS_SHORT_RATIO * model.seconds(count) < best
 
 
@@ -163,3 +182,7 @@ def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
     sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]
     low = (curve[count].batch_seconds or {"low": 0.0})["low"]
     return len(sides) == 2 and all(side is not None and low > side["high"] for side in sides)
+
+
+def _seconds(trial: Trial) -> float:
+    return trial.mean_seconds

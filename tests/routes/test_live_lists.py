@@ -115,7 +115,9 @@ async def test_a_page_that_stalls_gets_the_newest_of_each_job_and_holds_nothing(
     running = a_job()
     registry.add(running)
     for number in range(200):
-        registry.report(running, msgspec.structs.replace(running.record, progress_ratio=number / 200))
+        registry.report(
+            running, msgspec.structs.replace(running.record, progress_ratio=number / 200)
+        )
         await asyncio.sleep(0)
     await until(lambda: stalled.outbox.waiting)
     await asyncio.sleep(0.1)
