@@ -1,4 +1,6 @@
-"""Measure what a change would gain: run a loop alternately with one that has its data for free or other settings.
+"""Measure what a change would gain: alternate a loop with one whose loader has other settings, or is replaced.
+
+In the latter case, the second loop repeats batches that are already on the device: it has its data for free.
 
 Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
 are paused: batches loaded meanwhile would arrive too fast, and the workers would take CPU time from the other loop.
@@ -278,5 +280,5 @@ def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
 
 
 def _unwrapped(loader: Any) -> Any:
-    """Return a loader without the wrapper that times it."""
+    """Return a loader without the wrapper that the step clock puts around it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.endless import loader_like, loader_settings
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.timing import measure_loader
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.measure.device import first_device, started_device
@@ -67,7 +67,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     settings = loader_settings(subject, given)
     limits = {key: given[key] for key in ("rigorous", "time_limit_seconds")}
     _warn_of_settings(settings, context, torch.cuda.is_available())
-    with random_state_kept():
+    with random_state_restored():
         loader = loader_like(subject, settings, HANG_SECONDS + limits["time_limit_seconds"])
         used = {**settings, **limits}
         measured = measure_loader(loader, used, context.progress, context.warn, things="samples")

@@ -155,7 +155,7 @@ def _block_in_workers(
         images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
     )
     batches = BatchBlocks(loader, prefetched=1 + 2 * workers)
-    return lambda: batches.seconds_each(ROUNDS_A_BLOCK * workers) / BATCH
+    return lambda: batches.seconds_per_batch(ROUNDS_A_BLOCK * workers) / BATCH
 
 
 class Images:

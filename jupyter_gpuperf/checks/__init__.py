@@ -1,7 +1,8 @@
-"""Checks for everything that makes a GPU notebook slow or broken. To add a check, add an entry to its subject's file.
+"""Checks for what makes a GPU notebook slow or broken; each subject has its own module.
 
-Other packages add checks through the entry point group ``jupyter_gpuperf.checks``. Use only the standard
-library at module level: workers in foreign environments import this.
+To add a check, write a function under ``@check(…)`` in its subject's module. Other packages add checks through the
+entry point group ``jupyter_gpuperf.checks``. Use only the standard library at module level: worker processes
+in other environments import this.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ SUBJECTS: tuple[ModuleType, ...] = (
     *(driver, runtime, devices, libraries, torch_settings, variables, container),
     *(host, storage, packages, threads, jupyter, notebook),
 )
-"""The subjects, in display order."""
+"""The modules that declare checks, in display order."""
 
 
 def checks_of(subject: ModuleType) -> tuple[Check, ...]:
-    """Return the checks that a subject's module declares, in the order of the file."""
+    """Return the checks that a subject's module declares, in source order."""
     return tuple(each for each in vars(subject).values() if isinstance(each, Check))
 
 
@@ -51,7 +52,7 @@ def subject_of(check: Check) -> str:
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return the checks of this package and of other packages in this environment.
+    """Return the checks of this package, and those that other packages in this environment add.
 
     A check that can't be loaded, or whose name is already taken, is logged and skipped.
     """

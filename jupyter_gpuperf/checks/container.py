@@ -1,4 +1,4 @@
-"""Checks of limits set by a container or a service manager: GPUs, shared memory, files, CPU, memory."""
+"""Checks of the limits that a container or a service manager sets: GPUs, shared memory, files, CPU and memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, Final
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.flags import SMALL_SHARED_MEMORY, start_commands
+from jupyter_gpuperf.checks.probes.container_flags import SMALL_SHARED_MEMORY, start_commands
 from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY
 
-HOPELESS_SHARED_MEMORY: Final = 128 << 20
-FEWEST_FILES: Final = 1024
+UNUSABLE_SHARED_MEMORY: Final = 128 << 20
+MIN_OPEN_FILES: Final = 1024
 NEARLY_FULL_RATIO: Final = 0.9
 
 
 @check(
     label="GPU in the container",
     why="A container sees no GPU unless it was started with one.",
-    expected="Started with --gpus all, or some of them.",
+    expected="Started with --gpus all, or with some GPUs.",
     link="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html",
     messages=(
         "could not select device driver with capabilities: [[gpu]]",
@@ -30,7 +30,7 @@ NEARLY_FULL_RATIO: Final = 0.9
     ),
 )
 def _gpu_in_container(machine: Machine) -> Outcome:
-    if limits.container(machine) is None:
+    if limits.container_kind(machine) is None:
         return fine("Not a container.")
     if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
         return fine("The container has access to the GPU.")
@@ -62,13 +62,13 @@ def _shared_memory(machine: Machine) -> Outcome:
         return not_known("There is no /dev/shm.")
     mib, free_mib = disk_space.total_bytes / 2**20, disk_space.free_bytes / 2**20
     fix = "sudo mount -o remount,size=8G /dev/shm"
-    if limits.container(machine):
+    if limits.container_kind(machine):
         fix = start_commands(machine, "--shm-size=8g")
-    if disk_space.total_bytes < HOPELESS_SHARED_MEMORY:
+    if disk_space.total_bytes < UNUSABLE_SHARED_MEMORY:
         return broken("Only {mib:.0f} MiB: DataLoader workers crash.", fix=fix, mib=mib)
     if disk_space.total_bytes < SMALL_SHARED_MEMORY:
         return suspect("Only {mib:.0f} MiB: several workers may fill it.", fix=fix, mib=mib)
-    if disk_space.free_bytes < HOPELESS_SHARED_MEMORY:
+    if disk_space.free_bytes < UNUSABLE_SHARED_MEMORY:
         return suspect(
             "Only {free:.0f} of {mib:.0f} MiB are free.",
             fix="ls -lS /dev/shm | head",
@@ -80,10 +80,10 @@ def _shared_memory(machine: Machine) -> Outcome:
 
 
 def _limit(name: str) -> Callable[[Machine], tuple[float, float] | Outcome]:
-    """Return a function that returns a soft and a hard limit, or an outcome if there is none."""
+    """Return a function for ``@check`` that reads a soft and a hard limit, or returns an outcome if there is none."""
 
     def limit(machine: Machine) -> tuple[float, float] | Outcome:
-        limit = limits.limit(machine, name)
+        limit = limits.process_limit(machine, name)
         if limit is None:
             return not_known("The limits of the process can't be read.")
         return fine("No limit.") if limit[0] == math.inf else limit
@@ -101,10 +101,10 @@ def _limit(name: str) -> Callable[[Machine], tuple[float, float] | Outcome]:
 )
 def _locked_memory(machine: Machine, limit: tuple[float, float]) -> Outcome:
     mib = limit[0] / 2**20
-    if not machine.names("/dev/infiniband"):
+    if not machine.listdir("/dev/infiniband"):
         return fine("{mib:.0f} MiB. There is no InfiniBand, so this does not matter.", mib=mib)
     fix = 'echo "* - memlock unlimited" | sudo tee /etc/security/limits.d/memlock.conf'
-    if limits.container(machine):
+    if limits.container_kind(machine):
         fix = start_commands(machine, "--ulimit memlock=-1")
     return suspect(
         "{mib:.0f} MiB: NCCL can't register its buffers for InfiniBand.", fix=fix, mib=mib
@@ -121,7 +121,7 @@ def _locked_memory(machine: Machine, limit: tuple[float, float]) -> Outcome:
 )
 def _open_files(_: Machine, limit: tuple[float, float]) -> Outcome:
     soft, hard = limit
-    if soft >= FEWEST_FILES:
+    if soft >= MIN_OPEN_FILES:
         return fine("{files:.0f} open files.", files=soft)
     return suspect(
         "Only {files:.0f} open files allowed; each batch from a worker needs some.",
@@ -175,7 +175,7 @@ def _cpu_quota(machine: Machine) -> Outcome:
 )
 def _memory_limit(machine: Machine) -> Outcome:
     total = limits.memory_info(machine).get("MemTotal", 0) / 2**30
-    groups = limits.groups(machine)
+    groups = limits.cgroup_folders(machine)
     sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
     known = [(limit, used) for limit, used in sizes if limit is not None and used is not None]
     if not known:
@@ -186,7 +186,7 @@ def _memory_limit(machine: Machine) -> Outcome:
         return suspect(
             "{used:.1f} of {limit:.1f} GiB used: at the limit, processes are killed silently.",
             fix="ps -eo pid,rss,comm --sort=-rss | head",
-            then="Shut down unneeded notebooks, or use fewer or smaller workers.",
+            then="Shut down unneeded notebooks, or reduce the number or the memory of the workers.",
             **values,
         )
     return fine("{used:.1f} of {limit:.1f} GiB used. Host: {total:.1f} GiB.", **values)

@@ -1,4 +1,4 @@
-"""What a check is, and its possible outcomes. Standard library only: workers in foreign environments import this."""
+"""Declare a check and its possible outcomes. Standard library only: worker processes in other environments import it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ class Outcome:
 
     Parameters
     ----------
+    status
+        ``ok``; ``warn`` if it works, but costs speed, memory or trust; ``fail`` if it does not work; or ``unknown``.
     found
         What the check found, or why the result is unknown; one sentence.
     fix
-        Commands to copy and run on this machine. With status ``ok`` they are optional.
+        Commands or lines of Python to copy and run. With status ``ok``, running them is optional.
     then
         A further step or fact, in one sentence.
     """
@@ -45,23 +47,23 @@ def _outcome(
 
 
 fine = partial(_outcome, "ok")
-"""Return that all is well; ``fix`` is optional."""
+"""Return the outcome of a check that passes; running its ``fix`` is optional."""
 suspect = partial(_outcome, "warn")
-"""Return that it works, but costs speed, memory or trust."""
+"""Return the outcome of something that works, but costs speed, memory or trust."""
 broken = partial(_outcome, "fail")
-"""Return that it does not work."""
+"""Return the outcome of something that does not work."""
 not_known = partial(_outcome, "unknown")
-"""Return that the check can't decide here; ``found`` says why."""
+"""Return the outcome of a check that can't decide here; ``found`` says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One check.
+    """A check of the machine or of its Python environment.
 
     Parameters
     ----------
     name
-        Unique, snake_case: the ``id`` on the wire.
+        A unique name in snake_case; the ``id`` in reports.
     label
         What is checked, in two or three words.
     why
@@ -69,13 +71,13 @@ class Check:
     expected
         The correct state.
     run
-        Examines the given machine and returns the outcome. It changes nothing.
+        A function that examines a machine and returns the outcome. It changes nothing.
     link
-        The source of the facts.
+        The URL of a page that documents the subject.
     messages
-        Error messages that other programs print when this is wrong: the words that people search for.
+        Error messages that other programs print when this check fails; users search for them.
     seconds
-        Time limit in seconds; after it the outcome is unknown.
+        Time limit in seconds. When it expires, the outcome is ``unknown``.
     """
 
     name: str
@@ -91,13 +93,14 @@ class Check:
 def check(
     *needs: Callable[[Machine], Any], **declared: Any
 ) -> Callable[[Callable[..., Outcome]], Check]:
-    """Decorate a function as a :class:`Check`, named like the function without its leading underscore.
+    """Turn the decorated function into a :class:`Check` of the same name, without the leading underscore.
 
     Parameters
     ----------
     needs
-        Each is called with the machine. It returns the next argument of the function, ``None`` for no argument,
-        or an outcome that says why there is nothing to check; then the function is not called.
+        Functions that are called with the machine before the check. Each returns the next argument of the decorated
+        function, ``None`` to add no argument, or an outcome that says why there is nothing to check. In the last
+        case, that outcome is the result, and the decorated function is not called.
     declared
         The fields of :class:`Check` except ``name`` and ``run``.
     """

@@ -16,9 +16,9 @@ BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
 UUID: Final = re.compile(r"(GPU|MIG)-[0-9a-fA-F-]+(/\d+/\d+)?")
 
-SMI: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
+SMI_DOCS: Final = "https://docs.nvidia.com/deploy/nvidia-smi/"
 
-_device_check = partial(check, gpus.reported_gpus, link=SMI, seconds=2 * gpus.SECONDS)
+_device_check = partial(check, gpus.reported_gpus, link=SMI_DOCS, seconds=2 * gpus.SMI_SECONDS)
 
 
 @_device_check(
@@ -38,14 +38,14 @@ def _visible_devices(machine: Machine, devices: list[Gpu]) -> Outcome:
         return broken("CUDA_VISIBLE_DEVICES={value!r} hides all devices.", value=value, **steps)
     if unknown:
         return broken(
-            "CUDA_VISIBLE_DEVICES={value}: there is no device {unknown}; CUDA hides the rest.",
+            "CUDA_VISIBLE_DEVICES={value}: there is no device {unknown}; CUDA hides all after it.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(each.index for each in devices)}",
             value=value,
             unknown=unknown[0],
         )
     if len(set(entries)) < len(entries):
         return broken(
-            "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA shows none.",
+            "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA finds no GPU.",
             fix=f"export CUDA_VISIBLE_DEVICES={','.join(dict.fromkeys(entries))}",
             value=value,
         )
@@ -56,7 +56,7 @@ def _is_device(entry: str, devices: list[Gpu]) -> bool:
     if entry.isdigit():
         return any(each.index == str(int(entry)) for each in devices)
     if entry.startswith("MIG-"):
-        return bool(UUID.fullmatch(entry))  # this query does not list MIG instances
+        return bool(UUID.fullmatch(entry))  # the query does not list MIG instances
     return len(entry) > 4 and any(each.values.get("uuid", "").startswith(entry) for each in devices)
 
 
@@ -70,7 +70,7 @@ def _mig(machine: Machine, devices: list[Gpu]) -> Outcome:
     split = [each.index for each in devices if each.text("mig.mode.current") == "Enabled"]
     if not split:
         return fine("MIG is off.")
-    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SECONDS)
+    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SMI_SECONDS)
     if listed.code == 0 and "MIG" not in listed.out:
         disable = f"sudo nvidia-smi -i {index} -mig 0"
         create = f"sudo nvidia-smi mig -i {index} -cgi 0 -C"
@@ -106,7 +106,7 @@ def _memory_errors(machine: Machine, devices: list[Gpu]) -> Outcome:
     for index, errors in counts.items():
         if errors:
             return broken(
-                "GPU {index}: {errors:.0f} uncorrected memory errors since it started.",
+                "GPU {index}: uncorrected memory errors since the driver was loaded: {errors:.0f}.",
                 fix=f"sudo nvidia-smi --gpu-reset -i {index}",
                 then="Results since then are suspect. If it recurs after a reset, replace the GPU.",
                 index=index,
@@ -135,7 +135,7 @@ def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
                 lanes=lanes,
                 full=full,
             )
-        # An idle device uses a slower link; the link speed is meaningful only at full clocks.
+        # An idle device lowers its link speed, so compare the speed only when the device is busy.
         is_busy = gpu.text("pstate") == "P0" and (gpu.number("utilization.gpu") or 0) > 0
         current, newest = gpu.number("pcie.link.gen.current"), gpu.number("pcie.link.gen.max")
         if is_busy and current and newest and current < newest:
@@ -153,7 +153,7 @@ def _pcie_link(machine: Machine, devices: list[Gpu]) -> Outcome:
 
 
 def _pairs(devices: list[Gpu], first: str, second: str) -> list[tuple[Gpu, float, float]]:
-    """Return the devices that report both figures, each with the two values."""
+    """Return the devices that report both fields, each with the two values."""
     values = [(each, each.number(first), each.number(second)) for each in devices]
     return [(each, a, b) for each, a, b in values if a is not None and b is not None]
 
@@ -197,7 +197,7 @@ def _compute_mode(machine: Machine, devices: list[Gpu]) -> Outcome:
 
 @_device_check(
     label="GPU load",
-    why="Two programs on one GPU slow each other down, and each looks slow by itself.",
+    why="Two programs on one GPU slow each other down, so each of them looks slow.",
     expected="Idle before a measurement.",
 )
 def _busy(machine: Machine, devices: list[Gpu]) -> Outcome:

@@ -1,4 +1,4 @@
-"""Checks of the driver: it is installed, loaded, of one version, responds, and can start CUDA."""
+"""Checks of the driver: whether it is installed and loaded, responds, has only one version, and can start CUDA."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known
 from jupyter_gpuperf.checks.probes import gpus
-from jupyter_gpuperf.checks.probes.flags import start_commands
+from jupyter_gpuperf.checks.probes.container_flags import start_commands
 from jupyter_gpuperf.checks.probes.imports import importing_check
-from jupyter_gpuperf.checks.probes.limits import container
+from jupyter_gpuperf.checks.probes.limits import container_kind
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 INSTALLATION: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
@@ -23,9 +23,9 @@ CUDA_ERRORS: Final = {
     803: RELOAD,
     999: "sudo modprobe nvidia_uvm",
 }
-"""The command that fixes each error of cuInit, by CUDA's error number."""
+"""Error number of cuInit → command that fixes it."""
 
-_driver_check = partial(check, link=INSTALLATION, seconds=gpus.SECONDS)
+_driver_check = partial(check, link=INSTALLATION, seconds=gpus.SMI_SECONDS)
 
 
 @_driver_check(
@@ -43,7 +43,7 @@ def _gpu_present(machine: Machine) -> Outcome:
     return broken(
         "The driver is loaded but reports no GPU.",
         fix=KERNEL_LOG,
-        then="The GPU fell off the bus, belongs to another system, or the container lacks access.",
+        then="The GPU fell off the bus, belongs to another system, or is hidden from a container.",
     )
 
 
@@ -59,7 +59,7 @@ def _driver_loaded(machine: Machine) -> Outcome:
         return fine("Kernel module {version}.", version=version)
     if gpus.gpus(machine):
         return fine("nvidia-smi works; the driver's version is not visible.")
-    if container(machine):
+    if container_kind(machine):
         return broken(
             "A GPU is on the PCI bus, but its driver is not loaded on the host.",
             fix="sudo modprobe nvidia",
@@ -82,7 +82,7 @@ def _driver_loaded(machine: Machine) -> Outcome:
     ),
 )
 def _driver_versions(machine: Machine) -> Outcome:
-    module, ran = gpus.kernel_driver(machine), gpus.smi(machine)
+    module, ran = gpus.kernel_driver(machine), gpus.query_smi(machine)
     if module is None and not gpus.gpus(machine):
         return not_known("There is no driver.")
     if "version mismatch" in ran.out + ran.err:
@@ -114,9 +114,9 @@ def _driver_versions(machine: Machine) -> Outcome:
 def _driver_answers(machine: Machine) -> Outcome:
     if gpus.gpus(machine):
         return fine("nvidia-smi responds.")
-    ran = gpus.smi(machine)
+    ran = gpus.query_smi(machine)
     if machine.which("nvidia-smi") is None:
-        if container(machine):
+        if container_kind(machine):
             fix = start_commands(machine, *DRIVER_FLAGS)
             return broken("This container was started without the driver's tools.", fix=fix)
         found = "nvidia-smi is missing: the driver or its tools are not installed."
@@ -126,7 +126,7 @@ def _driver_answers(machine: Machine) -> Outcome:
             "nvidia-smi did not respond within {seconds:.0f} s.",
             fix="sudo dmesg | grep -i -e nvrm -e xid | tail",
             then="A hung GPU needs a reset or a reboot.",
-            seconds=gpus.SECONDS,
+            seconds=gpus.SMI_SECONDS,
         )
     output = (ran.out + ran.err).strip()
     if not output:
@@ -149,9 +149,9 @@ def _driver_answers(machine: Machine) -> Outcome:
     ),
 )
 def _cuda_starts(machine: Machine) -> Outcome:
-    started = gpus.cuda(machine)
+    started = gpus.cuda_facts(machine)
     if error := started.get("missing"):
-        if container(machine):
+        if container_kind(machine):
             fix = start_commands(machine, *DRIVER_FLAGS)
             return broken(
                 "libcuda can't be loaded in this container: {error}", fix=fix, error=error

@@ -9,28 +9,28 @@ from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, 
 from jupyter_gpuperf.checks.probes import gpus, limits
 from jupyter_gpuperf.checks.probes.machine import Machine
 
-CPUS: Final = "/sys/devices/system/cpu"
+CPU_FOLDER: Final = "/sys/devices/system/cpu"
 HUGE_PAGES: Final = "/sys/kernel/mm/transparent_hugepage/enabled"
 SWAPPED_BYTES: Final = 256 << 20
 PRESSURE_PERCENT: Final = 10.0
 SLOW_CLOCKS: Final = frozenset({"hpet", "acpi_pm", "jiffies", "pit"})
 DYNAMIC_DRIVERS: Final = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
-"""With these drivers the `powersave` governor still raises the clock under load."""
+"""With these drivers, the ``powersave`` governor still raises the clock under load."""
 LARGEST_PROCESSES: Final = "ps -eo pid,rss,comm --sort=-rss | head"
 NOT_REPORTED: Final = not_known("The system does not report it.")
 
-KERNEL: Final = "https://docs.kernel.org/admin-guide"
+KERNEL_DOCS: Final = "https://docs.kernel.org/admin-guide"
 
 
 @check(
     label="CPUs near the GPU",
     why="Copies to the GPU are slower from another CPU's memory.",
     expected="The process may run on its GPU's NUMA node.",
-    link=f"{KERNEL}/mm/numa_memory_policy.html",
+    link=f"{KERNEL_DOCS}/mm/numa_memory_policy.html",
 )
 def _numa(machine: Machine) -> Outcome:
     addresses = gpus.nvidia_pci_addresses(machine)
-    names = machine.names("/sys/devices/system/node")
+    names = machine.listdir("/sys/devices/system/node")
     if not addresses:
         return gpus.NO_GPU
     if len([name for name in names if re.fullmatch(r"node\d+", name)]) < 2:
@@ -38,8 +38,8 @@ def _numa(machine: Machine) -> Outcome:
     cpus_of_node: dict[str, set[int]] = {}
     for address in addresses:
         folder = f"/sys/bus/pci/devices/{address}"
-        node = machine.text(f"{folder}/numa_node") or "-1"
-        cpus = limits.parse_cpu_list(machine.text(f"{folder}/local_cpulist") or "")
+        node = machine.read(f"{folder}/numa_node") or "-1"
+        cpus = limits.parse_cpu_list(machine.read(f"{folder}/local_cpulist") or "")
         if node != "-1" and cpus:
             cpus_of_node.setdefault(node, set()).update(cpus)
     if not cpus_of_node:
@@ -58,27 +58,27 @@ def _numa(machine: Machine) -> Outcome:
     label="CPU clocks",
     why="The CPU loads data and launches GPU kernels; its clock sets their speed.",
     expected="A governor that raises the clock under load.",
-    link=f"{KERNEL}/pm/cpufreq.html",
+    link=f"{KERNEL_DOCS}/pm/cpufreq.html",
 )
 def _cpu_governor(machine: Machine) -> Outcome:
-    governor = machine.text(f"{CPUS}/cpu0/cpufreq/scaling_governor")
-    driver = machine.text(f"{CPUS}/cpu0/cpufreq/scaling_driver") or ""
+    governor = machine.read(f"{CPU_FOLDER}/cpu0/cpufreq/scaling_governor")
+    driver = machine.read(f"{CPU_FOLDER}/cpu0/cpufreq/scaling_driver") or ""
     if not governor:
         return not_known("The system does not report it; in a virtual machine, its host decides.")
     if governor == "powersave" and driver not in DYNAMIC_DRIVERS:
-        fix = f"echo performance | sudo tee {CPUS}/cpu*/cpufreq/scaling_governor"
+        fix = f"echo performance | sudo tee {CPU_FOLDER}/cpu*/cpufreq/scaling_governor"
         return suspect("Governor powersave: the CPUs stay at their lowest clock.", fix=fix)
     return fine(f"{governor} ({driver})")
 
 
 @check(
     label="Huge pages",
-    why="Arrays in huge pages need fewer TLB lookups.",
+    why="Arrays in huge pages cause fewer TLB misses.",
     expected="madvise or always.",
-    link=f"{KERNEL}/mm/transhuge.html",
+    link=f"{KERNEL_DOCS}/mm/transhuge.html",
 )
 def _hugepages(machine: Machine) -> Outcome:
-    mode = re.search(r"\[(\w+)\]", machine.text(HUGE_PAGES) or "")
+    mode = re.search(r"\[(\w+)\]", machine.read(HUGE_PAGES) or "")
     if mode is None:
         return NOT_REPORTED
     if mode[1] == "never":
@@ -90,12 +90,12 @@ def _hugepages(machine: Machine) -> Outcome:
 @check(
     label="Swap",
     why="Swapped-out memory is read back from disk in the middle of a step.",
-    expected="No memory of this process.",
-    link=f"{KERNEL}/sysctl/vm.html",
+    expected="No memory of this process is swapped out.",
+    link=f"{KERNEL_DOCS}/sysctl/vm.html",
 )
 def _swap(machine: Machine) -> Outcome:
     swapped = limits.status_bytes(machine, "VmSwap") or 0
-    pressure = re.search(r"some .*?avg60=([\d.]+)", machine.text("/proc/pressure/memory") or "")
+    pressure = re.search(r"some .*?avg60=([\d.]+)", machine.read("/proc/pressure/memory") or "")
     percent = float(pressure[1]) if pressure else 0.0
     if swapped > SWAPPED_BYTES:
         return suspect(
@@ -111,7 +111,7 @@ def _swap(machine: Machine) -> Outcome:
     total, free = (info.get(name, 0) / 2**30 for name in ("SwapTotal", "SwapFree"))
     if total == 0:
         return fine("There is no swap.")
-    found = "{used:.1f} of {total:.1f} GiB used, none by this process."
+    found = "{used:.1f} of {total:.1f} GiB used, little or none of it by this process."
     return fine(found, used=total - free, total=total)
 
 
@@ -123,7 +123,7 @@ def _swap(machine: Machine) -> Outcome:
 )
 def _clock_source(machine: Machine) -> Outcome:
     folder = "/sys/devices/system/clocksource/clocksource0"
-    source = machine.text(f"{folder}/current_clocksource")
+    source = machine.read(f"{folder}/current_clocksource")
     if not source:
         return NOT_REPORTED
     if source not in SLOW_CLOCKS:

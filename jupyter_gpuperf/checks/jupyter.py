@@ -1,4 +1,4 @@
-"""Checks of the Jupyter server: versions, extensions on both sides, and kernel specs."""
+"""Checks of the Jupyter server: versions, server and JupyterLab extensions, and kernel specs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import edit_command
 from jupyter_gpuperf.messages import Message
 
-OURS: Final = "jupyter_gpuperf"
+PACKAGE: Final = "jupyter_gpuperf"
 OUR_PANEL: Final = "jupyter-gpuperf"
 OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
@@ -42,14 +42,14 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     if version is None:
         return not_known("jupyter_server is not installed in this environment.")
     if version_numbers(version) < SAFE_SERVER:
-        fix = server.pip(machine, "install", "--upgrade", '"jupyter_server>=2.18"')
+        fix = server.pip_command(machine, "install", "--upgrade", '"jupyter_server>=2.18"')
         return suspect(
             "jupyter_server {version} has known vulnerabilities.", fix=fix, version=version
         )
     if lab is None:
         return fine("jupyter_server {version}; JupyterLab is not installed.", version=version)
     if version_numbers(lab) < OLDEST_LAB:
-        fix = server.pip(machine, "install", "--upgrade", "jupyterlab")
+        fix = server.pip_command(machine, "install", "--upgrade", "jupyterlab")
         return suspect("JupyterLab {lab}: the panel needs 4.4 or newer.", fix=fix, lab=lab)
     return fine("jupyter_server {version}, JupyterLab {lab}.", version=version, lab=lab)
 
@@ -62,16 +62,16 @@ def _jupyter_versions(machine: Machine) -> Outcome:
     messages=("The server extension is not enabled",),
 )
 def _gpuperf_installed(machine: Machine) -> Outcome:
-    is_enabled, file = server.server_extensions(machine).get(OURS, (False, ""))
+    is_enabled, file = server.server_extensions(machine).get(PACKAGE, (False, ""))
     panel = server.lab_extensions(machine).get(OUR_PANEL)
     version = server.versions(machine).get(OUR_PANEL)
-    reinstall = server.pip(machine, "install", "--force-reinstall", "--no-deps", OURS)
+    reinstall = server.pip_command(machine, "install", "--force-reinstall", "--no-deps", PACKAGE)
     if file and not is_enabled:
-        # `jupyter server extension enable` would write next to this file, without effect.
-        fix = _edit_extensions(machine, file, f"[{OURS!r}] = True")
+        # `jupyter server extension enable` may write another file, which this one would override.
+        fix = _edit_extensions(machine, file, f"[{PACKAGE!r}] = True")
         return broken("The panel's server part is disabled.", fix=fix, then=RESTART_SERVER)
     if not is_enabled:
-        fix = f"jupyter server extension enable --sys-prefix {OURS}"
+        fix = f"jupyter server extension enable --sys-prefix {PACKAGE}"
         return broken("The panel's server part is not enabled.", fix=fix, then=RESTART_SERVER)
     if panel is None or panel.package is None:
         return broken("Only the server part is installed, not the panel.", fix=reinstall)
@@ -108,7 +108,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
     extensions = server.lab_extensions(machine)
     for name, (folder, package) in extensions.items():
         if package is None:
-            return suspect("{folder} has no extension.", fix=f"rm -r {folder}", folder=folder)
+            return suspect("{folder} contains no extension.", fix=f"rm -r {folder}", folder=folder)
         supported = _supported_lab(package)
         if name not in disabled and not allows(supported, version_numbers(lab)[0]):
             return suspect(
@@ -136,7 +136,7 @@ def allows(versions: str, major: int) -> bool:
     for part in versions.split("||"):
         bound = re.match(r"\s*([~^]|>=?|)\s*v?(\d+)", part)
         if bound is None or int(bound[2]) == major:
-            return True  # None: `*`, a branch, or a format we don't parse
+            return True  # no bound: `*`, a branch, or a format that is not parsed
         if bound[1].startswith(">") and int(bound[2]) < major:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Checks of CUDA libraries: several toolkits, paths that override PyTorch's own, and what is loaded."""
+"""Checks of CUDA libraries: installed toolkits, copies that override PyTorch's own, and loaded duplicates."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.imports import (
     importing_check,
-    libraries,
+    loaded_libraries,
     no_torch_outcome,
-    torch,
+    torch_facts,
 )
 from jupyter_gpuperf.checks.probes.installed import canonical, installed, version_numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
@@ -22,7 +22,7 @@ CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
 )
 FIRST_SHIM: Final = 12
-"""From this version on, the distribution `pynvml` no longer contains its own module of that name."""
+"""From this major version on, the package ``pynvml`` no longer contains its own ``pynvml`` module."""
 
 
 @check(
@@ -41,14 +41,14 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
         if home and not machine.exists(home):
             values = {"variable": variable, "home": home, **unset(machine, variable)}
             return suspect("{variable} is {home}, which does not exist.", **values)
-    folders = [name for name in machine.names("/usr/local") if re.fullmatch(r"cuda-\d+\.\d+", name)]
+    folders = filter(re.compile(r"cuda-\d+\.\d+").fullmatch, machine.listdir("/usr/local"))
     installed = ", ".join(name.removeprefix("cuda-") for name in folders) or "–"
     compiler = machine.which("nvcc")
     if compiler is None:
         return fine("In /usr/local: {installed}. nvcc is not on the PATH.", installed=installed)
-    toolkit = machine.link(compiler).removesuffix("/bin/nvcc")
+    toolkit = machine.realpath(compiler).removesuffix("/bin/nvcc")
     home = machine.environment.get("CUDA_HOME")
-    if home and machine.link(home) != toolkit and "cuda" in Path(toolkit).name:
+    if home and machine.realpath(home) != toolkit and "cuda" in Path(toolkit).name:
         return suspect(
             "CUDA_HOME is {home}, but the shell uses nvcc from {toolkit}.",
             fix=f"export CUDA_HOME={toolkit}",
@@ -94,14 +94,14 @@ def _library_path(machine: Machine) -> Outcome:
 
 
 def _overriding_library(machine: Machine, folder: str) -> str | None:
-    """Return a CUDA library that a folder provides in place of PyTorch's own; ``None`` if there is none."""
-    names = machine.names(folder)
+    """Return a CUDA library in ``folder`` that overrides PyTorch's own; ``None`` if there is none."""
+    names = machine.listdir(folder)
     bundled = any(each.startswith(("nvidia-cublas", "nvidia-cudnn")) for each in versions(machine))
-    if not bundled or not any(map(CUDA_LIBRARY.match, names)) or not torch(machine).get("cuda"):
+    if not (bundled and any(map(CUDA_LIBRARY.match, names)) and torch_facts(machine).get("cuda")):
         return None
-    loaded = map(Path, chain(*libraries(machine, CUDA_LIBRARY).values()))
-    overriding = [path.name for path in loaded if str(path.parent) == machine.link(folder)]
-    # cuDNN opens its sub-libraries only when needed, and would then find the wrong ones.
+    loaded = map(Path, chain(*loaded_libraries(machine, CUDA_LIBRARY).values()))
+    overriding = [path.name for path in loaded if str(path.parent) == machine.realpath(folder)]
+    # cuDNN opens its sub-libraries only when needed, and would then find those in this folder.
     overriding += [name for name in names if name.startswith("libcudnn")]
     return next(iter(overriding), None)
 
@@ -115,7 +115,7 @@ def _overriding_library(machine: Machine, folder: str) -> str | None:
     messages=("CUDNN_STATUS_NOT_INITIALIZED", "CUBLAS_STATUS_NOT_INITIALIZED"),
 )
 def _loaded_libraries(machine: Machine) -> Outcome:
-    loaded = libraries(machine, CUDA_LIBRARY)
+    loaded = loaded_libraries(machine, CUDA_LIBRARY)
     for name, paths in loaded.items():
         if len(paths) > 1:
             return suspect(
@@ -142,7 +142,7 @@ def _nvml_module(machine: Machine) -> Outcome:
         if canonical(each.name) == "pynvml" and version_numbers(each.version) < (FIRST_SHIM,):
             return suspect(
                 "pynvml {version} hides NVIDIA's module of that name.",
-                fix=machine.replace_packages(["pynvml"], "--force-reinstall nvidia-ml-py"),
+                fix=machine.replacement_commands(["pynvml"], "--force-reinstall nvidia-ml-py"),
                 version=each.version,
             )
     for path in (f"{machine.folder}/pynvml.py", f"{machine.folder}/pynvml/__init__.py"):

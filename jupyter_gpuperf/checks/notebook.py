@@ -1,4 +1,4 @@
-"""Checks of what a notebook needs on both sides: widgets, figures, output limits, and the shell's startup."""
+"""Checks of widgets and figures in a notebook, the server's output limit, and the start of a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.messages import Message
 
 MANAGER: Final = "@jupyter-widgets/jupyterlab-manager"
-MANAGER_FOR: Final = {7: 3, 8: 5}
+MANAGER_VERSIONS: Final = {7: 3, 8: 5}
 """Major version of ipywidgets → major version of its JupyterLab extension."""
 DEFAULT_RATE: Final = 1_000_000.0
 SLOW_STARTERS: Final = re.compile(
@@ -32,20 +32,20 @@ def _widgets(machine: Machine) -> Outcome:
     kernel = versions(machine).get("ipywidgets")
     if kernel is None:
         found = "ipywidgets is not installed: progress bars are plain text."
-        return fine(found, fix=machine.pip("install", "ipywidgets"))
+        return fine(found, fix=machine.pip_command("install", "ipywidgets"))
     if unknown := server.no_server_outcome(machine):
         return unknown
     manager = server.lab_extensions(machine).get(MANAGER)
-    upgrade = server.pip(machine, "install", "--upgrade", "jupyterlab_widgets")
+    upgrade = server.pip_command(machine, "install", "--upgrade", "jupyterlab_widgets")
     if manager is None:
         found = "ipywidgets {kernel} is in the kernel, but JupyterLab lacks its extension."
         return suspect(found, fix=upgrade, then=RELOAD, kernel=kernel)
     lab = str((manager.package or {}).get("version", ""))
-    needed = MANAGER_FOR.get(version_numbers(kernel)[0])
+    needed = MANAGER_VERSIONS.get(version_numbers(kernel)[0])
     if needed is not None and version_numbers(lab)[:1] != (needed,):
         return suspect(
-            "ipywidgets {kernel} needs JupyterLab extension {needed}, but finds {lab}.",
-            fix=f"{machine.pip('install', '--upgrade', 'ipywidgets')}\n{upgrade}",
+            "ipywidgets {kernel} needs version {needed} of its JupyterLab extension, not {lab}.",
+            fix=f"{machine.pip_command('install', '--upgrade', 'ipywidgets')}\n{upgrade}",
             then=RELOAD,
             kernel=kernel,
             needed=needed,
@@ -70,7 +70,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
     if kernel is None:
         return fine(
             "Figures are static; ipympl makes them zoomable.",
-            fix=machine.pip("install", "ipympl"),
+            fix=machine.pip_command("install", "ipympl"),
             then="Install it in the server's environment too, then use %matplotlib widget.",
         )
     if unknown := server.no_server_outcome(machine):
@@ -78,7 +78,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
     if "jupyter-matplotlib" not in server.lab_extensions(machine):
         return suspect(
             "ipympl {kernel} is in the kernel only: %matplotlib widget shows nothing.",
-            fix=server.pip(machine, "install", "--upgrade", "ipympl"),
+            fix=server.pip_command(machine, "install", "--upgrade", "ipympl"),
             then=RELOAD,
             kernel=kernel,
         )
@@ -86,7 +86,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
     if lab and version_numbers(lab)[:2] != version_numbers(kernel)[:2]:
         return suspect(
             "ipympl is {kernel} in the kernel, but {lab} in JupyterLab.",
-            fix=server.pip(machine, "install", "--upgrade", f"ipympl=={kernel}"),
+            fix=server.pip_command(machine, "install", "--upgrade", f"ipympl=={kernel}"),
             then=RELOAD,
             kernel=kernel,
             lab=lab,
@@ -107,7 +107,7 @@ def _retina_figures(machine: Machine, _: str) -> Outcome:
     line = 'c.InlineBackend.figure_formats = {"retina"}'
     configured = re.compile(r"^[^#\n]*InlineBackend\.figure_formats?\b.*(retina|svg)", re.MULTILINE)
     live = machine.live.get("inline_formats", ())
-    if "retina" in live or configured.search(machine.text(profile) or ""):
+    if "retina" in live or configured.search(machine.read(profile) or ""):
         return fine("Double resolution, or vector graphics.")
     return fine(
         "Single resolution, IPython's default.",
@@ -150,7 +150,7 @@ def _shell_start(machine: Machine) -> Outcome:
     files = {"zsh": (".zshrc", ".zshenv"), "bash": (".bashrc", ".bash_profile")}.get(shell)
     if files is None:
         return not_known("The terminal's shell is unknown.")
-    text = "\n".join(machine.text(f"{machine.home}/{name}") or "" for name in files)
+    text = "\n".join(machine.read(f"{machine.home}/{name}") or "" for name in files)
     # Keep conda's comment: it marks the lines that conda added.
     active = re.sub(r"(?m)^\s*#(?!.*conda initialize).*$", "", text)
     slow: list[str] = list(dict.fromkeys(SLOW_STARTERS.findall(active)))

@@ -1,4 +1,4 @@
-"""Checks of the Python environment: conflicts, duplicates, and what compiling needs."""
+"""Checks of the installed packages: conflicts, duplicates, and the compiler that some of them need."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def _dependencies(machine: Machine) -> Outcome:
     wrong = [each for each in all_conflicts if not is_about_torch(each)]
     if not wrong:
         return fine("No conflicts. Packages: {count}.", count=len(versions(machine)))
-    # Upgrade the package together with its requirement, so that the two agree.
+    # Install each package together with its requirement, so that pip finds versions that fit.
     names = dict.fromkeys(name for each in wrong for name in (each.package, f'"{each.needs}"'))
     return suspect(
         wrong[0].message,
-        fix=machine.pip("install", *names),
+        fix=machine.pip_command("install", *names),
         then="Conflicts: {count}. To list them all, run pip check.",
         count=len(wrong),
     )
@@ -65,8 +65,8 @@ def _duplicate_packages(machine: Machine) -> Outcome:
     for name, copies in by_name.items():
         if len({each.version for each in copies}) > 1:
             return _duplicate(machine, name, copies)
-    for folder in filter(None, machine.packages):
-        for name in machine.names(folder):
+    for folder in filter(None, machine.package_folders):
+        for name in machine.listdir(folder):
             if name.startswith("~"):
                 path = f"{folder}/{name}"
                 found = "An interrupted installation left {path}."
@@ -79,16 +79,16 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     if folder != copies[1].folder:
         return suspect(
             "Several versions of {name} are installed ({versions}); Python uses the one in {folder}.",
-            fix=machine.pip("uninstall", name),
+            fix=machine.pip_command("uninstall", name),
             then="Each run removes the version that Python uses.",
             name=name,
             versions=shown,
             folder=folder,
         )
-    remove = f"rm -r {' '.join(each.metadata for each in copies)}"
+    remove = f"rm -r {' '.join(each.metadata_path for each in copies)}"
     return suspect(
         "Several versions of {name} ({versions}) are in {folder}.",
-        fix=f"{remove}\n{machine.pip('install', '--force-reinstall', '--no-deps', name)}",
+        fix=f"{remove}\n{machine.pip_command('install', '--force-reinstall', '--no-deps', name)}",
         then="An interrupted upgrade leaves two versions.",
         name=name,
         versions=shown,
@@ -114,14 +114,14 @@ def _opencv(machine: Machine) -> Outcome:
         contrib = "-contrib" if any("contrib" in each for each in names) else ""
         return suspect(
             "{names} write to the same folder, cv2: their files mix.",
-            fix=machine.replace_packages(names, f"opencv{contrib}-python-headless"),
+            fix=machine.replacement_commands(names, f"opencv{contrib}-python-headless"),
             names=names,
         )
     name = names[0]
     if not name.endswith("headless") and _lacks_gl(machine):
         return broken(
             "{name} needs libGL.so.1, which is missing: import cv2 fails.",
-            fix=machine.replace_packages(names, f"{name}-headless"),
+            fix=machine.replacement_commands(names, f"{name}-headless"),
             name=name,
         )
     return fine(f"{name} {versions(machine)[name]}")
@@ -147,7 +147,7 @@ def _pillow(machine: Machine) -> Outcome:
     if pillow and simd:
         return suspect(
             "Pillow {pillow} and Pillow-SIMD {simd} write to the same folder, PIL.",
-            fix=machine.replace_packages(["pillow", "pillow-simd"], "pillow"),
+            fix=machine.replacement_commands(["pillow", "pillow-simd"], "pillow"),
             then="To compare them, run %gpubench imread.",
             pillow=pillow,
             simd=simd,
@@ -170,7 +170,7 @@ def _pandas_reader(machine: Machine, pandas: str) -> Outcome:
         return fine("pandas {pandas} with pyarrow {pyarrow}.", pandas=pandas, pyarrow=pyarrow)
     return fine(
         "pandas {pandas} without pyarrow: read_csv uses its own parser.",
-        fix=machine.pip("install", "pyarrow"),
+        fix=machine.pip_command("install", "pyarrow"),
         then="To compare them, run %gpubench pandas.",
         pandas=pandas,
     )

@@ -22,17 +22,17 @@ from jupyter_gpuperf.messages import with_messages
 logger = logging.getLogger(__name__)
 
 SendMessage = Callable[[dict[str, Any]], None]
-FACTS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
-"""The facts about the machine that a request may contain."""
+REQUEST_FIELDS: Final = ("pid", "cpu_count", "folder", "home", "live", "server", "kernel_name")
+"""The fields of :class:`Machine` that a request may set."""
 
 
 def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
-    """Run all checks on the machine described by ``{"parameters": {…}}``, and report the result."""
+    """Run all checks on the machine that ``request["parameters"]`` describes, and send the report."""
     parameters: Mapping[str, Any] = request["parameters"]
     environment = {**os.environ, **parameters.get("environment", {})}
     for name in parameters.get("unset", ()):
         environment.pop(name, None)
-    facts = {name: parameters[name] for name in FACTS if name in parameters}
+    facts = {name: parameters[name] for name in REQUEST_FIELDS if name in parameters}
     machine = Machine(environment=environment, **facts)
     result = {**examine(machine, all_checks()), "kernel_name": machine.kernel_name}
     send(with_messages({"type": "result", "result": result}))
@@ -77,9 +77,9 @@ class _Run(threading.Thread):
         self._seconds, self._outcome = time.monotonic() - began, outcome
 
     def finding(self, began: float) -> dict[str, Any]:
-        """Wait for the outcome until the check's time limit, and return it as sent over the wire.
+        """Wait for the outcome until the time limit, and return it with the check's texts for the report.
 
-        ``began`` is when the checks started, by ``time.monotonic``.
+        ``began`` is the time at which the checks started, by ``time.monotonic``.
         """
         check = self._check
         self.join(max(0.0, began + check.seconds - time.monotonic()))
@@ -102,9 +102,9 @@ def _facts(machine: Machine, *, hangs: bool) -> dict[str, str | None]:
         "implementation": sys.implementation.name,
         "cpu_count": str(machine.cpu_count),
     }
-    if hangs:  # asking again would hang too
+    if hangs:  # the commands below may be what hangs
         return facts
-    torch = imports.torch(machine)
+    torch = imports.torch_facts(machine)
     return facts | {
         "driver": gpus.driver_version(machine),
         "gpus": ", ".join(each.name for each in gpus.gpus(machine)) or None,

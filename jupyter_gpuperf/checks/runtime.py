@@ -1,4 +1,4 @@
-"""Checks of PyTorch's CUDA against driver and devices, and of packages compiled against PyTorch."""
+"""Checks that PyTorch's CUDA works with the driver and the GPUs, and that other packages fit PyTorch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jupyter_gpuperf.checks.probes.imports import (
     import_facts,
     importing_check,
     no_torch_outcome,
-    torch,
+    torch_facts,
 )
 from jupyter_gpuperf.checks.probes.installed import Conflict, canonical, conflicts, version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
-BUILT_ON_TORCH: Final = frozenset(
+TORCH_PACKAGES: Final = frozenset(
     {"torchvision", "torchaudio", "torchtext", "xformers", "flash-attn", "triton", "apex", "torch"}
 )
 INSTALLATION: Final = "https://pytorch.org/get-started/locally/"
@@ -39,12 +39,12 @@ _gpu_and_torch_check = partial(importing_check, gpus.no_gpu_outcome, no_torch_ou
     ),
 )
 def _torch_imports(machine: Machine) -> Outcome:
-    facts = torch(machine)
+    facts = torch_facts(machine)
     error = facts.get("error")
     if error == "missing":
         return TORCH_MISSING
     if error:
-        reinstall = machine.pip("install", "--force-reinstall", "torch")
+        reinstall = machine.pip_command("install", "--force-reinstall", "torch")
         return broken("import torch fails: {error}", fix=reinstall, error=error)
     if "seconds" not in facts:
         return fine("The notebook has loaded PyTorch {version}.", version=facts["version"])
@@ -62,10 +62,10 @@ def _torch_imports(machine: Machine) -> Outcome:
     ),
 )
 def _torch_build(machine: Machine) -> Outcome:
-    facts = torch(machine)
+    facts = torch_facts(machine)
     if facts.get("cuda"):
         return fine("PyTorch {version} is built for CUDA {cuda}.", **facts)
-    fix, version = cuda_versions.install_torch(machine), facts["version"]
+    fix, version = cuda_versions.torch_install_commands(machine), facts["version"]
     if facts.get("hip"):
         return broken("PyTorch {version} is built for AMD GPUs.", fix=fix, version=version)
     return broken(
@@ -84,10 +84,10 @@ def _torch_build(machine: Machine) -> Outcome:
     ),
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
-    cuda, driver = torch(machine).get("cuda"), gpus.driver_version(machine)
+    cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine)
     if not cuda or not driver:
         return not_known("PyTorch has no CUDA, or there is no driver.")
-    started, values = gpus.cuda(machine), {"cuda": cuda, "driver": driver}
+    started, values = gpus.cuda_facts(machine), {"cuda": cuda, "driver": driver}
     supported = str(started.get("driver", ""))
     if started.get("code") == 0 and version_numbers(supported) >= version_numbers(cuda):
         found = "PyTorch uses CUDA {cuda}; driver {driver} supports CUDA {supported}."
@@ -100,7 +100,7 @@ def _driver_for_torch(machine: Machine) -> Outcome:
         return fine(found, **values)
     return broken(
         "PyTorch's CUDA {cuda} needs driver {lowest} or newer; this is {driver}.",
-        fix=cuda_versions.install_torch(machine),
+        fix=cuda_versions.torch_install_commands(machine),
         then="Or update the driver and keep this PyTorch.",
         lowest=lowest,
         **values,
@@ -115,7 +115,7 @@ def _driver_for_torch(machine: Machine) -> Outcome:
     messages=("No CUDA GPUs are available", "Found no NVIDIA driver on your system"),
 )
 def _torch_sees_gpu(machine: Machine) -> Outcome:
-    facts = torch(machine)
+    facts = torch_facts(machine)
     if not facts.get("cuda"):
         return not_known("This PyTorch is built without CUDA.")
     if facts.get("initialized"):
@@ -139,7 +139,7 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
 
 @_gpu_and_torch_check(
     label="Compute capability",
-    why="A build supports some GPU generations. On others it fails, or recompiles at each start.",
+    why="A PyTorch build supports some GPU generations. On others, it fails or compiles at start.",
     expected="The GPU's architecture is in PyTorch's list.",
     link="https://docs.nvidia.com/cuda/cuda-c-programming-guide/#compute-capabilities",
     messages=(
@@ -148,11 +148,11 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
     ),
 )
 def _compute_capability(machine: Machine) -> Outcome:
-    architectures = [str(each) for each in torch(machine).get("architectures", [])]
+    architectures = [str(each) for each in torch_facts(machine).get("architectures", [])]
     capabilities = [(each, cap) for each in gpus.gpus(machine) if (cap := each.text("compute_cap"))]
     if not architectures or not capabilities:
         return not_known("The architectures of PyTorch or of the GPU are unknown.")
-    fix, built_for = cuda_versions.install_torch(machine), " ".join(architectures)
+    fix, built_for = cuda_versions.torch_install_commands(machine), " ".join(architectures)
     for gpu, capability in capabilities:
         values = {"name": gpu.name, "capability": capability, "built_for": built_for}
         support = binary_support(architectures, version_numbers(capability))
@@ -160,7 +160,7 @@ def _compute_capability(machine: Machine) -> Outcome:
             found = "{name} has compute capability {capability}; PyTorch is built for {built_for}."
             return broken(found, fix=fix, **values)
         if support == "ptx":
-            found = "{name} ({capability}) must compile at start; PyTorch is built for {built_for}."
+            found = "{name} ({capability}) compiles at start; PyTorch is built for {built_for}."
             return suspect(found, fix=fix, **values)
     return fine(
         "Compute capability {capabilities}; built for {built_for}.",
@@ -170,7 +170,10 @@ def _compute_capability(machine: Machine) -> Outcome:
 
 
 def binary_support(architectures: Sequence[str], capability: tuple[int, ...]) -> str:
-    """Return how code built for these architectures runs on a device: ``yes``, as ``ptx``, or ``no``."""
+    """Return whether a device runs code built for these architectures.
+
+    ``yes``, ``no``, or ``ptx`` if the driver must compile the code first.
+    """
     ptx = False
     for each in architectures:
         parts = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", each)
@@ -199,10 +202,10 @@ def binary_support(architectures: Sequence[str], capability: tuple[int, ...]) ->
 def _built_on_torch(machine: Machine) -> Outcome:
     if wrong := [each for each in conflicts(machine) or [] if is_about_torch(each)]:
         packages = dict.fromkeys(each.package for each in wrong)
-        fix = machine.pip("install", "--upgrade", *packages, "torch")
+        fix = machine.pip_command("install", "--upgrade", *packages, "torch")
         return broken(wrong[0].message, fix=fix)
     for name, error in import_facts(machine).get("built_on_torch", {}).items():
-        fix = machine.pip("install", "--force-reinstall", "--no-deps", name)
+        fix = machine.pip_command("install", "--force-reinstall", "--no-deps", name)
         return broken(
             "{name} is built for another PyTorch: {error}", fix=fix, name=name, error=error
         )
@@ -211,4 +214,4 @@ def _built_on_torch(machine: Machine) -> Outcome:
 
 def is_about_torch(conflict: Conflict) -> bool:
     """Return whether a conflict is between PyTorch and a package compiled against it."""
-    return {canonical(conflict.package), canonical(conflict.requirement)} <= BUILT_ON_TORCH
+    return {canonical(conflict.package), canonical(conflict.required_package)} <= TORCH_PACKAGES

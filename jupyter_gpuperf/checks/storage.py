@@ -1,4 +1,4 @@
-"""Checks of the disks that hold notebooks, data and temporary files: kind of disk, and free space."""
+"""Checks of the disks that hold notebooks, data and temporary files: file system and free space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.mounts import NETWORK, SLOW, Mount, mount_of
+from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, SLOW_TYPES, Mount, mount_of
 from jupyter_gpuperf.messages import Message
 
 LOW_SPACE_BYTES: Final = 1 << 30
@@ -40,7 +40,7 @@ def _working_folder(machine: Machine) -> Outcome:
         return suspect(found, fix=fix, **values)
     if mount is None:
         return fine("{gib:.1f} GiB are free in {folder}.", **values)
-    if mount.kind.startswith(SLOW) and mount.kind != "fuseblk":
+    if mount.kind.startswith(SLOW_TYPES) and mount.kind != "fuseblk":
         return suspect(
             "{folder} is on {kind}, where opening a file is slow.",
             fix=f"cp -r {folder}/data /tmp/data",
@@ -48,14 +48,14 @@ def _working_folder(machine: Machine) -> Outcome:
             folder=folder,
             kind=mount.kind,
         )
-    if mount.kind in NETWORK:
+    if mount.kind in NETWORK_TYPES:
         return fine(
             "{gib:.1f} GiB are free in {folder}, on a network file system ({kind}).",
             then="Many small files are slow there. To measure it, run %gpubench io.",
             kind=mount.kind,
             **values,
         )
-    kind = kind_of_disk(machine, mount)
+    kind = file_system_label(machine, mount)
     return fine("{gib:.1f} GiB are free in {folder}, on {kind}.", kind=kind, **values)
 
 
@@ -63,14 +63,14 @@ def _list_largest(folder: str) -> str:
     return f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
 
 
-def kind_of_disk(machine: Machine, mount: Mount) -> str:
+def file_system_label(machine: Machine, mount: Mount) -> str:
     """Return the file system's type, such as ``ext4``, with ``(SSD)`` if the disk reports it.
 
     Virtual disks often report themselves as rotational.
     """
     block = f"/sys/dev/block/{mount.device}"
     files = (f"{block}/queue/rotational", f"{block}/../queue/rotational")
-    return f"{mount.kind} (SSD)" if "0" in map(machine.text, files) else mount.kind
+    return f"{mount.kind} (SSD)" if "0" in map(machine.read, files) else mount.kind
 
 
 @check(
@@ -86,7 +86,7 @@ def _temporary_folder(machine: Machine) -> Outcome:
     if disk_space is None:
         fix = f"mkdir -p -m 1777 {folder}"
         return broken("{folder} does not exist.", fix=fix, folder=folder)
-    if not os.access(machine.at(folder), os.W_OK):
+    if not os.access(machine.actual_path(folder), os.W_OK):
         fix = f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
         return broken("{folder} is not writable.", fix=fix, folder=folder)
     if disk_space.free_bytes < LOW_SPACE_BYTES:
@@ -104,18 +104,18 @@ def _temporary_folder(machine: Machine) -> Outcome:
 )
 def _pip_cache(machine: Machine) -> Outcome:
     folder = machine.environment.get("PIP_CACHE_DIR") or f"{machine.home}/.cache/pip"
-    size, disk_space = size_of(machine, folder), machine.disk_space(folder)
+    size, disk_space = folder_bytes(machine, folder), machine.disk_space(folder)
     if size is None:
         return fine("There is no {folder}.", folder=folder)
     usage = Message("{gib:.1f} GiB in {folder}.", gib=size / 2**30, folder=folder)
     if size <= LARGE_CACHE_BYTES:
         return fine(usage)
-    purge = machine.pip("cache", "purge") if machine.has_pip else f"rm -r {folder}"
+    purge = machine.pip_command("cache", "purge") if machine.has_pip else f"rm -r {folder}"
     is_scarce = disk_space is not None and disk_space.free_bytes < 5 * LOW_SPACE_BYTES
     return suspect(usage, fix=purge) if is_scarce else fine(usage, fix=purge)
 
 
-def size_of(machine: Machine, folder: str) -> int | None:
+def folder_bytes(machine: Machine, folder: str) -> int | None:
     """Return the total size in bytes of the files below a folder; ``None`` if the folder does not exist.
 
     Counts at most :data:`COUNTED_FILES` files.
@@ -123,9 +123,9 @@ def size_of(machine: Machine, folder: str) -> int | None:
     if not machine.exists(folder):
         return None
     total = 0
-    walk = os.walk(machine.at(folder))
+    walk = os.walk(machine.actual_path(folder))
     files = (os.path.join(place, name) for place, _, names in walk for name in names)
     for file in islice(files, COUNTED_FILES):
-        with contextlib.suppress(OSError):  # removed in the meantime
+        with contextlib.suppress(OSError):  # the file was removed in the meantime
             total += os.lstat(file).st_size
     return total

@@ -1,4 +1,4 @@
-"""Checks of the threads of NumPy and PyTorch: their number, libraries and pinning."""
+"""Checks of NumPy's and PyTorch's threads: their number, their libraries, and pinning to CPUs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.imports import import_facts, importing_check, libraries
+from jupyter_gpuperf.checks.probes.imports import import_facts, importing_check, loaded_libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY, unset
 
-COUNTS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
-PINNING: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
+COUNT_VARS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
+PINNING_VARS: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
 OPENMP: Final = re.compile(r"(lib(?:gomp|iomp5|omp))(?:-[0-9a-f]+)?\.so")
 
 
@@ -25,7 +25,7 @@ OPENMP: Final = re.compile(r"(lib(?:gomp|iomp5|omp))(?:-[0-9a-f]+)?\.so")
 )
 def _thread_counts(machine: Machine) -> Outcome:
     cpus = limits.usable_cpus(machine)
-    values = {name: value for name in COUNTS if (value := machine.environment.get(name))}
+    values = {name: value for name in COUNT_VARS if (value := machine.environment.get(name))}
     for name, value in values.items():
         first = value.split(",")[0].strip()
         if not first.isdigit():
@@ -59,13 +59,13 @@ def _blas(machine: Machine) -> Outcome:
     if error == "missing":
         return not_known("NumPy is not installed.")
     if error:
-        reinstall = machine.pip("install", "--force-reinstall", "numpy")
+        reinstall = machine.pip_command("install", "--force-reinstall", "numpy")
         return suspect("import numpy fails: {error}", fix=reinstall, error=error)
     blas = numpy.get("blas")
     if blas == "none":
         return suspect(
             "NumPy {version} has no BLAS: matrix products use one core and no vector instructions.",
-            fix=machine.pip("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
+            fix=machine.pip_command("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
             then="To compare them, run %gpubench blas.",
             **numpy,
         )
@@ -87,7 +87,7 @@ def _blas(machine: Machine) -> Outcome:
     ),
 )
 def _openmp_runtimes(machine: Machine) -> Outcome:
-    loaded = libraries(machine, OPENMP)
+    loaded = loaded_libraries(machine, OPENMP)
     if machine.environment.get("KMP_DUPLICATE_LIB_OK", "").upper() in ("TRUE", "1"):
         steps = unset(machine, "KMP_DUPLICATE_LIB_OK")
         return suspect(
@@ -113,9 +113,9 @@ def _openmp_runtimes(machine: Machine) -> Outcome:
 )
 def _pinned_threads(machine: Machine) -> Outcome:
     values = machine.environment
-    names = [name for name in PINNING if values.get(name, "").lower() not in ("", "false")]
+    names = [name for name in PINNING_VARS if values.get(name, "").lower() not in ("", "false")]
     affinity = values.get("KMP_AFFINITY", "")
-    has_reader = bool(libraries(machine, OPENMP).keys() - {"libgomp"})
+    has_reader = bool(loaded_libraries(machine, OPENMP).keys() - {"libgomp"})
     if has_reader and re.search(r"compact|scatter|explicit", affinity):
         names.append("KMP_AFFINITY")
     if names:

@@ -1,4 +1,4 @@
-"""Checks of PyTorch settings that slow it down, or are left from debugging."""
+"""Checks of PyTorch settings that cost speed or are left over from debugging."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes.imports import importing_check, no_torch_outcome, torch
+from jupyter_gpuperf.checks.probes.imports import importing_check, no_torch_outcome, torch_facts
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import unset
 
@@ -17,10 +17,10 @@ _torch_check = partial(importing_check, no_torch_outcome, link=BACKENDS)
 
 
 def _setting(name: str) -> Callable[[Machine], bool | Outcome]:
-    """Return a function that returns whether a PyTorch setting is on."""
+    """Return a function for ``@check`` that returns whether a PyTorch setting is on, or an outcome if it is unknown."""
 
     def is_on(machine: Machine) -> bool | Outcome:
-        is_on = torch(machine).get("settings", {}).get(name)
+        is_on = torch_facts(machine).get("settings", {}).get(name)
         return not_known("This PyTorch does not report it.") if is_on is None else bool(is_on)
 
     return is_on
@@ -38,7 +38,7 @@ def _cudnn_enabled(_: Machine, is_on: bool) -> Outcome:
     return broken(
         "torch.backends.cudnn.enabled is False: convolutions run without cuDNN.",
         fix="torch.backends.cudnn.enabled = True",
-        then="Find the line that turned it off; it is often left from debugging.",
+        then="Find the line that turned it off; it is often left over from debugging.",
     )
 
 
@@ -51,7 +51,7 @@ def _cudnn_enabled(_: Machine, is_on: bool) -> Outcome:
 )
 def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
     if not is_on:
-        return fine("Off: cuDNN chooses by heuristics, and its memory stays constant.")
+        return fine("Off: cuDNN chooses algorithms by heuristics; its memory use is constant.")
     return fine(
         "On: each new shape triggers a search, which takes memory. Good for fixed shapes.",
         fix="torch.backends.cudnn.benchmark = False",
@@ -70,7 +70,7 @@ def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
 def _deterministic(machine: Machine, is_on: bool) -> Outcome:
     if is_on:
         setting, off = "torch.use_deterministic_algorithms", "(False)"
-    elif torch(machine).get("settings", {}).get("cudnn_deterministic"):
+    elif torch_facts(machine).get("settings", {}).get("cudnn_deterministic"):
         setting, off = "torch.backends.cudnn.deterministic", " = False"
     else:
         return fine("Off.")
@@ -96,7 +96,7 @@ def _tf32(machine: Machine, is_on: bool) -> Outcome:
     if not is_on:
         found = "cudnn.allow_tf32 is False: float32 convolutions use no tensor cores."
         return suspect(found, fix="torch.backends.cudnn.allow_tf32 = True")
-    if torch(machine).get("settings", {}).get("matmul_tf32"):
+    if torch_facts(machine).get("settings", {}).get("matmul_tf32"):
         return fine("On for convolutions and matrix products.")
     return fine(
         "On for convolutions, off for float32 matrix products (PyTorch's default).",

@@ -9,7 +9,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.installed import version_of
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.mounts import NETWORK, mount_of
+from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
 from jupyter_gpuperf.checks.probes.unset import unset
 
 OFF: Final = ("", "0", "false", "off", "no")
@@ -37,13 +37,13 @@ CUDA_VARIABLES: Final = "https://pytorch.org/docs/stable/cuda_environment_variab
 
 
 def is_on(machine: Machine, name: str) -> bool:
-    """Return whether a variable is set to a value that means yes."""
+    """Return whether a variable is set to a value that does not mean off."""
     return machine.environment.get(name, "").strip().lower() not in OFF
 
 
 @check(
     label="CUDA_LAUNCH_BLOCKING",
-    why="Each GPU kernel waits for the previous one. Useful to find an error, slow otherwise.",
+    why="Python waits for each GPU kernel to end. Useful to find an error, slow otherwise.",
     expected="Not set.",
     link=CUDA_VARIABLES,
     messages=("For debugging consider passing CUDA_LAUNCH_BLOCKING=1",),
@@ -123,7 +123,7 @@ def _compile_caches(machine: Machine, _: str) -> Outcome:
     existing = str(next(filter(machine.exists, (Path(path), *Path(path).parents)), "/"))
     mount, disk_space = mount_of(machine, existing), machine.disk_space(existing)
     fix = "export TORCHINDUCTOR_CACHE_DIR=/var/tmp/torchinductor"
-    if mount is not None and mount.kind in NETWORK:
+    if mount is not None and mount.kind in NETWORK_TYPES:
         found = "The cache {path} is on a network file system ({kind})."
         return suspect(found, fix=fix, path=path, kind=mount.kind)
     if disk_space is not None and disk_space.free_bytes < SMALL_BYTES:

@@ -109,12 +109,12 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
         with Alarm() as alarm, alarm.within(FINGERPRINT_SECONDS):
             found = TuningSubject(subject, name, batch_size)
             data = found.dataset
-            features = [type(data).__qualname__, found.items, found.batch_size, _transforms(data)]
+            facts = [type(data).__qualname__, found.item_count, found.batch_size, _transforms(data)]
     except TimeIsUp:  # the tuning itself will report the problem
-        features = [name]
+        facts = [name]
     budget = current_budget()
     machine = [platform.node(), budget.cpus, budget.memory_limit_bytes, str(torch.__version__)]
-    return hashlib.sha256(json.dumps([features, machine]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([facts, machine]).encode()).hexdigest()[:16]
 
 
 def stored_tuning(mark: str) -> KeptResult | None:

@@ -1,1 +1,1 @@
-"""DataLoaders: rebuild one, write it as code, inspect it, time it."""
+"""Rebuild DataLoaders with other settings, write them as code, compare them, and time them."""

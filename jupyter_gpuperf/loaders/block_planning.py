@@ -1,4 +1,4 @@
-"""Plan the block lengths of two loops so that enough rounds fit into the remaining time, with pure functions.
+"""Plan the block lengths of two loops so that enough rounds fit into the remaining time. Pure functions only.
 
 A round of a test is one block of each loop. A round of the workers is one batch of each worker.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 FEWEST_ROUNDS: Final = 3
-"""Minimum number of rounds. Student's t interval of two rounds is useless; that of three is wide but correct."""
+"""Minimum number of rounds. Student's t interval is useless for two rounds; for three, it is wide but correct."""
 GOOD_ROUNDS: Final = 5
 """From this many rounds on, the median has its own interval. Blocks are shortened to reach this number."""
 FEWEST_STEPS: Final = 2
@@ -55,7 +55,7 @@ class Pace:
         """Return the minimum number of steps of a block that contains only whole rounds of the workers."""
         return whole_rounds(FEWEST_STEPS, self.workers)
 
-    def fewest(self) -> int:
+    def fewest_representative_steps(self) -> int:
         """Return the minimum number of steps that is representative of the loop's speed."""
         return self.fewest_whole_round_steps() if self.comes_in_bursts else FEWEST_STEPS
 
@@ -93,7 +93,7 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
     """
     seconds *= PLANNED_RATIO
     whole = {name: pace.fewest_whole_round_steps() for name, pace in paces.items()}
-    fewest = {name: pace.fewest() for name, pace in paces.items()}
+    fewest = {name: pace.fewest_representative_steps() for name, pace in paces.items()}
     for least in (whole, fewest):
         for rounds in range(GOOD_ROUNDS, FEWEST_ROUNDS - 1, -1):
             if _round_seconds(paces, least) <= seconds / rounds:

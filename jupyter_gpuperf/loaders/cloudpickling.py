@@ -1,7 +1,7 @@
-"""Send datasets defined in a notebook to workers that are not forked, as code and data instead of by name.
+"""Pickle datasets that are defined in a notebook by value, for workers that are not forked.
 
-A fresh process can't import a class from a cell. Pickled by name, it fails in the worker, where nobody sees why.
-cloudpickle sends the class itself.
+A new process can't import a class that is defined in a cell. If the class is pickled by name, unpickling fails in the
+worker, where the user does not see why. cloudpickle sends the code of the class instead.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 
 MOST_BYTES: Final = 200 * 10**6
-"""Most bytes to send: each worker reads them all at each start."""
+"""Maximum size of a pickled dataset: every worker reads all of it at every start."""
 
 
 @dataclass
 class PickledByValue:
-    """Stands for an object and becomes that object in another process."""
+    """A stand-in for an object. Pickled and unpickled, it becomes the object."""
 
     content: bytes
     loads: Callable[[bytes], Any]
@@ -29,7 +29,7 @@ class PickledByValue:
 
 
 def cloudpickled(value: Any, argument: str) -> Any:
-    """Return a substitute for a DataLoader argument that workers can unpickle wherever it is defined.
+    """Return a stand-in for a DataLoader argument. Workers can unpickle it wherever the argument is defined.
 
     ``None`` stays ``None``.
 
@@ -38,7 +38,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
     BadRequest
         ``too_large_to_send``, ``can_not_be_pickled``.
     Unavailable
-        ``cloudpickle_missing``: it is defined in a notebook and needs cloudpickle.
+        ``cloudpickle_missing``: the argument is defined in a notebook, and cloudpickle is not installed.
     """
     if value is None:
         return None
@@ -47,16 +47,16 @@ def cloudpickled(value: Any, argument: str) -> Any:
     if pickler is pickle and str(module) == "__main__":
         raise Unavailable(
             "cloudpickle_missing",
-            "The {argument} is defined in the notebook, where only forked workers find it.",
+            "The {argument} is defined in the notebook, where only forked workers can find it.",
             "Install cloudpickle, or move the definition into a module.",
             argument=argument,
         )
-    size = pickled_bytes(value)
+    size = pickled_size(value)
     if size is not None and size > MOST_BYTES:
         raise BadRequest(
             "too_large_to_send",
             "The {argument} pickles to over {limit:.0f} MB, too much to send to each worker.",
-            "Keep the data in files, and open them in the worker at its first item.",
+            "Keep the data in files, and open them when the worker loads its first item.",
             argument=argument,
             limit=MOST_BYTES / 1e6,
         )
@@ -66,7 +66,7 @@ def cloudpickled(value: Any, argument: str) -> Any:
         raise BadRequest(
             "can_not_be_pickled",
             "The {argument} can't be sent to a worker: {type}: {error}",
-            "Open files, locks and connections in the worker, at its first item.",
+            "Open files, locks and connections when the worker loads its first item.",
             argument=argument,
             type=type(error).__name__,
             error=error,
@@ -74,8 +74,8 @@ def cloudpickled(value: Any, argument: str) -> Any:
     return PickledByValue(content, pickler.loads)
 
 
-def pickled_bytes(value: object) -> int | None:
-    """Return the bytes of a pickled dataset, at most ``MOST_BYTES + 1``; ``None`` when it can't be pickled."""
+def pickled_size(value: object) -> int | None:
+    """Return the size of a pickled object in bytes, at most ``MOST_BYTES + 1``; ``None`` if it can't be pickled."""
     counter = _ByteCounter()
     try:
         _pickler().Pickler(counter, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
@@ -99,7 +99,7 @@ class _TooMuch(Exception):
 
 
 class _ByteCounter:
-    """A file object that counts the bytes and discards them."""
+    """A writable file object that counts the bytes and discards them."""
 
     size_bytes = 0
 

@@ -1,7 +1,7 @@
-"""Code that a finding suggests. The server has no loader object, only what the step clock reported about it.
+"""The code that findings suggest. The server has no loader object, only the step clock's report on the loader.
 
-That report has the setting names of DataLoader, ``loader`` (the variable's name, or the dataset's type),
-``batch_size``, and ``arguments`` as code: empty when no code makes an equal loader, ``None`` when none are known.
+The report has DataLoader's settings under their own names, ``loader`` (the variable's name or the dataset's type),
+``batch_size``, and ``arguments``: the arguments as code, empty if no code creates an equal loader, ``None`` if unknown.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, Final
 from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 
 FIRST_WORKERS: Final = 4
-"""Suggested when there are no workers yet; the tuner finds how many are enough."""
+"""Number of workers suggested when there are none yet; the tuner finds how many are enough."""
 
-WATCH: Final = """\
+WATCH_SNIPPET: Final = """\
 import jupyter_gpuperf as gpuperf
 
 # Then run the loop: the step clock reports what it waits for.
 loader = gpuperf.watch(loader)
 """
 
-LOWER_PRECISION: Final = """\
+LOWER_PRECISION_SNIPPET: Final = """\
 import torch
 
 torch.set_float32_matmul_precision("high")  # TF32 for matrix products
@@ -28,7 +28,7 @@ with torch.autocast("cuda", dtype=torch.bfloat16):  # around the forward pass an
     loss = ...
 """
 
-FEWER_LAUNCHES: Final = """\
+FEWER_LAUNCHES_SNIPPET: Final = """\
 import torch
 
 model = torch.compile(model, mode="reduce-overhead")  # fuses kernels, and launches them as CUDA graphs
@@ -40,12 +40,12 @@ import torch
 model = torch.compile(model)  # fuses elementwise kernels, so that memory is read and written less often
 """
 
-NON_BLOCKING: Final = """\
+NON_BLOCKING_SNIPPET: Final = """\
 batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memory
 """
 
 
-def more_workers(loader: Any, cores_limit: float | None) -> str:
+def more_workers_code(loader: Any, cores_limit: float | None) -> str:
     """Return code for the loader with more workers, as many as the machine's cores allow."""
     workers = max(FIRST_WORKERS, 2 * loader.num_workers)
     if cores_limit is not None:
@@ -54,7 +54,7 @@ def more_workers(loader: Any, cores_limit: float | None) -> str:
 
 
 def loader_code(loader: Any, **changes: int | bool) -> str:
-    """Return code that creates the same loader with other settings; comments when no code makes an equal one."""
+    """Return code that creates the same loader with changed settings; only comments if no code creates an equal one."""
     own = {name: getattr(loader, name) for name in SETTINGS}
     settings = accepted_arguments({name: each for name, each in own.items() if each} | changes)
     settings.setdefault("num_workers", loader.num_workers)
@@ -64,7 +64,7 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
             "# This loader can't be rebuilt from its settings. Set them where it is created,\n"
             f"# before anything wraps it: {', '.join(given)}\n"
         )
-    # The step clock may report the dataset's type, which starts with a capital unlike a variable.
+    # The step clock may report the dataset's type, which, unlike a variable, starts with a capital letter.
     named = loader.arguments or (loader.loader.isidentifier() and loader.loader[0].islower())
     name, note = loader.loader if named else "loader", ""
     if loader.arguments:

@@ -1,7 +1,8 @@
-"""Compare two loaders except for their settings, without advancing either. Standard library only at module level.
+"""Check that two loaders differ only in their settings, without advancing either of them.
 
-torch's own samplers are copied, and a thousand of their indices compared. Other samplers may be one-shot or keep
-state: nothing is drawn from them; only their parts are compared.
+torch's own samplers are copied, and up to a thousand of their indices are compared. Other samplers may keep state or
+work only once: no indices are drawn from them; only their attributes are compared. Standard library only at module
+level.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Mapping
 from types import MethodType
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.samplers import copy_sampler, with_nested_samplers
-from jupyter_gpuperf.loaders.setting import SETTINGS, WORKERS_ALONE
+from jupyter_gpuperf.loaders.setting import SETTINGS, WORKER_ARGUMENTS
 from jupyter_gpuperf.messages import Message
 
 BY_IDENTITY: Final[Any] = object.__eq__
@@ -22,25 +23,25 @@ BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
 
 
 def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool = True) -> str:
-    """Return how ``made`` differs from ``own`` apart from the changes; empty when it does not.
+    """Return, in words, how ``made`` differs from ``own`` apart from the changes; empty if it does not.
 
     Parameters
     ----------
     changes
-        DataLoader arguments that should differ; ``None`` as a value when torch decides.
+        DataLoader arguments that should differ. The value ``None`` leaves an argument to torch.
     draws
         Whether to draw and compare indices.
     """
     if type(made) is not type(own):
         return Message("its class would be {type}", type=type(made).__name__)
     for name in SETTINGS:
-        value, applies = getattr(made, name), made.num_workers or name not in WORKERS_ALONE
+        value, applies = getattr(made, name), made.num_workers or name not in WORKER_ARGUMENTS
         if applies and changes.get(name) not in (None, value):
             return Message("its {name} would be {value}", name=name, value=value)
     rebatched = not BATCHING.isdisjoint(changes)
     skipped = {*changes, *(BATCHING if rebatched else ())}
     if not own.num_workers or not made.num_workers:
-        skipped.update(WORKERS_ALONE)
+        skipped.update(WORKER_ARGUMENTS)
     for name in {**vars(own), **vars(made), "multiprocessing_context": None}:
         if not name.startswith("_") and name not in skipped and not _same_part(own, made, name):
             return Message("its {name} would differ", name=name)
@@ -55,11 +56,11 @@ def _same_part(own: Any, made: Any, name: str) -> bool:
     old, new = getattr(own, name, None), getattr(made, name, None)
     if hasattr(old, "__next__") and hasattr(new, "__next__"):
         return True  # an iterator's position is not part of a loader
-    return alike(old, new, frozenset({id(own)}))  # bound methods of the loader compare equal
+    return alike(old, new, frozenset({id(own)}))  # two loaders' bound methods are equal
 
 
 def same_indices(own: Any, made: Any) -> bool | None:
-    """Return whether both draw the same indices from the same random state; ``None`` when none can be drawn."""
+    """Return whether both loaders draw the same indices from the same random state; ``None`` if they can't be drawn."""
     samplers = own._index_sampler, made._index_sampler
     if samplers[0] is samplers[1]:
         return True
@@ -69,16 +70,16 @@ def same_indices(own: Any, made: Any) -> bool | None:
         return None
     drawn = []
     for loader in (own, made):
-        with random_state_kept():
+        with random_state_restored():
             sampler = copy_sampler(loader._index_sampler, loader.dataset, {})
             rows = (each if isinstance(each, (list, tuple)) else [each] for each in sampler)
             drawn.append(list(itertools.islice(itertools.chain.from_iterable(rows), MOST_INDICES)))
-    # Another batch size may drop more at the end.
+    # With another batch size, drop_last may drop more indices at the end.
     return all(one == other for one, other in zip(*drawn, strict=False))
 
 
 def is_torch_sampler(sampler: Any) -> bool:
-    """Return whether a sampler is one of torch's or plain indices: drawing from a copy then has no side effects."""
+    """Return whether a sampler is torch's own or a plain sequence of indices, whose copies have no side effects."""
     kind = type(sampler)
     return kind in (list, tuple, range) or kind.__module__.startswith("torch.utils.data")
 
@@ -109,7 +110,7 @@ def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
 
 
 def length_of(value: Any) -> int | None:
-    """Return the length; ``None`` when there is none."""
+    """Return the length of a value; ``None`` if it has none."""
     try:
         return len(value)
     except Exception:  # the user's own code, or a stream without a length  # noqa: BLE001

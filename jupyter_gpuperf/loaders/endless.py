@@ -1,7 +1,7 @@
-"""Build an endless loader like the user's own for measuring. The user's iterator, sampler and generators are untouched.
+"""Build an endless copy of the user's loader for measuring. The user's iterator, sampler and generators are untouched.
 
-It is always a plain DataLoader. What a user's own class does to a batch after torch's part is not measured.
-Standard library only at module level.
+The copy is always a plain DataLoader. If the user's loader is of another class, what that class does to the batches
+that torch returns is not measured. Standard library only at module level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def loader_and_data(given: Any) -> tuple[Any, Any]:
-    """Return the DataLoader, or the one inside a wrapper, and its dataset; ``None`` and the dataset for a bare dataset.
+    """Return the given DataLoader, or the one in a wrapper, and its dataset; ``None`` and the dataset for a dataset.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     held = list(getattr(given, "__dict__", {}).values())
     held += [each for one in held if isinstance(one, (list, tuple)) for each in one[:8]]
     within = [each for each in held if isinstance(each, DataLoader)]
-    if len(within) == 1:  # Lightning's Fabric, webdataset's WebLoader
+    if len(within) == 1:  # a wrapper, such as Fabric's or WebLoader
         return within[0], within[0].dataset
     # Check the class: loaders of other libraries forward unknown attributes to their dataset.
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
@@ -49,7 +49,7 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
 
 
 def loader_settings(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a loader like ``subject``, overridden by the given ones.
+    """Return the settings of the loader (defaults for a dataset), overridden by the given ones.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def loader_like(
     Raises
     ------
     BadRequest
-        ``batch_size_is_fixed``: the loader's own batch sampler decides it; ``sampler_not_copied``.
+        ``batch_size_is_fixed``: see :func:`rebatched`. ``sampler_not_copied``: see :func:`copy_sampler`.
     """
     from torch.utils.data import DataLoader
 
@@ -107,7 +107,7 @@ def loader_like(
 
 
 def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]:
-    """Return the arguments of an endless plain loader like ``own``; of one that shuffles if ``own`` is ``None``.
+    """Return the arguments of an endless copy of ``own``; if ``own`` is ``None``, of a loader that shuffles.
 
     Raises
     ------
@@ -139,12 +139,12 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
 
 
 def rebatched(loader: Any, batch_size: int) -> Any:
-    """Return a loader's batch sampler, or a new one of this batch size over the same sampler.
+    """Return a loader's batch sampler; for another batch size, a new one over the same sampler.
 
     Raises
     ------
     BadRequest
-        ``batch_size_is_fixed``.
+        ``batch_size_is_fixed``: the loader's own batch sampler or its dataset determines the batch size.
     """
     from torch.utils.data import BatchSampler
 

@@ -116,7 +116,7 @@ class Loop:
     def warm_up(self, limit_seconds: float) -> None:
         """Start the workers, and use up the batches loaded before the first step, because they arrive too fast.
 
-        Starting the workers takes as long as it needs; ``limit_seconds`` applies to the rest.
+        The start of the workers is not limited; ``limit_seconds`` applies to the rest.
         """
         with self._workers_running(limit_seconds):
             began = self.timeline.clock()

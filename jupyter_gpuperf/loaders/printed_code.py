@@ -1,6 +1,7 @@
-"""Write a loader with another setting as code that runs unchanged: built and compared before it is shown.
+"""Write the code that creates a loader again with another setting.
 
-Standard library only at module level.
+Before the code is shown, it is run, and the new loader is compared with the old one. Standard library only at module
+level.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ def code_of(
     *,
     batch_size: int | None = None,
 ) -> str:
-    """Return the line that creates the loader again, below notes on it; or comments that give the reason for none.
+    """Return the line that creates the loader again, after notes on it; if there is none, comments with the reason.
 
     Parameters
     ----------
     given, own
-        The notebook's object, and the DataLoader in it; they differ only for a wrapper.
+        The notebook's object and its DataLoader: the same object, unless the notebook's is a wrapper.
     names
-        The notebook's names; ``None`` when unknown.
+        The notebook's variables by name; ``None`` if unknown.
     batch_size
         Batch size that replaces the loader's own.
     """
@@ -56,7 +57,7 @@ def code_of(
         return reason_as_comments(error.message, setting)
     if same_indices(own, made) is None:
         writer.notes.append(
-            "Its order was compared by its parts: only torch's samplers are drawn from."
+            "Its order was not compared: indices are only drawn from torch's samplers."
         )
     if hasattr(own, "state_dict"):
         writer.notes.append(
@@ -66,9 +67,9 @@ def code_of(
 
 
 def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str]:
-    """Return, as code, the arguments that create a plain loader again, without its settings.
+    """Return the code of each argument that creates a plain DataLoader again, without its settings.
 
-    Empty for other classes: they are not built while they are watched. Nothing is drawn from samplers.
+    Empty for subclasses: their own code must not run in a watched loop. No indices are drawn from samplers.
     """
     from torch.utils.data import DataLoader
 
@@ -85,13 +86,13 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
 
 
 def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
-    """Return the line that creates a loader over a dataset."""
+    """Return the line that creates a loader with this setting over a dataset."""
     parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
     return f"loader = torch.utils.data.DataLoader({', '.join([*parts, *setting.code()])})"
 
 
 def reason_as_comments(reason: str, setting: Setting) -> str:
-    """Return comments that replace a line, with the reason and the settings to use."""
+    """Return comments to show instead of code: why there is none, and the settings to use."""
     where = "Set them where the loader is created, before anything wraps it"
     return f"# {' '.join(reason.split())}\n# {where}: {', '.join(setting.code())}"
 
@@ -102,7 +103,7 @@ class _Writer:
     Attributes
     ----------
     parts, notes
-        Of the last call: the callable and its arguments, and notes for the user.
+        The code of the last call (the callable, then its arguments), and notes on it for the user.
     """
 
     def __init__(self, own: Any, name: str, names: Mapping[str, Any]) -> None:
@@ -110,7 +111,7 @@ class _Writer:
         self.parts, self.notes = [""], list[str]()
 
     def call(self, arguments: Mapping[str, Any]) -> str:
-        """Return the call as code; the user's own objects appear by name."""
+        """Return the call as code, in which the user's objects appear by name."""
         from torch.utils.data import DataLoader
 
         self.notes = []
@@ -140,7 +141,7 @@ class _Writer:
         return f"{argument}={self._reference(argument, value)}"
 
     def _usual(self, sampler: Any) -> str | None:
-        """Return the argument with which torch makes this sampler itself; ``None`` if torch would make another."""
+        """Return the argument that makes torch create this sampler, possibly ``""``; ``None`` if none does."""
         from torch.utils.data import RandomSampler, SequentialSampler
 
         if getattr(sampler, "data_source", None) is not self._own.dataset:
@@ -167,7 +168,7 @@ class _Writer:
         return f"{self._name}.{attribute}"
 
     def _named(self, value: Any) -> str | None:
-        """Return the name of the variable that holds a value; ``None`` without one."""
+        """Return the name of a variable that holds this value; ``None`` if there is none."""
         names = (name for name, each in self._names.items() if each is value)
         return next((name for name in names if not name.startswith("_")), None)
 

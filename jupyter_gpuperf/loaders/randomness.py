@@ -1,4 +1,4 @@
-"""Save and restore the states of random generators: the shared ones, and the user's own."""
+"""Save and restore the states of random generators: the global ones and the user's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Randomness:
-    """The states of the shared generators of torch, CUDA, Python and NumPy, and of others."""
+    """The saved states of the global generators of torch, CUDA, Python and NumPy, and of the given generators."""
 
     def __init__(
         self, torch: Any, generators: Iterable[Any] = (), *, with_cuda: bool = True
@@ -26,11 +26,11 @@ class Randomness:
             each.write(state)
 
     def drawn_from(self) -> bool:
-        """Return whether any generator was used since."""
+        """Return whether any of the generators was used since its state was saved."""
         return not all(_alike(each.read(), state) for each, state in self._before)
 
     def reseed(self, seed: int) -> None:
-        """Seed all of them again, so that the code draws other random numbers."""
+        """Seed all of the generators, so that code draws other random numbers than before."""
         for each, _ in self._before:
             each.seed(seed)
 
@@ -102,8 +102,8 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 @contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Restore the shared random states of the host afterwards: samplers and transforms draw from them."""
+def random_state_restored() -> Iterator[None]:
+    """Restore the host's global random states after the context, because samplers and transforms draw from them."""
     import torch
 
     before = Randomness(torch, with_cuda=False)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
 from jupyter_gpuperf.messages import Message
 
@@ -44,12 +44,12 @@ def loader_with(loader: Any, settings: Mapping[str, Any]) -> Any:
 def rebuilt(
     loader: Any, changes: Mapping[str, Any], make: Callable[..., Any], *, draws: bool = True
 ) -> Any:
-    """Return what ``make`` creates from the loader's arguments with the changes. It is equal except for these.
+    """Return the loader that ``make`` creates from the arguments and the changes. It differs only by the changes.
 
     Parameters
     ----------
     changes
-        Arguments that replace the loader's own; ``None`` leaves an argument to torch.
+        Arguments that replace the loader's own. The value ``None`` leaves an argument to torch.
     draws
         Whether to compare the indices of torch's samplers too.
 
@@ -61,18 +61,18 @@ def rebuilt(
     from torch.utils.data import DataLoader
 
     kind = type(loader)
-    if DataLoader not in kind.__mro__:  # Accelerate's loaders claim to be one
+    if DataLoader not in kind.__mro__:  # Accelerate's loaders deceive isinstance()
         raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
     known, merged = parameters_of(kind), {**arguments_of(loader), **changes}
     taken = {name: merged[name] for name in merged if name in known or name == "dataset"}
     tries = [arguments := accepted_arguments(taken)]
-    if kind is not DataLoader:  # it may pass a collate function of its own to torch
+    if kind is not DataLoader:  # its own code may pass a collate function to torch
         tries.insert(0, {name: each for name, each in arguments.items() if name != "collate_fn"})
     reason = ""
     for each in tries:
         try:
-            with warnings.catch_warnings(), random_state_kept():
-                # Ignore torch's warnings about the number of workers and about pinning; we measure.
+            with warnings.catch_warnings(), random_state_restored():
+                # Ignore torch's warnings about the number of workers and pinning: both are measured.
                 warnings.simplefilter("ignore", UserWarning)
                 made = make(**each)
             reason = difference(loader, made, changes, draws=draws)
@@ -94,7 +94,7 @@ def _not_rebuildable(loader: Any, reason: str) -> BadRequest:
 
 
 def arguments_of(loader: Any) -> dict[str, Any]:
-    """Return the arguments that create a loader like this, without those equal to torch's defaults."""
+    """Return the arguments that create a loader like this one, without those that have their default value."""
     from torch.utils.data import DataLoader
 
     parameters = parameters_of(type(loader))
@@ -105,7 +105,7 @@ def arguments_of(loader: Any) -> dict[str, Any]:
             continue
         value, default = getattr(loader, name), parameters[name].default
         is_default = isinstance(value, (int, float, str)) and value == default
-        # The user did not pass torch's own collate functions or methods of the loader.
+        # The user passed neither torch's own collate functions nor methods of the loader.
         is_torchs = str(getattr(value, "__module__", "")).startswith(TORCHS_OWN)
         is_method = getattr(value, "__self__", None) is loader
         if value is not None and not (is_default or is_torchs or is_method):
@@ -114,7 +114,7 @@ def arguments_of(loader: Any) -> dict[str, Any]:
 
 
 def _sampling(loader: Any) -> dict[str, Any]:
-    """Return the arguments that decide the batches. torch keeps no batch size when a batch sampler was given."""
+    """Return the arguments that determine the batches. With a batch sampler, torch keeps no batch size."""
     from torch.utils.data import IterableDataset
 
     size, batches = loader.batch_size, loader.batch_sampler
@@ -127,7 +127,7 @@ def _sampling(loader: Any) -> dict[str, Any]:
 
 
 def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a loader class, including those of its bases as far as it passes keywords on."""
+    """Return the parameters of a loader class, and of its base classes as long as each class takes ``**kwargs``."""
     parameters: dict[str, inspect.Parameter] = {}
     for each in kind.__mro__:
         if "__init__" not in vars(each):

@@ -1,4 +1,4 @@
-"""Copy samplers with their state, to draw from the copies; the user's own never advance.
+"""Copy samplers and their state. Indices are drawn only from the copies, so the user's samplers never advance.
 
 Standard library only at module level.
 """
@@ -13,7 +13,7 @@ from jupyter_gpuperf.errors import BadRequest
 
 
 class RestartingSampler:
-    """An endless sampler: restarts the inner one when it ends, so that no loader restart falls into the timing."""
+    """Repeats the inner sampler endlessly, so that the loader need not be restarted while it is timed."""
 
     def __init__(self, inner: Any) -> None:  # any iterable of indices
         self._inner = inner
@@ -29,9 +29,9 @@ class RestartingSampler:
 
 
 def copy_generator(generator: Any, memo: dict[int, Any]) -> Any:
-    """Return a copy of a random generator in the same state; the user's own does not advance.
+    """Return a copy of a torch generator in the same state; ``None`` for ``None``.
 
-    A loader and its sampler that share a generator also share its copy, by the ``memo``.
+    A loader and a sampler that share a generator also share its copy, which is kept in ``memo``.
     """
     import torch
 
@@ -52,7 +52,7 @@ def copy_sampler(sampler: Any, dataset: Any, memo: dict[int, Any]) -> Any:
     Raises
     ------
     BadRequest
-        ``sampler_not_copied``.
+        ``sampler_not_copied``: the sampler can't be copied.
     """
     memo[id(dataset)] = dataset
     for holder in with_nested_samplers(sampler):
@@ -62,8 +62,10 @@ def copy_sampler(sampler: Any, dataset: Any, memo: dict[int, Any]) -> Any:
         copy_generator(getattr(holder, "generator", None), memo)
     try:
         return copy.deepcopy(sampler, memo)
-    except Exception as error:  # the user's own: generators, files and locks can't be copied
-        *_, own = with_nested_samplers(sampler)  # the user's own is the innermost
+    except (
+        Exception
+    ) as error:  # from the user's sampler: for example, files and locks can't be copied
+        *_, own = with_nested_samplers(sampler)  # the innermost is the user's own
         raise BadRequest(
             "sampler_not_copied",
             "The {type} can't be copied ({error}), and the original must not advance.",
@@ -74,7 +76,7 @@ def copy_sampler(sampler: Any, dataset: Any, memo: dict[int, Any]) -> Any:
 
 
 def with_nested_samplers(sampler: Any) -> Iterator[Any]:
-    """Yield a sampler and those nested in it: some samplers split another one's batches into shards."""
+    """Yield a sampler and the samplers nested in it, as in one that splits another's batches into shards."""
     waiting, seen = [sampler], set()
     while waiting:
         holder = waiting.pop()

@@ -1,4 +1,4 @@
-"""One setup of a DataLoader: what the tuner chooses between. Standard library only."""
+"""The settings of a DataLoader that the tuner varies. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.messages import Message
 
 SETTINGS: Final = ("num_workers", "prefetch_factor", "pin_memory", "persistent_workers")
 """Settings that may be changed: none of them changes which batches the model sees."""
-WORKERS_ALONE: Final = (
+WORKER_ARGUMENTS: Final = (
     "prefetch_factor",
     "persistent_workers",
     "timeout",
@@ -20,7 +20,7 @@ WORKERS_ALONE: Final = (
 """Arguments that torch refuses without workers."""
 RECIPE_PREFETCH: Final = 3
 MOST_RECIPE_WORKERS: Final = 32
-"""Limit for the recipe of twice the cores: nobody means that for a machine with a hundred cores."""
+"""Limit for the common recipe (two workers per core), which is not meant for machines with a hundred cores."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class Setting:
 
     @classmethod
     def of(cls, **values: Any) -> Setting:
-        """Return a setting that torch accepts."""
+        """Return a setting with these values, adjusted so that torch accepts it."""
         return cls(num_workers=0).with_changes(**values)
 
     def with_changes(self, **changes: Any) -> Setting:
@@ -54,7 +54,7 @@ class Setting:
 
     @property
     def cost(self) -> tuple[object, ...]:
-        """Sort key by the resources a setting takes: processes first, then memory, then order."""
+        """Sort key for the resources that a setting takes: processes first, then memory, then order."""
         return (
             self.num_workers,
             self.pin_memory,
@@ -66,7 +66,7 @@ class Setting:
 
     @property
     def in_flight_batches(self) -> int:
-        """Most batches that workers may have ready or in progress."""
+        """Maximum number of batches that the workers may have ready or in progress."""
         return self.num_workers * (self.prefetch_factor or 0)
 
     def to_dict(self) -> dict[str, bool | int | str | None]:
@@ -74,7 +74,7 @@ class Setting:
         return dataclasses.asdict(self)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the settings as DataLoader arguments; ``None`` leaves one to torch."""
+        """Return the settings as DataLoader arguments; the value ``None`` leaves an argument to torch."""
         return {
             **{name: getattr(self, name) for name in SETTINGS},
             "multiprocessing_context": self.start_method,
@@ -82,11 +82,11 @@ class Setting:
         }
 
     def code(self) -> list[str]:
-        """Return as code the arguments that are not left to torch."""
+        """Return the code of each argument that is not left to torch."""
         return [f"{name}={value!r}" for name, value in accepted_arguments(self.arguments()).items()]
 
     def describe(self) -> str:
-        """Return the setting as text: ``4 workers, prefetch 3, pinned``."""
+        """Return the setting as text, such as ``4 workers, prefetch 3, pinned``."""
         count, prefetch = self.num_workers, self.prefetch_factor
         workers = Message("no workers")
         if count:
@@ -119,5 +119,5 @@ def accepted_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: each
         for name, each in arguments.items()
-        if (each is not None or name == "batch_size") and (workers or name not in WORKERS_ALONE)
+        if (each is not None or name == "batch_size") and (workers or name not in WORKER_ARGUMENTS)
     }

@@ -19,13 +19,14 @@ from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, accepted_arguments
 
 SHARD_COUNT_ATTRIBUTES: Final = ("num_shards", "n_shards")
-"""Attributes with which Hugging Face streams report into how many parts they can be split."""
+"""Attributes in which Hugging Face streams report into how many shards they can be split."""
 KILL_FIRST: Final = "1000"
+"""The maximum of ``oom_score_adj``: Linux kills such a process first when memory runs out."""
 DATA_ALONE_BATCH_SIZE: Final = 64
 
 
 class TuningSubject:
-    """A user's loader or dataset; its own iterator, sampler and generators are never touched.
+    """A user's loader or dataset, of which new loaders are made. Its own iterator and sampler never advance.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class TuningSubject:
     batch_size
         Batch size that replaces the loader's own.
     names
-        The notebook's names. Without them, ``name`` is taken as the name of ``given``.
+        The notebook's variables by name. Without them, ``name`` is taken as the name of ``given``.
 
     Raises
     ------
@@ -64,9 +65,9 @@ class TuningSubject:
         self.is_stream = isinstance(self.dataset, IterableDataset)
         self.batches_drawn = 0
         self.index_batches = self._counted()
-        """Index batches that all trials share: each trial continues where the last one stopped.
+        """Batches of indices that all trials share: each trial continues where the previous one stopped.
 
-        So, within an epoch, no trial reads data that an earlier one brought into the page cache.
+        Therefore, within an epoch, no trial reads data that an earlier trial brought into the page cache.
         """
 
     @property
@@ -75,21 +76,21 @@ class TuningSubject:
         return self.own is None or self.own.batch_sampler is not None
 
     @property
-    def items(self) -> int | None:
+    def item_count(self) -> int | None:
         """Items in the dataset; ``None`` when it has no length."""
         return length_of(self.dataset)
 
     @property
     def batches_per_epoch(self) -> int | None:
-        """Batches per epoch, as the user's own loader counts them; ``None`` when unknown."""
+        """Batches per epoch; for the loader's own batch size, its length. ``None`` when unknown."""
         if self.own is not None and self.batch_size == self._own_batch_size:
             return length_of(self.own)
-        items = self.items
+        items = self.item_count
         return items // self.batch_size if items and self.batch_size else None
 
     @property
     def current_setting(self) -> Setting | None:
-        """The present setting of the user's loader; ``None`` for a dataset alone."""
+        """The current setting of the user's loader; ``None`` for a dataset without a loader."""
         if self.own is None:
             return None
         context = self.own.multiprocessing_context
@@ -101,21 +102,23 @@ class TuningSubject:
 
     @property
     def most_workers(self) -> int | None:
-        """How many workers a stream has work for; ``None`` when it does not report that, or is no stream."""
+        """Maximum number of workers that a stream has work for; ``None`` if it reports none, or is not a stream."""
         if not self.is_stream:
             return None
         counts = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
         return next((each for each in counts if isinstance(each, int) and each > 0), None)
 
     def code(self, setting: Setting) -> str:
-        """Return the code that creates the user's loader with this setting, or comments that say why there is none."""
+        """Return code that creates the user's loader with this setting, or comments that say why there is none."""
         if self.own is None:
             return code_of_data(self.name, self.batch_size, setting, is_stream=self.is_stream)
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 
     def make_loader(self, setting: Setting, timeout_seconds: float) -> tuple[Any, list[Any]]:
-        """Return a new loader with this setting and the list of its future processes; endless if the data has a length.
+        """Return a new loader with this setting, and a list that will contain its workers once they have started.
+
+        The loader is endless if the data has a length.
 
         Raises
         ------
@@ -149,7 +152,7 @@ class TuningSubject:
             yield indices
 
     def worker_init_function(self) -> Callable[[int], object] | None:
-        """Return the user's ``worker_init_fn``; ``None`` without one."""
+        """Return the user's ``worker_init_fn``; ``None`` if there is none."""
         return self._arguments.get("worker_init_fn")
 
     def collate_function(self) -> Callable[[Any], Any]:
@@ -181,12 +184,12 @@ def _kill_me_first() -> None:
 
 
 def default_start_method() -> str:
-    """Return Python's default start method for workers here."""
+    """Return this process's default start method for other processes."""
     return str(multiprocessing.get_start_method())
 
 
 def recording_context(method: str, processes: list[Any]) -> Any:
-    """Return a multiprocessing context that adds each process it creates to ``processes``: the tuner's own workers."""
+    """Return a multiprocessing context that adds each process it creates to ``processes``."""
     context: Any = multiprocessing.get_context(method)
 
     class Noting(type(context)):  # type: ignore[misc]
@@ -199,7 +202,7 @@ def recording_context(method: str, processes: list[Any]) -> Any:
 
 
 def as_dataset_kind(wrapped: Any, *, is_stream: bool) -> Any:
-    """Return an object that torch takes for a dataset of the same kind; torch checks the class."""
+    """Return ``wrapped`` as an instance of torch's Dataset or IterableDataset class, because torch checks the class."""
     from torch.utils.data import Dataset, IterableDataset
 
     base: Any = IterableDataset if is_stream else Dataset

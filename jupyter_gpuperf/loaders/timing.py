@@ -1,4 +1,4 @@
-"""Time a DataLoader: the start of its workers separately, then blocks of batches that were not prefetched.
+"""Time a DataLoader: first the start-up of its workers, then blocks of batches that were not prefetched.
 
 Standard library only at module level.
 """
@@ -35,7 +35,7 @@ def measure_loader(
     *,
     things: str,
 ) -> dict[str, Any]:
-    """Return the figures and samples of a loader.
+    """Measure a loader; return its figures and samples.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ def measure_loader(
     parameters
         ``workers``, ``prefetch_factor``, ``batch_size`` (0 when unknown), ``rigorous``, ``time_limit_seconds``.
     progress
-        Called with the completed share and a description.
+        Called with the completed share, from 0 to 1, and a description.
     warn
-        Called with a sentence when the result is in doubt.
+        Called with a sentence if the result may be inaccurate.
     things
-        What a batch holds; used in the rate's name.
+        What a batch contains, in the plural; part of the rate's name.
 
     Raises
     ------
@@ -58,8 +58,9 @@ def measure_loader(
     starts = [_start_seconds(loader, progress, number) for number in range(START_COUNT)]
     workers, prefetch = parameters["workers"], parameters["prefetch_factor"]
     batches = BatchBlocks(loader, prefetched=1 + workers * prefetch)
-    # Whole rounds, longer than all prefetched batches; otherwise blocks borrow from each other.
-    block_batches = batches.long_enough(max(1, workers) * 2 * prefetch)
+    # Each block consists of whole rounds (one batch per worker) and has more batches than are prefetched.
+    # Otherwise, too many of its batches may have been loaded during the previous block.
+    block_batches = batches.block_length(max(1, workers) * 2 * prefetch)
     rule = StopRule(
         target_ratio=target_ratio(parameters["rigorous"]),
         limit_seconds=parameters["time_limit_seconds"],
@@ -70,7 +71,7 @@ def measure_loader(
         mean_ms = 1000 * sum(blocks) / len(blocks)
         progress(0.1 + 0.9 * ratio, Message("{ms:.1f} ms per batch so far", ms=mean_ms))
 
-    blocks = rule.run(lambda: batches.seconds_each(block_batches), report)
+    blocks = rule.run(lambda: batches.seconds_per_batch(block_batches), report)
     if doubt := rule.doubt():
         warn(doubt)
     batch = mean_interval(blocks)
@@ -87,7 +88,7 @@ def measure_loader(
 def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> float:
     progress(0.05 + 0.05 * number / START_COUNT, "Timing the start-up of the workers")
     began = time.perf_counter()
-    batches = iter(loader)  # keep a reference: the workers must end after the time is taken
+    batches = iter(loader)  # keep a reference: the workers must not end while the time is taken
     if next(batches, END_OF_DATA) is END_OF_DATA:
         raise data_too_short_error(1)
     return time.perf_counter() - began
@@ -95,31 +96,35 @@ def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> 
 
 @dataclass
 class BatchBlocks:
-    """The loader's batches in blocks without previously prefetched ones; restarts when the data ends.
+    """Times blocks of a loader's batches, after those that were prefetched at the start. Restarts when the data ends.
 
     Attributes
     ----------
+    prefetched
+        Number of batches that are not timed after a start.
     take
-        Called with each batch, within the timing.
+        Called with each batch, while the time runs.
     finish
-        Called at the end of each block, within the timing.
+        Called at the end of each block, while the time runs.
+    on_start
+        Called with each new iterator, before its first batch.
     iterator
         The loader's current iterator.
     startup_seconds
-        Seconds until the first batch at the last start.
+        Seconds from the last start to its first batch.
     """
 
     loader: DataLoader[Any]
     prefetched: int
-    take: Callable[[Any], object] = lambda batch: None
-    finish: Callable[[], object] = lambda: None
+    on_batch: Callable[[Any], object] = lambda batch: None
+    on_block_end: Callable[[], object] = lambda: None
     on_start: Callable[[Any], object] = lambda iterator: None
 
     def __post_init__(self) -> None:
         self._begin()
 
-    def long_enough(self, least: int) -> int:
-        """Return ``least``, doubled until that many batches take long enough or the data has no more.
+    def block_length(self, least: int) -> int:
+        """Return a block length: ``least``, doubled until a block takes at least 0.1 s or the data has no more batches.
 
         Raises
         ------
@@ -136,7 +141,7 @@ class BatchBlocks:
             raise data_too_short_error(least + self.prefetched)
         return count // 2
 
-    def seconds_each(self, count: int) -> float:
+    def seconds_per_batch(self, count: int) -> float:
         """Return the mean seconds per batch over ``count`` consecutive batches.
 
         Raises
@@ -162,9 +167,9 @@ class BatchBlocks:
     def _taken(self, count: int) -> int:
         taken = 0
         for batch in itertools.islice(self.iterator, count):
-            self.take(batch)
+            self.on_batch(batch)
             taken += 1
-        self.finish()
+        self.on_block_end()
         return taken
 
     def _begin(self) -> None:
@@ -173,11 +178,11 @@ class BatchBlocks:
         self.on_start(self.iterator)
         next(self.iterator, END_OF_DATA)
         self.startup_seconds = time.perf_counter() - began
-        self._taken(self.prefetched - 1)  # prefetched batches come too fast
+        self._taken(self.prefetched - 1)  # prefetched batches arrive too fast
 
 
 def data_too_short_error(needed: int) -> BadRequest:
-    """Return the refusal for data that ends before ``needed`` batches."""
+    """Return the error for data with fewer than ``needed`` batches."""
     return BadRequest(
         "data_too_short",
         "The data has fewer than {count} batches: too few to time.",

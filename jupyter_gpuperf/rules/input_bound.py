@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.loaders.code_suggestions import WATCH, more_workers
+from jupyter_gpuperf.loaders.code_suggestions import WATCH_SNIPPET, more_workers_code
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.idle_patterns import IdlePattern, idle_pattern_of, is_host_idle
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
@@ -78,7 +78,7 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
         lost_ratio=lost,
         advice=_advice(view.work, loader),
         refuted_by="If the next batch is always ready but the GPU is still idle, the loader is not the cause.",
-        change=more_workers(loader, view.work.host_cores_limit),
+        change=more_workers_code(loader, view.work.host_cores_limit),
     )
 
 
@@ -106,7 +106,7 @@ def _suspected(view: View) -> Finding | None:
         lost_ratio=work.idle_ratio,
         advice=_advice(work, None),
         refuted_by="Run the step clock: if the loop hardly waits in next(), the GPU waits for something else.",
-        change=WATCH,
+        change=WATCH_SNIPPET,
     )
 
 

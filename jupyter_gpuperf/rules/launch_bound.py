@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES, WATCH
+from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES_SNIPPET, WATCH_SNIPPET
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.idle_patterns import (
     NO_TRAFFIC_RATIO,
@@ -76,7 +76,7 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
             **_figures(view.work),
         },
         lost_ratio=lost,
-        change=FEWER_LAUNCHES,
+        change=FEWER_LAUNCHES_SNIPPET,
     )
 
 
@@ -95,7 +95,7 @@ def _suspected(view: View) -> Finding | None:
         ),
         evidence=_figures(work),
         lost_ratio=work.idle_ratio,
-        change=WATCH,
+        change=WATCH_SNIPPET,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.loaders.code_suggestions import LOWER_PRECISION
+from jupyter_gpuperf.loaders.code_suggestions import LOWER_PRECISION_SNIPPET
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -46,7 +46,7 @@ def _check(view: View) -> Finding | None:
         advice="Allow TF32 (one line), or use autocast with bf16; before Ampere fp16 with a GradScaler. %%amp_profile "
         "measures the gain for your cell.",
         refuted_by="If it isn't matrix work (a simulation, image filters), tensor cores can't do it.",
-        change=LOWER_PRECISION,
+        change=LOWER_PRECISION_SNIPPET,
     )
 
 

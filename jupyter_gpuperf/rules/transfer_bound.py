@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING, loader_code
+from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING_SNIPPET, loader_code
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
@@ -79,7 +79,7 @@ def _check(view: View) -> Finding | None:
         if to_device
         else "Copy less to the host: keep sums and metrics on the GPU, and read them every hundred steps.",
         refuted_by="Time the loop with one batch kept on the GPU: if it is no faster, copies are not the cause.",
-        change=pinned + NON_BLOCKING if to_device else None,
+        change=pinned + NON_BLOCKING_SNIPPET if to_device else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Resources that workers may use on this machine: CPUs, memory, shared memory, files. Standard library only."""
+"""Resources that workers may use on this machine: CPUs, memory, shared memory, open files. Standard library only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Budget:
     cpus
         CPUs available to this process, after the quota and shared with the other ranks of this host.
     seen_cpus
-        CPUs in ``os.sched_getaffinity``, which recipes rely on.
+        CPUs in ``os.sched_getaffinity``, from which common recipes derive the number of workers.
     """
 
     cpus: float
@@ -51,7 +51,7 @@ def current_budget(
     cgroup: Path = CGROUP,
     shared_memory: Path = SHARED_MEMORY,
 ) -> Budget:
-    """Return the limits of this process."""
+    """Return the resource limits of this process."""
     ranks = _local_ranks(environment)
     files, locked = _process_limits()
     return Budget(

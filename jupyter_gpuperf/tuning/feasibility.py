@@ -12,8 +12,9 @@ from jupyter_gpuperf.tuning.probe import Probe
 SHARED_SHARE: Final = 0.5
 """Batches in flight may take this share of the free shared memory."""
 MEMORY_SHARE: Final = 0.25
+"""Batches in flight may take this share of the free memory; the workers themselves may take twice this share."""
 WORKER_BYTES: Final = 64 * 2**20
-"""Least memory of a forked worker's own; a fresh process takes several times that."""
+"""Minimum memory that a forked worker adds; a worker that starts as a new process needs several times that."""
 FRESH_WORKER_BYTES: Final = 400 * 2**20
 FILES_PER_WORKER: Final = 8
 FILES_PER_BATCH: Final = 4

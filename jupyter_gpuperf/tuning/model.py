@@ -2,10 +2,10 @@
 
     seconds(W) = parallel × (c / min(W, C) + (1 − c) / W) + serial + crowding × max(0, W − C)
 
-C is the number of CPUs, and c the share of an item's time that computes. Computing scales only up to the number of
-CPUs; waiting for storage scales to any number of workers. The work of the one main process for each batch (receiving,
-pinning) does not scale. Workers beyond the number of CPUs slow each other down. The three factors are fitted, none
-below zero.
+C is the number of CPUs, and c the share of an item's time spent computing. Computing scales only up to the number of
+CPUs; waiting for storage scales to any number of workers. The main process's work on each batch (receiving, pinning)
+does not scale. Workers beyond the number of CPUs slow each other down. The three factors are fitted; none may be
+negative.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-NEAR: Final = 1.03
+NEAR_BEST_RATIO: Final = 1.03
 Row = tuple[float, float, float]
 
 
@@ -33,34 +33,34 @@ class WorkerTimeModel:
         """Return the seconds per batch with this many workers (1 or more)."""
         return _product(self.factors, _row(workers, self.cpus, self.computing))
 
-    def best(self, most: int) -> int:
+    def best_workers(self, most: int) -> int:
         """Return the fewest workers, up to ``most``, that come within 3 % of the fastest."""
         times = {workers: self.seconds(workers) for workers in range(1, most + 1)}
         least = min(times.values())
-        return next(workers for workers, each in times.items() if each <= NEAR * least)
+        return next(workers for workers, each in times.items() if each <= NEAR_BEST_RATIO * least)
 
-    def fewest(self, most: int, goal_seconds: float) -> int | None:
+    def fewest_workers(self, most: int, goal_seconds: float) -> int | None:
         """Return the fewest workers with which a batch takes at most ``goal_seconds``; ``None`` beyond ``most``."""
         found = (each for each in range(1, most + 1) if self.seconds(each) <= goal_seconds)
         return next(found, None)
 
 
 def fit_model(measured: Mapping[int, float], *, cpus: float, computing: float) -> WorkerTimeModel:
-    """Return the model nearest to the measured times, by relative error.
+    """Return the model that fits the measured times with the least relative error.
 
     Parameters
     ----------
     measured
         Workers (1 or more) → seconds per batch; one point is enough for a first guess.
     computing
-        Share of an item's time that computes, from 0 to 1.
+        Share of an item's time spent computing, from 0 to 1.
     """
     rows = [
         [each / seconds for each in _row(workers, cpus, computing)]
         for workers, seconds in measured.items()
     ]
     least, best = math.inf, (next(iter(measured.values())), 0.0, 0.0)
-    # Few factors: solve for every subset of non-zero ones; take the best without negative ones.
+    # Solve for every subset of non-zero factors; take the best solution without negative factors.
     choices = (itertools.combinations(range(3), count) for count in (1, 2, 3))
     for kept in itertools.chain.from_iterable(choices):
         if len(kept) > len(rows) or (2 in kept and len(measured) < 3):

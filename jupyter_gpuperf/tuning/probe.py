@@ -1,7 +1,7 @@
-"""Examine single items in a separate worker: what does one cost, and is it safe to load here?
+"""Load single items in a separate worker, to learn what an item costs and whether workers can load it.
 
-A worker is used because an item may hang, crash, or use CUDA, and the notebook must survive that. Standard library
-only at module level.
+Items are loaded in a worker because one may hang, crash, or use CUDA, and the notebook must survive that. Standard
+library only at module level.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_size
 from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.loaders.subject import (
     TuningSubject,
@@ -22,7 +22,7 @@ from jupyter_gpuperf.loaders.subject import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.records import MOST_ITEMS, Record, RecordingDataset
-from jupyter_gpuperf.tuning.safety import describe_failure, from_workers
+from jupyter_gpuperf.tuning.safety import describe_failure, items_from_workers
 
 FEWEST_ITEMS: Final = 8
 
@@ -70,7 +70,7 @@ class Probe:
 
     @property
     def batch_cpu_seconds(self) -> float:
-        """CPU seconds of a batch."""
+        """CPU seconds that one process takes for a batch."""
         return self.batch_size * self.item_cpu_seconds + self.collate_seconds
 
     @property
@@ -97,8 +97,7 @@ def probe(
     *,
     method: str | None = None,
 ) -> Probe:
-    """Load items in a worker until the limit, at least one.
-
+    """Load items in a worker until the time limit, but at least one; return their properties.
     Raises
     ------
     ProbeFailed
@@ -106,12 +105,12 @@ def probe(
     GpuPerfError
         The dataset can't be passed to a worker that is not forked.
     """
-    data: Any = _watched(subject)
+    data: Any = _recording_dataset(subject)
     method = method or default_start_method()
     if method != "fork":
         data = as_dataset_kind(cloudpickled(data, "dataset"), is_stream=False)
     loads = {"sampler": range(MOST_ITEMS + 2), "collate_fn": _as_it_is, "timeout": timeout_seconds}
-    with from_workers(data, 1, method, **loads) as (items, processes):
+    with items_from_workers(data, 1, method, **loads) as (items, processes):
         try:
             records = _until(items, limit_seconds)
         except Exception as error:  # from the user's code, or because the worker ended
@@ -120,20 +119,20 @@ def probe(
 
 
 def probe_in_process(subject: TuningSubject, limit_seconds: float) -> Probe:
-    """Load items in this process: for datasets that use CUDA and that no worker here can load."""
-    found = probe_of_records(_until(_watched(subject).records(), limit_seconds), subject)
+    """Load items in this process, for datasets that use CUDA and that no worker can load."""
+    found = probe_of_records(_until(_recording_dataset(subject).records(), limit_seconds), subject)
     return replace(found, uses_cuda=True)
 
 
 class ProbeFailed(Exception):
-    """The worker that examines single items returned none.
+    """No item could be loaded.
 
     Attributes
     ----------
     message
         The reason, in one line.
     text
-        The complete error text from torch.
+        The complete text of the exception; may be empty.
     """
 
     def __init__(self, reason: str, text: str = "") -> None:
@@ -141,7 +140,7 @@ class ProbeFailed(Exception):
         self.message, self.text = reason, text
 
 
-def _watched(subject: TuningSubject) -> RecordingDataset:
+def _recording_dataset(subject: TuningSubject) -> RecordingDataset:
     indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
     return RecordingDataset(
         subject.dataset,
@@ -163,7 +162,7 @@ def _until(found: Iterable[Record], limit_seconds: float) -> list[Record]:
 
 
 def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe:
-    """Combine the records into a probe.
+    """Return the properties of the recorded items.
 
     Raises
     ------
@@ -173,10 +172,10 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
     items = [each for each in records if each.kind == "item"]
     batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
-        reason = "the loader makes no batch of {count} items; its sampler is empty, or drop_last drops it"
-        if not subject.items:
+        reason = "the loader makes no batch from {count} items: its sampler is empty, or drop_last drops it"
+        if not subject.item_count:
             reason = "the dataset is empty"
-        raise ProbeFailed(Message(reason, count=subject.items))
+        raise ProbeFailed(Message(reason, count=subject.item_count))
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
     size = max(1, subject.batch_size)
@@ -195,7 +194,7 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
         read_bytes=sum(each.read_bytes for each in items) / count,
         storage_bytes=sum(each.storage_bytes for each in items) / count,
         cv_threads=max(each.threads for each in records),
-        pickled_bytes=None if default_start_method() == "fork" else pickled_bytes(subject.dataset),
+        pickled_bytes=None if default_start_method() == "fork" else pickled_size(subject.dataset),
         batch_size=size,
     )
 
@@ -217,21 +216,21 @@ SEED: Final = 20_260
 MOST_VALUES: Final = 64
 
 
-def is_repeated(subject: TuningSubject, timeout_seconds: float) -> bool | None:
-    """Return whether two workers give the same items; ``None`` when that can't be determined.
+def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None:
+    """Return whether two workers of a stream load the same items; ``None`` if that can't be determined.
 
-    Both draw the same random numbers, so that streams that shuffle are recognized too.
+    Both workers get the same random seed, so that repeated items are found in streams that shuffle too.
     """
     if default_start_method() != "fork":
         return None
     begin = WorkerInit(_draw_alike, subject.worker_init_function())
     loads = {"collate_fn": fingerprint_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
-        with from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
+        with items_from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
     except Exception:  # the user's own code; the trials report what it raises  # noqa: BLE001
         return None
-    if len(set(found)) == 1:  # equal items prove nothing: shards may have the same labels
+    if len(set(found)) == 1:  # all items are equal, which proves nothing: their labels may be equal
         return None
     # The items come from the two workers alternately.
     return len(found) >= 2 and found[0::2][: len(found) // 2] == found[1::2]
@@ -244,7 +243,7 @@ def _draw_alike() -> None:
 
 
 def fingerprint_of(item: Any) -> str:
-    """Return a text that is the same for equal items: the first values of tensors, however nested."""
+    """Return a text that is the same for equal items. Of each tensor, however nested, it has the first values."""
     if hasattr(item, "flatten") and hasattr(item, "shape"):
         return f"{tuple(item.shape)}{item.flatten()[:MOST_VALUES].tolist()}"
     if isinstance(item, Mapping):

@@ -1,4 +1,4 @@
-"""Records that a worker takes while it loads single items. Standard library only at module level."""
+"""Record, in a worker, the time and memory that single items take. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ from typing import Any, Final, NamedTuple
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
 NO_ITEM: Final = "nothing"
-SHARED: Final = (
+SPLIT_FIELDS: Final = (
     *("wall_seconds", "thread_seconds", "process_seconds"),
     *("bytes", "read_bytes", "storage_bytes"),
 )
-"""Fields that items loaded together share equally."""
+"""Fields that are divided equally among items loaded together."""
 CLOCKS: Final = (time.perf_counter, time.thread_time, time.process_time)
 
 
 class Record(NamedTuple):
-    """What one item, or collating one batch, took in the worker."""
+    """What loading one item, or collating one batch, took in the worker.
+
+    Attributes
+    ----------
+    kind
+        ``item``, ``batch``, or ``end`` after the last record.
+    threads
+        Threads that OpenCV uses; 0 when it is not loaded.
+    """
 
     kind: str
     wall_seconds: float
@@ -38,12 +46,12 @@ class Record(NamedTuple):
 
     def each_of(self, count: int) -> Record:
         """Return one item's share of what ``count`` items took together."""
-        return self._replace(**{name: getattr(self, name) / max(1, count) for name in SHARED})
+        return self._replace(**{name: getattr(self, name) / max(1, count) for name in SPLIT_FIELDS})
 
 
 @dataclass
 class RecordingDataset:
-    """A dataset of records: its n-th item records what loading the n-th item of the user's dataset took."""
+    """A dataset of records: each of its items is the record of loading the next item of the user's dataset."""
 
     dataset: Any
     collate: Callable[[Any], Any]
@@ -60,7 +68,7 @@ class RecordingDataset:
         return next(self._records, END)
 
     def _begin_as_worker(self) -> None:
-        """Run the user's ``worker_init_fn``, which may look for its dataset in torch's worker info."""
+        """Run the user's ``worker_init_fn``, which may expect the user's dataset in torch's worker info."""
         from torch.utils.data import get_worker_info
 
         if (info := get_worker_info()) is not None:
@@ -83,12 +91,12 @@ class RecordingDataset:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether torch asks the dataset for whole batches (``__getitems__``), and gets lists of items."""
+        """Whether torch loads whole batches, as lists of items, with the dataset's ``__getitems__``."""
         has_batches = bool(getattr(self.dataset, "__getitems__", None))
         return bool(self.indices) and self.is_batched and has_batches
 
     def _calls(self) -> Iterator[Callable[[], Any]]:
-        """Yield the calls by which torch gets items."""
+        """Yield the calls with which torch loads items."""
         if not self.indices:  # a stream
             items = iter(self.dataset)
             while True:
@@ -105,7 +113,7 @@ END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
 
 
 def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tuple[Any, Record]]:
-    """Make each call and yield its value and what it took; end with the stream."""
+    """Make at most ``MOST_ITEMS`` calls; yield the value and the record of each. Stop at the end of a stream."""
     for call in itertools.islice(calls, MOST_ITEMS):
         read_before = _read_so_far()
         began = [clock() for clock in CLOCKS]
@@ -119,7 +127,7 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
 
 
 def bytes_of(value: object, depth: int = 6) -> int:
-    """Return the bytes of the tensors and arrays in a value, however nested; for bytes and strings, their length."""
+    """Return the size, in bytes, of the tensors, arrays, bytes and strings in a value, however nested."""
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
@@ -145,7 +153,7 @@ def uses_cuda(value: object) -> bool:
 
 
 def _read_so_far() -> tuple[int, int]:
-    """Return the bytes this process has read, from files and from storage; zeros when unknown."""
+    """Return how many bytes this process has read from files, and how many of them from storage; zeros if unknown."""
     with contextlib.suppress(OSError, ValueError):
         found = dict(line.split(": ") for line in OWN_IO.read_text().splitlines())
         return int(found.get("rchar", 0)), int(found.get("read_bytes", 0))

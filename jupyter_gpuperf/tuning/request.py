@@ -39,16 +39,20 @@ def warm_up(
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
-    """The request for a tuning.
+    """What the user asks the tuner for.
 
     Attributes
     ----------
+    batch_size
+        Batch size that replaces the loader's own.
     step
         The training step, called with a batch. It really runs; its changes are undone.
     target_rate
         Batches per second that the training consumes; replaces a step.
+    budget_seconds
+        Time for the whole tuning.
     kept
-        The setting recommended before for this dataset and machine; always tried.
+        The setting that an earlier tuning recommended for this dataset and machine; always tried.
     """
 
     batch_size: int | None = None

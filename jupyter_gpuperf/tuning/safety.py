@@ -1,4 +1,4 @@
-"""Keep a trial from harming the notebook: watch it, end it, and describe how it failed.
+"""Keep a trial from harming the notebook: watch it, end it, and report why it failed.
 
 Standard library only at module level.
 """
@@ -55,11 +55,11 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Check every 0.1 s until stopped."""
-        self.look()
+        self.check()
         while self.reason is None and not self._stop_asked.wait(POLL_SECONDS):
-            self.look()
+            self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Check the free memory once; kill the workers when it is too low."""
         shared = resources.shared_memory_free_bytes()
         if shared is not None:
@@ -90,7 +90,7 @@ def floor_of(free_bytes: int | None, total_bytes: int | None) -> float | None:
 
 
 def kill(processes: Sequence[Any]) -> None:
-    """Kill the workers that still run."""
+    """Kill the workers that are still running."""
     for process in processes:
         if process.pid is not None and process.exitcode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -111,7 +111,7 @@ def close(
     """
     if at_once:
         with contextlib.suppress(Exception):
-            # Otherwise torch takes their end for a failure and raises in the main thread.
+            # Otherwise, torch takes the end of a worker for a failure and raises in the main thread.
             from torch.utils.data._utils.signal_handling import _remove_worker_pids
 
             if iterator._worker_pids_set:
@@ -126,10 +126,10 @@ def close(
 
 
 @contextlib.contextmanager
-def from_workers(
+def items_from_workers(
     dataset: Any, count: int, method: str, **options: Any
 ) -> Iterator[tuple[Any, list[Any]]]:
-    """Yield an iterator over the items that workers load from a dataset, and the workers; end them afterwards."""
+    """Yield an iterator over the items that new workers load, and a list of the workers. End the workers afterwards."""
     from torch.utils.data import DataLoader
 
     processes: list[Any] = []
@@ -153,7 +153,7 @@ def _shut_down(iterator: Any, seconds: float) -> None:
     """Let torch close an iterator, and wait at most ``seconds``.
 
     A killed worker may have held a lock that it shares with this process, or have left half a batch in the pipe.
-    torch then waits forever. So a separate thread does that wait.
+    torch then waits forever. Therefore, torch's function runs in a separate thread.
     """
 
     def shut_down() -> None:
@@ -178,7 +178,7 @@ RAISED: Final = re.compile(r"^Caught (\w+) in DataLoader worker")
 def describe_failure(
     error: BaseException, processes: Sequence[Any], watchdog: Watchdog | None = None
 ) -> str:
-    """Return in one line how a trial failed."""
+    """Return why a trial failed, in one line."""
     if watchdog is not None and watchdog.reason is not None:
         return watchdog.reason
     text = str(error).strip()
@@ -204,26 +204,26 @@ def _last_line(text: str) -> str:
     return text.splitlines()[-1].strip()[:300]
 
 
-COMPLAINING: Final = "DataLoaderIter.__del__"
+ITERATOR_DEL: Final = "DataLoaderIter.__del__"
 PINNING: Final = "_pin_memory_loop"
-"""Function of the thread that receives batches from workers; the thread's name contains it."""
-ENDS: Final = (OSError, EOFError)
+"""Function that receives batches from the workers in a thread of its own; the thread's name contains this name."""
+PIPE_ERRORS: Final = (OSError, EOFError)
 
 
 @contextlib.contextmanager
 def suppressing_iterator_errors() -> Iterator[None]:
-    """Collect interrupted iterators before the context ends, without torch's tracebacks; report all other errors."""
+    """Suppress torch's errors from interrupted iterators, and collect these before the context ends."""
     unraisable_before, thread_before = sys.unraisablehook, threading.excepthook
     users_threads = set(threading.enumerate())
 
     def unraisable(what: sys.UnraisableHookArgs) -> None:
-        if COMPLAINING not in repr(what.object):
+        if ITERATOR_DEL not in repr(what.object):
             unraisable_before(what)
 
     def in_thread(what: threading.ExceptHookArgs) -> None:
         ours = what.thread is not None and what.thread not in users_threads
         # A worker killed while it sends a batch resets the connection.
-        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, ENDS)):
+        if not (ours and PINNING in str(what.thread) and issubclass(what.exc_type, PIPE_ERRORS)):
             thread_before(what)
 
     sys.unraisablehook, threading.excepthook = unraisable, in_thread

@@ -1,8 +1,8 @@
 """Choose which setting to try next, and which one to recommend. Tests can pass a simulated bench.
 
-The order: the current setting and the recipes; workers; pinning, prefetching, order, persistence and start method. In
-the final round the best candidates are measured in turn, then in reverse order, so that drift affects all equally.
-Standard library only.
+The current setting and the recipes are tried first, then numbers of workers, then pinning, prefetching, order, start
+method and persistence. In the final round, the best candidates are measured in turn, then in reverse order, so that
+drift affects all of them equally. Standard library only.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from jupyter_gpuperf.tuning.trial_log import (
     keeps_up,
 )
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
-from jupyter_gpuperf.tuning.worker_search import FIRST, WorkerSearch
+from jupyter_gpuperf.tuning.worker_search import FIRST_COUNTS, WorkerSearch
 
-VARIED: Final = 2.0
-"""From this ratio (95th percentile to mean of the items' times), deeper prefetching or any order may help."""
+HIGH_VARIATION: Final = 2.0
+"""If items' times vary more (95th percentile to mean), deeper prefetching or ``in_order=False`` may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
 """Share of the time for the trials that are always run."""
@@ -37,7 +37,7 @@ CHALLENGE_SHARE: Final = 0.1
 TARGET: Final = 0.01
 """Half-width of the final intervals, relative to the mean, at which measuring ends early."""
 FIRST_OF_SLOW: Final = 4
-"""Workers to start with when each trial is expensive and nothing else was measured; a model can be fitted to it."""
+"""Number of workers to start with when trials are slow and none has been measured: a model needs one trial."""
 
 
 def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) -> SearchResult:
@@ -53,11 +53,11 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
         _measure(log, "present")
         known = any(each.setting.num_workers for each in log.measured())
         WorkerSearch(log).run([] if known else [min(FIRST_OF_SLOW, space.most_workers)])
-        _named(log)
+        _measure_named(log)
     else:
-        _named(log)
+        _measure_named(log)
         WorkerSearch(log).run()
-    _knobs(log)
+    _vary_other_settings(log)
     best = best_of(log)
     return SearchResult(
         trials=list(log.trials.values()),
@@ -69,14 +69,14 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
 
 
 def _is_slow(log: TrialLog) -> bool:
-    """Return whether the trials that are always run would take too long; then likely winners come first."""
+    """Return whether the trials that are usually run first would take too long; then likely winners come first."""
     space = log.space
-    usual = [space.base.with_changes(num_workers=each) for each in FIRST]
+    usual = [space.base.with_changes(num_workers=each) for each in FIRST_COUNTS]
     return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
-def _named(log: TrialLog) -> None:
-    """Measure the present setting, then no workers (a quick trial), then the recipes."""
+def _measure_named(log: TrialLog) -> None:
+    """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
     log.measure(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
@@ -89,26 +89,26 @@ def _measure(log: TrialLog, role: str) -> None:
         trial.roles.add(role)
 
 
-def _knobs(log: TrialLog) -> None:
+def _vary_other_settings(log: TrialLog) -> None:
     space = log.space
     if space.pinning:
         _vary(log, lambda setting: setting.with_changes(pin_memory=not setting.pin_memory))
-    if space.variation > VARIED or space.step_seconds is None:
+    if space.variation > HIGH_VARIATION or space.step_seconds is None:
         _vary(log, lambda setting: setting.with_changes(prefetch_factor=DEEPER_PREFETCH))
-    if space.variation > VARIED and space.any_order:
+    if space.variation > HIGH_VARIATION and space.any_order:
         _vary(log, lambda setting: setting.with_changes(in_order=False))
     _persistence(log)
 
 
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
-    """Try a change to the leader. Without workers, only pinning changes a setting."""
+    """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
     if best is not None and not keeps_up(best):
         log.measure(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
-    """Measure what persistent workers save, and start methods that are faster."""
+    """If the start-up matters, try start methods that are faster, and measure what persistent workers save."""
     space = log.space
     best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:

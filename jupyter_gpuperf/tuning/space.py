@@ -1,4 +1,4 @@
-"""Search space on this machine, and the result of a search. Standard library only at module level."""
+"""The search space on this machine, and the result of a search. Standard library only at module level."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 MOST_WORKERS: Final = 64
 LEAST_COMPUTING: Final = 0.03
-BEYOND: Final = 1.5
-"""Don't try more workers than would fill the CPUs by this factor."""
+CROWDING: Final = 1.5
+"""Try at most this many times the workers that keep all CPUs busy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Space:
     Attributes
     ----------
     named
-        Role → a setting that is always measured: ``present``, ``golden``, ``kept``.
+        Role (``present``, ``golden`` or ``kept``) → setting that is always measured.
     base
         The setting that the search starts from: prefetch factor, pinning, start method.
     step_seconds
@@ -37,15 +37,15 @@ class Space:
     batches
         Batches per epoch; ``None`` when unknown.
     batch_seconds
-        Seconds per batch in one process; added to a trial's cost.
+        Seconds per batch in one process, to estimate how long a trial takes.
     computing
-        Share of an item's time that computes.
+        Share of an item's time spent computing.
     variation
         See :class:`Probe`.
     pinning
-        Whether there is a device to pin for.
+        Whether to try pinned memory, that is, whether batches are copied to a GPU.
     start_methods
-        Other start methods, cheaper than the one in use.
+        Start methods to try that are faster than the one in use.
     any_order
         Whether this torch can return batches out of order.
     """
@@ -84,14 +84,14 @@ def build_space(
     kept: Setting | None,
     start_method: str | None,
 ) -> Space:
-    """Return the search space.
+    """Return the search space for a loader on this machine.
 
     Parameters
     ----------
     kept
-        The setting recommended before.
+        The setting that an earlier tuning recommended.
     start_method
-        Start method that the probe used when forking was not possible; otherwise ``None``.
+        Start method that the probe had to use because items can't be loaded in forked workers; otherwise ``None``.
     """
     from torch.utils.data import DataLoader
 
@@ -103,7 +103,7 @@ def build_space(
     recipe = common_recipe(budget.seen_cpus, start_method=method)
     named = {"present": current_setting, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - probed.blocked_ratio)
-    most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, BEYOND * budget.cpus / computing)))
+    most = min(MOST_WORKERS, math.ceil(max(2 * budget.cpus, CROWDING * budget.cpus / computing)))
     if bench.most_workers is not None:
         most = min(most, bench.most_workers)
     if probed.uses_cuda and start_method is None and default_start_method() == "fork":

@@ -1,7 +1,7 @@
-"""End code that does not end by itself: a dataset that hangs must not hang the notebook.
+"""End code that runs too long: a dataset that hangs must not hang the notebook.
 
-A timer signal interrupts Python code and system calls of the main thread. In other threads, and without such signals,
-only code that checks the clock itself ends in time. Standard library only.
+A timer signal interrupts Python code and system calls of the main thread. In other threads, and on systems without
+such signals, only code that checks the clock itself ends in time. Standard library only.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from jupyter_gpuperf.messages import Message
 RING_SECONDS: Final = 0.25
 REPORT_SECONDS: Final = 0.2
 AGAIN_SECONDS: Final = 1.0
-"""Some code catches every exception and continues; then the alarm raises again after this time."""
+"""If code catches the exception and continues, the alarm raises it again after this time."""
 
 
 class TimeIsUp(BaseException):
-    """The limit has passed. Not an ``Exception``: many datasets catch those and try again."""
+    """The time limit was exceeded. Not an ``Exception``, because many datasets catch those and try again."""
 
 
 class Alarm:
-    """Nested time limits. While it runs, it also calls a function regularly.
+    """Enforces nested time limits, and regularly calls a function, from a timer signal.
 
     Parameters
     ----------
     look
-        Called a few times per second in the main thread, wherever it is; may raise to end the running code.
+        Called a few times per second in the main thread, whatever code runs there; may raise to end that code.
     """
 
     def __init__(self, look: Callable[[], object] = lambda: None) -> None:
@@ -70,7 +70,7 @@ class Alarm:
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
-        """Suppress the alarm in code that must not be left half done."""
+        """Suppress the alarm in the body, which must not be interrupted halfway."""
         self._held += 1
         try:
             yield
@@ -90,12 +90,12 @@ class Alarm:
 
 
 def _forks(frame: FrameType | None) -> bool:
-    """Return whether a process is being started: an exception there is lost, or leaves half a process."""
+    """Return whether a process is being started: an exception would be lost, or leave it half started."""
     return any(each.f_code.co_name == "_launch" for each, _ in traceback.walk_stack(frame))
 
 
 class Countdown:
-    """The remaining time, and progress reports."""
+    """Counts down the time of a tuning, and reports its progress."""
 
     def __init__(self, budget_seconds: float, context: Context) -> None:
         self._budget, self._context = budget_seconds, context
@@ -119,7 +119,7 @@ class Countdown:
                 self.look()
 
     def look(self) -> None:
-        """Report progress again; raises when the job was cancelled."""
+        """Report the progress. The report raises an exception if the job was cancelled."""
         self._reported = time.monotonic()
         seconds = max(0.0, self.left())
         message = Message(

@@ -22,8 +22,8 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
 
-FEWEST_TIMED: Final = 3
-"""Fewest blocks of a trial, however long they take."""
+FEWEST_TIMED_BLOCKS: Final = 3
+"""Minimum number of blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
 FIGURES: Final = (
     *("batches_per_second", "wait_ratio", "step_seconds", "startup_seconds", "restart_seconds"),
@@ -46,17 +46,19 @@ class Trial:
     round_of
         The trials that were measured in turn with this one; ``None`` when it was measured alone.
     cpu_cores
-        CPU cores' worth of time that the workers used; this process's when there are no workers.
+        Mean number of CPU cores that the workers used; without workers, that this process used.
     machine_busy_ratio
         Share of the machine's CPU time that any process used.
     memory_bytes
         Unique memory of all workers together.
     shared_memory_bytes
         Peak shared memory of the batches in flight.
+    storage_bytes
+        Bytes read from storage per batch.
     restart_seconds
         Seconds from the start of a new epoch to its first batch, with persistent workers.
     error
-        Why there is no rate.
+        Why nothing was measured; otherwise ``None``.
     aborted
         Whether it was stopped early because it was clearly slower than the best so far.
     out_of_time
@@ -86,7 +88,7 @@ class Trial:
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """Batches per second. With two blocks the interval may reach zero seconds; it is cut at a tenth of the mean."""
+        """Batches per second. With two blocks, the interval of the seconds may reach zero: cut at a tenth of the mean."""
         seconds = self.batch_seconds
         if seconds is None:
             return None
@@ -154,23 +156,23 @@ class Trial:
 
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
-    """Return the mean with its interval: ``None`` for fewer than two blocks, Student's t for few."""
+    """Return the mean and its 95 % interval (of few blocks, Student's t); ``None`` for fewer than two blocks."""
     return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
 
 
-@functools.lru_cache(256)  # requested repeatedly, and takes thousands of resamples
+@functools.lru_cache(256)  # called repeatedly with the same blocks; bootstrapping them is slow
 def _interval(blocks: tuple[float, ...]) -> Interval:
     return (small_sample_mean if len(blocks) < FEWEST_BLOCKS else mean_interval)(blocks)
 
 
-def slower(trial: Trial, other: Trial) -> bool:
-    """Return whether batches clearly take longer: the intervals don't overlap."""
+def is_slower(trial: Trial, other: Trial) -> bool:
+    """Return whether ``trial`` is clearly slower than ``other``, that is, whether the intervals don't overlap."""
     seconds, others = trial.batch_seconds, other.batch_seconds
     return seconds is not None and others is not None and seconds["low"] > others["high"]
 
 
 class Usage:
-    """Resources that the workers use from the creation of this object on.
+    """The resources that the workers have used since the creation of this object.
 
     Parameters
     ----------
@@ -203,7 +205,7 @@ class Usage:
         return sum(self._of_each(lambda each: each.memory_full_info().uss)) or None
 
     def _of_each(self, figure: Callable[[psutil.Process], N]) -> list[N]:
-        """Return the figure of each process that has it."""
+        """Return the figure of each process, except those that have ended or don't report it."""
         figures = []
         for process in self._processes:
             with contextlib.suppress(psutil.Error, AttributeError):

@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import Space
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, is_slower
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 
 NEAR_RATIO: Final = 0.01
@@ -67,7 +67,7 @@ class TrialLog:
         )
 
     def measure_again(self, trial: Trial) -> None:
-        """Measure a setting again because something else ran meanwhile. Keep the old trial if that fails."""
+        """Repeat a trial that something else has probably disturbed. Keep the old one if the new one fails."""
         del self.trials[trial.setting]
         made = self.measure(trial.setting)
         if made is None or made.error is not None:
@@ -92,7 +92,7 @@ class TrialLog:
         """Return the best trial so far; see :meth:`nearest`."""
         return self.nearest(self.measured(), seconds_of)
 
-    def nearest(
+    def cheapest_of_fastest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> Trial | None:
         """Return the cheapest of the trials that can't be told apart from the fastest; ``None`` without trials."""
@@ -130,5 +130,5 @@ def keeps_up(trial: Trial) -> bool:
 
 
 def cost_of(trial: Trial) -> tuple[object, ...]:
-    """Return a sort key: the resources that a trial's setting takes."""
+    """Return the sort key for the resources that a trial's setting takes."""
     return trial.setting.cost

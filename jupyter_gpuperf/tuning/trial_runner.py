@@ -59,7 +59,7 @@ class TrialRunner:
     clock
         Countdown for the whole tuning; also reports progress.
     most_workers
-        Most useful workers: more would repeat a stream or have nothing to do. ``None`` without such a limit.
+        Maximum useful number of workers: more would repeat a stream or have nothing to do. ``None`` without a limit.
     on_trial
         Called with each trial when it has ended.
     """
@@ -129,8 +129,8 @@ class TrialRunner:
             while len(rule.blocks) < FEWEST_TIMED or not rule.done:
                 rule.add(run.block())
                 self.clock.report(setting.describe())
-                is_known = len(rule.blocks) >= FEWEST_TIMED
-                if best is not None and is_known and slower(trial, best):
+                is_known = len(rule.blocks) >= FEWEST_TIMED_BLOCKS
+                if best is not None and is_known and is_slower(trial, best):
                     trial.aborted = True
                     break
             trial.cpu_cores = usage.cpu_seconds() / (time.perf_counter() - began)
@@ -204,9 +204,9 @@ class TrialRunner:
         run.end(at_once=at_once or slow, seconds=seconds)
 
     def _expected_seconds(self, setting: Setting) -> float:
-        """Return how many seconds the start, the discarded batches and the fewest blocks may take."""
+        """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
         start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
-        rounds = 3 + FEWEST_TIMED + (setting.prefetch_factor or 0)
+        rounds = 3 + FEWEST_TIMED_BLOCKS + (setting.prefetch_factor or 0)
         crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
         step = max(1, setting.num_workers) * (self.ready_seconds or {"value": 0.0})["value"]
         return start + 2 * rounds * (crowded * self.probe.batch_seconds + step)

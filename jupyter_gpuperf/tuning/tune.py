@@ -42,7 +42,7 @@ STEP_SHARE: Final = 0.05
 READY_BATCHES: Final = 4
 CODE_SECONDS: Final = 10.0
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
-UNIMPORTANT: Final = "This DataLoader will create|.*pin_memory.*|.*multi-threaded, use of fork"
+IGNORED_WARNINGS: Final = "This DataLoader will create|.*pin_memory.*|.*multi-threaded, use of fork"
 """Warnings of torch and Python about the settings that are tried; the table shows their effect."""
 
 
@@ -69,9 +69,9 @@ def tune_loader(
     name
         Its name in the notebook.
     on_trial
-        Called with each trial of a rate when it has ended.
+        Called at the end of each trial without the step.
     names
-        The notebook's names, by which the generated code refers to the user's objects.
+        The notebook's variables by name; the generated code refers to them.
 
     Raises
     ------
@@ -80,19 +80,19 @@ def tune_loader(
     GpuPerfError
         ``data_set_failed``: no item could be loaded; with the reason.
     Unavailable
-        ``no_time``: the dataset did not answer in time, or a batch takes longer than the total time.
+        ``no_time``: the dataset or the step took too long for the total time.
     """
     import torch
 
     clock = Countdown(request.budget_seconds, context)
     with (
-        # Outermost, so that no alarm interrupts restoring the step's changes and the random states.
+        # Outermost: no alarm may interrupt the restoring of random states and of what the step changed.
         state_restored(torch, Roots.of_step(request.step)) as before,
         warnings.catch_warnings(),
         suppressing_iterator_errors(),
         clock.alarm as alarm,
     ):
-        warnings.filterwarnings("ignore", UNIMPORTANT)
+        warnings.filterwarnings("ignore", IGNORED_WARNINGS)
         try:
             with alarm.within(clock.left()):
                 subject = TuningSubject(given, name, request.batch_size, names)
@@ -173,10 +173,8 @@ class _Tuning:
         shards = self.subject.most_workers
         if shards is not None or not self.subject.is_stream:
             return shards
-        if is_repeated(self.subject, max(1.0, self.clock.left() / 4)):
-            repeated = (
-                "With two workers, every item comes twice; divide the stream by get_worker_info()."
-            )
+        if repeats_items(self.subject, max(1.0, self.clock.left() / 4)):
+            repeated = "With two workers, every item comes twice; use get_worker_info() to split the stream."
             self.warnings.append(Message(repeated))
             return 1
         return None
@@ -240,7 +238,7 @@ class _Tuning:
                 regime, subject, copies=space.pinning and not space.step
             ),
             "summary": verdict.summary_of(best, found, space),
-            **verdict.limit_of(best, found, probed, self.budget),
+            **verdict.describe_bottleneck(best, found, probed, self.budget),
             "warnings": [*self.warnings, *verdict.doubts(probed, self.budget, best)],
             "batch_size": subject.batch_size,
             "batches_per_epoch": subject.batches_per_epoch,
@@ -253,7 +251,7 @@ class _Tuning:
         }
 
     def _environment(self) -> dict[str, Any]:
-        """Return the environment, and the facts that identify the dataset."""
+        """Return the versions and devices in use, and what identifies the dataset."""
         import torch
 
         kind = type(self.subject.dataset)
@@ -261,7 +259,7 @@ class _Tuning:
             **describe(torch, started_device(torch)),
             "start_method": default_start_method(),
             "data_set": f"{kind.__module__}.{kind.__qualname__}",
-            "data_set_items": self.subject.items,
+            "data_set_items": self.subject.item_count,
             "memory_limit_bytes": self.budget.memory_limit_bytes,
         }
 
@@ -269,12 +267,12 @@ class _Tuning:
         try:
             with self.clock.alarm.within(CODE_SECONDS):
                 return self.subject.code(setting)
-        except TimeIsUp:  # keep the measurements all the same
+        except TimeIsUp:  # the measurements are valid without the code
             return reason_as_comments("Time ran out before a loader like yours was built.", setting)
 
 
 def _failures(found: SearchResult) -> list[Message]:
-    """Return the failures, each reason once with the first setting that met it."""
+    """Return up to four reasons for failures, each with the first setting that failed for it."""
     first: dict[str, str] = {}
     for each in found.trials:
         if each.error:

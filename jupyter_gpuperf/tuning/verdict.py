@@ -1,4 +1,4 @@
-"""Put the outcome into sentences: the gain, the bottleneck, and what to do. Standard library only."""
+"""Describe the outcome in sentences: the gain, the bottleneck, and what to do. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
 
 BUSY_RATIO: Final = 0.85
-"""When this share of the available CPUs is in use, they are the bottleneck."""
+"""If the loader uses this share of the available CPUs, they are the bottleneck."""
 MACHINE_BUSY_RATIO: Final = 0.95
 OTHERS_RATIO: Final = 0.25
 """Share of the CPUs that other processes may use before the figures are in doubt."""
 BLOCKED_RATIO: Final = 0.5
 COMPUTING_RATIO: Final = 0.9
-"""When workers use this share of a CPU each, their own computing is the bottleneck."""
+"""If each worker uses this share of a CPU, its own computing is the bottleneck."""
 
 LIMITS: Final = {
     "step": "the training step; the loader keeps up with it.",
@@ -35,7 +35,7 @@ LIMITS: Final = {
 }
 """Bottleneck → description."""
 CODES: Final = {"workers": "cpu", "process": "transfer"}
-"""Bottleneck → code, where they differ."""
+"""Bottleneck → its name in the outcome, where they differ."""
 ADVICE: Final = {
     "less computing": "Compute less per item: use a faster decoder, store images at training size, "
     "precompute what never changes.",
@@ -58,10 +58,10 @@ ADVICE_FOR: Final = {
 """Bottleneck → keys of the advice."""
 
 
-def limit_of(
+def describe_bottleneck(
     best: Trial, found: SearchResult, probe: Probe, budget: Budget
 ) -> dict[str, str | list[Message]]:
-    """Return the bottleneck of the recommended setting, and what to do about it: ``limit``, ``limit_summary``, ``advice``."""
+    """Return the recommended setting's bottleneck and advice: ``limit``, ``limit_summary``, ``advice``."""
     bottleneck = "step" if found.enough else _bottleneck(best, probe, budget)
     return {
         "limit": CODES.get(bottleneck, bottleneck),
@@ -75,7 +75,7 @@ def limit_of(
 
 
 def _facts(best: Trial, probe: Probe, budget: Budget) -> dict[str, Any]:
-    """Return the figures that sentences mention; times in ms, shares in percent, sizes in MB."""
+    """Return the figures for the sentences; times in ms, shares in percent, sizes in MB."""
     used = best.cpu_cores or 0.0
     return {
         "used": used,
@@ -99,7 +99,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
         return "quota" if budget.has_quota else "cpu"
     if (best.machine_busy_ratio or 0.0) >= MACHINE_BUSY_RATIO:
         return "others"
-    # Workers that wait for their batches to be received don't compute all the time.
+    # Workers that have to wait until their batches are received use less of a CPU than this.
     if workers and cores >= COMPUTING_RATIO * workers:
         return "workers"
     if probe.blocked_ratio >= BLOCKED_RATIO:
@@ -109,7 +109,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
     return "transfer" if probe.batch_cpu_seconds < best.mean_seconds * cores else "unknown"
 
 
-OTHERS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
+RIVALS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
 """Role → the setting that the recommended one is compared with."""
 COMPARISONS: Final = {
     "same": "This is {name}.",
@@ -184,14 +184,14 @@ def _comparison(best: Trial, other: Trial, name: Message) -> Message:
 DOUBTS: Final = {
     "OpenCV": "OpenCV uses {threads} threads in each worker; call cv2.setNumThreads(0) in worker_init_fn.",
     "others": "Other processes used {others:.0f} % of the CPUs; on an idle machine another setting may be better.",
-    "CUDA": "Items use CUDA; forked workers can't once the notebook has used it.",
+    "CUDA": "Items use CUDA; forked workers can't use it once the notebook has.",
     "quota": "{visible} CPUs are visible, but the quota is {quota:g}: recipes that count CPUs start too many workers.",
     "ranks": "{ranks} training processes share this machine; each may use its share of the CPUs.",
 }
 
 
 def doubts(probe: Probe, budget: Budget, best: Trial) -> list[Message]:
-    """Return what the user should know besides the trials."""
+    """Return warnings about anything that may have distorted the trials."""
     facts = _facts(best, probe, budget)
     holding = {
         "OpenCV": probe.cv_threads > 1 and best.setting.num_workers > 1,
@@ -204,7 +204,7 @@ def doubts(probe: Probe, budget: Budget, best: Trial) -> list[Message]:
 
 
 def regime_of_trial(best: Trial, probe: Probe) -> str:
-    """Return where the recommended trial's items came from."""
+    """Return where the recommended trial's items came from; see :attr:`Probe.regime`."""
     if probe.regime == "no files" or best.storage_bytes is None:
         return probe.regime
     return regime_of(best.storage_bytes / (probe.read_bytes * probe.batch_size))
@@ -224,7 +224,7 @@ REUSES: Final = {
 
 
 def regime_summary(regime: str, subject: TuningSubject, *, copies: bool) -> Message:
-    """Return the regime in a few sentences; ``copies``: the time includes the copy to the GPU."""
+    """Describe where the items came from. ``copies``: whether the time includes the copy to the GPU."""
     epochs = subject.batches_drawn / (subject.batches_per_epoch or math.inf)
     reuse = "stream" if subject.is_stream else "again" if epochs > 1 else "new"
     template = "{source} {reuse}"

@@ -1,4 +1,7 @@
-"""Search the number of workers, guided by a model of few trials and checked at neighbors. Standard library only."""
+"""Search for the best number of workers: fit a model to a few trials, and try what it predicts and the neighbors.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from jupyter_gpuperf.tuning.trial import Trial, slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog, keeps_up
 
 MOST_TRIALS: Final = 9
-FIRST: Final = (0, 1, 2)
-FARTHEST: Final = 4
-"""Try at most this many times the most workers tried: a model of a few workers can't predict what limits many."""
-NEAR: Final = 8
-"""A count that differs from a tried one by less than an eighth adds no information."""
+FIRST_COUNTS: Final = (0, 1, 2)
+GROWTH_LIMIT: Final = 4
+"""Try at most this many times the largest number tried so far: trials of a few workers don't show what limits many."""
+FINENESS: Final = 8
+"""A number of workers that differs from a tried one by at most an eighth of itself is not tried."""
 HOPELESS_RATIO: Final = 1.1
-"""Stop when the model predicts no better than this multiple of the time without workers."""
+"""Stop when even the predicted best takes longer than this multiple of the time without workers."""
 
 ROOM_RATIO: Final = 0.95
 """To keep up with a step, a loader must take at most this share of its time, because times vary."""
@@ -33,8 +36,8 @@ class WorkerSearch:
         self._log, self._space = log, log.space
         self._again: set[Setting] = set()
 
-    def run(self, first: Sequence[int] = FIRST) -> None:
-        """Search until the neighbors of the best are known, or the fewest workers that are enough.
+    def run(self, first: Sequence[int] = FIRST_COUNTS) -> None:
+        """Search until the best number's neighbors, or the fewest workers that keep up with the step, are known.
 
         Parameters
         ----------
@@ -52,7 +55,7 @@ class WorkerSearch:
             if workers_next is not None:
                 if self._log.measure(self._setting(workers_next)) is None:
                     return
-            elif not self._again_where_disturbed():
+            elif not self._repeat_disturbed():
                 return
 
     def _setting(self, workers: int) -> Setting:
@@ -82,7 +85,7 @@ class WorkerSearch:
         return fit_model(times, cpus=space.cpus, computing=space.computing)
 
     def _next(self) -> int | None:
-        """Return how many to try next: the model's best, then its neighbors; ``None`` when nothing is left to try."""
+        """Return the number to try next: the model's best, then neighbors; ``None`` when nothing is left to try."""
         curve = self._curve()
         if not self._log.measured():
             return None
@@ -101,12 +104,12 @@ class WorkerSearch:
 
     def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
-        found = model.fewest(most, ROOM_RATIO * goal) if goal is not None else None
+        found = model.fewest_workers(most, KEEP_UP_RATIO * goal) if goal is not None else None
         tried = max((each.setting.num_workers for each in self._log.measured()), default=1)
-        return min(found or model.best(most), FARTHEST * max(1, tried))
+        return min(found or model.best_workers(most), GROWTH_LIMIT * max(1, tried))
 
     def _is_hopeless(self, model: WorkerTimeModel, curve: Mapping[int, Trial]) -> bool:
-        if 0 not in curve or len(curve) <= len(FIRST) - 1:
+        if 0 not in curve or len(curve) <= len(FIRST_COUNTS) - 1:
             return False
         most = self._space.most_workers
         return model.seconds(model.best(most)) > HOPELESS_RATIO * curve[0].mean_seconds
@@ -141,10 +144,10 @@ class WorkerSearch:
     def _is_new(self, workers: int) -> bool:
         alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
-        return fits and all(NEAR * abs(workers - each.num_workers) > workers for each in alike)
+        return fits and all(FINENESS * abs(workers - each.num_workers) > workers for each in alike)
 
     def _as_many_as_lead(self) -> int | None:
-        """Return the leader's number of workers if the base was not tried with it: that number may explain the lead."""
+        """Return the fastest trial's number of workers if the base was not tried with it: it may explain the lead."""
         curve = self._curve().values()
         if not curve:
             return None
@@ -153,8 +156,8 @@ class WorkerSearch:
         leads = (1 + NEAR_RATIO) * lead.mean_seconds < min(map(_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
-    def _again_where_disturbed(self) -> bool:
-        """Measure once more what is slower than its neighbors allow, because something else ran meanwhile."""
+    def _repeat_disturbed(self) -> bool:
+        """Repeat, once, a trial that others show to be too slow and thus disturbed. Return whether there was one."""
         curve = {count: each for count, each in self._curve().items() if count}
         for count, trial in curve.items():
             if trial.setting not in self._again and (
@@ -166,7 +169,7 @@ class WorkerSearch:
         return False
 
     def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
-        """Return whether, by a model of the other trials, this one should be the best by far."""
+        """Return whether a model of the other trials predicts that this one is by far the best."""
         others = {each: trial for each, trial in curve.items() if each != count}
         if len(others) < FEWEST_OTHERS or keeps_up(curve[count]):
             return False
@@ -176,7 +179,7 @@ class WorkerSearch:
 
 
 def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
-    """Return whether it is clearly slower than both fewer and more workers."""
+    """Return whether a number of workers is clearly slower than both tried numbers next to it."""
     counts = sorted(curve)
     place = counts.index(count)
     sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]

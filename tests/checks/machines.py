@@ -162,7 +162,7 @@ def machine_of(
         run_command=lambda command, _seconds, _environment: ran(outputs, command),
         disk_space_of=lambda path: disk_space(root, path, all_rooms),
         interpreter="/env/bin/python",
-        packages=[WHEEL],
+        package_folders=[WHEEL],
         headers="/env/include/python3.12",
         pid=7,
         cpu_count=16,

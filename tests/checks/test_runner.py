@@ -44,7 +44,7 @@ def test_a_check_that_raises_or_hangs_is_unknown_and_hides_no_other():
         check("hangs", lambda _: never.wait() and fine(""), seconds=0.1),
         check("works", lambda _: broken("It is broken.", fix="repair")),
     ]
-    findings = {each["id"]: each for each in examine(Machine(packages=[]), checks)["checks"]}
+    findings = {each["id"]: each for each in examine(Machine(package_folders=[]), checks)["checks"]}
     never.set()
     assert findings["raises"]["status"] == "unknown"
     assert "ZeroDivisionError('by zero')" in findings["raises"]["found"]

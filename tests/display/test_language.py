@@ -53,7 +53,7 @@ from jupyter_gpuperf.schemas import (
 )
 from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.verdict import doubts, limit_of, regime_summary, summary_of
+from jupyter_gpuperf.tuning.verdict import describe_bottleneck, doubts, regime_summary, summary_of
 
 WORDS = re.compile(r"\b[A-Za-z']{2,}(?: [A-Za-z']{2,})+\b")
 NAMES = frozenset(
@@ -133,7 +133,7 @@ def tuning():
         "recommended": best.to_dict(),
         "code": "",
         "summary": summary_of(trials[0], found, space),
-        **limit_of(trials[0], found, probe, budget),
+        **describe_bottleneck(trials[0], found, probe, budget),
         "warnings": doubts(probe, budget, trials[0]),
         "regime_summary": regime_summary("warm", Subject(), copies=True),
         "batch_size": 32,

@@ -10,7 +10,7 @@ import torch
 from kinds import Items, Stateful, Stream
 from torch.utils.data import BatchSampler, DataLoader, WeightedRandomSampler
 
-from jupyter_gpuperf.loaders.code_suggestions import loader_code, more_workers
+from jupyter_gpuperf.loaders.code_suggestions import loader_code, more_workers_code
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 
@@ -79,5 +79,5 @@ def test_what_is_not_known_is_said():
 
 
 def test_more_workers_stay_below_the_cores():
-    assert "num_workers=4" in more_workers(Told(num_workers=1), None)
-    assert "num_workers=2" in more_workers(Told(num_workers=8), 3.0)
+    assert "num_workers=4" in more_workers_code(Told(num_workers=1), None)
+    assert "num_workers=2" in more_workers_code(Told(num_workers=8), 3.0)

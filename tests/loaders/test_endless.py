@@ -24,7 +24,7 @@ from jupyter_gpuperf.loaders.endless import (
     loader_like,
     loader_settings,
 )
-from jupyter_gpuperf.loaders.randomness import random_state_kept
+from jupyter_gpuperf.loaders.randomness import random_state_restored
 
 DATA = TensorDataset(torch.arange(10))
 LIMITS = {"rigorous": False, "time_limit_seconds": 1.0}
@@ -54,7 +54,7 @@ def test_the_users_generator_does_not_notice():
 
 def test_random_states_are_put_back():
     before = torch.get_rng_state()
-    with random_state_kept():
+    with random_state_restored():
         first(like(DataLoader(DATA, batch_size=2, shuffle=True)), 9)
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -157,7 +157,7 @@ def test_samplers_of_the_users_are_never_drawn_from_and_it_is_said():
         line = code(own)
         loader_with(own, {"num_workers": 1})
         assert (getattr(own.sampler, "drawn", 0), getattr(own.sampler, "position", 0)) == (0, 0)
-        assert "# Its order was compared by its parts" in line
+        assert "# Its order was not compared" in line
 
 
 def test_the_users_own_are_called_by_their_names():

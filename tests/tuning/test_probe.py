@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject, as_dataset_kind
-from jupyter_gpuperf.tuning.probe import ProbeFailed, is_repeated, probe, probe_in_process
+from jupyter_gpuperf.tuning.probe import ProbeFailed, probe, probe_in_process, repeats_items
 from jupyter_gpuperf.tuning.records import bytes_of
 
 
@@ -100,7 +100,7 @@ class AllAlike(IterableDataset):
 )
 def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
     subject = TuningSubject(DataLoader(data, batch_size=2), "mine")
-    assert is_repeated(subject, 30.0) is repeated
+    assert repeats_items(subject, 30.0) is repeated
 
 
 def test_a_fresh_process_gets_the_data_set(monkeypatch):

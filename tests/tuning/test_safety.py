@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.loaders import cloudpickling as by_value_module
-from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_bytes
+from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_size
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.budget import current_budget
@@ -66,10 +66,10 @@ def test_the_watchdog_ends_its_own_workers_and_nobody_elses(monkeypatch):
     watchdog = Watchdog([own], dataclasses.replace(BUDGET, shared_memory_bytes=None))
     try:
         free["bytes"] = 10 * GIB
-        watchdog.look()
+        watchdog.check()
         assert watchdog.reason is None
         free["bytes"] = GIB
-        watchdog.look()
+        watchdog.check()
         assert "1.00 GiB of memory" in watchdog.reason
         assert own.popen.wait(30) == -signal.SIGKILL
         assert other.exitcode is None
@@ -172,7 +172,7 @@ def test_what_is_too_large_or_can_not_be_sent_is_refused(monkeypatch):
     with pytest.raises(BadRequest) as refusal:
         cloudpickled(bytes(2000), "data set")
     assert refusal.value.code == "too_large_to_send"
-    assert pickled_bytes(bytes(2000)) == 1001
+    assert pickled_size(bytes(2000)) == 1001
     with pytest.raises(BadRequest) as refusal:
         cloudpickled((each for each in ()), "data set")
     assert refusal.value.code == "can_not_be_pickled"

@@ -6,7 +6,7 @@ import pytest
 from simulated import SimulatedBench, found, scaling
 
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
-from jupyter_gpuperf.tuning.trial import slower
+from jupyter_gpuperf.tuning.trial import is_slower
 
 CURVES = {
     "processors": (scaling(0.4, cpus=4), {}),
@@ -54,7 +54,7 @@ def test_what_people_have_and_recipes_say_is_never_faster_than_what_it_recommend
     answer = found(SimulatedBench(seconds_of, noise_ratio=noise_ratio), named=named, **given)
     roles = {role: trial for trial in answer.trials for role in trial.roles}
     for role in ("present", "golden"):
-        assert not slower(answer.best, roles[role])  # as the table has it
+        assert not is_slower(answer.best, roles[role])  # as the table has it
         assert seconds_of(answer.best.setting) <= 1.02 * seconds_of(roles[role].setting)
 
 
@@ -193,7 +193,7 @@ def test_a_machine_that_becomes_slower_meanwhile_leaves_no_named_one_ahead_in_th
     assert bench.used_seconds > 9
     assert answer.best.setting.num_workers == 4
     for trial in answer.trials:
-        assert not trial.roles or not slower(answer.best, trial)
+        assert not trial.roles or not is_slower(answer.best, trial)
 
 
 def test_where_nothing_can_be_measured_nothing_is_recommended():

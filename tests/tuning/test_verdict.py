@@ -10,7 +10,7 @@ from simulated import BUDGET, PROBE
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.verdict import limit_of, summary_of
+from jupyter_gpuperf.tuning.verdict import describe_bottleneck, summary_of
 
 SPACE = Space(named={}, base=Setting.of(num_workers=1), most_workers=8, cpus=4.0)
 COMPUTES = dataclasses.replace(PROBE, blocked_ratio=0.0)
@@ -45,7 +45,7 @@ def found(best, *others, enough=None):
     ids=["processors", "a quota", "others", "storage", "alone", "busy workers", "handing over"],
 )
 def test_the_limit_is_what_is_used_up(best, probe, budget, code):
-    limit = limit_of(best, found(best), probe, budget)
+    limit = describe_bottleneck(best, found(best), probe, budget)
     assert limit["limit"] == code
     assert limit["limit_summary"]
     assert limit["advice"]
@@ -53,7 +53,7 @@ def test_the_limit_is_what_is_used_up(best, probe, budget, code):
 
 def test_a_loader_that_keeps_up_is_limited_by_the_step_whatever_else_is_busy():
     best = trial(0, cpu_cores=4.0, machine_busy_ratio=1.0)
-    limit = limit_of(best, found(best, enough=True), WAITS, BUDGET)
+    limit = describe_bottleneck(best, found(best, enough=True), WAITS, BUDGET)
     assert limit["limit"] == "step"
 
 

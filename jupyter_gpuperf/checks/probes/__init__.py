@@ -1,1 +1,1 @@
-"""How checks read the state of a machine. Standard library only."""
+"""Read the state of a machine for the checks. Standard library only."""

@@ -1,6 +1,6 @@
-"""Test whether the driver's CUDA starts; prints JSON. Runs in its own process, because it may hang or crash.
+"""Start the driver's CUDA and print the result as JSON. This runs in its own process, because it may hang or crash.
 
-Makes only calls without lasting effect: creates no context on any device.
+It creates no context on any device, so it has no lasting effect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any
 
 
 def cuda_facts() -> dict[str, Any]:
-    """Return the driver's CUDA version, and the result of ``cuInit``."""
+    """Return the driver's CUDA version, the result of ``cuInit``, and the number of devices.
+
+    If libcuda can't be loaded, return only the error, as ``missing``.
+    """
     try:
         library = ctypes.CDLL("libcuda.so.1")
     except OSError as error:

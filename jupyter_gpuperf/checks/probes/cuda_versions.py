@@ -1,7 +1,7 @@
-"""Which driver each CUDA version needs, and which torch a driver can run. Standard library only.
+"""Find the driver that a CUDA version needs, and the PyTorch wheels that a driver can run. Standard library only.
 
-Sources: NVIDIA's release notes of the CUDA toolkit ("CUDA Toolkit and Corresponding Driver Versions", Linux) and the
-wheels that PyTorch publishes.
+Sources: the table "CUDA Toolkit and Corresponding Driver Versions" (Linux) in NVIDIA's CUDA Toolkit release notes, and
+the wheels that PyTorch publishes.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from jupyter_gpuperf.checks.probes.installed import version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 LOWEST_FOR_MAJOR: Final[dict[int, str]] = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
-"""CUDA major version → lowest driver that runs it, by CUDA's minor-version compatibility."""
+"""CUDA major version → oldest driver that runs all its minor versions (minor-version compatibility)."""
 
 WHEELS: Final = "https://download.pytorch.org/whl"
 
 
 def lowest_driver(cuda: str) -> str | None:
-    """Return the oldest driver that runs programs built with this CUDA; ``None`` if this CUDA is not in the table."""
+    """Return the oldest driver that runs programs built with this CUDA; ``None`` if it is unknown."""
     return LOWEST_FOR_MAJOR.get((version_numbers(cuda) or (0,))[0])
 
 
-def install_torch(machine: Machine) -> str:
-    """Return the commands that install a torch for this machine's driver and devices; empty if there is none."""
+def torch_install_commands(machine: Machine) -> str:
+    """Return the commands that install a PyTorch build for this driver and these GPUs; empty if there is none."""
     tag = wheel_tag(machine)
     if tag is None:
         return ""
     torch = '"torch<2.8"' if tag == "cu118" else "torch"
-    return machine.replace_packages(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
+    return machine.replacement_commands(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
 
 
 def wheel_tag(machine: Machine) -> str | None:
-    """Return PyTorch's tag of the wheels that this driver runs, such as ``cu126``; ``None`` if there are none."""
+    """Return the tag of the PyTorch wheels for this driver and these GPUs, such as ``cu126``; ``None`` if none exist."""
     driver = version_numbers(driver_version(machine) or "")
     capabilities = [version_numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
     if driver >= version_numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):

@@ -1,4 +1,4 @@
-"""What the driver reports: each GPU through nvidia-smi, and whether CUDA starts. Standard library only."""
+"""Read what the driver reports: the GPUs, its version, and whether CUDA starts. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jupyter_gpuperf.checks.probes.machine import CommandResult, Machine
 
 NVIDIA: Final = "0x10de"
 OLD_FIELDS: Final = "index,uuid,name,driver_version,pci.bus_id"
-"""The fields that every driver knows."""
+"""The nvidia-smi fields that even old drivers support."""
 FIELDS: Final = (
     f"{OLD_FIELDS},compute_cap,pstate,persistence_mode,ecc.errors.uncorrected.volatile.total,"
     "pcie.link.gen.current,pcie.link.gen.max,pcie.link.width.current,pcie.link.width.max,"
     "power.limit,power.default_limit,mig.mode.current,compute_mode,utilization.gpu"
 )
-SECONDS: Final = 15.0
-"""Without persistence mode the driver first wakes each device, which takes a second or two per device."""
+SMI_SECONDS: Final = 15.0
+"""Time limit of nvidia-smi. Without persistence mode, the driver first initializes each device in 1 to 2 s."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
 
@@ -34,7 +34,7 @@ class Gpu:
     values: dict[str, str]
 
     def text(self, field: str) -> str | None:
-        """Return a field's text; ``None`` if the device does not report it."""
+        """Return a field as text; ``None`` if the device does not report it."""
         text = self.values.get(field, "")
         return None if not text or re.match(r"\[?(N/A|Not|Unknown|Insufficient)", text) else text
 
@@ -56,17 +56,17 @@ class Gpu:
         return self.values.get("name", "GPU")
 
 
-def smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
+def query_smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
     """Run nvidia-smi and return its output, as CSV without header or units."""
     command = ("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits")
-    return machine.run(*command, seconds=SECONDS)
+    return machine.run(*command, seconds=SMI_SECONDS)
 
 
 def gpus(machine: Machine) -> list[Gpu]:
-    """Return the GPUs that the driver reports here."""
-    fields, ran = FIELDS, smi(machine)
+    """Return the GPUs that the driver reports; an empty list if it does not respond."""
+    fields, ran = FIELDS, query_smi(machine)
     if ran.code and "not a valid field" in ran.out + ran.err:
-        fields, ran = OLD_FIELDS, smi(machine, OLD_FIELDS)
+        fields, ran = OLD_FIELDS, query_smi(machine, OLD_FIELDS)
     names = fields.split(",")
     lines = ran.out.splitlines() if ran.code == 0 else []
     rows = [re.split(r" *, *", line.strip()) for line in lines]
@@ -79,21 +79,21 @@ def reported(machine: Machine, field: str) -> list[str]:
 
 
 def nvidia_pci_addresses(machine: Machine) -> list[str]:
-    """Return the PCI addresses of NVIDIA's GPUs."""
+    """Return the PCI addresses of the NVIDIA GPUs, whether or not a driver is loaded."""
     folder = Path("/sys/bus/pci/devices")
     return [
         name
-        for name in machine.names(folder)
-        if machine.text(folder / name / "vendor") == NVIDIA
-        and (machine.text(folder / name / "class") or "").startswith("0x03")
+        for name in machine.listdir(folder)
+        if machine.read(folder / name / "vendor") == NVIDIA
+        and (machine.read(folder / name / "class") or "").startswith("0x03")
     ]
 
 
 def kernel_driver(machine: Machine) -> str | None:
     """Return the version of the driver's kernel module; ``None`` if it is not loaded."""
-    text = machine.text("/proc/driver/nvidia/version") or ""
+    text = machine.read("/proc/driver/nvidia/version") or ""
     version = re.search(r"(?:Kernel Module[^\d]*|x86_64 +|aarch64 +)(\d+\.\d+(?:\.\d+)?)", text)
-    return version[1] if version else machine.text("/sys/module/nvidia/version")
+    return version[1] if version else machine.read("/sys/module/nvidia/version")
 
 
 def has_gpu(machine: Machine) -> bool:
@@ -102,25 +102,26 @@ def has_gpu(machine: Machine) -> bool:
 
 
 def no_gpu_outcome(machine: Machine) -> Outcome | None:
-    """Return an outcome saying that there is no GPU to check; ``None`` if there is one."""
+    """Return an outcome if there is no GPU to check; ``None`` if there is one."""
     return None if has_gpu(machine) else NO_GPU
 
 
 def reported_gpus(machine: Machine) -> list[Gpu] | Outcome:
-    """Return the GPUs that the driver reports here, or an outcome saying that it reports none."""
+    """Return the GPUs that the driver reports, or an outcome if it reports none."""
     return gpus(machine) or not_known("nvidia-smi reports no GPU.")
 
 
-def cuda(machine: Machine) -> dict[str, Any]:
-    """Return the result of starting the driver's CUDA in a separate process.
+def cuda_facts(machine: Machine) -> dict[str, Any]:
+    """Start the driver's CUDA in a separate process, and return the result.
 
-    Keys: ``driver`` such as ``13.0``, ``code`` of cuInit, ``name`` of the code, ``count`` of devices; ``missing``
-    if libcuda can't be loaded.
+    The keys are ``driver`` (its CUDA version, such as ``13.0``), ``code`` (the result of cuInit), ``name`` (the name
+    of that code) and ``count`` (the number of devices). If libcuda can't be loaded or the process
+    crashes, the only key is ``missing``, the error.
     """
     result, error = machine.probe("-I", "-S", CUDA_PROBE, seconds=CUDA_SECONDS)
     return result or {"missing": error}
 
 
 def driver_version(machine: Machine) -> str | None:
-    """Return the driver's version from nvidia-smi, or else from the kernel module; ``None`` if neither reports it."""
+    """Return the driver's version from nvidia-smi or else the kernel module; ``None`` if neither reports it."""
     return next(iter(reported(machine, "driver_version")), None) or kernel_driver(machine)

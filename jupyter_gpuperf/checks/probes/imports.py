@@ -1,4 +1,4 @@
-"""What importing numpy and torch shows in the examined environment. Standard library only."""
+"""Import numpy and torch in the examined environment, and return what that shows. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SECONDS: Final = 25.0
 TORCH_MISSING: Final = not_known("PyTorch is not installed.")
 
 importing_check = partial(check, seconds=30.0)
-"""Like ``check``, with time to import torch or numpy: from a cold disk the import alone can take twenty seconds."""
+"""Like ``check``, with time to import torch or numpy: from a cold disk, the import alone can take 20 s."""
 
 
 def import_facts(machine: Machine) -> dict[str, Any]:
-    """Return the probe's facts; what a running kernel reports about its own torch takes precedence."""
+    """Return facts about numpy, torch and the loaded libraries. A running kernel's own torch takes precedence."""
     live = machine.live.get("torch")
     flags = ("--no-torch",) if live else ()
     facts, error = machine.probe(PROBE, *flags, seconds=SECONDS)
@@ -28,14 +28,14 @@ def import_facts(machine: Machine) -> dict[str, Any]:
     return {**facts, "torch": live} if live else facts
 
 
-def torch(machine: Machine) -> Mapping[str, Any]:
-    """Return the facts about torch; with ``error`` if it is missing or can't be imported."""
+def torch_facts(machine: Machine) -> Mapping[str, Any]:
+    """Return facts about torch. If it is missing or can't be imported, they contain ``error``."""
     return import_facts(machine).get("torch") or {"error": "missing"}
 
 
 def no_torch_outcome(machine: Machine) -> Outcome | None:
-    """Return an outcome saying why torch can't be checked; ``None`` if it can."""
-    error = torch(machine).get("error")
+    """Return an outcome if torch is missing or can't be imported; ``None`` otherwise."""
+    error = torch_facts(machine).get("error")
     if error is None:
         return None
     if error == "missing":
@@ -43,10 +43,10 @@ def no_torch_outcome(machine: Machine) -> Outcome | None:
     return not_known("PyTorch can't be imported; see the check of its import.")
 
 
-def libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
-    """Return the paths of loaded shared libraries whose file names match, keyed by the pattern's group.
+def loaded_libraries(machine: Machine, pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """Return the paths of the loaded shared libraries whose file names match, keyed by the pattern's first group.
 
-    These are the libraries of the running kernel, or else those loaded by importing torch.
+    They are the libraries of the running kernel, or else those that importing numpy and torch loads.
     """
     paths: dict[str, list[str]] = {}
     for path in machine.live.get("libraries") or import_facts(machine).get("libraries", ()):

@@ -1,6 +1,6 @@
-"""Import numpy and torch and print the facts as JSON. Runs in its own process, because an import may crash or hang.
+"""Import numpy and torch and print facts about them as JSON. This runs in its own process: an import may crash or hang.
 
-``--no-torch`` skips torch: a kernel that has torch loaded reports its own facts.
+``--no-torch`` skips torch, for a kernel that has loaded torch and reports the facts itself.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ BUILT_ON_TORCH = {
     "causal_conv1d_cuda": "",
     "selective_scan_cuda": "",
 }
-"""Packages that load only with the torch that they were built for: module → pattern of its libraries."""
+"""Module that loads only with the torch that it was built for → pattern of its libraries; empty: the module itself."""
 
 
 def main() -> None:
     """Print the facts as JSON."""
-    sys.path.pop(0)  # this folder: its files must not shadow modules
+    sys.path.pop(0)  # remove this folder: its files must not shadow modules
     output = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever an import prints goes to standard error
+    os.dup2(2, 1)  # send what an import prints to standard error
     facts: dict[str, Any] = {"numpy": _imported("numpy", _numpy_facts)}
     if "--no-torch" not in sys.argv:
         facts["torch"] = _imported("torch", _fresh_torch_facts)
@@ -63,7 +63,7 @@ def _imported(name: str, describe: Any) -> dict[str, Any]:
 def _numpy_facts(numpy: Any) -> dict[str, Any]:
     try:
         blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
-    except Exception:  # noqa: BLE001  (before numpy 1.26 it only prints)
+    except Exception:  # noqa: BLE001  (before numpy 1.26, show_config only prints)
         blas = ""
     return {"version": numpy.__version__, "blas": blas}
 
@@ -75,7 +75,7 @@ def _fresh_torch_facts(torch: Any) -> dict[str, Any]:
 
 
 def torch_facts(torch: Any) -> dict[str, Any]:
-    """Return a loaded torch's build and settings, without calling the driver or starting anything."""
+    """Return the build and settings of the imported torch, without calling the driver or starting anything."""
     architectures = getattr(torch._C, "_cuda_getArchFlags", lambda: None)()
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     return {
@@ -98,12 +98,12 @@ def torch_facts(torch: Any) -> dict[str, Any]:
 def _setting(read: Any) -> bool | None:
     try:
         return bool(read())
-    except Exception:  # noqa: BLE001  (torch raises if old and new settings were mixed)
+    except Exception:  # noqa: BLE001  (torch raises if its old and new TF32 settings are mixed)
         return None
 
 
 def _built_on_torch() -> dict[str, str]:
-    """Return the packages whose compiled part does not load with this torch: name → the loader's error."""
+    """Return module → error for the modules whose libraries do not load with this torch."""
     failed = {}
     for name, pattern in BUILT_ON_TORCH.items():
         spec = importlib.util.find_spec(name)

@@ -1,4 +1,4 @@
-"""The packages of the examined environment, read from metadata without importing them. Standard library only."""
+"""Read the examined environment's packages from their metadata, without importing them. Standard library only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Package(NamedTuple):
     name: str
     version: str
     folder: str
-    metadata: str
+    metadata_path: str
     """The path of its ``.dist-info`` or ``.egg-info``."""
     requires: tuple[str, ...]
 
@@ -31,15 +31,15 @@ def canonical(name: str) -> str:
 
 
 def installed(machine: Machine) -> list[Package]:
-    """Return every distribution on the path, in Python's search order."""
-    return machine.cached("installed", lambda: packages_in(machine, machine.packages))
+    """Return every distribution on the interpreter's ``sys.path``, in search order."""
+    return machine.cached("installed", lambda: packages_in(machine, machine.package_folders))
 
 
 def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
     """Return every distribution in these folders, in the order of the folders."""
     packages: dict[str, Package] = {}
     for folder in filter(None, dict.fromkeys(folders)):
-        for each in distributions(path=[str(machine.at(folder))]):
+        for each in distributions(path=[str(machine.actual_path(folder))]):
             metadata = str(getattr(each, "_path", ""))
             header = metadata_fields(each)
             if "Name" in header and metadata not in packages:
@@ -50,7 +50,7 @@ def packages_in(machine: Machine, folders: Iterable[str]) -> list[Package]:
 
 
 def metadata_fields(distribution: Distribution) -> dict[str, list[str]]:
-    """Return the fields of a package's metadata. Skips the description, which is most of the text."""
+    """Return the fields of a package's metadata, without the description, which is most of the text."""
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     fields: dict[str, list[str]] = {}
     for line in re.split(r"\r?\n", text.split("\n\n", 1)[0]):
@@ -77,7 +77,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 
 def version_of(package: str) -> Callable[[Machine], str | Outcome]:
-    """Return a function that returns a package's version, or an outcome that it is not installed."""
+    """Return a function for ``@check`` that returns a package's version, or an outcome if it is not installed."""
 
     def version(machine: Machine) -> str | Outcome:
         return versions(machine).get(package) or fine(
@@ -102,7 +102,7 @@ class Conflict(NamedTuple):
     version: str
     needs: str
     """The requirement as written in the metadata, without its marker."""
-    requirement: str
+    required_package: str
     """The name of the required package."""
     installed: str | None
     """The installed version, or ``None``."""
@@ -116,7 +116,7 @@ class Conflict(NamedTuple):
 
 
 def conflicts(machine: Machine) -> list[Conflict] | None:
-    """Return the conflicts that ``pip check`` would report; ``None`` if no library here can parse requirements."""
+    """Return the conflicts that ``pip check`` would report; ``None`` without ``packaging`` or pip to parse them."""
     return machine.cached("conflicts", lambda: _conflicts(machine))
 
 
@@ -141,7 +141,7 @@ def _conflict(
         needed = requirement(text)
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
     except ValueError:
-        return None  # metadata older than the standard
+        return None  # an old package, not in the standard format
     version = present.get(canonical(needed.name))
     if not applies or (version and needed.specifier.contains(version, prereleases=True)):
         return None

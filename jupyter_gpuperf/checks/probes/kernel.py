@@ -1,4 +1,4 @@
-"""What a running kernel reports about itself. Reads only what is loaded, and loads nothing. Standard library only."""
+"""Collect facts in a running kernel, from loaded modules only; nothing is imported. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits that a container or a service manager sets for the examined process. Standard library only."""
+"""Read the limits that a container or a service manager sets for the examined process. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ CONTAINERS = (("docker", "/.dockerenv"), ("podman", "/run/.containerenv"))
 KUBERNETES = "/var/run/secrets/kubernetes.io"
 
 
-def container(machine: Machine) -> str | None:
-    """Return the container's kind: ``docker``, ``podman``, ``kubernetes`` or ``container``; ``None`` outside of one."""
+def container_kind(machine: Machine) -> str | None:
+    """Return ``docker``, ``podman``, ``kubernetes``, or ``container`` for other kinds; ``None`` outside a container."""
     if machine.environment.get("KUBERNETES_SERVICE_HOST") or machine.exists(KUBERNETES):
         return "kubernetes"
     for kind, mark in CONTAINERS:
         if machine.exists(mark):
             return kind
-    if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.text("/proc/1/cgroup") or ""):
+    if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.read("/proc/1/cgroup") or ""):
         return "container"
     # Some container runtimes set this variable.
     return "container" if machine.environment.get("container") else None
 
 
 def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
-    """Return the first match at the start of a line in one of the process's files below ``/proc``."""
-    text = machine.text(f"/proc/{machine.pid}/{file}") or ""
+    """Return the first match of ``pattern`` at the start of a line of ``/proc/<pid>/<file>``."""
+    text = machine.read(f"/proc/{machine.pid}/{file}") or ""
     return re.search(rf"^{pattern}", text, re.MULTILINE)
 
 
-def groups(machine: Machine) -> list[Path]:
-    """Return the folders of the process's control group and of its ancestors, the innermost first."""
-    top = machine.at(cgroup.CGROUP)
+def cgroup_folders(machine: Machine) -> list[Path]:
+    """Return the folders of the process's control group and its ancestors, innermost first."""
+    top = machine.actual_path(cgroup.CGROUP)
     line = _line(machine, "cgroup", r"0::(/.*)$")
     inner = top / (line[1].strip("/") if line else "")
     above = [each for each in (inner, *inner.parents) if each == top or top in each.parents]
@@ -42,7 +42,7 @@ def groups(machine: Machine) -> list[Path]:
 
 def cpu_quota(machine: Machine) -> float | None:
     """Return the smallest CPU quota of the process's control groups, in CPUs; ``None`` if there is none."""
-    quotas = [cgroup.cpu_quota(each) for each in groups(machine)] + _old_quotas(machine)
+    quotas = [cgroup.cpu_quota(each) for each in cgroup_folders(machine)] + _old_quotas(machine)
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
@@ -53,8 +53,8 @@ def _old_quotas(machine: Machine) -> list[float | None]:
     quotas: list[float | None] = []
     for inner in (own, *own.parents):
         folder = cgroup.CGROUP / "cpu" / inner
-        quota_us = machine.text(folder / "cpu.cfs_quota_us")
-        period_us = machine.text(folder / "cpu.cfs_period_us")
+        quota_us = machine.read(folder / "cpu.cfs_quota_us")
+        period_us = machine.read(folder / "cpu.cfs_period_us")
         if quota_us and period_us and int(quota_us) > 0:
             quotas.append(int(quota_us) / int(period_us))
     return quotas
@@ -67,7 +67,7 @@ def allowed_cpus(machine: Machine) -> set[int]:
 
 
 def usable_cpus(machine: Machine) -> float:
-    """Return how many CPUs' worth of time the process gets: the smaller of affinity and quota."""
+    """Return how many CPUs the process can use: the smaller of its affinity and its quota, which may be fractional."""
     quota = cpu_quota(machine)
     count = len(allowed_cpus(machine)) or machine.cpu_count
     return min(count, quota) if quota else float(count)
@@ -79,8 +79,8 @@ def parse_cpu_list(text: str) -> set[int]:
     return {cpu for first, last in ranges for cpu in range(int(first), int(last or first) + 1)}
 
 
-def limit(machine: Machine, name: str) -> tuple[float, float] | None:
-    """Return a soft and a hard limit from /proc/<pid>/limits; ``inf`` if unlimited, ``None`` if unreadable."""
+def process_limit(machine: Machine, name: str) -> tuple[float, float] | None:
+    """Return a soft and a hard limit from /proc/<pid>/limits: ``inf`` if there is no limit, ``None`` if unreadable."""
     line = _line(machine, "limits", rf"{name}\s+(\S+)\s+(\S+)")
     if line is None:
         return None
@@ -89,12 +89,12 @@ def limit(machine: Machine, name: str) -> tuple[float, float] | None:
 
 
 def status_bytes(machine: Machine, name: str) -> int | None:
-    """Return a size in bytes from /proc/<pid>/status; ``None`` if it is not there."""
+    """Return a size in bytes from /proc/<pid>/status; ``None`` if there is no such entry."""
     line = _line(machine, "status", rf"{name}:\s*(\d+) kB")
     return 1024 * int(line[1]) if line else None
 
 
 def memory_info(machine: Machine) -> dict[str, int]:
     """Return the entries of /proc/meminfo, in bytes."""
-    lines = re.findall(r"^(\w+):\s*(\d+) kB", machine.text("/proc/meminfo") or "", re.MULTILINE)
+    lines = re.findall(r"^(\w+):\s*(\d+) kB", machine.read("/proc/meminfo") or "", re.MULTILINE)
     return {name: 1024 * int(number) for name, number in lines}

@@ -1,6 +1,6 @@
-"""What a check may read: files, variables, programs, packages. Nothing here changes anything.
+"""Give checks read-only access to a machine's files, environment variables, programs and packages.
 
-Tests pass another root folder, other variables and recorded output of programs. Standard library only.
+Tests use another root folder, other variables and recorded output of programs. Standard library only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_FILE_BYTES: Final = 4 * 2**20
 
 
 class CommandResult(NamedTuple):
-    """How a program ended; ``code`` is ``None`` if it could not be started or took too long."""
+    """A program's exit code and output; ``code`` is ``None`` if it could not be started or took too long."""
 
     code: int | None
     out: str = ""
@@ -33,7 +33,7 @@ class CommandResult(NamedTuple):
 
 
 class DiskSpace(NamedTuple):
-    """A file system's total size, and what is free for this user, in bytes."""
+    """A file system's total size, and the space that is free for this user, in bytes."""
 
     total_bytes: int
     free_bytes: int
@@ -42,7 +42,7 @@ class DiskSpace(NamedTuple):
 def run_command(
     command: Sequence[str], seconds: float, environment: Mapping[str, str]
 ) -> CommandResult:
-    """Run a program to its end, without standard input, and return its exit code and output."""
+    """Run a program without standard input, for at most ``seconds``, and return its exit code and output."""
     try:
         done = subprocess.run(
             command,
@@ -78,10 +78,14 @@ class Machine:
         The folder used as ``/``.
     environment
         The environment variables of the examined process.
-    interpreter, packages, headers
+    run_command, disk_space_of
+        Functions that run a program and read a file system's size; tests replace them.
+    interpreter, package_folders, headers
         The examined Python, its package folders, and the folder of Python.h.
     pid
         The examined process: a notebook's kernel, or this process.
+    cpu_count
+        The number of CPUs of the machine, regardless of the process's limits.
     folder, home
         The process's working folder, and the user's home folder.
     live
@@ -97,7 +101,7 @@ class Machine:
     run_command: Callable[[Sequence[str], float, Mapping[str, str]], CommandResult] = run_command
     disk_space_of: Callable[[Path], DiskSpace | None] = disk_space_of
     interpreter: str = sys.executable
-    packages: Sequence[str] = field(default_factory=lambda: list(sys.path))
+    package_folders: Sequence[str] = field(default_factory=lambda: list(sys.path))
     headers: str = field(default_factory=lambda: sysconfig.get_paths()["include"])
     pid: int = field(default_factory=os.getpid)
     cpu_count: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -109,55 +113,55 @@ class Machine:
     _cache: dict[object, Any] = field(default_factory=dict)
     _locks: dict[object, threading.Lock] = field(default_factory=dict)
 
-    def at(self, path: str | Path) -> Path:
-        """Return the actual location of a path of the examined machine: below ``root``."""
+    def actual_path(self, path: str | Path) -> Path:
+        """Return the actual path, below ``root``, of a path on the examined machine."""
         return self.root / str(path).lstrip("/") if self.root != Path("/") else Path(path)
 
-    def text(self, path: str | Path) -> str | None:
+    def read(self, path: str | Path) -> str | None:
         """Return a file's text; ``None`` if it can't be read."""
-        with contextlib.suppress(OSError, ValueError), self.at(path).open("rb") as file:
+        with contextlib.suppress(OSError, ValueError), self.actual_path(path).open("rb") as file:
             return file.read(LARGEST_FILE_BYTES).decode(errors="replace").strip("\0\n ")
         return None
 
-    def names(self, path: str | Path) -> list[str]:
+    def listdir(self, path: str | Path) -> list[str]:
         """Return the sorted names of a folder's entries; an empty list if it can't be read."""
         with contextlib.suppress(OSError):
-            return sorted(os.listdir(self.at(path)))
+            return sorted(os.listdir(self.actual_path(path)))
         return []
 
     def exists(self, path: str | Path) -> bool:
         """Return whether a path exists."""
         with contextlib.suppress(OSError):
-            return self.at(path).exists()
+            return self.actual_path(path).exists()
         return False
 
-    def link(self, path: str | Path) -> str:
-        """Return the final target of a link, or the path itself."""
+    def realpath(self, path: str | Path) -> str:
+        """Return a path with all symbolic links resolved."""
         with contextlib.suppress(OSError):
-            return self._below_root(os.path.realpath(self.at(path)))
+            return self._below_root(os.path.realpath(self.actual_path(path)))
         return str(path)
 
     def _below_root(self, path: str) -> str:
-        """Return an actual location as a path of the examined machine."""
+        """Return the examined machine's path for an actual path; the inverse of :meth:`actual_path`."""
         return path if self.root == Path("/") else f"/{os.path.relpath(path, self.root)}"
 
     def disk_space(self, path: str | Path) -> DiskSpace | None:
         """Return the size of the file system that holds ``path``; ``None`` if it can't be read."""
-        return self.disk_space_of(self.at(path))
+        return self.disk_space_of(self.actual_path(path))
 
     def which(self, name: str) -> str | None:
-        """Return the location of a program on the examined process's PATH; ``None`` if it is not there."""
+        """Return the path of a program on the examined process's ``PATH``; ``None`` if it is not there."""
         folders = self.environment.get("PATH", os.defpath).split(os.pathsep)
-        path = os.pathsep.join(str(self.at(each)) for each in folders if each)
+        path = os.pathsep.join(str(self.actual_path(each)) for each in folders if each)
         program = shutil.which(name, path=path)
         return program and self._below_root(program)
 
     def run(self, *command: str, seconds: float = COMMAND_SECONDS) -> CommandResult:
-        """Run a program that only reads. The result is cached: the same command runs once."""
+        """Run a program that changes nothing. The result is cached, so each command runs only once."""
         return self.cached(command, lambda: self.run_command(command, seconds, self.environment))
 
     def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
-        """Return the JSON that a Python program prints, and the last line of its errors if it prints none."""
+        """Run a Python program and return the JSON object that it prints, or ``{}`` and its last line of errors."""
         ran = self.run(self.interpreter, *command, seconds=seconds)
         with contextlib.suppress(ValueError, TypeError):
             return dict(json.loads(ran.out)), ""
@@ -170,19 +174,19 @@ class Machine:
                 self._cache[key] = find()
             return cast("T", self._cache[key])
 
-    def pip(self, action: str, *arguments: str) -> str:
-        """Return the command that runs ``install`` or ``uninstall`` for the examined Python."""
+    def pip_command(self, action: str, *arguments: str) -> str:
+        """Return the command that runs a pip action such as ``install`` for the examined Python."""
         end = " ".join(arguments)
         if self.has_pip:
             yes = " -y" if action == "uninstall" else ""
             return f"{self.interpreter} -m pip {action}{yes} {end}"
         return f"uv pip {action} --python {self.interpreter} {end}"
 
-    def replace_packages(self, old: Iterable[str], new: str) -> str:
-        """Return the commands that uninstall and install packages for the examined Python."""
-        return f"{self.pip('uninstall', *old)}\n{self.pip('install', new)}"
+    def replacement_commands(self, old: Iterable[str], new: str) -> str:
+        """Return the commands that uninstall the ``old`` packages from the examined Python and install ``new``."""
+        return f"{self.pip_command('uninstall', *old)}\n{self.pip_command('install', new)}"
 
     @property
     def has_pip(self) -> bool:
         """Return whether the examined Python has pip."""
-        return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.packages)
+        return any(self.exists(Path(each) / "pip" / "__init__.py") for each in self.package_folders)

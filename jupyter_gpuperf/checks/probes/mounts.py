@@ -1,4 +1,4 @@
-"""Which file system a folder is on. Standard library only."""
+"""Find the file system that holds a folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final, NamedTuple
 
 from jupyter_gpuperf.checks.probes.machine import Machine
 
-NETWORK: Final = frozenset(
+NETWORK_TYPES: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs"}
 )
-SLOW: Final = ("9p", "drvfs", "virtiofs", "fuse")
-"""Prefixes of file system types: each call goes through a user process, or into another system."""
+SLOW_TYPES: Final = ("9p", "drvfs", "virtiofs", "fuse")
+"""Prefixes of slow file system types: each call goes through a user-space process or to another operating system."""
 
 
 class Mount(NamedTuple):
-    """A mounted file system."""
+    """A mounted file system: its mount point, its type such as ``ext4``, and its device."""
 
     point: str
     kind: str
@@ -26,10 +26,10 @@ class Mount(NamedTuple):
 
 def mount_of(machine: Machine, folder: str) -> Mount | None:
     """Return the mount that holds ``folder``; ``None`` if unknown."""
-    path = PurePosixPath(machine.link(folder))
-    mounts = _mounts(machine.text(f"/proc/{machine.pid}/mountinfo") or "")
+    path = PurePosixPath(machine.realpath(folder))
+    mounts = _mounts(machine.read(f"/proc/{machine.pid}/mountinfo") or "")
     above = [each for each in mounts if each.point == "/" or path.is_relative_to(each.point)]
-    # Of two mounts at one point, the later hides the earlier.
+    # Of two mounts at the same point, the later one hides the earlier one.
     return max(reversed(above), key=lambda each: len(each.point), default=None)
 
 

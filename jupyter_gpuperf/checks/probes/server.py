@@ -1,4 +1,4 @@
-"""The Jupyter server's packages, configuration and extensions, read from files. Standard library only."""
+"""Read the Jupyter server's packages, configuration and extensions from files. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 
 
 class LabExtension(NamedTuple):
-    """A prebuilt extension of JupyterLab."""
+    """A prebuilt JupyterLab extension."""
 
     folder: str
     package: dict[str, Any] | None
@@ -21,13 +21,13 @@ class LabExtension(NamedTuple):
 
 
 def no_server_outcome(machine: Machine) -> Outcome | None:
-    """Return an outcome saying why the server can't be checked; ``None`` if it can."""
+    """Return an outcome if nothing is known about the server; ``None`` otherwise."""
     if machine.server:
         return None
     return not_known("The Jupyter server runs in another environment; choose it to check this.")
 
 
-def pip(machine: Machine, *arguments: str) -> str:
+def pip_command(machine: Machine, *arguments: str) -> str:
     """Return the pip command for the server's Python."""
     return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(arguments)}"
 
@@ -41,15 +41,15 @@ def versions(machine: Machine) -> dict[str, str]:
 def read_json(machine: Machine, path: str) -> Any:
     """Return the contents of a JSON file; an empty dictionary if it is missing or is not JSON."""
     try:
-        return json.loads(machine.text(path) or "{}")
+        return json.loads(machine.read(path) or "{}")
     except ValueError:
         return {}
 
 
 def _in_data(machine: Machine, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield name and folder of everything of a kind in the server's data folders, the user's first."""
+    """Yield the name and path of each entry of a subfolder, such as ``kernels``, of the server's data folders."""
     for data in machine.server.get("data_path", []):
-        for name in machine.names(f"{data}/{kind}"):
+        for name in machine.listdir(f"{data}/{kind}"):
             yield name, f"{data}/{kind}/{name}"
 
 
@@ -57,7 +57,7 @@ def lab_extensions(machine: Machine) -> dict[str, LabExtension]:
     """Return name → prebuilt extension. Earlier folders take precedence."""
     extensions: dict[str, LabExtension] = {}
     for name, folder in _in_data(machine, "labextensions"):
-        scoped = machine.names(folder) if name.startswith("@") else [""]
+        scoped = machine.listdir(folder) if name.startswith("@") else [""]
         for inner in (f"/{each}".rstrip("/") for each in scoped):
             package = read_json(machine, f"{folder}{inner}/package.json") or None
             extensions.setdefault(f"{name}{inner}", LabExtension(f"{folder}{inner}", package))
@@ -76,12 +76,12 @@ def disabled_lab_extensions(machine: Machine) -> set[str]:
 
 
 def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
-    """Return the server's extensions: module → whether it is enabled, and the file that sets it."""
+    """Return the server extensions: module → whether it is enabled, and the file that says so."""
     extensions: dict[str, tuple[bool, str]] = {}
     # The user's own folder comes first and takes precedence.
     for folder in reversed(machine.server.get("config_path", [])):
         parts = f"{folder}/jupyter_server_config.d"
-        files = [f"{parts}/{name}" for name in machine.names(parts) if name.endswith(".json")]
+        files = [f"{parts}/{name}" for name in machine.listdir(parts) if name.endswith(".json")]
         for file in [*files, f"{folder}/jupyter_server_config.json"]:
             listed = read_json(machine, file).get("ServerApp", {}).get("jpserver_extensions", {})
             extensions |= {str(name): (bool(on), file) for name, on in dict(listed).items()}
@@ -89,14 +89,14 @@ def server_extensions(machine: Machine) -> dict[str, tuple[bool, str]]:
 
 
 def has_module(machine: Machine, module: str) -> bool:
-    """Return whether the server's Python can find a module, by looking for its files."""
+    """Return whether the server's Python can find a module, judged by the files in its package folders."""
     place = module.replace(".", "/")
-    # Editable installs have no such path, only files that name the module.
+    # An editable install has no such path, only files that are named after the module.
     editable = (f"_{module}", f"_editable_impl_{module}", f"__editable___{module}")
     for folder in machine.server.get("packages", []):
         if machine.exists(Path(folder) / place) or machine.exists(f"{folder}/{place}.py"):
             return True
-        names = machine.names(folder)
+        names = machine.listdir(folder)
         has_editable = any(
             each.endswith(".pth") or each.startswith("__editable__") for each in names
         )

@@ -1,4 +1,4 @@
-"""How to unset a variable, depending on where it was set. Standard library only."""
+"""Suggest how to unset a variable, depending on where it is set. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from jupyter_gpuperf.messages import Message
 SET_EARLY: Final = Message(
     "Set it before Jupyter starts, or with %env before NumPy and PyTorch are imported."
 )
-"""Advice for a variable that is read once."""
+"""Advice for a variable that is read only once, at import."""
 
 
 def unset(machine: Machine, *names: str) -> dict[str, str]:
-    """Return ``fix`` and ``then`` of an outcome: unset in the shell, or in the kernel spec that sets them."""
+    """Return ``fix`` and ``then`` for unsetting variables, in the shell or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:
         then = Message("Run it in the shell that starts Jupyter, then restart Jupyter.")
         return {"fix": f"unset {' '.join(names)}", "then": then}
     statement = f"[it['env'].pop(name, None) for name in {names!r}]"
-    then = Message("The kernel's kernel.json sets it. Then restart the kernel.")
+    then = Message("The kernel's kernel.json sets it. After the change, restart the kernel.")
     return {"fix": edit_command(machine.interpreter, file, statement), "then": then}
 
 

@@ -1,4 +1,4 @@
-"""Flags missing from the container's start, as lines to add. Standard library only."""
+"""Suggest how to start the container with the flags that it lacks. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
-from jupyter_gpuperf.checks.probes.limits import container
+from jupyter_gpuperf.checks.probes.limits import container_kind
 from jupyter_gpuperf.checks.probes.machine import Machine
 
 SMALL_SHARED_MEMORY: Final = 1 << 30
@@ -25,12 +25,15 @@ KUBERNETES: Final = {
 
 
 def start_commands(machine: Machine, *needed: str) -> str:
-    """Return how to start the container with the needed flags, and with any other flags that it lacks."""
+    """Return the command that starts the container with the needed flags and any other missing ones.
+
+    For Kubernetes, return the lines to add to the pod instead.
+    """
     flags = list(dict.fromkeys([*needed, *_missing(machine)]))
-    if container(machine) == "kubernetes":
+    if container_kind(machine) == "kubernetes":
         return "\n".join(KUBERNETES[flag] for flag in flags if flag in KUBERNETES)
     command = f"docker run {' '.join(flags)}"
-    if container(machine) == "podman":
+    if container_kind(machine) == "podman":
         command = command.replace("docker", "podman")
         command = command.replace("--gpus all", "--device nvidia.com/gpu=all")
     compose = "\n".join(f"#   {COMPOSE[flag]}" for flag in flags if flag in COMPOSE)
