@@ -123,6 +123,7 @@ class Loop:
             self.startup_seconds = self._take()
             # This estimate sets the timeout of the next steps, which must be long for slow steps.
             self._step_seconds = self.timeline.clock() - began
+            self._waits_seconds.clear()  # this wait includes the start of the workers
             self._drain(limit_seconds)
 
     def measure_pace(self, limit_seconds: float) -> None:
@@ -196,6 +197,7 @@ class Loop:
             asked = self.timeline.clock()
             next(self.batches)  # without the step, during which workers would fill the queue again
             now = self.timeline.clock()
+            self._waits_seconds.append(now - asked)
             if now - asked > DRY_SECONDS or now - began > limit_seconds:
                 break
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import ROLES, Trial, slower
+from jupyter_gpuperf.tuning.trial import ROLES, Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import (
     FINAL_SHARE,
     LOSS_RATIO,
@@ -142,7 +142,7 @@ def best_of(log: TrialLog) -> Trial | None:
         finalists = _that_fit(log, rivals)
         if not _in_turn(log, finalists):
             break
-        best = log.nearest([each for each in finalists if each.error is None])
+        best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
         if best is None:
             return log.leader()
         rivals = _challengers(log, best)
@@ -179,7 +179,9 @@ def _challengers(log: TrialLog, best: Trial) -> list[Trial]:
     between the best one and the most that are too few.
     """
     faster = [
-        each for each in log.measured() if each.round_of is not best.round_of and slower(best, each)
+        each
+        for each in log.measured()
+        if each.round_of is not best.round_of and is_slower(best, each)
     ]
     if not faster:
         count = WorkerSearch(log).fewer_than(best)
@@ -188,7 +190,7 @@ def _challengers(log: TrialLog, best: Trial) -> list[Trial]:
             if count is None
             else log.measure(best.setting.with_changes(num_workers=count), share=CHALLENGE_SHARE)
         )
-        if trial is None or trial.error is not None or slower(trial, best):
+        if trial is None or trial.error is not None or is_slower(trial, best):
             return []
         faster = [trial]
     current = [each for each in log.measured() if "present" in each.roles]

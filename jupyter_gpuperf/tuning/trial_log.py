@@ -61,8 +61,8 @@ class TrialLog:
         crowded = max(1.0, workers * self.space.computing / max(1.0, self.space.cpus))
         load, step = crowded * self.space.batch_seconds, self.space.step_seconds or 0.0
         if not setting.num_workers:
-            return (2 + FEWEST_TIMED) * (load + step)
-        return (1 + (setting.prefetch_factor or 0)) * load + FEWEST_TIMED * max(
+            return (2 + FEWEST_TIMED_BLOCKS) * (load + step)
+        return (1 + (setting.prefetch_factor or 0)) * load + FEWEST_TIMED_BLOCKS * max(
             load, workers * step
         )
 
@@ -89,8 +89,8 @@ class TrialLog:
         return trial.mean_seconds + start
 
     def leader(self, seconds_of: Callable[[Trial], float] | None = None) -> Trial | None:
-        """Return the best trial so far; see :meth:`nearest`."""
-        return self.nearest(self.measured(), seconds_of)
+        """Return the best trial so far; see :meth:`cheapest_of_fastest`."""
+        return self.cheapest_of_fastest(self.measured(), seconds_of)
 
     def cheapest_of_fastest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
@@ -116,8 +116,8 @@ class TrialLog:
             each
             for each in trials
             if seconds_of(each) <= (1 + NEAR_RATIO) * least
-            or (seconds_of(each) <= (1 + LOSS_RATIO) * least and not slower(each, fastest))
-            if not any(slower(each, other) for other in named)
+            or (seconds_of(each) <= (1 + LOSS_RATIO) * least and not is_slower(each, fastest))
+            if not any(is_slower(each, other) for other in named)
         ] or [fastest]
 
 

@@ -30,7 +30,7 @@ from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.running_trial import RunningTrial
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED, Trial, Usage, interval_of, slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, interval_of, is_slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """When batches take longer than this, a trial ends without waiting for the workers' current batches."""
@@ -95,7 +95,10 @@ class TrialRunner:
         loop = self.ready_loop()
         loop.measure_pace(seconds / 4)
         loop.steps = plan({"": loop.pace}, seconds / 2, MOST_STEPS).steps[""]
-        end, blocks = time.perf_counter() + seconds, [loop.block() for _ in range(FEWEST_TIMED)]
+        end, blocks = (
+            time.perf_counter() + seconds,
+            [loop.block() for _ in range(FEWEST_TIMED_BLOCKS)],
+        )
         while time.perf_counter() < end:
             blocks.append(loop.block())
         self.ready_seconds = interval_of(blocks)
@@ -126,7 +129,7 @@ class TrialRunner:
             )
             trial.blocks = rule.blocks
             usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
-            while len(rule.blocks) < FEWEST_TIMED or not rule.done:
+            while len(rule.blocks) < FEWEST_TIMED_BLOCKS or not rule.done:
                 rule.add(run.block())
                 self.clock.report(setting.describe())
                 is_known = len(rule.blocks) >= FEWEST_TIMED_BLOCKS

@@ -27,7 +27,7 @@ from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import state_restored
 from jupyter_gpuperf.tuning import verdict
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
-from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, is_repeated, probe, probe_in_process
+from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_in_process, repeats_items
 from jupyter_gpuperf.tuning.request import TuneRequest, warm_up
 from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
 from jupyter_gpuperf.tuning.search import search
@@ -60,7 +60,9 @@ def tune_loader(
     ``trials`` has a dictionary per trial in the order they were run; see :meth:`Trial.to_dict`. ``regime`` is ``warm``
     or ``cold`` (page cache or storage), ``mixed``, or ``no files``. ``limit`` is the bottleneck of the recommended
     setting (``step``, ``cpu``, ``quota``, ``others``, ``storage``, ``transfer`` or ``unknown``), ``advice`` what to do
-    about it. ``step_seconds`` and ``enough`` are ``None`` without a step or a target rate.
+    about it. ``gains`` is how many times as fast as the current setting (``present``) and the common recipe (``golden``)
+    it is, each an interval. ``step_seconds``, the time with batches that are ready, and ``enough`` are ``None`` without a
+    step or a target rate.
 
     Parameters
     ----------
@@ -244,6 +246,7 @@ class _Tuning:
             "batches_per_epoch": subject.batches_per_epoch,
             "step_seconds": best.step_seconds,
             "enough": found.enough,
+            "gains": verdict.gains_of(best, found),
             "probe": probed.to_dict(),
             "budget": asdict(self.budget),
             "environment": self._environment(),

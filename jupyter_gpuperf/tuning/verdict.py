@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import TuningSubject
+from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
@@ -131,7 +132,7 @@ REMARKS: Final = {
 def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
     """Return the recommendation in sentences, the figure first."""
     sentences = [_result(best)]
-    for role, name in OTHERS.items():
+    for role, name in RIVALS.items():
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None:
             sentences.append(_comparison(best, other, name))
@@ -151,6 +152,12 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
     return sentences + [
         Message(REMARKS[each], count=len(found.alike)) for each, holds in remarks.items() if holds
     ]
+
+
+def gains_of(best: Trial, found: SearchResult) -> dict[str, Interval]:
+    """Return role → how many times as fast the recommended setting is; without those that have no result."""
+    gains = {role: best.gain_over(each) for each in found.trials for role in each.roles & {*RIVALS}}
+    return {role: gain for role, gain in gains.items() if gain is not None}
 
 
 def _result(best: Trial) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
-from jupyter_gpuperf.tuning.trial import Trial, slower
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog, keeps_up
 
 MOST_TRIALS: Final = 9
@@ -22,7 +22,7 @@ FINENESS: Final = 8
 HOPELESS_RATIO: Final = 1.1
 """Stop when even the predicted best takes longer than this multiple of the time without workers."""
 
-ROOM_RATIO: Final = 0.95
+KEEP_UP_RATIO: Final = 0.95
 """To keep up with a step, a loader must take at most this share of its time, because times vary."""
 FALLS_SHORT_RATIO: Final = 1.1
 """A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
@@ -112,7 +112,7 @@ class WorkerSearch:
         if 0 not in curve or len(curve) <= len(FIRST_COUNTS) - 1:
             return False
         most = self._space.most_workers
-        return model.seconds(model.best(most)) > HOPELESS_RATIO * curve[0].mean_seconds
+        return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * curve[0].mean_seconds
 
     def _above(self, best: int, curve: Mapping[int, Trial]) -> int | None:
         """Return a larger number than the best so far, if it may be better and is new."""
@@ -125,7 +125,7 @@ class WorkerSearch:
                 else None
             )
         fewer = max((count for count in curve if count < best), default=None)
-        if fewer is not None and not slower(curve[fewer], curve[best]):
+        if fewer is not None and not is_slower(curve[fewer], curve[best]):
             return None  # more workers have stopped helping
         further = min(self._space.most_workers, best + max(1, best // 2))
         return further if self._is_new(further) else None

@@ -69,7 +69,7 @@ def test_data_in_memory_gets_no_workers(own_workers):
 def test_a_loader_that_waits_for_storage_gets_more_workers_than_processors():
     waits = scaling(0.4, serial=0.02)  # twenty of them fill what hands the batches over
     answer = found(SimulatedBench(waits, noise_ratio=0.03), cpus=2.0, computing=0.05)
-    assert 16 <= answer.best.setting.num_workers <= 24
+    assert 16 <= answer.best.setting.num_workers <= 27
 
 
 @pytest.mark.parametrize("cpus", [2, 4, 8, 16])
@@ -237,7 +237,7 @@ def dear(budget_seconds, *, own=2, cpus=16, batch=0.93, step_seconds=None, **giv
 def test_where_trials_are_dear_the_time_goes_to_what_may_win(budget_seconds, own):
     _, answer = dear(budget_seconds, own=own, step_seconds=0.071)
     assert answer.enough is True
-    assert 13 <= answer.best.setting.num_workers <= 18
+    assert 12 <= answer.best.setting.num_workers <= 21
     assert any("present" in each.roles for each in answer.trials)
 
 
