@@ -1,7 +1,7 @@
 """Benchmarks that run on demand. To add one, add a file here, import it below, and add it to ``MODULES``.
 
-Other packages add benchmarks through the entry point group ``jupyter_gpuperf.benchmarks``. Use only the
-standard library at module level: workers in foreign environments import this.
+Other packages add benchmarks through the entry point group ``jupyter_gpuperf.benchmarks``. At module
+level, use only the standard library: workers in other Python environments import these modules.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(module.BENCHMARK for module in MODULES
 def all_benchmarks() -> tuple[Benchmark, ...]:
     """Return the benchmarks of this package and of other packages in this environment.
 
-    A benchmark that can't be loaded, or whose name is already taken, is logged and skipped.
+    If a benchmark can't be loaded, or its name is already taken, this is logged and the benchmark is skipped.
     """
     return with_additions(BENCHMARKS, "benchmarks", Benchmark, lambda benchmark: benchmark.name)
 
 
 def find(name: str) -> Benchmark:
-    """Return the benchmark of this name.
+    """Return the benchmark with this name.
 
     Raises
     ------
     NotFound
-        ``unknown_benchmark``: there is no benchmark of this name.
+        ``unknown_benchmark``: there is no benchmark with this name.
     """
     benchmarks = {benchmark.name: benchmark for benchmark in all_benchmarks()}
     if name not in benchmarks:

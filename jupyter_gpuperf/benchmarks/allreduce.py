@@ -1,8 +1,8 @@
-"""Benchmark of all-reduce over all GPUs of this machine: how fast data-parallel training sums gradients.
+"""Benchmark of all-reduce across all GPUs of this machine: how fast data-parallel training sums gradients.
 
-Runs one process per GPU over NCCL, or processes over gloo without GPUs. Bus bandwidth is the rate on the links:
-the algorithm's bandwidth times 2(n-1)/n for n ranks, the formula of NVIDIA's nccl-tests. It can be compared with a
-link's data sheet for any number of ranks.
+Runs one process per GPU with NCCL; without GPUs, runs processes on the CPU with gloo. Bus bandwidth is the rate on the
+links: a message's size divided by its time, times 2(n-1)/n for n ranks, as in NVIDIA's nccl-tests. It can be compared
+with a link's data sheet for any number of ranks.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from jupyter_gpuperf.measure.statistics import half_width_ratio, inverse, median
 from jupyter_gpuperf.measure.stopping import QUICK_RATIO
 from jupyter_gpuperf.messages import Message
 
-RANK: Final = Path(__file__).parent / "workloads" / "rank.py"
+RANK_PROGRAM: Final = Path(__file__).parent / "workloads" / "rank.py"
 MIB: Final = 1 << 20
 GROWTH: Final = 16
 """Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
-WIDE: Final = "{size}: the interval is ±{reached:.1%}, not ±{target:.0%}; raise the time limit."
+TOO_WIDE: Final = "{size}: the interval is ±{reached:.1%}, not ±{target:.0%}; raise the time limit."
 START_SECONDS: Final = 120.0
-"""Seconds allowed for importing torch and for the rendezvous, on a slow disk."""
+"""Time allowed for importing torch from a slow disk, and for the ranks to connect."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -52,9 +52,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     context.progress(0.0, Message("Starting {processes} processes", processes=processes))
     factor = 2 * (processes - 1) / processes
     limit_seconds = parameters["time_limit_seconds"]
-    answers = _answers(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
+    answers = _run_ranks(processes, backend, [LATENCY_BYTES, *sizes], limit_seconds)
     for index, (size_bytes, seconds) in enumerate(answers):
-        size = _label_of(size_bytes)
+        size = _size_label(size_bytes)
         context.progress((index + 1) / (len(sizes) + 1), Message("{size} done", size=size))
         interval = median_interval(seconds)
         if size_bytes == LATENCY_BYTES:
@@ -64,7 +64,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"reduce_{name}_seconds"] = seconds
             figures[f"bus_{name}_bytes_per_second"] = inverse(interval, factor * size_bytes)
         if (reached_ratio := half_width_ratio(interval)) > QUICK_RATIO:
-            context.warn(Message(WIDE, size=size, reached=reached_ratio, target=QUICK_RATIO))
+            context.warn(Message(TOO_WIDE, size=size, reached=reached_ratio, target=QUICK_RATIO))
     cuda = backend == "nccl"
     environment = {
         **describe(torch, torch.device("cuda" if cuda else "cpu")),
@@ -112,38 +112,39 @@ def _sizes(parameters: Mapping[str, Any]) -> list[int]:
     return [*sizes, MIB * largest]
 
 
-def _answers(
+def _run_ranks(
     processes: int, backend: str, sizes: Sequence[int], limit_seconds: float
 ) -> Iterator[tuple[int, list[float]]]:
-    """Start the ranks; yield each size in bytes with its samples in seconds. All ranks are killed in the end."""
+    """Start the ranks, and yield each size in bytes with its samples in seconds. Kills all ranks at the end."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-allreduce-") as made:
         folder = Path(made)
         task = {
             "processes": processes,
             "backend": backend,
-            "meeting_file": str(folder / "meeting"),
+            "rendezvous_file": str(folder / "rendezvous"),
             "sizes_bytes": list(sizes),
-            "seconds_a_size": limit_seconds / len(sizes),
+            "seconds_per_size": limit_seconds / len(sizes),
         }
         ranks: list[subprocess.Popen[str]] = []
         try:
             for rank in range(processes):
                 ranks.append(_start({**task, "rank": rank}, folder / f"{rank}.log"))
-            yield from _read(ranks, len(sizes), folder, START_SECONDS + 3 * limit_seconds)
+            yield from _read_answers(ranks, len(sizes), folder, START_SECONDS + 3 * limit_seconds)
         finally:
             for each in ranks:
                 each.kill()
             for each in ranks:
                 with contextlib.suppress(OSError), each:
-                    pass  # waits for the process and closes its pipes
+                    pass  # leaving the block waits for the process and closes its pipes
 
 
 def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
-    # NVSwitch multicast sums inside the switch: that is not the links' rate, and not always set up.
+    # With NVLink multicast, the switch does the sums. That does not measure the links, and not
+    # every machine has it set up.
     environment = os.environ | {"NCCL_NVLS_ENABLE": "0", "OMP_NUM_THREADS": "1"}
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(RANK)],
+            [sys.executable, str(RANK_PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -152,11 +153,11 @@ def _start(task: Mapping[str, Any], log: Path) -> subprocess.Popen[str]:
         )
     assert process.stdin is not None  # it is a pipe
     process.stdin.write(json.dumps(task) + "\n")
-    process.stdin.flush()  # stays open: the rank ends when it is closed
+    process.stdin.flush()  # left open: the rank exits when its standard input is closed
     return process
 
 
-def _read(
+def _read_answers(
     ranks: Sequence[subprocess.Popen[str]], answers: int, folder: Path, limit_seconds: float
 ) -> Iterator[tuple[int, list[float]]]:
     import select
@@ -173,8 +174,8 @@ def _read(
             answers -= 1
             continue
         ended = [rank for rank, process in enumerate(ranks) if process.poll() not in (None, 0)]
-        if ended or readable:  # readable but no line: rank 0 ended without an error
-            raise _died(ended[0] if ended else 0, folder)
+        if ended or readable:  # end of file: rank 0 exited without an error
+            raise _rank_error(ended[0] if ended else 0, folder)
         if time.monotonic() > ends_at:
             raise GpuPerfError(
                 "rank_hangs",
@@ -184,7 +185,7 @@ def _read(
             )
 
 
-def _died(rank: int, folder: Path) -> GpuPerfError:
+def _rank_error(rank: int, folder: Path) -> GpuPerfError:
     log = folder / f"{rank}.log"
     return GpuPerfError(
         "rank_failed",
@@ -195,7 +196,7 @@ def _died(rank: int, folder: Path) -> GpuPerfError:
     )
 
 
-def _label_of(size_bytes: int) -> str:
+def _size_label(size_bytes: int) -> str:
     if size_bytes < MIB:
         return f"{size_bytes} B"
     gib, rest = divmod(size_bytes, 1024 * MIB)

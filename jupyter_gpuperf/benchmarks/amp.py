@@ -1,7 +1,7 @@
 """Benchmark of mixed precision: a training step in fp32, TF32, bf16 and fp16, measured in turn.
 
-Trains a residual network and a transformer on data that stays on the device. The precisions are measured in turn in
-one process, so that a chip that warms up favors none. fp32 means IEEE: TF32 is off, also in cuDNN.
+Trains a residual network and a transformer on data that stays on the device. The precisions alternate in one
+process, so that a GPU that warms up favors none of them. fp32 means IEEE single precision: TF32 is off, also in cuDNN.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
-from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
+from jupyter_gpuperf.benchmarks.workloads.device import NO_GPU_SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import NETWORKS, TrainingStep, fitting_size
 from jupyter_gpuperf.measure.device import precisions_of
@@ -25,7 +25,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the step time of each network in each precision; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, SMALLER_STEP)
+    device = device_of(torch, context, NO_GPU_SMALLER_STEP)
     precisions = precisions_of(torch, device)
     if device.type == "cuda" and "bf16" not in precisions:
         context.warn("Skipped bf16 and TF32: this GPU does not support them in hardware.")

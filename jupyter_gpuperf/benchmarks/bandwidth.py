@@ -1,8 +1,8 @@
-"""Benchmark of memory bandwidth: device memory, and copies between host and device.
+"""Benchmark of memory bandwidth: in device memory, and between host and device.
 
-Copies count the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and writes one. Buffers
-are many times the size of the L2. Between host and device, pinned memory goes straight over the link, while the driver
-copies pageable memory once more: the difference is what ``pin_memory`` can gain.
+A copy in device memory counts the bytes read and the bytes written; the triad ``a = b + s·c`` reads two buffers and
+writes one. The default buffers are many times the size of the L2 cache. Pinned host memory is transferred directly,
+while the driver first copies pageable memory to a pinned buffer: the difference is what ``pin_memory`` can gain.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
 """Smaller buffers fit in the cache of a large chip."""
-LANES: Final = 16
-HOST_MEMORY: Final = Message("PyTorch found no GPU; measured the host's memory.")
+PCIE_LANES: Final = 16
+NO_GPU: Final = Message("PyTorch found no GPU; measured the host's memory.")
 
 CallAndBytes = tuple[Callable[[], object], float]
-"""The call to time, and the bytes that one call moves."""
+"""The call to time, and the number of bytes that one call moves."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the bandwidths in bytes per second; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, HOST_MEMORY)
+    device = device_of(torch, context, NO_GPU)
     size_bytes = parameters["size_mib"] * MIB
     resources.check_available_memory(3 * size_bytes, hint="Choose a smaller size_mib.")
-    works = _works(torch, device, size_bytes, context)
+    calls = _calls(torch, device, size_bytes, context)
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
-    for index, (name, (call, moved_bytes)) in enumerate(works.items()):
-        part = context.part(index, len(works), Message(name.replace("_", " ")))
-        timing = Stopwatch(parameters, part, 1 / len(works)).call(
+    for index, (name, (call, moved_bytes)) in enumerate(calls.items()):
+        part = context.part(index, len(calls), Message(name.replace("_", " ")))
+        timing = Stopwatch(parameters, part, 1 / len(calls)).call(
             call, device, functools.partial(_rate, moved_bytes)
         )
         samples[f"{name}_seconds"] = timing.call_seconds
@@ -64,8 +64,8 @@ def _rate(moved_bytes: float, seconds: float) -> str:
     return f"{moved_bytes / seconds / 1e9:.4g} GB/s"
 
 
-def _works(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
-    """Return the calls to time. Halve the buffers, with a warning, until they fit in the GPU's memory."""
+def _calls(torch: Any, device: Any, size_bytes: int, context: Context) -> dict[str, CallAndBytes]:
+    """Return the calls to time, by name. If buffers don't fit in the GPU's memory, warns and halves their size."""
     if device.type == "cpu":
         return _on_device(torch, device, size_bytes)
     while True:
@@ -91,7 +91,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndByt
 def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
     target = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     source = torch.empty_like(target)
-    # Written once, so that every page is allocated.
+    # Ones, not empty: writing to a page allocates it.
     pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pinned_target = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pageable = torch.ones(size_bytes, dtype=torch.uint8)
@@ -119,7 +119,7 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    link = LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    link = PCIE_LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
     ways = itertools.product(("host_to_device", "device_to_host"), ("pinned", "pageable"))
     limits = dict.fromkeys(("copy", "triad"), chip.bytes_per_second)
     limits |= dict.fromkeys(("_".join(each) for each in ways), link)
@@ -135,7 +135,7 @@ BENCHMARK = Benchmark(
     parameters=(
         Parameter.integer("size_mib", 512, (64, 16_384), "MiB per buffer, larger than any cache."),
         RIGOROUS,
-        Parameter.time_limit(30.0, "For all copies together.", minimum=2.0),
+        Parameter.time_limit(30.0, "Total measuring time, for all copies together.", minimum=2.0),
     ),
     run=run,
 )

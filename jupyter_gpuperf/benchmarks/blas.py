@@ -1,7 +1,8 @@
 """Benchmark of NumPy's matrix products by number of threads: which BLAS it uses, and whether threads help.
 
-Each number of threads runs in its own process, because thread pools read their settings only once. The libraries
-ignore a container's CPU quota, so having more threads than CPUs is the usual reason why more threads are slower.
+Each number of threads runs in its own process, because thread pools read their settings only once. BLAS libraries
+ignore a container's CPU quota. They may therefore start more threads than there are CPUs, the usual reason why more
+threads are slower.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ THREAD_VARIABLES: Final = (
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-KINDS: Final = ("float32", "float64")
+DTYPES: Final = ("float32", "float64")
 
-CHILD: Final = """
+CHILD_PROGRAM: Final = """
 import numpy as np
 size, kind, seconds = request
 draw = np.random.default_rng(0)
@@ -50,7 +51,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = parameters["size"]
     resources.check_available_memory(5 * 8 * size**2, hint="Choose a smaller size.")
     _warn_of_settings(context)
-    plan = [(kind, count) for kind in KINDS for count in thread_counts(parameters["threads"])]
+    plan = [(kind, count) for kind in DTYPES for count in thread_counts(parameters["threads"])]
     samples: dict[str, list[float]] = {}
     figures: dict[str, Any] = {}
     answer: dict[str, Any] = {}
@@ -60,7 +61,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         )
         context.progress(index / len(plan), progress)
         answer = run_program(
-            CHILD,
+            CHILD_PROGRAM,
             [size, kind, parameters["time_limit_seconds"] / len(plan)],
             environment=dict.fromkeys(THREAD_VARIABLES, str(count)),
             error_code="blas_failed",
@@ -82,9 +83,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def thread_counts(threads: int) -> list[int]:
-    """Return the numbers of threads to try: ``threads`` alone; for 0, from 1 up to the CPUs that this process may use.
+    """Return the numbers of threads to try: only ``threads`` or, if that is 0, several up to the number of usable CPUs.
 
-    They double each time, or grow fourfold with more than 16 CPUs.
+    After 1 and 2, each number is twice the one before; with more than 16 CPUs, four times.
     """
     if threads:
         return [threads]

@@ -1,7 +1,7 @@
-"""Benchmark of torch.compile: time to compile cold, time to compile from its cache, and step time.
+"""Benchmark of torch.compile: compile time with an empty and with a filled cache, and step time.
 
-Three figures that are often confused: the first step of a fresh process with an empty cache, the first step with a
-filled cache, and the steady state. The step is that of ``amp``, eager and compiled in turn.
+Measures three times that are often confused: the first step with an empty cache, the first step with a filled cache,
+and later steps. The step is the one of the ``amp`` benchmark; eager and compiled steps alternate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context, Measured, Parameter
 from jupyter_gpuperf.benchmarks.workloads import training
-from jupyter_gpuperf.benchmarks.workloads.device import SMALLER_STEP, device_of
+from jupyter_gpuperf.benchmarks.workloads.device import NO_GPU_SMALLER_STEP, device_of
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
 from jupyter_gpuperf.benchmarks.workloads.training import TrainingStep, fitting_size
 from jupyter_gpuperf.measure.compiler import check_compiler
@@ -36,7 +36,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 @contextlib.contextmanager
 def empty_compile_cache() -> Iterator[None]:
-    """Give torch.compile an empty temporary cache. A cold compile is then cold, and the user's cache does not grow."""
+    """Give torch.compile an empty temporary cache: the first compilation is cold, and the user's cache is unchanged."""
     before = os.environ.get(CACHE_VARIABLE)
     with tempfile.TemporaryDirectory(
         prefix="gpuperf-compile-", ignore_cleanup_errors=True
@@ -53,11 +53,11 @@ def empty_compile_cache() -> Iterator[None]:
 def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
-    device = device_of(torch, context, SMALLER_STEP)
+    device = device_of(torch, context, NO_GPU_SMALLER_STEP)
     check_compiler(torch, device)
     network, precision = parameters["network"], parameters["precision"]
     training.check_precision(torch, device, precision)
-    # Two steps: the eager and the compiled one exist side by side.
+    # The eager and the compiled step are in memory at the same time.
     size = fitting_size(torch, device, network, [precision] * 2, context.warn)
     context.progress(0.05, "Compiling with an empty cache")
     make = functools.partial(
@@ -83,14 +83,14 @@ def _run(parameters: Mapping[str, Any], context: Context) -> Measured:
         **{f"{name}_step_seconds": values for name, values in timings.samples.items()},
     }
     environment = {**describe(torch, device), "measured_batch_size": size.batch, **counted}
-    # The unit of the one figure whose name carries none: break_even_steps.
+    # This is the unit of break_even_steps; the names of all other figures contain their unit.
     return Measured(unit="steps", figures=figures, samples=samples, environment=environment)
 
 
 def _compile(
     torch: Any, device: Any, make: Callable[..., TrainingStep]
 ) -> tuple[TrainingStep, float, dict[str, int]]:
-    """Return a compiled step, the seconds of its first call, and its numbers of graphs and graph breaks."""
+    """Return a compiled step, the seconds of its first call, and the numbers of graphs and graph breaks."""
     from torch._dynamo.utils import counters
 
     torch._dynamo.reset()
@@ -107,9 +107,9 @@ def _compile(
 def _break_even(
     eager: Sequence[float], compiled: Sequence[float], cold_seconds: float
 ) -> dict[str, float] | None:
-    """Return the number of steps after which compiling pays off; ``None`` if it may never.
+    """Return the number of steps after which compiling pays off; ``None`` if compiled steps are not clearly faster.
 
-    ``eager`` and ``compiled`` are seconds per step of the same rounds.
+    ``eager`` and ``compiled`` are the seconds per step in the same rounds.
     """
     saved = median_interval([before - after for before, after in zip(eager, compiled, strict=True)])
     return inverse(saved, cold_seconds) if saved["low"] > 0 else None

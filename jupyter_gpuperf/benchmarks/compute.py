@@ -1,9 +1,9 @@
-"""Benchmark of a small network's forward pass: TinyNet, a convolution with much memory traffic.
+"""Benchmark of the forward pass of TinyNet, a small network with much memory traffic.
 
-Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; a batch of 128 images of 224×224.
-Forward only, without gradients, on random data that stays on the device. The activations are larger than any
-cache, so the L2 needs no flushing. Variants (channels last, half precision, compiled) are measured in turn with the
-requested pass.
+TinyNet is Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; by default with 128 images of 224×224
+pixels. Computes the forward pass without gradients, on random data that stays on the device. The activations are larger
+than any cache, so the L2 cache need not be flushed. The requested pass alternates with variants of it: channels last,
+half precision, compiled.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from jupyter_gpuperf.measure.chips import Chip
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.measure.device import limits_of, precisions_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
+from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
-from jupyter_gpuperf.measure.stopping import target_ratio
 from jupyter_gpuperf.measure.timer import warmed_up_timer
 from jupyter_gpuperf.messages import Message
 
 EAGER_SHARE: Final = 0.4
-"""Share of the time limit for the requested pass if variants are measured too; the rest is for all variants."""
+"""Share of the time limit for timing the requested pass alone; in the remaining time, it alternates with variants."""
 EAGER: Final = "eager"
 
 
@@ -89,7 +88,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def number_format(requested: ForwardPass, chip: Chip | None, *, tf32: bool) -> str:
-    """Return the format that the convolution computes in: cuDNN rounds fp32 to TF32 if allowed and supported."""
+    """Return the number format of the convolution: cuDNN computes fp32 in TF32 if that is allowed and supported."""
     if requested.precision == "fp32" and tf32 and chip is not None and "tf32" in chip.flops:
         return "tf32"
     return requested.precision
@@ -106,20 +105,16 @@ def _compare_variants(
                 if variant.compiled:
                     check_compiler(torch, device)
                 blocks[name] = warmed_up_timer(variant.make(torch, device), device)
-            # torch.compile raises RuntimeError; its message can be pages long.
+            # torch.compile raises RuntimeError. Use only the first line: the message can be pages long.
             except (Unavailable, RuntimeError) as error:
                 reason = getattr(error, "message", str(error).strip().partition("\n")[0])
                 context.warn(Message("Not compiled: {reason}", reason=reason))
-        return time_interleaved(
-            blocks,
-            target_ratio=target_ratio(parameters["rigorous"]),
-            limit_seconds=(1 - EAGER_SHARE) * parameters["time_limit_seconds"],
-            progress=context.span(0.5, 1.0, Message("Alternating")).progress,
-        )
+        span = context.span(0.5, 1.0, Message("Comparing the variants"))
+        return Stopwatch(parameters, span, 1 - EAGER_SHARE).in_turn(blocks)
 
 
 def _variants(torch: Any, device: Any, requested: ForwardPass) -> dict[str, ForwardPass]:
-    """Return the passes to compare, the requested pass first."""
+    """Return the passes to compare: name → pass, the requested pass first."""
     half = requested.precision
     if half == "fp32":
         half = "bf16" if "bf16" in precisions_of(torch, device) else "fp16"
@@ -145,8 +140,8 @@ def _cudnn_tf32(torch: Any) -> bool | None:
 BENCHMARK = Benchmark(
     name="compute",
     label="Compute (TinyNet)",
-    help="One forward pass of a small convolutional network, compared with the minimum for its memory traffic; and "
-    "what half precision, channels last and a compiler would gain.",
+    help="One forward pass of a small convolutional network, compared with the shortest time that its memory traffic "
+    "allows; and the gain from half precision, channels last and compiling.",
     requires=("torch",),
     parameters=(
         Parameter.integer("batch_size", 128, (1, 8192), "Images per batch."),
@@ -158,7 +153,7 @@ BENCHMARK = Benchmark(
             "variants",
             "auto",
             ("auto", "none", "all"),
-            "Compare with half precision, channels last and compiled. auto: only on a GPU.",
+            "Also measure half precision, channels last and compiling. auto: only on a GPU.",
         ),
         RIGOROUS,
         Parameter.time_limit(30.0),

@@ -1,8 +1,8 @@
 """Benchmark of cuDNN's search for the fastest algorithm (``torch.backends.cudnn.benchmark``): its gain and its cost.
 
-With the search, the first call of every new shape tries all algorithms. That pays off for constant shapes, but
-costs again with every new batch size; some algorithms take much more memory. Measures, with the switch on and off:
-steps of one shape in turn, the first call of each new shape, and the peak memory of these calls.
+With the search, the first call with each new shape tries all algorithms. This pays off if shapes are constant, but its
+cost recurs with every new batch size, and some algorithms need much more memory. Measures, with the switch on and off:
+steps with a constant shape, the first call with each new shape, and the peak memory of these first calls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jupyter_gpuperf.measure.statistics import exact_interval, small_sample_mean
 from jupyter_gpuperf.measure.timer import warmed_up_timer
 
 NEW_SHAPES: Final = 5
-"""Number of unseen batch sizes whose first call is timed."""
+"""Number of new batch sizes whose first call is timed."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -44,9 +44,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         torch, lambda each: make(size=each)(), training.SIZES["resnet", "cuda"], context.warn
     )
     if size.batch <= NEW_SHAPES:
-        message = (
-            "Too little GPU memory is free: only {batch} images fit, too few to vary the batch."
-        )
+        message = "Too little GPU memory is free: only {batch} images fit, too few to vary the batch size."
         hint = "Free memory held by other processes."
         raise Unavailable("out_of_memory", message, hint, batch=size.batch)
     firsts: dict[str, list[float]] = {}
@@ -55,13 +53,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         lanes = {"off": off, "on": on}
         first_calls = functools.partial(_first_calls, torch, device, make, size)
         for index, (name, run_in) in enumerate(lanes.items()):
-            message = "New shapes with the search" if name == "on" else "New shapes without it"
+            message = "New shapes with search" if name == "on" else "New shapes without search"
             context.progress(0.2 * index, message)
             seconds, allocated, reserved = run_in(first_calls)
             firsts[f"{name}_new_shape_seconds"] = seconds
             peaks[f"{name}_peak_allocated_bytes"] = exact_interval(allocated)
             peaks[f"{name}_peak_reserved_bytes"] = exact_interval(reserved)
-        # Allocate only now, or it counts in the other lane's peak.
+        # Allocate these steps only after the peaks are measured, or they would count in them.
         blocks: dict[str, Callable[[], float]] = {}
         for name, run_in in lanes.items():
             block = run_in(functools.partial(warmed_up_timer, make(size=size), device))
@@ -81,17 +79,17 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 @contextlib.contextmanager
 def search_thread(torch: Any, searches: bool) -> Iterator[Callable[[Callable[[], Any]], Any]]:
-    """Yield a function that runs another one in a thread with the switch on or off, including the backward pass.
+    """Yield a function that runs another function in its own thread, with the switch on or off.
 
-    cuDNN keeps its plans per thread and shape, whatever the switch was when it made them. In a single thread the
-    plans made first would serve both lanes. The switch is restored after each run.
+    cuDNN keeps its plans per thread and shape, and does not distinguish them by the switch. In a single thread, both
+    settings would use the plans that were made first. The switch is restored after each run.
     """
 
     def switched(work: Callable[[], Any]) -> Any:
         switches = torch.backends.cudnn
         before, switches.benchmark = switches.benchmark, searches
         try:
-            # Else torch runs the backward pass in a thread shared by all lanes.
+            # Otherwise torch runs the backward pass in a thread that both settings share.
             with torch.autograd.set_multithreading_enabled(False):
                 return work()
         finally:
@@ -104,7 +102,7 @@ def search_thread(torch: Any, searches: bool) -> Iterator[Callable[[Callable[[],
 def _first_calls(
     torch: Any, device: Any, make: Callable[..., TrainingStep], size: Size
 ) -> tuple[list[float], float, float]:
-    """Return the seconds of a first step per new batch size, and the peak bytes allocated and reserved."""
+    """Return the seconds of the first step with each new batch size, and the peak bytes allocated and reserved."""
     free_device_memory(torch)
     torch.cuda.reset_peak_memory_stats(device)
     seconds = []

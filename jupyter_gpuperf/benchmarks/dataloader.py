@@ -1,8 +1,9 @@
-"""Benchmark of a DataLoader: how fast it delivers batches of in-memory images, or of a notebook's own loader.
+"""Benchmark of a DataLoader: how fast it delivers batches of random images in memory, or a notebook's own batches.
 
-The well-known test with 10000×3×224×224 random floats, without its usual mistakes: the start of the workers is timed
-separately; prefetched batches are discarded; a block is a whole number of rounds over all workers (batches come in
-bursts of one per worker, so single waits mislead); and it measures until the interval is narrow, not for a fixed count.
+This is the well-known test with 10000×3×224×224 random floats, without its usual mistakes. The start of the workers is
+timed separately. Prefetched batches are discarded. A timed block is a whole number of rounds over all workers, because
+batches arrive in bursts of one per worker, and single waits would mislead. Measures until the interval is narrow, not a
+fixed number of batches.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ IMAGE_SHAPE: Final = (3, 224, 224)
 CLASSES: Final = 1000
 IMAGE_BYTES: Final = 4 * 3 * 224 * 224
 HANG_SECONDS: Final = 60.0
-"""Seconds beyond the time limit after which a worker counts as hung: a slow batch does not take that long."""
+"""Added to the time limit, this is the loader's timeout: a worker that takes longer for a batch is hanging."""
 MEMORY_SHARE: Final = 0.6
 """Share of the available memory that the images may take."""
 
@@ -36,7 +37,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     import torch
 
     batch_bytes = parameters["batch_size"] * IMAGE_BYTES
-    _check_room(parameters, batch_bytes)
+    _check_memory(parameters, batch_bytes)
     _warn_of_settings(parameters, context, torch.cuda.is_available())
     context.progress(0.0, "Making the images")
     loader = _loader(parameters)
@@ -46,16 +47,16 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def run_on(subject: object, name: str, given: Mapping[str, Any], context: Context) -> Measured:
-    """Measure a loader like a notebook's own, in the notebook's process, where its data is.
+    """Measure a copy of a notebook's loader, in the notebook's process, where its data is.
 
     Parameters
     ----------
     subject
-        A torch DataLoader, or a dataset. A new loader is made like it; its own iterator is never touched.
+        A torch DataLoader or a dataset. Measures a new loader like it, and never uses its own iterator.
     name
-        The name of the object in the notebook.
+        The object's name in the notebook.
     given
-        The requested parameters; all others are those of the loader.
+        The requested parameters; all others are the loader's own.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def run_on(subject: object, name: str, given: Mapping[str, Any], context: Contex
     return measured
 
 
-def _check_room(parameters: Mapping[str, Any], batch_bytes: int) -> None:
+def _check_memory(parameters: Mapping[str, Any], batch_bytes: int) -> None:
     needed_bytes = parameters["items"] * IMAGE_BYTES
     available_bytes = resources.available_memory_bytes()
     if available_bytes is not None and needed_bytes > MEMORY_SHARE * available_bytes:
@@ -122,7 +123,7 @@ def _loader(parameters: Mapping[str, Any]) -> torch.utils.data.DataLoader[Any]:
     return DataLoader(
         data,
         batch_size=parameters["batch_size"],
-        # One endless epoch in random order, so that no restart falls into the timed part.
+        # One endless epoch in random order, so that no epoch begins while batches are timed.
         sampler=RandomSampler(data, replacement=True, num_samples=2**40),
         num_workers=workers,
         prefetch_factor=parameters["prefetch_factor"] if workers else None,

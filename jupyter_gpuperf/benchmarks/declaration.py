@@ -1,6 +1,6 @@
-"""What a benchmark is: its parameters, and a function that measures.
+"""How a benchmark is declared: its parameters, and the function that measures.
 
-Standard library only: workers in foreign environments import this.
+Standard library only: workers in other Python environments import this.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from jupyter_gpuperf.messages import Message
 
 Scalar = bool | int | float | str
 
-LARGEST: Final = sys.float_info.max
-"""Default bound of numbers: all numbers must be finite."""
+LARGEST_NUMBER: Final = sys.float_info.max
+"""Default bound of numbers, so that infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
-"""Longest text in characters: the longest path on Linux."""
-LIMIT_HELP: Final = "Stop after this time, even without convergence."
+"""Most characters in a text: the length of the longest path on Linux."""
+LIMIT_HELP: Final = "Stop after this time, even if the interval is still wide."
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a benchmark: enough to build a form field, a command-line flag and a check.
+    """One parameter of a benchmark. Form fields, command-line options and checks are derived from it.
 
     Parameters
     ----------
     minimum, maximum
         Inclusive bounds of ``integer`` and ``number``.
     choices
-        The values that a ``choice`` may take. A ``text`` may be any single line, such as a folder.
+        The values that a ``choice`` can have. A ``text`` can be any single line, such as a folder's path.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Parameter:
 
     @classmethod
     def choice(cls, name: str, default: str, choices: tuple[str, ...], help: str) -> Parameter:
-        """Declare a choice among several words."""
+        """Declare a choice among several values."""
         return cls(name, "choice", default, help, choices=choices)
 
     @classmethod
@@ -79,7 +79,7 @@ class Parameter:
         """
         if self.type == "integer" and isinstance(value, float) and value.is_integer():
             value = int(value)
-        # In Python a boolean is a number; not here.
+        # In Python, bool is a subclass of int.
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         is_right = (
             (self.type == "boolean" and isinstance(value, bool))
@@ -103,10 +103,10 @@ class Parameter:
             )
         if not is_number:
             return cast("Scalar", value)
-        low = -LARGEST if self.minimum is None else self.minimum
-        high = LARGEST if self.maximum is None else self.maximum
+        low = -LARGEST_NUMBER if self.minimum is None else self.minimum
+        high = LARGEST_NUMBER if self.maximum is None else self.maximum
         number = cast("float", value)
-        if not low <= number <= high:  # NaN is refused too
+        if not low <= number <= high:  # also true for NaN
             raise BadRequest(
                 "parameter_out_of_range",
                 "{name} = {value} is out of range.",
@@ -122,28 +122,28 @@ class Parameter:
 RIGOROUS: Final = Parameter.boolean(
     "rigorous",
     False,
-    "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also covers the next run.",
+    "Measure in five processes, each to ±1 % instead of ±3 %; the interval then also applies to later runs.",
 )
-"""Parameter of every benchmark that measures until an interval is narrow enough; see :func:`target_ratio`."""
+"""Parameter of every benchmark that measures until an interval is narrow enough; see :func:`stopping.target_ratio`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """The callbacks of a running benchmark.
+    """How a running benchmark reports progress and warnings.
 
     Parameters
     ----------
     progress
         Takes a ratio from 0 to 1 and a short text.
     warn
-        Takes a sentence that is added to the result.
+        Takes a sentence that is added to the result's warnings.
     """
 
     progress: Callable[[float, str], None]
     warn: Callable[[str], None]
 
     def span(self, begin: float, end: float, name: str = "") -> Context:
-        """Return the context of the work between two progress ratios; ``name`` is put before all its messages."""
+        """Return a context whose progress from 0 to 1 counts as ``begin`` to ``end``; ``name`` precedes messages."""
 
         def named(text: str) -> str:
             return Message("{name}: {text}", name=name, text=text) if name else text
@@ -154,11 +154,11 @@ class Context:
         return Context(progress=progress, warn=lambda sentence: self.warn(named(sentence)))
 
     def part(self, place: int, parts: int, name: str = "") -> Context:
-        """Return the context of one of several parts that take equally long; ``place`` counts from 0."""
+        """Return the context of one of several equally long parts; ``place`` counts from 0."""
         return self.span(place / parts, (place + 1) / parts, name)
 
     def doubt(self, doubt: str | None) -> None:
-        """Warn that an interval stayed wide; ``None`` means that it did not."""
+        """Warn with ``doubt``, a sentence about an interval that stayed wide. Do nothing if it is ``None``."""
         if doubt:
             self.warn(doubt)
 
@@ -168,8 +168,8 @@ def _fits_a_line(text: str) -> bool:
 
 
 Measured = dict[str, Any]
-"""The result of a benchmark: ``unit``, ``figures``, ``samples``, ``environment`` and, if the device has any,
-``limits``, in the shapes of :class:`schemas.BenchmarkResult`.
+"""The result of a benchmark: ``unit``, ``figures``, ``samples``, ``environment`` and, if they are known, ``limits``.
+Their types are those in :class:`schemas.BenchmarkResult`.
 """
 
 
@@ -180,17 +180,17 @@ class Benchmark:
     Parameters
     ----------
     name
-        Unique, snake_case: the name that users type.
+        Unique, in snake_case: the name that users type.
     requires
-        Python modules that the kernel's environment must have.
+        Python modules that the benchmark's environment must have.
     all_devices
-        Whether it uses all devices of the machine instead of one.
+        Whether the benchmark uses all devices of the machine instead of one.
     run
-        Measures. Imports its own dependencies; raises a ``GpuPerfError`` if it can't run.
+        Function that measures. It imports its own dependencies, and raises a ``GpuPerfError`` if it can't run.
     run_on
-        Measures an object of a notebook, in the notebook's own process. Takes the object, its name in the notebook,
-        the given parameters (always with those that limit the measuring time), and the context. Its result lists the
-        ``parameters`` that were really used. ``None`` if the benchmark can't do this.
+        Function that measures an object of a notebook, in the notebook's own process; ``None`` if the benchmark can't
+        do this. It takes the object, its name in the notebook, the given parameters (which always include those that
+        limit the measuring time), and the context. Its result lists the ``parameters`` that were actually used.
     """
 
     name: str
@@ -203,7 +203,7 @@ class Benchmark:
     run_on: Callable[[object, str, Mapping[str, Any], Context], Measured] | None = None
 
     def check(self, parameters: Mapping[str, object]) -> dict[str, Scalar]:
-        """Return all parameters, with defaults for those not given.
+        """Return the values of all parameters, with defaults for those not given.
 
         Raises
         ------

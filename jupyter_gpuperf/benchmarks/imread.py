@@ -1,8 +1,8 @@
 """Benchmark of reading and decoding images: OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.
 
-Both are measured because they rank differently: the fastest reader on one thread need not be the fastest in workers,
-which share memory bandwidth and caches. All readers read the same files in turn from a warm page cache, so this
-measures decoding. For disks, see ``io``.
+The fastest reader on one thread need not be the fastest in workers, which share memory bandwidth and caches. All
+readers take turns in reading the same files, which are in the page cache: this measures decoding. The ``io`` benchmark
+measures disks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jupyter_gpuperf.benchmarks.declaration import RIGOROUS, Benchmark, Context,
 from jupyter_gpuperf.benchmarks.workloads.images import (
     Reader,
     images_in,
-    readers,
+    installed_readers,
     write_photographs,
 )
 from jupyter_gpuperf.benchmarks.workloads.timing import Stopwatch
@@ -34,14 +34,14 @@ from jupyter_gpuperf.messages import Message
 GENERATED_IMAGES: Final = 48
 MOST_IMAGES: Final = 512
 ONE_THREAD_SHARE: Final = 0.5
-"""Share of the time limit for the readers on one thread; the rest is for the workers."""
+"""Share of the time limit for measuring on one thread; the rest is for measuring in workers."""
 BATCH: Final = 16
-ROUNDS_A_BLOCK: Final = 2
+ROUNDS_PER_BLOCK: Final = 2
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     """Measure the images per second of each reader; see the module docstring."""
-    installed = readers()
+    installed = installed_readers()
     if not installed:
         message = "None of OpenCV, Pillow and torchvision is installed."
         hint = "Run: pip install opencv-python-headless pillow."
@@ -54,11 +54,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         context.progress(0.0, "Listing the images" if parameters["folder"] else "Making the images")
         paths = _paths(parameters["folder"], Path(folder))
         names = [str(path) for path in paths]
-        working = _working(installed, names, context)
-        figures, samples = _on_one_thread(working, names, parameters, context)
-        torch = _torch(context, parameters["workers"])
+        usable = _usable_readers(installed, names, context)
+        figures, samples = _on_one_thread(usable, names, parameters, context)
+        torch = _torch_if_installed(context, parameters["workers"])
         if torch is not None:
-            for name, seconds in _in_workers(torch, working, names, parameters, context).items():
+            for name, seconds in _in_workers(torch, usable, names, parameters, context).items():
                 samples[f"{name}_image_seconds"] = seconds
                 figures[f"{name}_images_per_second"] = inverse(mean_interval(seconds))
         environment = {
@@ -80,28 +80,28 @@ def _paths(folder: str, own_folder: Path) -> list[Path]:
     return paths
 
 
-def _working(
+def _usable_readers(
     installed: Mapping[str, Reader], names: Sequence[str], context: Context
 ) -> dict[str, Reader]:
-    """Return the readers that can read all images. This also warms the page cache."""
-    working = {}
+    """Return the readers that can read all images. Reading them also brings them into the page cache."""
+    usable = {}
     for name, reader in installed.items():
         try:
             for path in names:
                 reader(path)
-        except Exception as error:  # the type depends on the library; the image matters  # noqa: BLE001
+        except Exception as error:  # each library raises other types  # noqa: BLE001
             message = "Skipped {name}, which can't read all images: {error}"
             context.warn(Message(message, name=name, error=error))
         else:
-            working[name] = reader
-    if not working:
+            usable[name] = reader
+    if not usable:
         message, hint = "No installed library can read all images.", "Remove the broken images."
         raise Unavailable("images_not_readable", message, hint)
-    return working
+    return usable
 
 
 def _on_one_thread(
-    working: Mapping[str, Reader],
+    usable: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
@@ -114,18 +114,18 @@ def _on_one_thread(
 
     span = context.span(0.1, 0.5, Message("One thread"))
     timings = Stopwatch(parameters, span, ONE_THREAD_SHARE).in_turn(
-        {name: functools.partial(read_all, reader) for name, reader in working.items()}
+        {name: functools.partial(read_all, reader) for name, reader in usable.items()}
     )
-    figures = {f"{name}_images_per_second": inverse(timings.median(name)) for name in working}
-    for name in working:
-        if name != "pillow" and "pillow" in working:
+    figures = {f"{name}_images_per_second": inverse(timings.median(name)) for name in usable}
+    for name in usable:
+        if name != "pillow" and "pillow" in usable:
             figures[f"{name}_speedup"] = timings.speedup(name, "pillow")
     return figures, {f"{name}_image_seconds": values for name, values in timings.samples.items()}
 
 
 def _in_workers(
     torch: Any,
-    working: Mapping[str, Reader],
+    usable: Mapping[str, Reader],
     names: Sequence[str],
     parameters: Mapping[str, Any],
     context: Context,
@@ -133,13 +133,13 @@ def _in_workers(
     """Return each reader's seconds per image, one sample per block."""
     workers = parameters["workers"] or max(1, int(resources.usable_cpus()))
     samples: dict[str, list[float]] = {}
-    for place, (name, reader) in enumerate(working.items()):
+    for place, (name, reader) in enumerate(usable.items()):
         title = Message.counted(
             "{name}, {count} worker", "{name}, {count} workers", count=workers, name=name
         )
-        part = context.span(0.5, 1.0).part(place, len(working), title)
+        part = context.span(0.5, 1.0).part(place, len(usable), title)
         figure = f"{name}_{workers}_{'worker' if workers == 1 else 'workers'}"
-        samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(working)).blocks(
+        samples[figure] = Stopwatch(parameters, part, (1 - ONE_THREAD_SHARE) / len(usable)).blocks(
             _block_in_workers(torch, reader, names, workers),
             describe=lambda seconds: f"{1000 * seconds:.3g} ms",
             interval_of=mean_interval,
@@ -150,16 +150,16 @@ def _in_workers(
 def _block_in_workers(
     torch: Any, reader: Reader, names: Sequence[str], workers: int
 ) -> Callable[[], float]:
-    images = Images(reader, names)
+    images = EndlessImages(reader, names)
     loader = torch.utils.data.DataLoader(
         images, batch_size=BATCH, num_workers=workers, sampler=range(len(images))
     )
     batches = BatchBlocks(loader, prefetched=1 + 2 * workers)
-    return lambda: batches.seconds_per_batch(ROUNDS_A_BLOCK * workers) / BATCH
+    return lambda: batches.seconds_per_batch(ROUNDS_PER_BLOCK * workers) / BATCH
 
 
-class Images:
-    """An endless dataset of files. An item is only its index, as proof that the reader decoded the file."""
+class EndlessImages:
+    """An endless dataset that decodes image files. An item is only its index: workers send no pixels."""
 
     def __init__(self, reader: Reader, names: Sequence[str]) -> None:
         self._reader, self._names = reader, names
@@ -172,7 +172,7 @@ class Images:
         return index
 
 
-def _torch(context: Context, workers: int) -> Any:
+def _torch_if_installed(context: Context, workers: int) -> Any:
     if importlib.util.find_spec("torch") is None:
         context.warn("Skipped DataLoader workers: torch is not installed.")
         return None
@@ -188,7 +188,7 @@ BENCHMARK = Benchmark(
     help="Read and decode images with OpenCV, Pillow and torchvision, on one thread and in DataLoader workers.",
     requires=("numpy",),
     parameters=(
-        Parameter.text("folder", "", "Your own images. Empty: create photo-like JPEGs."),
+        Parameter.text("folder", "", "Folder with your images. Empty: create photo-like JPEGs."),
         Parameter.integer("workers", 0, (0, 256), "DataLoader workers; 0: one per usable CPU."),
         RIGOROUS,
         Parameter.time_limit(20.0),

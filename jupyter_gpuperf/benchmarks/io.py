@@ -1,8 +1,8 @@
-"""Benchmark of the disk under a dataset: sequential reads, small random reads and many small files.
+"""Benchmark of the disk that holds a dataset: sequential reads, small random reads and many small files.
 
 A file that was read once is in the page cache, so reading it again does not measure the disk. Cold and warm reads are
-therefore separate: ``posix_fadvise`` drops the file's pages (without root), and ``mincore`` reports how many are
-really gone. If they stay, as in a file system in memory, there is no cold figure.
+therefore measured separately. Before a cold read, ``posix_fadvise`` drops the file's pages, which needs no root;
+``mincore`` reports how many remain. If they remain, as on a RAM disk, cold reads are skipped.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ RANDOM_BYTES: Final = 1 << 14
 RANDOM_READS: Final = 64
 SMALL_FILES: Final = 64
 SMALL_BYTES: Final = 110_000
-"""About the size of a photograph in a dataset."""
+"""The typical size of a photograph in a dataset."""
 COLD_RATIO: Final = 0.05
-"""Largest share of pages still in memory for a read to count as cold."""
+"""A read is cold if at most this share of the pages is in memory."""
 KEEP_FREE: Final = 0.1
-"""Smallest share of the free disk space that is left unused."""
+"""Share of the free disk space that the temporary files must not use."""
 MOST_FILES: Final = 4096
 
 
@@ -48,15 +48,15 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
         read_bytes, files = sum(path.stat().st_size for path in large), len(small)
-        # Name of the figure → amount read per block, and the block.
+        # Name of the figure → amount read per block (bytes, reads or files), and the block.
         plan: dict[str, tuple[int, Callable[[], float]]] = {
-            "cold_read_bytes": (read_bytes, lambda: _cold(large, _read)),
-            "warm_read_bytes": (read_bytes, lambda: _warm(large)),
-            "cold_random_reads": (RANDOM_READS, lambda: _cold(large[:1], _read_randomly)),
-            "cold_small_files": (files, lambda: _cold(small, _read)),
-            "warm_small_files": (files, lambda: _warm(small)),
+            "cold_read_bytes": (read_bytes, lambda: _time_cold(large, _read)),
+            "warm_read_bytes": (read_bytes, lambda: _time_warm(large)),
+            "cold_random_reads": (RANDOM_READS, lambda: _time_cold(large[:1], _read_randomly)),
+            "cold_small_files": (files, lambda: _time_cold(small, _read)),
+            "warm_small_files": (files, lambda: _time_warm(small)),
         }
-        if not _can_drop(large, context):
+        if not _can_drop_cache(large, context):
             plan = {name: each for name, each in plan.items() if name.startswith("warm")}
         figures: dict[str, Any] = {}
         samples: dict[str, list[float]] = {}
@@ -80,10 +80,10 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _files(
     folder: str, size: int, context: Context
 ) -> Iterator[tuple[list[Path], list[Path], Path]]:
-    """Yield the large files, the small files and their folder: the user's own, or temporary files."""
+    """Yield the large files, the small files and their folder: the user's own files, or temporary ones."""
     if folder:
         named = Path(folder).expanduser()
-        yield (*_existing(named, size), named)
+        yield (*_existing_files(named, size), named)
         return
     with tempfile.TemporaryDirectory(prefix="gpuperf-io-", ignore_cleanup_errors=True) as made:
         own = Path(made)
@@ -103,8 +103,8 @@ def _files(
         yield [large], small, own
 
 
-def _existing(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
-    """Return some of the user's files, about ``size`` bytes in total, and the smallest of them. Files are only read."""
+def _existing_files(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
+    """Return some of the user's files, about ``size`` bytes in total, largest first; and the smallest of them."""
     hint = "Choose a folder that contains files."
     if not folder.is_dir():
         raise NotFound("no_folder", "There is no folder {folder}.", hint, folder=folder)
@@ -128,11 +128,11 @@ def _write(path: Path, size: int) -> Path:
         for begin in range(0, size, PIECE_BYTES):
             file.write(piece[: min(PIECE_BYTES, size - begin)])
         file.flush()
-        os.fsync(file.fileno())  # pages that are not yet written can't be dropped
+        os.fsync(file.fileno())  # the system can't drop pages that are not yet on disk
     return path
 
 
-def _can_drop(paths: list[Path], context: Context) -> bool:
+def _can_drop_cache(paths: list[Path], context: Context) -> bool:
     try:
         left_ratio = max(drop_from_cache(path) for path in paths[:8])
     except (OSError, Unavailable) as error:
@@ -145,19 +145,19 @@ def _can_drop(paths: list[Path], context: Context) -> bool:
     return left_ratio <= COLD_RATIO
 
 
-def _cold(paths: list[Path], read: Callable[[Path], None]) -> float:
+def _time_cold(paths: list[Path], read: Callable[[Path], None]) -> float:
     for path in paths:
         drop_from_cache(path)
-    return _timed(paths, read)
+    return _time_reads(paths, read)
 
 
-def _warm(paths: list[Path]) -> float:
+def _time_warm(paths: list[Path]) -> float:
     if resident_ratio(paths[0]) < 1 - COLD_RATIO:
-        _timed(paths, _read)
-    return _timed(paths, _read)
+        _time_reads(paths, _read)
+    return _time_reads(paths, _read)
 
 
-def _timed(paths: list[Path], read: Callable[[Path], None]) -> float:
+def _time_reads(paths: list[Path], read: Callable[[Path], None]) -> float:
     began = time.perf_counter()
     for path in paths:
         read(path)
@@ -173,7 +173,7 @@ def _read(path: Path) -> None:
 def _read_randomly(path: Path) -> None:
     places = max(1, path.stat().st_size // RANDOM_BYTES)
     with path.open("rb", buffering=0) as file:
-        # Without this, each small read also loads its neighbors.
+        # Switch off read-ahead, which would load more than each small read.
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         for _ in range(RANDOM_READS):
             os.pread(file.fileno(), RANDOM_BYTES, random.randrange(places) * RANDOM_BYTES)
@@ -186,7 +186,7 @@ BENCHMARK = Benchmark(
     "files.",
     parameters=(
         Parameter.text(
-            "folder", "", "Your dataset, which is only read. Empty: create temporary files."
+            "folder", "", "Folder of your dataset (only read). Empty: create temporary files."
         ),
         Parameter.integer("size_mib", 512, (16, 65536), "MiB to read."),
         Parameter.time_limit(20.0, "Approximate total measuring time."),

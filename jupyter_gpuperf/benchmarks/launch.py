@@ -1,8 +1,8 @@
-"""Benchmark of the host's cost of launching GPU kernels.
+"""Benchmark of the host's time to launch a GPU kernel.
 
-Launches a kernel that does next to nothing, again and again: the time per launch is the host's. A model whose kernels
-are shorter than that is launch-bound: the device waits for Python. A captured graph shows how much replaying saves.
-On a CPU, the same for one tiny operation.
+Repeatedly launches a kernel that does next to nothing, so the time per launch is the host's alone. A model whose
+kernels take less time than that is launch-bound: the device waits for Python. Replaying a CUDA graph shows how much
+time that saves. Without a GPU, times one tiny operation on the CPU.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.messages import Message
 
 CALLS: Final = 500
-"""Launches per block; fewer than the device's queue holds, so that the host never waits for a free slot."""
+"""Launches per block. The device's launch queue holds more, so the host never waits for a free slot."""
 GRAPH_KERNELS: Final = 100
-CPU_OPERATION: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
+NO_GPU: Final = Message("PyTorch found no GPU; measured one operation on the CPU.")
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure seconds per launch, with and without waiting, and per kernel of a graph; see the module docstring."""
+    """Measure seconds per launch, with and without waiting, and per kernel in a graph; see the module docstring."""
     import torch
 
-    device = device_of(torch, context, CPU_OPERATION)
+    device = device_of(torch, context, NO_GPU)
     one = torch.zeros(1, device=device)
 
     def tiny() -> None:
@@ -54,7 +54,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         label = Message(name.removesuffix("_seconds").replace("_", " "))
         part = context.part(index, len(blocks), label)
         for _ in range(3):
-            block()  # compiles, allocates, raises the clocks
+            block()  # the first calls compile, allocate and raise the clocks
         stopwatch = Stopwatch(parameters, part, 1 / len(blocks))
         samples[name] = stopwatch.blocks(block, describe=lambda last: f"{1e6 * last:.2f} µs")
     figures = {name: median_interval(values) for name, values in samples.items()}
@@ -67,7 +67,7 @@ def _block_of(
 ) -> Callable[[], float]:
     """Return a function that makes ``calls`` calls and returns the seconds per kernel.
 
-    With several kernels per call, as in a graph, it waits for the last to end.
+    With several kernels per call, as in a graph, the time includes waiting for the last kernel.
     """
 
     def block() -> float:

@@ -1,8 +1,8 @@
-"""Benchmark of the fastest matrix product that this device reaches, per number format.
+"""Benchmark of matrix products: the highest rate that this device reaches, per number format.
 
-No shape reaches the data sheet's rate; how near it comes depends on the shape, the library and the power limit.
-Shapes are therefore searched: first a coarse grid, then the neighbors of the best, then the winners again for longer.
-Operands are random: zeros draw less power, and would look faster.
+No product reaches the data sheet's rate. How close it gets depends on its shape, the library and the power limit.
+The benchmark therefore searches for the best shape: first in a coarse grid, then among the neighbors of the best
+shapes, then by timing the winners again for longer. Operands are random: zeros draw less power and would look faster.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from jupyter_gpuperf.measure.timer import block_timer, flusher
 from jupyter_gpuperf.messages import Message
 
 FORMATS: Final = ("fp32", "tf32", "fp16", "bf16", "fp8")
-LARGEST: Final = 16_384
+LARGEST_SIZE: Final = 16_384
 SMALLEST_ON_CPU, LARGEST_ON_CPU = 256, 1024
 SHARE_OF_MEMORY: Final = 0.5
 ITEM_BYTES: Final = {"fp32": (4, 4), "tf32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "fp8": (1, 2)}
-"""Bytes per item of an operand, and of the product."""
-LEAST_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
+"""Bytes per element of an operand, and of the product."""
+MINIMUM_CAPABILITY: Final = {"bf16": (8, 0), "tf32": (8, 0), "fp8": (8, 9)}
 SEARCH_SHARE: Final = 0.75
-"""Share of the time limit for the search; the rest is for timing the winner."""
+"""Share of the time limit for the search; the rest is for timing the best shape."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -45,7 +45,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     requested = FORMATS if precision == "all" else (precision,)
     kinds = [kind for kind in requested if _is_supported(torch, device, kind)]
     if not kinds:
-        message = "This device has no {precision} matrix products."
+        message = "This device does not support {precision} matrix products."
         hint = "Choose another precision."
         raise Unavailable("format_not_supported", message, hint, precision=precision)
     chip = limits_of(torch, device)
@@ -84,7 +84,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 def _measure(
     products: Products, parameters: Mapping[str, Any], context: Context, share: float
 ) -> tuple[Shape, list[float]]:
-    """Search for the best shape within ``share`` of the time limit; return it with its samples, in seconds per call."""
+    """Search for the best shape within ``share`` of the time limit; return it, and its samples in seconds per call."""
 
     def so_far(flops_per_second: float) -> str:
         return Message("{best:.3g} Tflop/s so far", best=flops_per_second / 1e12)
@@ -118,20 +118,20 @@ def _work(shape: Shape, kind: str) -> Work:
 
 
 class Products:
-    """Matrix products of one format. The operands are allocated once and viewed in any shape.
+    """Matrix products in one number format. The operands are allocated once; every shape is a view of them.
 
-    Sets torch's TF32 switches for the format; :meth:`close` restores them.
+    Sets torch's TF32 switch for the format; :meth:`close` restores it.
 
     Parameters
     ----------
-    cold
-        Whether the device's cache is emptied before each timed product.
+    flush_l2
+        Whether the GPU's L2 cache is emptied before each timed product.
     """
 
-    def __init__(self, torch: Any, device: Any, kind: str, cold: bool = False) -> None:
+    def __init__(self, torch: Any, device: Any, kind: str, flush_l2: bool = False) -> None:
         self._torch, self.device, self._kind = torch, device, kind
-        self.flush = flusher(torch, device) if cold and device.type == "cuda" else None
-        self.largest = LARGEST if device.type == "cuda" else LARGEST_ON_CPU
+        self.flush = flusher(torch, device) if flush_l2 and device.type == "cuda" else None
+        self.largest = LARGEST_SIZE if device.type == "cuda" else LARGEST_ON_CPU
         self._before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
         self._fit_memory()
@@ -143,12 +143,12 @@ class Products:
         self._out = torch.empty(count, device=device, dtype=product)
 
     def close(self) -> None:
-        """Free the operands and restore torch's switches."""
+        """Free the operands and restore torch's TF32 switch."""
         self._torch.set_float32_matmul_precision(self._before)
         self._operands, self._out = [], None
 
     def grid(self) -> list[Shape]:
-        """Return the coarse shapes, those of medium size first, so that a search cut short has seen them."""
+        """Return the shapes of the coarse grid, medium sizes first, so that even a search cut short has tried these."""
         step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
@@ -170,7 +170,7 @@ class Products:
         return lambda: torch.mm(a, wide, out=out)
 
     def rate(self, shape: Shape, seconds: float) -> float:
-        """Return the operations per second of this shape, measured for about ``seconds``."""
+        """Return the floating-point operations per second of this shape, measured for about ``seconds``."""
         time_block = block_timer(self.call(shape), self.device, self.flush)
         once = time_block(1)  # also selects the GPU kernel
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
@@ -190,7 +190,7 @@ def _is_supported(torch: Any, device: Any, kind: str) -> bool:
     capability = torch.cuda.get_device_capability(device)
     if kind == "fp8" and not hasattr(torch, "_scaled_mm"):
         return False
-    return bool(capability >= LEAST_CAPABILITY.get(kind, (0, 0)))
+    return bool(capability >= MINIMUM_CAPABILITY.get(kind, (0, 0)))
 
 
 BENCHMARK = Benchmark(
@@ -204,7 +204,7 @@ BENCHMARK = Benchmark(
         ),
         Parameter.boolean("flush_l2", False, "Empty the L2 cache before each product."),
         RIGOROUS,
-        Parameter.time_limit(60.0, "For the search and the final timing together.", minimum=2.0),
+        Parameter.time_limit(60.0, "Total measuring time, including the search.", minimum=2.0),
     ),
     run=run,
 )

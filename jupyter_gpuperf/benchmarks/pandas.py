@@ -1,7 +1,7 @@
-"""Benchmark of pandas: reading a CSV file by engine, and grouping it; time and memory.
+"""Benchmark of pandas: time and memory of reading a CSV file with each engine, and of grouping its rows.
 
-The file is made here of random numbers, words and dates, and is in the page cache: the benchmark measures parsing.
-Each task runs in its own process, whose peak resident memory is the system's own figure.
+The benchmark writes the file from random numbers, words and dates. The file is then in the page cache, so this measures
+parsing, not the disk. Each task runs in its own process, because the system reports peak memory per process.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from jupyter_gpuperf.messages import Message
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
-"""Rows for the Python engine, which is fifty times slower: it reads fewer rows than the others."""
+"""Number of rows that the Python engine reads at most; it is about fifty times slower than the others."""
 ROW_BYTES: Final = 70
 WORDS: Final = 500
 
-CHILD: Final = """
+CHILD_PROGRAM: Final = """
 import pandas as pd
 path, what, rows, seconds = request
 def memory(name):
@@ -71,7 +71,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             context.progress((index + 0.5) / (len(plan) + 1), progress)
             rows_read = min(rows, PYTHON_ENGINE_ROWS) if task == "python" else rows
             answer = run_program(
-                CHILD,
+                CHILD_PROGRAM,
                 [str(path), task, rows_read, parameters["time_limit_seconds"] / len(plan)],
                 error_code="pandas_failed",
                 package="pandas",
@@ -90,7 +90,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def write_table(path: Path, rows: int) -> None:
-    """Write a CSV table of numbers, words and dates; always the same for the same number of rows."""
+    """Write a CSV table of random numbers, words and dates; the same number of rows always gives the same table."""
     draw = random.Random(0)
     words = [f"word{number}" for number in range(WORDS)]
     with path.open("w") as file:
@@ -108,7 +108,7 @@ BENCHMARK = Benchmark(
     help="read_csv with each engine, and groupby with aggregation: time and memory.",
     requires=("pandas",),
     parameters=(
-        Parameter.integer("rows", 200_000, (100, 100_000_000), "About 50 bytes per row."),
+        Parameter.integer("rows", 200_000, (100, 100_000_000), "Table rows; about 50 bytes each."),
         Parameter.time_limit(12.0, "Approximate total measuring time."),
     ),
     run=run,

@@ -1,4 +1,4 @@
-"""Run a request and report its result; used by the worker. Standard library only."""
+"""Run a requested benchmark and report its result; used by the worker process. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SendMessage = Callable[[dict[str, Any]], None]
 
 
 def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
-    """Run ``{"benchmark", "parameters"}``; report progress, and finally a result or an error."""
+    """Run ``request["benchmark"]`` with ``request["parameters"]``. Sends progress, then a result or an error."""
     try:
         benchmark = find(request["benchmark"])
         result = _run(benchmark, benchmark.check(request["parameters"]), send)
         send(with_messages({"type": "result", "result": result}))
     except GpuPerfError as error:
         send({"type": "error", **error.to_dict()})
-    except Exception as error:  # the worker's top level: report any error of a benchmark
+    except Exception as error:  # the worker's top level: any error is reported
         logger.exception("The benchmark failed.")
-        send({"type": "error", **_failed(error).to_dict()})
+        send({"type": "error", **_to_error(error).to_dict()})
 
 
 def _run(benchmark: Benchmark, parameters: Mapping[str, Any], send: SendMessage) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def _check_packages(benchmark: Benchmark) -> None:
             )
 
 
-def _failed(error: Exception) -> GpuPerfError:
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: torch may not be installed
+def _to_error(error: Exception) -> GpuPerfError:
+    if type(error).__name__ == "OutOfMemoryError":  # by name: torch may be missing
         message = "The GPU ran out of memory."
     # torch has no exception type of its own for running out of CPU memory.
     elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):

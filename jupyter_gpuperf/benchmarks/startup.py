@@ -1,8 +1,8 @@
-"""Benchmark of startup times: JupyterLab's server, its extensions and page, importing torch, and the shell.
+"""Benchmark of start-up times: JupyterLab's server, its extensions and page, importing torch, and the shell.
 
-The server is started with the user's own configuration and extensions, on a free local port and in an empty folder,
-until it responds. An extension's share is the time in the server's log between its line and the previous line. If
-there is a Chromium, it opens the page without a cache, until the splash screen is gone. Then the server is stopped.
+The server starts with the user's own configuration and extensions, on a free local port and in an empty folder. Its
+time ends when it responds. An extension's share is the time between its line in the server's log and the line before.
+If Chromium is installed, it opens the page with an empty cache; this time ends when the splash screen is gone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -35,14 +34,14 @@ from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import median_interval
 from jupyter_gpuperf.messages import Message
 
-LONGEST_SECONDS: Final = 120.0
-SHELL_RUNS_A_ROUND: Final = 3
-LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
-EXTENSION: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
+TIMEOUT_SECONDS: Final = 120.0
+SHELL_RUNS_PER_ROUND: Final = 3
+LOG_LINE: Final = re.compile(r"^\[\w (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) \S+\] (.*)$")
+EXTENSION_LINE: Final = re.compile(r"^(\S+) \| extension was successfully (?:linked|loaded)")
 PAGE_IS_READY: Final = (
     "document.querySelector('#jp-main-dock-panel') && !document.querySelector('#jupyterlab-splash')"
 )
-TORCH: Final = """
+IMPORT_TORCH_PROGRAM: Final = """
 began = time.perf_counter()
 import torch
 answer(seconds=time.perf_counter() - began)
@@ -50,19 +49,19 @@ answer(seconds=time.perf_counter() - began)
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
-    """Measure each startup several times; see the module docstring."""
-    pieces = _pieces(parameters, context)
+    """Measure each start-up time in several rounds; see the module docstring."""
+    starters = _starters(parameters, context)
     samples: dict[str, list[float]] = {}
     rounds = parameters["rounds"]
     for number in range(rounds):
-        for index, (name, piece) in enumerate(pieces.items()):
+        for index, (name, starter) in enumerate(starters.items()):
             message = "{name}, round {number} of {rounds}"
             progress = Message(message, name=Message(name), number=number + 1, rounds=rounds)
-            context.progress((number + index / len(pieces)) / rounds, progress)
-            for figure, seconds in piece().items():
+            context.progress((number + index / len(starters)) / rounds, progress)
+            for figure, seconds in starter().items():
                 samples.setdefault(f"{figure}_seconds", []).append(seconds)
     context.warn("The first round reads from disk; the others find the files in memory.")
-    # The slowest first, extensions last.
+    # Order of the figures: the slowest first, extensions last.
     ordered = sorted(samples, key=lambda name: (name.startswith("extension"), -samples[name][-1]))
     complete = [name for name in ordered if len(samples[name]) == rounds]
     return Measured(
@@ -73,34 +72,34 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     )
 
 
-def _pieces(
+def _starters(
     parameters: Mapping[str, Any], context: Context
 ) -> dict[str, Callable[[], Mapping[str, float]]]:
-    """Return what can be started here: name → function that starts it and returns seconds per figure."""
-    pieces: dict[str, Callable[[], Mapping[str, float]]] = {}
+    """Return what can be started here: name → function that starts it and returns the seconds per figure."""
+    starters: dict[str, Callable[[], Mapping[str, float]]] = {}
     if parameters["server"]:
         if importlib.util.find_spec("jupyterlab"):
             program = find_browser() if parameters["page"] else None
             if parameters["page"] and program is None:
                 context.warn("Skipped opening the page: no Chromium found.")
-            pieces["server"] = functools.partial(_server, program)
+            starters["server"] = functools.partial(_time_server, program)
         else:
             context.warn("Skipped JupyterLab: not installed in this environment.")
     if importlib.util.find_spec("torch"):
-        pieces["torch"] = _import_torch
+        starters["torch"] = _time_torch_import
     else:
         context.warn("Skipped torch: not installed in this environment.")
     shell = os.environ.get("SHELL", "")
     if shell and Path(shell).exists():
-        pieces["shell"] = lambda: _shell(shell)
-    if not pieces:
+        starters["shell"] = lambda: _time_shell(shell)
+    if not starters:
         nothing = "Found no JupyterLab, torch or shell."
         raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
-    return pieces
+    return starters
 
 
-def _server(browser: str | None) -> dict[str, float]:
-    """Start JupyterLab, wait until it responds, open its page, stop it; return the seconds of each part."""
+def _time_server(browser: str | None) -> dict[str, float]:
+    """Start JupyterLab, wait until it responds, open its page, and stop it; return the seconds per figure."""
     with tempfile.TemporaryDirectory(prefix="gpuperf-startup-") as folder:
         home = Path(folder)
         token = secrets.token_hex(16)
@@ -119,9 +118,9 @@ def _server(browser: str | None) -> dict[str, float]:
         try:
             address = _wait_until_ready(process, runtime, token, log)
             seconds = time.perf_counter() - began
-            page = _page(browser, f"{address}lab?token={token}", home) if browser else {}
+            page = _time_page(browser, f"{address}lab?token={token}", home) if browser else {}
         finally:
-            _end(process)
+            _stop_server(process)
         shares = extension_seconds(log.read_text(errors="replace").splitlines())
         return {"server": seconds, **page, **shares}
 
@@ -139,7 +138,7 @@ def _wait_until_ready(
     process: subprocess.Popen[bytes], runtime: Path, token: str, log: Path
 ) -> str:
     hint = "Start it in a terminal to see why."
-    ends_at = time.monotonic() + LONGEST_SECONDS
+    ends_at = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < ends_at:
         if process.poll() is not None:
             raise GpuPerfError(
@@ -159,17 +158,17 @@ def _wait_until_ready(
                     return str(address)
         time.sleep(0.005)
     message = "JupyterLab did not respond within {seconds:.0f} s."
-    raise GpuPerfError("server_did_not_start", message, hint, seconds=LONGEST_SECONDS)
+    raise GpuPerfError("server_did_not_start", message, hint, seconds=TIMEOUT_SECONDS)
 
 
-def _page(program: str, address: str, home: Path) -> dict[str, float]:
+def _time_page(program: str, address: str, home: Path) -> dict[str, float]:
     with contextlib.closing(Browser(program, str(home / "profile"))) as browser:
-        browser.attach(LONGEST_SECONDS)
-        return {"page": browser.open_until(address, PAGE_IS_READY, LONGEST_SECONDS)}
+        browser.attach(TIMEOUT_SECONDS)
+        return {"page": browser.open_until(address, PAGE_IS_READY, TIMEOUT_SECONDS)}
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server and its child processes, which share its session."""
+def _stop_server(process: subprocess.Popen[bytes]) -> None:
+    """Stop the server, and kill its child processes, which are in its process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
@@ -180,15 +179,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
-    """Return the seconds of each extension from a server's log: linking, which imports it, plus loading."""
+    """Return the seconds per extension, from the lines of a server's log: linking (which imports it) plus loading."""
     shares: dict[str, float] = {}
     before: datetime | None = None
     for line in lines:
-        matched = LINE.match(line)
+        matched = LOG_LINE.match(line)
         if not matched:
             continue
         now = datetime.strptime(matched[1], "%Y-%m-%d %H:%M:%S.%f")
-        extension = EXTENSION.match(matched[2])
+        extension = EXTENSION_LINE.match(matched[2])
         if extension and before is not None:
             name = f"extension_{re.sub('[^A-Za-z0-9]+', '_', extension[1])}"
             shares[name] = shares.get(name, 0.0) + max(0.0, (now - before).total_seconds())
@@ -196,20 +195,20 @@ def extension_seconds(lines: Sequence[str]) -> dict[str, float]:
     return shares
 
 
-def _import_torch() -> dict[str, float]:
+def _time_torch_import() -> dict[str, float]:
     answer = run_program(
-        TORCH,
+        IMPORT_TORCH_PROGRAM,
         error_code="import_failed",
         package="torch",
         hint="Reinstall torch.",
-        limit_seconds=LONGEST_SECONDS,
+        limit_seconds=TIMEOUT_SECONDS,
     )
     return {"import_torch": answer["seconds"]}
 
 
-def _shell(shell: str) -> dict[str, float]:
+def _time_shell(shell: str) -> dict[str, float]:
     samples = []
-    for _ in range(SHELL_RUNS_A_ROUND):
+    for _ in range(SHELL_RUNS_PER_ROUND):
         began = time.perf_counter()
         subprocess.run(
             [shell, "-i", "-c", "exit"],
@@ -217,8 +216,8 @@ def _shell(shell: str) -> dict[str, float]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
-            timeout=LONGEST_SECONDS,
-            start_new_session=True,  # an interactive shell must not take over our terminal
+            timeout=TIMEOUT_SECONDS,
+            start_new_session=True,  # an interactive shell would take over our terminal
         )
         samples.append(time.perf_counter() - began)
     return {"shell": statistics.median(samples)}

@@ -1,8 +1,8 @@
 """Benchmark of training ResNet-50: forward, loss, backward and optimizer, on images that stay on the device.
 
-Without a DataLoader or copies: the rate that the device could reach if data were free. Model FLOP utilization is the
-share of the chip's dense peak that the network's own arithmetic takes, as torch counts it: forward and backward,
-without recomputation or casts.
+There is no DataLoader and no copy to the device, so this is the rate that the device could reach if data took no time.
+Model FLOP utilization compares the rate of the network's own arithmetic with the chip's dense peak. torch counts this
+arithmetic: forward and backward, without recomputation or casts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jupyter_gpuperf.messages import Message
 
 NETWORK = "resnet50"
 WARM_STEPS = 3
-"""Steps before timing: a compiled network's first takes longer than any warm-up, and the rest raise the clocks."""
+"""Steps before timing. Compiling in the first takes longer than the timer's warm-up; the others raise the clocks."""
 
 
 def run(parameters: Mapping[str, Any], context: Context) -> Measured:
@@ -96,7 +96,7 @@ def _size(parameters: Mapping[str, Any], kind: str, context: Context) -> Size:
 BENCHMARK = Benchmark(
     name="train",
     label="Training (ResNet-50)",
-    help="A ResNet-50 training step on synthetic images: images per second, the share of the chip's peak arithmetic, "
+    help="A ResNet-50 training step on synthetic images: images per second, the share of the chip's peak rate, "
     "and peak memory.",
     requires=("torch",),
     parameters=(
@@ -104,7 +104,7 @@ BENCHMARK = Benchmark(
         Parameter.integer("image_size", 224, (32, 1024), "Height and width, in pixels."),
         Parameter.choice("precision", "bf16", PRECISIONS, training.PRECISION_HELP),
         Parameter.boolean("channels_last", True, "The layout that tensor cores prefer."),
-        Parameter.boolean("compile", False, "Use torch.compile; its time does not count."),
+        Parameter.boolean("compile", False, "Use torch.compile; compile time is not included."),
         RIGOROUS,
         Parameter.time_limit(30.0),
     ),

@@ -1,7 +1,7 @@
-"""``jupyter gpuperf …``: the notebook's features in a shell. A new command is a file here and an entry in the tuple.
+"""``jupyter gpuperf …``: the notebook's features in a shell. A new command is a file here and an entry in ``COMMANDS``.
 
-A command's ``add`` adds its arguments and sets the function that runs it. Exit codes: 0 done, 1 failed, 2 misused,
-130 interrupted. With ``--json`` the answer, or the error on stderr, is JSON.
+A command's ``add`` declares its arguments and the function that runs it. Exit codes: 0 done, 1 failed, 2 misused,
+130 interrupted. With ``--json``, the answer on stdout and the error on stderr are JSON.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MISUSES: Final = (
     *("unknown_result", "unknown_source", "parameter_out_of_range", "parameter_wrong_type"),
     *("file_exists", "file_not_found", "not_a_report", "not_a_recording", "not_a_suite"),
 )
-"""Codes of usage errors; codes, because an error that crossed a wire has no class."""
+"""Codes of usage errors. Codes rather than classes, because an error received from a server has no class of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parsed, rest = parser_of_everything().parse_known_args(arguments)
+    parsed, rest = main_parser().parse_known_args(arguments)
     parsed.rest = rest
     try:
         if rest and not parsed.takes_rest:
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(error, as_json=parsed.json)
 
 
-def parser_of_everything() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def main_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, with all commands."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )
@@ -57,7 +57,7 @@ def parser_of_everything() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when asked: reading package metadata takes a while."""
+    """Looks up the version only when requested, because reading package metadata takes a while."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, help="print the version", **options)

@@ -1,4 +1,4 @@
-"""Shared by all commands: exit codes, and output. Imports nothing heavy."""
+"""Exit codes and output, shared by all commands. This module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def print_line(text: str) -> None:
-    """Print an answer."""
+    """Print text to stdout."""
     print(text)  # noqa: T201
 
 
@@ -31,7 +31,7 @@ def add_command(
     has_json: bool = True,
     **options: Any,
 ) -> argparse.ArgumentParser:
-    """Add a command; unknown words are refused, unless the command takes them as ``known.rest``."""
+    """Add a command. Unknown words are refused or, if ``takes_rest``, left in ``parsed.rest``."""
     parser: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **options)
     parser.set_defaults(run=run, command=name, takes_rest=takes_rest, json=False)
     if has_json:

@@ -1,4 +1,4 @@
-"""``bench NAME``: a benchmark, the suite, the history."""
+"""``bench NAME``: run a benchmark or the suite, or show the history."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ def _run_benchmark(benchmark: Benchmark, parsed: argparse.Namespace) -> int:
 def _list_benchmarks(*, as_json: bool) -> int:
     from jupyter_gpuperf.benchmarks import all_benchmarks
     from jupyter_gpuperf.commands.manual import BenchmarkList
-    from jupyter_gpuperf.jobs.catalog import all_infos
+    from jupyter_gpuperf.jobs.catalog import list_benchmarks
     from jupyter_gpuperf.schemas import encode
 
     if as_json:
-        print_line(encode(all_infos()).decode())
+        print_line(encode(list_benchmarks()).decode())
     else:
         print_line(repr(BenchmarkList(all_benchmarks(), program=f"{PROGRAM} bench")))
     return DONE
 
 
 def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -> int:
-    """Run a subcommand that takes the place of a benchmark."""
+    """Run the subcommand that ``words`` begin with: ``history``, ``suite`` or ``compare``."""
     from jupyter_gpuperf.commands.subcommands import subcommand_of
     from jupyter_gpuperf.display.progress import terminal_view
 
     asked = subcommand_of(words, program)
-    assert asked is not None  # the caller checked its name
+    assert asked is not None  # the caller has checked the first word
     return print_result(asked.run(terminal_view), parsed)

@@ -1,4 +1,4 @@
-"""``compare BEFORE AFTER``: compare two environments."""
+"""``compare BEFORE AFTER``: compare the suite results of two environments."""
 
 from __future__ import annotations
 

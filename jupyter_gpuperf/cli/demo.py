@@ -1,4 +1,4 @@
-"""``demo``: open JupyterLab with a notebook that measures."""
+"""``demo``: open JupyterLab with the example notebook."""
 
 from __future__ import annotations
 

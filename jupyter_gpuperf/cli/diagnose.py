@@ -1,4 +1,4 @@
-"""``diagnose FILE``: find out why the work is slow."""
+"""``diagnose FILE``: find out why work was slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``record FILE``: record what the GPUs do to a file."""
+"""``record FILE``: record the GPUs' readings to a file."""
 
 from __future__ import annotations
 

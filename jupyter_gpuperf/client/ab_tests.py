@@ -1,4 +1,4 @@
-"""Measure the gain of a change to a training loop, on the loop itself."""
+"""Measure how much a change speeds up a training loop, by running the loop itself."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def headroom(
     step
         Takes a batch and does everything that the loop does with it.
     state
-        Objects that the step changes but does not reach by name.
+        Objects that the step changes, but that can't be found through its variables.
     steps
-        The maximum number of steps per block, unless one round of the loader's workers needs more.
+        The maximum number of steps per block; more if one round of the loader's workers needs more.
     limit_seconds
         Limit on the total waiting time: worker start-up, first steps, rounds, restoring. The measurement ends earlier
         when the interval is narrow. If three short rounds don't fit, they are measured anyway, and the result says so.
@@ -42,7 +42,8 @@ def headroom(
     Raises
     ------
     BadRequest
-        ``no_state_found``, ``empty_loader``, ``no_torch``.
+        ``no_state_found``: the step reaches no model. ``empty_loader``: the loader returned no batch.
+        ``no_torch``: torch is not imported.
     GpuPerfError
         ``namespace_too_large``, ``snapshot_too_large``: too much state to save.
     """
@@ -59,16 +60,17 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> SpeedupView:
-    """Measure the gain of other DataLoader settings on the loop itself, alternating old and new settings.
+    """Measure the gain of other DataLoader settings, by running the loop with old and new ones in turn.
 
     ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
-    example ``{"num_workers": 4}``, or is a finding whose ``settings`` do. The given loader is not changed; the changed
-    one is the result's ``.loader``. Everything else is as in :func:`headroom`.
+    example ``{"num_workers": 4}``. It can also be a finding with such ``settings``, or the result of a tuning. The
+    given loader is not changed; the result's ``.loader`` has the new settings. Everything else is as in :func:`headroom`.
 
     Raises
     ------
     BadRequest
-        ``unknown_setting``, ``not_a_plain_loader``, ``no_settings``, ``no_state_found``, ``no_torch``.
+        ``no_settings``: the change contains none. ``unknown_setting``: the loader has no such setting.
+        ``not_rebuildable``: the loader can't be rebuilt. ``no_state_found``, ``no_torch``: see :func:`headroom`.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
     return _measured(ab_test.measure_change, loader, step, changed_settings(change), **pace)

@@ -16,7 +16,7 @@ from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
-"""Shorter cells appear in the report, but get no line of their own."""
+"""Shorter cells appear in the report, but have no line below them."""
 
 MOST_CELLS: Final = 1000
 
@@ -36,25 +36,25 @@ class CellLog:
         self.cells: list[WatchedCell] = []
         self.quiet = quiet
         self._shell, self._session = shell, session
-        self._followed = (("pre_run_cell", self._before), ("post_run_cell", self._after))
+        self._hooks = (("pre_run_cell", self._before), ("post_run_cell", self._after))
         self._depth = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
         self._waiting: dict[float, WatchedCell] = {}
 
     def start(self) -> None:
-        """Measure from the next cell on."""
-        for event, callback in self._followed:
+        """Start measuring with the next cell."""
+        for event, callback in self._hooks:
             self._shell.events.register(event, callback)
-        self._session.listeners.append(self._hear)
+        self._session.listeners.append(self._receive)
 
     def stop(self) -> None:
         """Stop measuring; recorded cells are kept."""
-        for event, callback in self._followed:
+        for event, callback in self._hooks:
             with contextlib.suppress(ValueError):
                 self._shell.events.unregister(event, callback)
         with contextlib.suppress(ValueError):
-            self._session.listeners.remove(self._hear)
+            self._session.listeners.remove(self._receive)
 
     def _before(self, *_: object) -> None:
         self._depth += 1
@@ -69,14 +69,14 @@ class CellLog:
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
         self._session.watching.pause()
-        # Depending on its version, the shell's own counter may already be that of the next cell.
+        # In some versions, the shell's own counter has already advanced to the next cell.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         peak_bytes = self._peak_bytes()
         cell = WatchedCell(number, began, wall_seconds, peak_bytes)
         self.cells.append(cell)
         del self.cells[:-MOST_CELLS]
         if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
-            cell.shown = display(cell.line(), display_id=True)
+            cell.display_handle = display(cell.line(), display_id=True)
         self._waiting[number] = cell
         self._session.cell_ran(number, began, began + wall_seconds)
 
@@ -88,14 +88,14 @@ class CellLog:
         # raised it.
         return peak if peak > self._held_before else held
 
-    def _hear(self, word: ServerMessage) -> None:
-        if not isinstance(word, Footprint) or word.number not in self._waiting:
+    def _receive(self, message: ServerMessage) -> None:
+        if not isinstance(message, Footprint) or message.number not in self._waiting:
             return
-        cell = self._waiting.pop(word.number)
-        cell.busy_ratio = None if word.busy_percent is None else word.busy_percent / 100
-        cell.energy_joules = word.energy_joules
-        if cell.shown is not None and (cell.busy_ratio is not None or cell.energy_joules):
-            cell.shown.update(cell.line())
+        cell = self._waiting.pop(message.number)
+        cell.busy_ratio = None if message.busy_percent is None else message.busy_percent / 100
+        cell.energy_joules = message.energy_joules
+        if cell.display_handle is not None and (cell.busy_ratio is not None or cell.energy_joules):
+            cell.display_handle.update(cell.line())
 
 
 def _of_all_devices(counter: str) -> float | None:

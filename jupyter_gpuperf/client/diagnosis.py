@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Line, Table
+from jupyter_gpuperf.display.blocks import Block, Code, Line, Table, WarningBox
 from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
@@ -27,7 +27,7 @@ from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
 
 SHORTEST_SECONDS: Final = 10.0
-"""A shorter time shows no steady state."""
+"""A shorter recording shows no steady state."""
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
@@ -42,7 +42,7 @@ LEVELS: Final = {
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Displayed):
-    """The input and the findings of a diagnosis."""
+    """The findings of a diagnosis, and the readings that they are based on."""
 
     source: str
     rule_input: RuleInput
@@ -60,7 +60,7 @@ class Diagnosis(Displayed):
         """Yield a line per device, the findings, and the verdict if there is no problem."""
         for device in self.rule_input.devices:
             yield Line(self._heading(device))
-        yield from (Boxed(list(self._finding(each))) for each in self.findings)
+        yield from (WarningBox(list(self._finding(each))) for each in self.findings)
         if all(each.severity == "info" for each in self.findings):
             worked = any(steady_spans(device.series) for device in self.rule_input.devices)
             found = Message("No problems found.")
@@ -106,7 +106,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
     Raises
     ------
     BadRequest
-        ``file_not_found``, or ``not_a_recording``.
+        ``file_not_found``, or ``not_a_recording``: the file can't be read, or has another format.
     """
     metrics = all_metrics()
     try:
@@ -128,7 +128,7 @@ def diagnosis_of(path: Path) -> Diagnosis:
 
 
 def diagnose_in_process(seconds: float, source: str) -> Diagnosis:
-    """Record this machine's devices for ``seconds`` and return the diagnosis; blocks for that time.
+    """Record this machine's devices for ``seconds`` and return the diagnosis. The call blocks for that time.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Examine an environment: called by the magic, the command line and ``gpuperf.doctor()``."""
+"""Examine an environment, for the magic, the command line and ``gpuperf.doctor()``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from jupyter_gpuperf.schemas import DoctorReport
 
 
 def run(options: argparse.Namespace, *, in_kernel: bool) -> DoctorReportView | DoctorComparisonView:
-    """Examine, and save or compare the report as requested.
+    """Examine an environment, and save or compare the report, as ``options`` request.
 
     Parameters
     ----------
     in_kernel
-        Whether this process is a notebook's kernel, so that its own settings are examined.
+        Whether this process is a notebook's kernel; then its live settings are examined, too.
     """
     before = load(options.compare) if options.compare else None
     report = _examine(options.kernel, in_kernel=in_kernel)

@@ -1,4 +1,4 @@
-"""Errors that a magic raises: a few lines instead of a long traceback."""
+"""Errors raised by the magics, shown as a few lines instead of a long traceback."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ EXPLAINED_BY_THE_LOG: Final = (
     *("benchmark_failed", "worker_died", "worker_protocol", "worker_start_failed"),
     *("deadline_exceeded", "out_of_memory"),
 )
-"""Other failures explain themselves; a log full of a library's warnings would only hide the message."""
+"""Codes of errors shown with the end of the log. Other errors explain themselves; a log full of a library's
+warnings would only hide their message."""
 RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
 class BenchmarkError(GpuPerfError):
-    """A benchmark that gave no result. IPython shows only the message, the hint and the end of the log."""
+    """A benchmark gave no result. IPython shows only the message, the hint and the end of the log."""
 
     def __init__(self, code: str, message: str, hint: str = "", log_tail: str = "") -> None:
         super().__init__(code, message, hint)
@@ -45,7 +46,7 @@ class BenchmarkError(GpuPerfError):
         return "\n".join(self.lines(str))
 
     def lines(self, translate: Callable[[str], str] = translated) -> list[str]:
-        """Return what happened, what to do, and the end of the worker's log."""
+        """Return the message, the hint, and the end of the worker's log."""
         lines = [translate(text) for text in (self.message, self.hint) if text]
         if log := self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]:
             title = translate(Message("The end of the worker's log:"))
@@ -59,7 +60,7 @@ class BenchmarkError(GpuPerfError):
 
 
 class BenchmarkCancelled(BenchmarkError):
-    """The user cancelled. An exception, so that the code below does not run without the result."""
+    """The user cancelled. This is an exception so that the code that follows does not run without the result."""
 
     def __init__(self, benchmark: str) -> None:
         message = "{benchmark} was cancelled; nothing is left running."
@@ -71,7 +72,7 @@ class BenchmarkCancelled(BenchmarkError):
 
 @contextmanager
 def shortened_errors() -> Iterator[None]:
-    """Raise the block's ``GpuPerfError`` as ``BenchmarkError``, shown in short form; works as a decorator, too."""
+    """Convert a ``GpuPerfError`` to a ``BenchmarkError``, which IPython shows in short form; also a decorator."""
     try:
         yield
     except GpuPerfError as error:

@@ -1,6 +1,7 @@
 """Measure an object of the notebook in the notebook's own process.
 
-The data is in this process. A worker would need it pickled, and objects defined in a notebook often can't be.
+The object lives in this process. A worker would need a pickled copy, and objects defined in a notebook often
+can't be pickled.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -20,10 +21,8 @@ from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
+from jupyter_gpuperf.results.store import PRECISION_KEYS
 from jupyter_gpuperf.schemas import BenchmarkResult
-
-ALWAYS: Final = ("rigorous", "time_limit_seconds")
-"""Parameters for the measuring time. All others are taken from the object unless they were given."""
 
 
 def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
@@ -34,7 +33,7 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
     BadRequest
         ``usage``: the expression is not a name.
     NotFound
-        ``unknown_name``.
+        ``unknown_name``: the notebook has no such name.
     """
     try:
         node = ast.parse(expression, mode="eval").body
@@ -77,14 +76,18 @@ def run_on_object(
     benchmark = find(benchmark_name)
     measure = benchmark.run_on
     if measure is None:
-        message, hint = "{benchmark} takes no object.", "See %gpubench {benchmark} --help."
+        message, hint = (
+            "{benchmark} can't measure an object of the notebook.",
+            "See %gpubench {benchmark} --help.",
+        )
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
     checked = benchmark.check(given)
-    parameters = {each: checked[each] for each in checked if each in (*given, *ALWAYS)}
+    # The measuring time comes from the call; other parameters come from the object unless given.
+    parameters = {each: checked[each] for each in checked if each in (*given, *PRECISION_KEYS)}
     with in_process_job(benchmark.name, new_view(), display_result=display_result) as job:
         warnings: list[str] = []
         context = Context(progress=job.report_progress, warn=warnings.append)
-        with _as_the_objects(name):
+        with _object_errors(name):
             measured = measure(subject, name, parameters, context)
         content = {"limits": {}, **measured, "benchmark": benchmark.name, "warnings": warnings}
         finished = store_for_user(msgspec.convert(content, BenchmarkResult))
@@ -95,13 +98,13 @@ def run_on_object(
 
 
 @contextmanager
-def _as_the_objects(name: str) -> Iterator[None]:
-    """Report any exception of the user's own code as ``object_failed``."""
+def _object_errors(name: str) -> Iterator[None]:
+    """Convert exceptions raised by the user's own code to ``object_failed``."""
     try:
         yield
     except GpuPerfError:
         raise
     except Exception as error:  # the user's own code
-        hint = "To see where it fails, take a batch from it in its own cell."
+        hint = "To see where it fails, take a batch from it in a separate cell."
         message = "{name} raised {error!r}."
         raise GpuPerfError("object_failed", message, hint, name=name, error=error) from error

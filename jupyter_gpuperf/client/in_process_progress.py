@@ -12,17 +12,17 @@ import msgspec
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.display.progress import ProgressView, format_status
 from jupyter_gpuperf.errors import GpuPerfError
-from jupyter_gpuperf.jobs.job import new_job
+from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.run_hooks import FinishedRun
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
 
 LONGEST_CODE_CHARACTERS: Final = 8000
-"""At up to four bytes per character, this leaves half of the server's maximum line length for the rest."""
+"""Longer code is not sent. At four bytes per character, this is half of the server's maximum line length."""
 
 
 class CancelClicked(BaseException):
-    """The user clicked Cancel. Not an ``Exception``: datasets often catch every one and retry."""
+    """The user clicked Cancel. Not an ``Exception``, because datasets often catch every exception and retry."""
 
 
 class InProcessJob:
@@ -31,7 +31,7 @@ class InProcessJob:
     Attributes
     ----------
     final, finished, failure
-        How the job ended: the object for the user, the stored result, or the error.
+        Set when the job ends: the object for the user, the stored result, the error.
     """
 
     final: object | None = None
@@ -41,14 +41,14 @@ class InProcessJob:
     def __init__(self, name: str, view: ProgressView) -> None:
         self._view = view
         now = time.time()
-        self._job = new_job(name, {}, created_seconds=now, started_seconds=now, state="running")
+        self._job = new_record(name, {}, created_seconds=now, started_seconds=now, state="running")
 
     def report_progress(self, ratio: float, message: str) -> None:
         """Show the progress.
 
         Raises
         ------
-        Cancelled
+        CancelClicked
             The user clicked Cancel.
         """
         self._job = msgspec.structs.replace(
@@ -97,7 +97,7 @@ def in_process_job(
 
 
 class ReportingView(ProgressView):
-    """Shows a job in the notebook and in the panel; the panel gets the trials so far as figures."""
+    """Shows a job in the notebook and in the panel. The panel also gets the rates of the trials so far."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class ReportingView(ProgressView):
         return self._view.cancel_wanted() or self._reporter.cancel_wanted()
 
     def add(self, setting: str, rate: Mapping[str, float] | None) -> None:
-        """Add a trial's rate to the figures."""
+        """Add a trial's rate to the figures, unless it is ``None``."""
         if rate is not None:
             self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
 
@@ -158,7 +158,7 @@ class ReportingView(ProgressView):
 
 
 def shortened(result: BenchmarkResult) -> BenchmarkResult:
-    """Return a result short enough for one line of the connection; the stored result is complete."""
+    """Return a copy of the result, short enough to send in one line; the stored result is complete."""
     environment = {name: value for name, value in result.environment.items() if name != "tuning"}
     short = msgspec.structs.replace(result, samples={}, environment=environment)
     if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:

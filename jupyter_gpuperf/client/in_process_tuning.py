@@ -26,9 +26,9 @@ from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 NAME: Final = "tune"
-"""Name under which tunings are stored; no benchmark has it."""
+"""Name under which tunings are stored; no benchmark has this name."""
 MOST_RESULTS: Final = 200
-"""Latest results among which an earlier one is looked for."""
+"""How many of the latest stored tunings are searched for one of the same dataset and machine."""
 FINGERPRINT_SECONDS: Final = 5.0
 
 
@@ -62,8 +62,8 @@ def tune_in_process(
     from jupyter_gpuperf.tuning.request import TuneRequest
     from jupyter_gpuperf.tuning.tune import tune_loader
 
-    mark = fingerprint(subject, name, request_fields.get("batch_size"))
-    before = stored_tuning(mark)
+    digest = fingerprint(subject, name, request_fields.get("batch_size"))
+    before = stored_tuning(digest)
     if kept:
         earlier = _earlier(before)
         if display_result:
@@ -72,7 +72,7 @@ def tune_in_process(
     recommended = None if before is None else Setting(**_content(before)["recommended"])
     request = TuneRequest(**request_fields, kept=recommended)
     view = ReportingView(new_view(), {"loader": name})
-    # The trials are not loops of the notebook, so don't report them.
+    # The trials are not the notebook's own loops, so don't report them.
     with (
         in_process_job(NAME, view, display_result=display_result) as job,
         session().watching.silent(),
@@ -80,19 +80,19 @@ def tune_in_process(
         context = Context(progress=job.report_progress, warn=lambda _: None)
         on_trial = lambda trial: view.add(trial.setting.describe(), trial.batches_per_second)
         data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
-        job.finished = finished = store_for_user(tuning_as_result(data, request, mark))
+        job.finished = finished = store_for_user(tuning_as_result(data, request, digest))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
         note = None
         if before is not None and recommended is not None:
             date, setting = format_time(before.created_seconds), recommended.describe()
             note = Message("Recommended on {date}: {setting}.", date=date, setting=setting)
-        job.final = tuned = TuningView(data, number=finished.number, before=note)
+        job.final = tuned = TuningView(data, number=finished.number, earlier=note)
     return tuned
 
 
 def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
-    """Return a fingerprint of this dataset and machine, from externally visible properties.
+    """Return a fingerprint of this dataset and machine, computed from properties that are quick to read.
 
     Raises
     ------
@@ -117,16 +117,16 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
     return hashlib.sha256(json.dumps([facts, machine]).encode()).hexdigest()[:16]
 
 
-def stored_tuning(mark: str) -> KeptResult | None:
+def stored_tuning(digest: str) -> KeptResult | None:
     """Return the latest tuning stored under this fingerprint."""
-    with contextlib.suppress(GpuPerfError):  # an unreadable file offers nothing
+    with contextlib.suppress(GpuPerfError):  # if the file is unreadable, there is nothing to reuse
         kept = ResultStore(default_path()).latest(NAME, MOST_RESULTS)
-        return next((x for x in kept if x.result.environment.get("fingerprint") == mark), None)
+        return next((x for x in kept if x.result.environment.get("fingerprint") == digest), None)
     return None
 
 
-def tuning_as_result(data: Mapping[str, Any], request: Any, mark: str) -> BenchmarkResult:
-    """Return a tuning in the stored shape: rates as figures, the complete tuning in the environment."""
+def tuning_as_result(data: Mapping[str, Any], request: Any, digest: str) -> BenchmarkResult:
+    """Convert a tuning to a result to store: its rates are figures, the complete tuning is in the environment."""
     figures, samples = {}, {}
     for role in ("recommended", "present", "golden"):
         trial = next((each for each in data["trials"] if role in each["roles"]), None)
@@ -147,7 +147,7 @@ def tuning_as_result(data: Mapping[str, Any], request: Any, mark: str) -> Benchm
         "unit": "seconds",
         "figures": figures,
         "samples": samples,
-        "environment": {**where, "fingerprint": mark, "tuning": json.dumps(with_messages(data))},
+        "environment": {**where, "fingerprint": digest, "tuning": json.dumps(with_messages(data))},
         "limits": {},
         "warnings": list(data["warnings"]),
     }
@@ -159,7 +159,7 @@ def _earlier(before: KeptResult | None) -> TuningView:
         message = "There is no earlier result for this dataset on this machine."
         raise NotFound("nothing_kept", message, "Omit --kept to measure it.")
     note = Message("Measured on {date}, not now.", date=format_time(before.created_seconds))
-    return TuningView(_content(before), number=before.id, before=note)
+    return TuningView(_content(before), number=before.id, earlier=note)
 
 
 def _content(before: KeptResult) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from jupyter_gpuperf.precision.profile import run_profile
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.schemas import ErrorInfo
 
-SHELLS_OWN: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
+SHELL_NAMES: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
+"""Names that IPython itself puts into the namespace."""
 
 
 def profile_cell(
@@ -62,7 +63,7 @@ def amp_profile(
     """Run a function in every precision mode; return each mode's gain, and whether its numbers stay correct.
 
     The function takes no arguments and does one training step, or a few. Models, optimizers, tensors and random states
-    that it reaches through its module's globals and its closure end up as after one ordinary call.
+    that it reaches through its module's globals and its closure are left as after one ordinary call.
 
     Parameters
     ----------
@@ -71,9 +72,9 @@ def amp_profile(
     compile
         Whether each mode is also measured with torch.compile.
     steps
-        Optimizer steps of the loss curves that are compared.
+        Length of the compared loss curves, in optimizer steps.
     rigorous
-        Measure intervals to within 1 % instead of 3 %, and energy.
+        Measure until the interval is ±1 % instead of ±3 %, and measure energy.
     numerics
         Whether the numbers are compared.
     time_limit_seconds
@@ -141,11 +142,11 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
     namespace: dict[str, Any] = shell.user_ns
     subject = ProfiledCode(
         body=lambda: exec(whole, namespace),  # noqa: S102
-        first=_ordinary(tree, cell, file, namespace),
+        first_run=_ordinary(tree, cell, file, namespace),
         namespace=namespace,
         code=whole,
         hidden=frozenset(shell.user_ns_hidden)
-        | {name for name in namespace if SHELLS_OWN.fullmatch(name)}
+        | {name for name in namespace if SHELL_NAMES.fullmatch(name)}
         | {"__builtins__"},
         quiet=capture_output,
     )
@@ -155,7 +156,7 @@ def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str
 def _ordinary(
     tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
 ) -> Callable[[], object] | None:
-    """Return a function that displays the last expression's value, as a notebook does; ``None`` without one."""
+    """Return a function that runs the cell and displays its last expression; ``None`` if it ends with no expression."""
     last = tree.body[-1]
     if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
         return None

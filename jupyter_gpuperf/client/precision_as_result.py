@@ -1,4 +1,4 @@
-"""Convert a precision profile to a benchmark result, so that it is stored, compared and shown in the panel."""
+"""Convert a precision profile to a benchmark result, which can be stored, compared and shown in the panel."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.precision_result import NAME, measured
+from jupyter_gpuperf.display.precision_result import NAME, all_outcomes
 from jupyter_gpuperf.jobs.run_hooks import FinishedRun, store_for_user
 from jupyter_gpuperf.measure.statistics import exact_interval
 from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 from jupyter_gpuperf.schemas import BenchmarkResult, Scalar
 
-SENT_AS_IT_IS: Final = ("sentence", "recommended", "why_not_more", "next_steps", "code")
+COPIED_FIELDS: Final = ("sentence", "recommended", "why_not_more", "next_steps", "code")
 
 
 def store_profile(profile: Profile, options: ProfileOptions) -> FinishedRun:
-    """Store a profile among the benchmark results; if that fails, add the warning to the profile, too."""
-    result = msgspec.convert(as_benchmark(profile, options), BenchmarkResult)
+    """Store a profile among the benchmark results; if that fails, add a warning to the profile."""
+    result = msgspec.convert(profile_as_result(profile, options), BenchmarkResult)
     finished = store_for_user(result)
     profile.warnings += [each for each in finished.result.warnings if each not in result.warnings]
     return finished
@@ -30,11 +30,11 @@ def parameters_of(options: ProfileOptions) -> dict[str, Scalar]:
     return {"modes": ",".join(options.modes), **plain}
 
 
-def as_benchmark(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
+def profile_as_result(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
     """Return a profile in the shape of a benchmark result, for the history and comparisons."""
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
-    for each in measured(profile):
+    for each in all_outcomes(profile):
         if each.step_seconds is None:
             continue
         name = each.mode.replace("+", "_")
@@ -56,9 +56,9 @@ def as_benchmark(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
         "limits": {},
         "warnings": profile.warnings,
         "precision": {
-            **{name: getattr(profile, name) for name in SENT_AS_IT_IS},
+            **{name: getattr(profile, name) for name in COPIED_FIELDS},
             "now": profile.same_as_now,
-            "modes": [_mode(each) for each in measured(profile)],
+            "modes": [_mode(each) for each in all_outcomes(profile)],
         },
     }
 

@@ -24,21 +24,21 @@ def bench(
 ) -> Result:
     """Run a benchmark and return its result.
 
-    It runs on this kernel's Jupyter server if there is one, otherwise in a separate worker process; with a
-    ``subject``, in this process.
+    The worker process is started by this kernel's Jupyter server, or by this process if there is none. A ``subject``
+    is measured in this process.
 
     Parameters
     ----------
     name
         The benchmark, as listed by ``%gpubench``.
     subject
-        An object to measure instead of the benchmark's own: for ``dataloader`` a DataLoader or a dataset.
+        An object to measure instead of the benchmark's own data: for ``dataloader``, a DataLoader or a dataset.
     device
         UUID or index of the device; the first one by default.
     local
-        Run it on this side even if there is a server.
+        Run it in a worker started by this process, even if there is a server.
     parameters
-        The benchmark's parameters; omitted ones have their defaults.
+        The benchmark's parameters; those omitted have their defaults.
 
     Raises
     ------

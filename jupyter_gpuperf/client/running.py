@@ -1,4 +1,4 @@
-"""Run a benchmark to its result: on this kernel's server if there is one, otherwise on this side."""
+"""Run a benchmark and wait for its result: on this kernel's server, or without one, in a worker of this process."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ POLL_SECONDS: Final = 0.05
 REDRAW_SECONDS: Final = 0.5
 """Interval between redraws of the elapsed time while nothing else changes, in seconds."""
 CANCEL_SECONDS: Final = 5.0
-"""Maximum wait for a cancelled job to confirm, in seconds."""
+"""How long to wait for a cancelled job to confirm, in seconds."""
 LOCAL_DEADLINE_SECONDS: Final = 900.0
 FIRST_TICK_SECONDS: Final = 10.0
-"""Maximum time for a driver to list its devices, in seconds."""
+"""How long to wait for the driver to list the devices, in seconds."""
 
 
 class LocalRun:
@@ -44,7 +44,7 @@ class LocalRun:
     Parameters
     ----------
     ending
-        Exit stack that stops what runs for the job; owned by this object once the job is submitted.
+        Exit stack that stops everything started for the job; this object takes it over once the job is submitted.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LocalRun:
         self._manager.cancel(self._id)
 
     def close(self) -> None:
-        """End everything that still runs; return when no process is left."""
+        """Stop everything that is still running; return when no process is left."""
         self._ending.close()
 
 
@@ -75,22 +75,22 @@ Run = LocalRun | ServerRun
 
 
 def start(request: JobRequest, *, local: bool = False) -> Run:
-    """Start a benchmark on this kernel's server, or on this side if there is none or if ``local``."""
+    """Start a benchmark on this kernel's server; if there is none, or ``local`` is set, in a worker of this process."""
     if not local and (link := ServerLink()).connect():
         return ServerRun(link, request)
-    return _start_here(request)
+    return _start_local(request)
 
 
-def _start_here(request: JobRequest) -> LocalRun:
+def _start_local(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
     from jupyter_gpuperf.jobs.manager import JobManager
     from jupyter_gpuperf.jobs.run_hooks import RunHooks
     from jupyter_gpuperf.results.store import ResultStore, default_path
     from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
-    source = os.environ.get(SOURCE_VARIABLE) or "auto"  # same choice as a server
+    source = os.environ.get(SOURCE_VARIABLE) or "auto"  # the same choice as a server makes
     sampler, subscribers = standalone_sampler(source)
-    with contextlib.ExitStack() as ending:  # an interrupt, too, must leave no worker behind
+    with contextlib.ExitStack() as ending:  # even an interrupt must leave no worker behind
         sampler.start()
         ending.callback(sampler.stop)
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
@@ -113,7 +113,7 @@ def finish(run: Run, view: ProgressView, *, display_result: bool, baseline: bool
     BenchmarkCancelled
         The user interrupted the cell, or clicked Cancel.
     BenchmarkError
-        The benchmark failed; with the worker's code, message, hint and the end of its log.
+        The benchmark failed. The error has the worker's code, message and hint, and the end of its log.
     """
     final: Result | None = None
     status = translated(Message("The benchmark did not run."))
@@ -157,8 +157,8 @@ def _wait(run: Run, view: ProgressView, clock: Callable[[], float] = time.monoto
     return job
 
 
-class _Unseen(ProgressView):
-    """The view of a run that was interrupted before it had one; it only requests the end."""
+class _CancellingView(ProgressView):
+    """The view of a run that was interrupted before its own view existed; it only requests cancellation."""
 
     def cancel_wanted(self) -> bool:
         """Always request cancellation."""
@@ -187,7 +187,7 @@ def _best(result: BenchmarkResult) -> dict[str, float]:
 
 
 def with_absolute_folders(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with absolute folders: the worker has another working directory."""
+    """Return the parameters with absolute folders, because the worker has another working directory."""
     return {
         name: str(Path(value).expanduser().absolute()) if name == "folder" and value else value
         for name, value in parameters.items()
@@ -205,7 +205,7 @@ def run_benchmark(
     display_result: bool = False,
     baseline: bool = False,
 ) -> Result:
-    """Run a benchmark to its result; every refusal and failure becomes a :class:`BenchmarkError`."""
+    """Run a benchmark and return its result; every refusal and failure becomes a :class:`BenchmarkError`."""
     from jupyter_gpuperf.benchmarks import find
 
     request = JobRequest(
@@ -218,8 +218,8 @@ def run_benchmark(
             try:
                 view = new_view()
             except KeyboardInterrupt:
-                _wait(run, _Unseen())  # the error says that nothing is left running, so make sure
+                _wait(run, _CancellingView())  # the error promises that nothing is left running
                 raise
             return finish(run, view, display_result=display_result, baseline=baseline)
-    except KeyboardInterrupt:  # before the wait began, which handles its own interrupts
+    except KeyboardInterrupt:  # raised before the wait, which handles interrupts itself
         raise BenchmarkCancelled(name) from None

@@ -1,4 +1,4 @@
-"""Run a suite from the notebook or the shell, show its progress, and save it to a file."""
+"""Run a suite for the notebook or the shell: show its progress, and save its results to a file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from jupyter_gpuperf.suites.rounds import Rounds
 from jupyter_gpuperf.suites.suite_file import chosen_benchmarks, write_suite
 
 
-class _OneOfMany(ProgressView):
+class _SuiteProgress(ProgressView):
     """Shows one benchmark's progress as its part of the suite's progress."""
 
     def __init__(self, view: ProgressView, part: float) -> None:
         self._view, self._part = view, part
         self._round, self._ratio = "", 0.0
 
-    def report_progress(self, words: str, ratio: float) -> None:
+    def report_progress(self, message: str, ratio: float) -> None:
         """Set the suite's current round and progress."""
-        self._round, self._ratio = words, ratio
+        self._round, self._ratio = message, ratio
 
     def show(self, job: JobInfo) -> None:
         """Show the suite's progress."""
@@ -58,16 +58,16 @@ def run_suite(
     device: str | None,
     local: bool,
 ) -> SuiteView:
-    """Run a suite to its end.
+    """Run a suite and return its results.
 
     Raises
     ------
     GpuPerfError
-        The benchmark is unknown, the file can't be written, or the user interrupted.
+        The benchmark is unknown, the file can't be written, or the user interrupted the suite.
     """
     benchmarks = chosen_benchmarks(only)
     view = new_view()
-    place = _OneOfMany(view, 1 / max(1, rounds * len(benchmarks)))
+    place = _SuiteProgress(view, 1 / max(1, rounds * len(benchmarks)))
 
     def run_one(name: str, parameters: dict[str, Any]) -> BenchmarkResult:
         new = lambda: place

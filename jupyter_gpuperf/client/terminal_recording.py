@@ -1,4 +1,4 @@
-"""``jupyter gpuperf record FILE``: in a terminal, and as the process behind ``%gpurecord``."""
+"""``jupyter gpuperf record FILE``: record in a terminal, or as the process behind ``%gpurecord``."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling.subscribers import ALERTS
 from jupyter_gpuperf.schemas import RecordingRequest
 
-STARTED: Final = "recording"
-"""First line that an attached process prints: readings are arriving."""
-SUMMED_UP: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
+STARTED_LINE: Final = "recording"
+"""The first line that an attached process prints, as soon as readings arrive."""
+SUMMARY_FIELDS: Final = ("state", "duration_seconds", "frames_count", "dropped_count", "size_bytes")
 
 
 def record_in_terminal(parsed: argparse.Namespace) -> int:
-    """Record until Ctrl-C, a termination, or the given time; return the exit code.
+    """Record until Ctrl-C, SIGTERM, or the end of the given time; return the exit code.
 
-    An attached process reports on stdout when it has started, and ends when its stdin is closed. So it ends
-    with the notebook's kernel, however the kernel ends, and its file is complete.
+    An attached process reports on stdout that it has started, and ends when its stdin is closed. So it ends
+    with the notebook's kernel, even if the kernel is killed, and the file is complete.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -44,7 +44,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
 
     def started(_recorder: Recorder) -> None:
         if parsed.attached:
-            print(STARTED, flush=True)  # noqa: T201
+            print(STARTED_LINE, flush=True)  # noqa: T201
         elif not parsed.json:
             message = Message("Recording to {file}; Ctrl-C stops it.", file=parsed.file)
             print(translated(message), file=sys.stderr)  # noqa: T201
@@ -61,7 +61,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
     )
     summary = {
         "file": str(recorder.path),
-        **{name: getattr(recorder, name) for name in SUMMED_UP},
+        **{name: getattr(recorder, name) for name in SUMMARY_FIELDS},
         "error": msgspec.to_builtins(recorder.error, enc_hook=str),
     }
     print(json.dumps(summary) if parsed.json else summary_sentence(summary))  # noqa: T201
@@ -79,7 +79,7 @@ def summary_sentence(summary: dict[str, Any]) -> str:
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:
-    # Don't use sys.stdin: a thread that holds its lock when the interpreter exits makes it abort.
+    # Don't use sys.stdin: if a thread holds its lock at exit, the interpreter aborts.
     while os.read(0, 1):
         pass
     stop.set()

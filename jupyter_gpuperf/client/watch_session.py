@@ -51,7 +51,7 @@ class WatchSession:
         self.telemetry = TelemetryThread(
             self.watching,
             ServerLink(),
-            hear=self._hear,
+            hear=self._receive,
             kernel_id=self._kernel_id,
             notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
         )
@@ -79,7 +79,7 @@ class WatchSession:
             )
 
     def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return each loader's step statistics since ``since_seconds``, as far as this kernel still has them."""
+        """Return each loader's step statistics since the timestamp ``since_seconds``, as far back as they are kept."""
         if self.telemetry is None:
             return []
         tallies: dict[int, list[StepTally]] = defaultdict(list)
@@ -91,9 +91,9 @@ class WatchSession:
         loops = [steps_of(each, tallies[each.id], **here) for each in infos]
         return [each for each in loops if each]
 
-    def _hear(self, word: ServerMessage) -> None:
+    def _receive(self, message: ServerMessage) -> None:
         for listener in list(self.listeners):
-            listener(word)
+            listener(message)
 
     def _in_child(self) -> None:
         silence_in_child(self.watching)
@@ -106,7 +106,7 @@ def build_watch_report(session: WatchSession, cells: Sequence[WatchedCell]) -> W
 
 
 def _notes(session: WatchSession) -> Iterator[Message]:
-    """Yield the current limitations, each with what to do."""
+    """Yield the current limitations, and what to do about them."""
     if not session.watching.patch.applied and not session.watching.clocks:
         return
     torch = sys.modules.get("torch")
@@ -115,9 +115,9 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     if torch is None:
         yield Message("torch is not imported yet; its loaders are watched once it is.")
     elif not torch.cuda.is_initialized():
-        yield Message("CUDA is not used yet; GPU idle time for data is known from then on.")
+        yield Message("CUDA is not used yet; GPU idle time for data is measured once it is.")
     elif torch.cuda.device_count() > 1:
-        yield Message("Of this process's GPUs, only the one with the most memory used is timed.")
+        yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
     for clock in session.watching.clocks:
@@ -127,7 +127,7 @@ def _notes(session: WatchSession) -> Iterator[Message]:
 
 def _heading(session: WatchSession) -> Message:
     if session.watching.watches_all and session.connected:
-        return Message("Watching every torch DataLoader; live in the GPU panel's Training section.")
+        return Message("Watching every torch DataLoader; see the GPU panel's Training section.")
     if session.watching.watches_all:
         return Message("Watching every torch DataLoader in this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
@@ -150,12 +150,12 @@ def notebook_names() -> dict[str, Any]:
     return getattr(get_ipython(), "user_ns", {})
 
 
-def name_in_notebook(sampler: object) -> str | None:
-    """Return the variable that holds the object, or that holds the DataLoader with this index sampler."""
+def name_in_notebook(target: object) -> str | None:
+    """Return the name of the variable that holds the object, or the DataLoader of which it is the index sampler."""
     for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
-        if value is sampler or (_is_loader(value) and value._index_sampler is sampler):
+        if value is target or (_is_loader(value) and value._index_sampler is target):
             return name
     return None
 
@@ -185,14 +185,14 @@ def _kernel_id() -> str | None:
 
 
 def _kernel_above() -> str | None:
-    """Return the kernel that started this process, if this is a training rank: it belongs to that notebook."""
+    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to its notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil
 
     with contextlib.suppress(psutil.Error):
         for parent in psutil.Process().parents():
-            with contextlib.suppress(psutil.Error):  # of another user, or already gone
+            with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
                 for argument in parent.cmdline():
                     found = KERNEL_FILE.fullmatch(Path(argument).name)
                     if found is not None:

@@ -1,1 +1,1 @@
-"""Shared by the magics and the shell: options, the manual, and subcommands in place of a benchmark."""
+"""Shared by the magics and the shell: options, the manual, and the subcommands such as ``history``."""

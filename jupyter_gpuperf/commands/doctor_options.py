@@ -1,4 +1,4 @@
-"""Options of ``%gpudoctor`` and ``jupyter gpuperf doctor``; imports nothing, so the command line starts fast."""
+"""Options of ``%gpudoctor`` and ``jupyter gpuperf doctor``. Nothing heavy is imported, for a fast start."""
 
 from __future__ import annotations
 

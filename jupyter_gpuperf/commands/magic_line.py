@@ -1,4 +1,4 @@
-"""Split a magic's line into words, as a shell does."""
+"""Split a magic's line into words, as a shell would."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BEFORE_COMMENT: Final = re.compile(
 
 
 def words_of(line: str) -> list[str]:
-    """Return the words of a magic's line, without a comment (`` # …``).
+    """Return the words of a magic's line, without the comment (`` # …``) at its end.
 
     Raises
     ------
     BadRequest
-        A quotation mark is not closed.
+        ``usage``: a quotation mark is not closed.
     """
     found = BEFORE_COMMENT.match(line.strip())
     assert found is not None  # it matches the empty text, too

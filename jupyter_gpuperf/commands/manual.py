@@ -26,18 +26,18 @@ Measure the performance of this machine, in a worker process.
   %gpubench suite [--save FILE]      run all benchmarks that fit this machine, in rounds
   %gpubench compare BEFORE AFTER     compare two suite files
 
-The worker runs this notebook's Python. This kernel's Jupyter server starts it, so it also shows in the
-panel; in a plain IPython, the worker is started from here. Interrupt the cell to cancel.
+The worker runs this notebook's Python. This kernel's Jupyter server starts it, and the panel shows the run,
+too. In plain IPython, this process starts the worker. Interrupt the cell to cancel.
 """
 
-COMMON: Final = (
+COMMON_OPTIONS: Final = (
     Option("--device UUID|INDEX", "the device to run on; by default the first", str),
     Option("--into NAME", "assign the result to this variable", variable_name),
-    Option("--local", "start it from here, not from the server"),
+    Option("--local", "start the worker from this process, not from the server"),
     Option("--baseline", "compare with the baseline, or with the previous run"),
 )
 
-WIDTH: Final = 84
+PAGE_WIDTH: Final = 84
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,25 +60,25 @@ class BenchmarkList(Displayed):
 
 def manual(benchmarks: Sequence[Benchmark]) -> str:
     """Return the whole manual, as shown by ``%gpubench?``."""
-    pages = [f"{benchmark_manual(each)}\n" for each in benchmarks]
-    return "\n".join([USAGE, "Options of every benchmark:", options_text(COMMON), "", *pages])
+    own = [f"{benchmark_manual(each)}\n" for each in benchmarks]
+    return "\n".join([USAGE, "Options of every benchmark:", options_text(COMMON_OPTIONS), "", *own])
 
 
 def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
     """Return the manual page of one benchmark."""
     summary = ": ".join(filter(None, [benchmark.label, benchmark.help]))
-    about = textwrap.fill(summary, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    about = textwrap.fill(summary, PAGE_WIDTH, initial_indent="  ", subsequent_indent="  ")
     options = [option_of(each) for each in benchmark.parameters]
     return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"
 
 
 def options_text(options: Sequence[Option]) -> str:
-    """Return options and their meaning in two columns."""
+    """Return options and their meanings in two columns."""
     width = max((len(each.usage) for each in options), default=0)
     return "\n".join(
         textwrap.fill(
             f"{each.usage:<{width}}  {each.meaning}",
-            WIDTH,
+            PAGE_WIDTH,
             initial_indent="    ",
             subsequent_indent=" " * (width + 6),
             break_on_hyphens=False,

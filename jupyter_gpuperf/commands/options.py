@@ -22,13 +22,13 @@ class OptionParser(argparse.ArgumentParser):
     """An argument parser that raises coded errors instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise ``BadRequest`` (``usage``) with a hint to the manual."""
+        """Raise ``BadRequest`` (``usage``) with a hint that names the manual."""
         named = {"problem": f"{message[:1].upper()}{message[1:]}", "program": self.prog}
         raise BadRequest("usage", "{problem}.", "See {program} --help.", **named)
 
 
 class Option(NamedTuple):
-    """An option's usage, meaning, and the conversion of its text; a switch has no conversion."""
+    """An option's usage, its meaning, and the function that converts its text; ``None`` for a switch."""
 
     usage: str
     meaning: str
@@ -36,17 +36,17 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """The option alone: ``--batch-size``."""
+        """The option without its value: ``--batch-size``."""
         return re.split("[ /]", self.usage)[0]
 
 
 def flag(name: str) -> str:
-    """Return a parameter's option: ``batch_size`` → ``--batch-size``."""
+    """Return the option for a parameter's name: ``batch_size`` → ``--batch-size``."""
     return f"--{name.replace('_', '-')}"
 
 
 def option_of(parameter: Parameter) -> Option:
-    """Return a parameter's option; the benchmark itself checks the range, in one place for all callers."""
+    """Return a parameter's option. It accepts any value: the benchmark checks the range, the same for all callers."""
     facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
     if parameter.minimum is not None and parameter.maximum is not None:
         facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
@@ -58,7 +58,7 @@ def option_of(parameter: Parameter) -> Option:
 
 
 def add_options(parser: OptionParser, options: Iterable[Option], prefix: str = "") -> None:
-    """Add options; with a prefix, under names that no parameter can have."""
+    """Add options to a parser; a ``prefix`` keeps their parsed names apart from those of parameters."""
     for each in options:
         how: dict[str, Any] = {"type": each.type} if each.type else {"action": "store_true"}
         if each.type is bool:
@@ -68,7 +68,7 @@ def add_options(parser: OptionParser, options: Iterable[Option], prefix: str = "
 
 
 def take_options(parsed: argparse.Namespace, prefix: str) -> dict[str, Any]:
-    """Remove the values with this prefix from the parsed namespace, and return them."""
+    """Remove the values with this prefix from the parsed namespace; return them under their names without it."""
     values = vars(parsed)
     given = [name for name in values if name.startswith(prefix)]
     return {name.removeprefix(prefix): values.pop(name) for name in given}
@@ -91,7 +91,7 @@ def variable_name(text: str) -> str:
 def parser_of(benchmark: Benchmark, program: str) -> OptionParser:
     """Return a parser of the benchmark's own options.
 
-    Options that are not given are absent from the parsed namespace: the benchmark knows its defaults.
+    Options that are not given are absent from the parsed namespace; the benchmark adds their defaults.
     """
     parser = OptionParser(
         prog=f"{program} {benchmark.name}",

@@ -1,4 +1,4 @@
-"""Subcommands that take the place of a benchmark, in the notebook and the shell: history, suite, compare."""
+"""The subcommands ``history``, ``suite`` and ``compare``, typed where a benchmark's name goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from jupyter_gpuperf.client.suites import run_suite
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.display.comparison_view import ComparisonView
-from jupyter_gpuperf.display.history_view import LISTED, HistoryView, history
+from jupyter_gpuperf.display.history_view import LIMIT, HistoryView, history
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.results.comparison import compare
@@ -22,19 +22,19 @@ SubcommandResult = HistoryView | ComparisonView | SuiteView
 
 
 class ParsedSubcommand(NamedTuple):
-    """A parsed subcommand."""
+    """A parsed subcommand, ready to run; ``into`` names the variable for its result."""
 
     run: Callable[[Callable[[], ProgressView]], SubcommandResult]
     into: str | None = None
 
 
 def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSubcommand | None:
-    """Parse a line; return ``None`` if it names a benchmark.
+    """Parse the words of a line; return ``None`` if the first one is not a subcommand.
 
     Raises
     ------
     BadRequest
-        ``usage``.
+        ``usage``: the words can't be parsed.
     """
     if not words or words[0] not in SUBCOMMANDS:
         return None
@@ -52,8 +52,8 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``history``."""
-    parser.add_argument("benchmark", nargs="?", help="only of this benchmark")
-    parser.add_argument("--limit", type=_count, default=LISTED, help="how many (default 20)")
+    parser.add_argument("benchmark", nargs="?", help="list only results of this one")
+    parser.add_argument("--limit", type=_count, default=LIMIT, help="list this many (default 20)")
     meaning = "compare later runs with this one"
     parser.add_argument("--baseline", type=_count, default=0, metavar="NUMBER", help=meaning)
 
@@ -61,14 +61,14 @@ def add_history_options(parser: argparse.ArgumentParser) -> None:
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``suite``."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the results here")
-    meaning = "benchmarks, separated by commas"
-    parser.add_argument("--only", default="", metavar="NAMES", help=meaning)
-    parser.add_argument("--rounds", type=_count, default=ROUNDS, help=f"at most (default {ROUNDS})")
+    parser.add_argument("--only", default="", metavar="NAMES", help="comma-separated benchmarks")
+    meaning = f"the maximum number of rounds (default {ROUNDS})"
+    parser.add_argument("--rounds", type=_count, default=ROUNDS, help=meaning)
     minutes = BUDGET_SECONDS / 60
-    meaning = f"start no round that would exceed it (default {minutes:g})"
+    meaning = f"start no round that would exceed this time (default {minutes:g})"
     parser.add_argument("--budget-minutes", type=float, default=minutes, help=meaning)
     parser.add_argument("--device", help="UUID or index; by default the first")
-    meaning = "start it from here, not from the server"
+    meaning = "start the worker from this process, not from the server"
     parser.add_argument("--local", action="store_true", help=meaning)
 
 

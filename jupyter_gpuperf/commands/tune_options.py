@@ -12,7 +12,7 @@ from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
 
-TUNED: Final = "dataloader"
+TUNABLE_BENCHMARK: Final = "dataloader"
 """The benchmark whose subject can be tuned."""
 BUDGET_SECONDS: Final = 60.0
 OPTIONS: Final = (
@@ -42,7 +42,7 @@ def tune(
     Raises
     ------
     GpuPerfError
-        There is no such name, or a parameter was given that the tuner decides.
+        There is no such variable, or a parameter was given that the tuner decides.
     """
     if subject is None:
         raise BadRequest("usage", "--tune needs a loader.", "%gpubench dataloader LOADER --tune")
@@ -58,7 +58,7 @@ def tune(
 
 
 def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the tuning options; ``None`` if no tuning was requested.
+    """Return the tuning options without ``--tune`` itself; ``None`` if no tuning was requested.
 
     Raises
     ------
@@ -68,5 +68,5 @@ def tuning_of(given: dict[str, Any]) -> dict[str, Any] | None:
     if not given:
         return None
     if not given.pop("tune", False):
-        raise BadRequest("usage", "This option is for tuning.", "Add --tune.")
+        raise BadRequest("usage", "This option is only for tuning.", "Add --tune.")
     return given

@@ -12,13 +12,14 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 RIGHT: Final = ("value", "number", "quiet_number")
+"""Looks of right-aligned columns."""
 Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
 class Part(msgspec.Struct, frozen=True):
     """A block, or a table cell; ``document.html`` selects its rendering by ``kind``.
 
-    Its texts are translated when it is rendered, except for the fields in ``UNTRANSLATED``.
+    Rendering translates its texts, except in the fields named in ``UNTRANSLATED``.
     """
 
     UNTRANSLATED: ClassVar[Collection[str]] = ("look", "looks", "markup")
@@ -30,10 +31,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Block(Part, frozen=True):
-    """A part that takes whole lines; without text by default."""
+    """A part that occupies whole lines. By default, it has no text."""
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of its text."""
+        """Yield the block as lines of text."""
         yield from ()
 
 
@@ -65,17 +66,17 @@ class Bar(Part, frozen=True):
     ratio: float
 
 
-class Rest(Part, frozen=True):
+class Span(Part, frozen=True):
     """The last cell of a shorter row; spans all remaining columns."""
 
     text: str
 
 
-Cell = str | Bar | Rest
+Cell = str | Bar | Span
 
 
 class Table(Block, frozen=True):
-    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indexes of bold rows."""
+    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indices of bold rows."""
 
     rows: Sequence[Sequence[Cell]]
     looks: Sequence[str]
@@ -87,14 +88,14 @@ class Table(Block, frozen=True):
         looks = [look for look in self.looks if look != "bar"]
         head = [name for name, look in zip(self.head, self.looks, strict=False) if look != "bar"]
         rows = [[cell for cell in row if not isinstance(cell, Bar)] for row in self.rows]
-        lines: list[list[str | Rest]] = [[*head], *rows] if head else rows
-        whole = [line for line in lines if not any(isinstance(cell, Rest) for cell in line)]
+        lines: list[list[str | Span]] = [[*head], *rows] if head else rows
+        whole = [line for line in lines if not any(isinstance(cell, Span) for cell in line)]
         widths = [
             max(text_width(str(cell)) for cell in column) for column in zip(*whole, strict=True)
         ]
         for line in lines:
             yield "  ".join(
-                cell.text if isinstance(cell, Rest) else padded(cell, width, right=look in RIGHT)
+                cell.text if isinstance(cell, Span) else padded(cell, width, right=look in RIGHT)
                 for cell, width, look in zip(line, widths, looks, strict=False)
             ).rstrip()
 
@@ -120,43 +121,43 @@ class Items(Block, frozen=True):
     sentences: Sequence[str]
 
     def lines(self) -> Iterator[str]:
-        """Yield a line per sentence, each with the title."""
+        """Yield one line per sentence, each preceded by the title."""
         yield from (f"{self.title}: {each}" for each in self.sentences)
 
 
 class Drawing(Block, frozen=True):
-    """HTML that is already safe; omitted in text."""
+    """HTML that is not escaped; omitted in text."""
 
     markup: str
 
 
-class Boxed(Block, frozen=True):
+class WarningBox(Block, frozen=True):
     """A group of blocks, marked as a warning."""
 
     blocks: Sequence[Block]
 
     def lines(self) -> Iterator[str]:
-        """Yield an empty line, and the lines of its blocks."""
+        """Yield an empty line, then the lines of the blocks."""
         yield ""
         yield from (line for each in self.blocks for line in each.lines())
 
 
 class Folded(Block, frozen=True):
-    """Blocks that can be folded out."""
+    """A summary, and blocks that the reader can expand below it."""
 
     summary: str
     blocks: Sequence[Block]
     is_open: bool = False
 
     def lines(self) -> Iterator[str]:
-        """Yield the summary below an empty line, and its blocks if it is open."""
+        """Yield an empty line and the summary; if ``is_open``, the lines of the blocks follow."""
         yield from ("", self.summary)
         if self.is_open:
             yield from (line for each in self.blocks for line in each.lines())
 
 
 class Progress(Block, frozen=True):
-    """A progress bar, from 0 to 1."""
+    """A progress bar for a ratio from 0 to 1; omitted in text."""
 
     ratio: float
 

@@ -1,11 +1,11 @@
 """Notice clicks on a widget while the cell that shows it is still running.
 
 A click is a comm message on the kernel's shell channel. Recent front ends send it over a subshell, which
-has its own thread, and ipywidgets runs the callback there. Other front ends send it to the main thread,
-which the running cell blocks: always in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
+has its own thread, and ipywidgets runs the callback there. Otherwise the message goes to the main thread,
+which the running cell blocks. That is always so in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
 the shell that was used last. The message would then wait for the very cell that it is meant to end.
-So the waiting cell searches its own queue, takes the click out, and puts every other message back in
-order for the kernel to handle after the cell.
+So the running cell searches the queue itself, takes the click out, and puts all other messages back in
+order. The kernel handles them after the cell.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ClickWatch:
     def __init__(self, kernel: Any, comm_id: str) -> None:
         self._kernel = kernel
         self._comm_id = comm_id
-        self._stream, self._again = _main_queue(kernel)
+        self._stream, self._requeue = _main_queue(kernel)
         self._waiting: list[Any] = []
 
     def clicked(self) -> bool:
@@ -39,7 +39,7 @@ class ClickWatch:
         import zmq
 
         found = False
-        with uninterrupted():  # an interrupt could lose a message
+        with uninterrupted():  # otherwise an interrupt could lose a message
             while True:
                 try:
                     message = self._stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -51,10 +51,10 @@ class ClickWatch:
                     self._waiting.append(message)
 
     def close(self) -> None:
-        """Put the other messages back, in the order in which they came."""
+        """Put the other messages back, in their original order."""
         waiting, self._waiting = self._waiting, []
         for message in waiting:
-            self._again(message)
+            self._requeue(message)
 
     def _is_click(self, message: Any) -> bool:
         session = self._kernel.session
@@ -67,13 +67,13 @@ class ClickWatch:
                 return False
             content = session.unpack(peeked["content"])
             event = content.get("data", {}).get("content", {})
-        except Exception:  # noqa: BLE001  (the kernel judges odd messages itself, after the cell)
+        except Exception:  # noqa: BLE001  (the kernel handles malformed messages itself, after the cell)
             return False
         return bool(content.get("comm_id") == self._comm_id and event.get("event") == "click")
 
 
 def click_watch(comm_id: str) -> ClickWatch | None:
-    """Return a click watch, or ``None`` if this kernel's queue is not accessible; interrupting always works."""
+    """Return a click watch, or ``None`` if this kernel's queue is not accessible; interrupting the cell still works."""
     try:
         from ipykernel.kernelbase import Kernel
 
@@ -90,12 +90,12 @@ def _main_queue(kernel: Any) -> tuple[Any, Callable[[Any], None]]:
         manager = kernel.shell_channel_thread.manager
         stream = manager.get_shell_channel_to_subshell_pair(None).to_stream
 
-        def again(message: Any) -> None:
-            # One context each: a message's parent must not leak into the next.
+        def requeue(message: Any) -> None:
+            # Each message gets its own context, so that its parent header does not leak into the next.
             context = copy_context()
             context.run(kernel.io_loop.add_callback, kernel.shell_main, None, message)
 
-        return stream, again
+        return stream, requeue
     if not hasattr(kernel, "schedule_dispatch"):
         raise AttributeError("This kernel's queue is unknown.")
     return kernel.shell_stream, lambda message: kernel.schedule_dispatch(

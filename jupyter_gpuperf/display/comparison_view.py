@@ -18,6 +18,7 @@ from jupyter_gpuperf.display.numbers import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
+from jupyter_gpuperf.results.store import PRECISION_KEYS
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
 VERDICTS: Final = {
@@ -26,18 +27,24 @@ VERDICTS: Final = {
     "same": Message("no difference"),
     "unknown": Message("inconclusive"),
 }
-QUIET_PARAMETERS: Final = frozenset({"rigorous", "time_limit_seconds"})
 
 
 @dataclass(frozen=True, repr=False)
 class ComparisonView(PlainDataView, Displayed):
-    """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``."""
+    """A comparison of two environments, from ``%gpubench compare`` and ``jupyter gpuperf compare``.
+
+    Attributes
+    ----------
+    before, after
+        The names of the two environments.
+    skipped
+        What could not run, one line each.
+    """
 
     data: SuiteComparison
     before: str
     after: str
     skipped: Sequence[str] = ()
-    """What could not run, one line each."""
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the differences between the environments, a row per figure, and the caveats."""
@@ -126,5 +133,5 @@ def distinguishing_parameters(parameters: Mapping[str, Scalar]) -> str:
     return " · ".join(
         format_parameter(name, value)
         for name, value in parameters.items()
-        if name not in QUIET_PARAMETERS and value not in (False, "")
+        if name not in PRECISION_KEYS and value not in (False, "")
     )

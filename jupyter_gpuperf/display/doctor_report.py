@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from jupyter_gpuperf.display.blocks import Block, Boxed, Code, Folded, Heading, Line, Table
+from jupyter_gpuperf.display.blocks import Block, Code, Folded, Heading, Line, Table, WarningBox
 from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas import CheckFinding, DoctorComparison, DoctorReport
 
 SIGNS: Final = {"fail": "✕", "warn": "⚠", "ok": "✓", "unknown": "–"}
 """Status → sign, in display order: problems first."""
-WRONG: Final = ("fail", "warn")
+PROBLEM_STATUSES: Final = ("fail", "warn")
 KINDS: Final = {"check": "check", "environment": "environment", "package": "package"}
 """What a difference between two reports concerns."""
 
@@ -28,8 +28,8 @@ class DoctorReportView(PlainDataView, Displayed):
     ----------
     data
         All check results.
-    everything
-        Whether passed checks are shown too.
+    shows_all
+        Whether the checks without problems are shown, too.
     """
 
     data: DoctorReport
@@ -43,7 +43,7 @@ class DoctorReportView(PlainDataView, Displayed):
     @property
     def problems(self) -> list[CheckFinding]:
         """The checks that failed or warn."""
-        return [each for each in self.checks if each.status in WRONG]
+        return [each for each in self.checks if each.status in PROBLEM_STATUSES]
 
     @property
     def failed(self) -> bool:
@@ -53,7 +53,7 @@ class DoctorReportView(PlainDataView, Displayed):
     @property
     def summary(self) -> Message:
         """One line: ``66 checks, 1 failure, 2 warnings``."""
-        fails, warnings = (self._counts[status] for status in WRONG)
+        fails, warnings = (self._counts[status] for status in PROBLEM_STATUSES)
         parts = [Message.counted("{count} check", "{count} checks", count=len(self.data.checks))]
         if fails:
             parts.append(Message.counted("{count} failure", "{count} failures", count=fails))
@@ -68,14 +68,14 @@ class DoctorReportView(PlainDataView, Displayed):
         return dict.fromkeys(SIGNS, 0) | Counter(each.status for each in self.data.checks)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the problems; the remaining checks are folded."""
+        """Yield the summary and the problems; the remaining checks are folded."""
         yield Heading(self.summary, self.data.interpreter)
-        yield from (Boxed(list(_problem(each))) for each in self.problems)
+        yield from (WarningBox(list(_problem(each))) for each in self.problems)
         passed = Message("OK: {ok} · Not checked: {unknown}", **self._counts)
         rows = [
             (_title(each), joined([each.found, each.then], " "), each.fix)
             for each in self.checks
-            if each.status not in WRONG
+            if each.status not in PROBLEM_STATUSES
         ]
         table = Table(rows, looks=("quiet", "label", "code"))
         hint = "" if self.shows_all else "(--all)"
@@ -84,7 +84,7 @@ class DoctorReportView(PlainDataView, Displayed):
 
 @dataclass(frozen=True, repr=False)
 class DoctorComparisonView(PlainDataView):
-    """The differences between two reports."""
+    """The differences between two reports, named ``before`` and ``after``."""
 
     data: DoctorComparison
     before: str

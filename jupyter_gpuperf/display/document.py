@@ -59,7 +59,7 @@ class PlainDataView:
     data: msgspec.Struct
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content in its documented shape: new, plain data, ready for JSON."""
+        """Return a copy of the content as plain data, in its documented shape, ready for JSON."""
         plain: dict[str, Any] = msgspec.to_builtins(self.data, enc_hook=str)
         return plain
 
@@ -86,12 +86,12 @@ class DisplayedOnce(Displayed):
 
 
 def warning_line(warning: str) -> Line:
-    """Return a line that warns of something."""
+    """Return a warning as a highlighted line."""
     return Line(Message("Careful: {warning}", warning=warning), "warning")
 
 
 def joined(parts: Iterable[str], separator: str = " · ") -> str:
-    """Return the parts that are not empty on one line, each in the reader's language."""
+    """Join the parts that are not empty, each translated into the reader's language."""
     return separator.join(translated(part) for part in parts if part)
 
 
@@ -102,7 +102,7 @@ def html_of(blocks: Iterable[Block], *, wide: bool = False) -> str:
 
 
 def page_of(title: str, body: str) -> str:
-    """Return the HTML as a self-contained page."""
+    """Return a self-contained page with ``body``, which is HTML."""
     language = language_of(os.environ).replace("_", "-")
     return _template("page.html").render(title=title, body=Markup(body), language=language)
 
@@ -128,7 +128,7 @@ def text_of(blocks: Iterable[Block]) -> str:
 
 
 def _in_language(part: Any) -> Any:
-    """Return a block, or a part of one, with its texts in the reader's language."""
+    """Return a block, or any part of one, with its texts in the reader's language."""
     if isinstance(part, str):
         return translated(part)
     if isinstance(part, list | tuple):

@@ -1,4 +1,4 @@
-"""Stored results: the list of them, and comparisons of a new result with an earlier one."""
+"""List stored results, and compare a new result with an earlier one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ HEAD: Final = (
     *(Message("number"), Message("date"), Message("benchmark"), Message("device")),
     Message("figures"),
 )
-LISTED: Final = 20
+LIMIT: Final = 20
+"""How many results are listed by default."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,19 +39,19 @@ class HistoryView(Displayed):
     results: Sequence[KeptResult]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all results as plain data, in the shape of ``GET results``."""
+        """Return all results as plain data, as ``GET results`` does."""
         return {"results": msgspec.to_builtins(list(self.results), enc_hook=str)}
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per result."""
         if self.results:
-            rows = [cells(each) for each in self.results]
+            rows = [row_of(each) for each in self.results]
             yield Table(rows, looks=("label",) * len(HEAD), head=HEAD)
         else:
             yield Line(Message("No results are stored yet."))
 
 
-def cells(kept: KeptResult) -> tuple[str, ...]:
+def row_of(kept: KeptResult) -> tuple[str, ...]:
     """Return one result as a table row."""
     number = joined([str(kept.id), Message("baseline") if kept.baseline else ""], " ")
     name, figures = name_and_figures(kept.result)
@@ -67,13 +68,13 @@ def name_and_figures(result: BenchmarkResult) -> tuple[str, str]:
     return name, ", ".join(figures)
 
 
-def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0) -> HistoryView:
-    """Return the latest stored results; if ``baseline`` is set, first make that result the baseline.
+def history(benchmark: str | None = None, limit: int = LIMIT, baseline: int = 0) -> HistoryView:
+    """Return the latest stored results; first make result number ``baseline`` the baseline, unless it is 0.
 
     Raises
     ------
     GpuPerfError
-        The file can't be read, or has no result of this number.
+        The file can't be read, or has no result with this number.
     """
     store = ResultStore(default_path())
     if baseline:
@@ -82,7 +83,7 @@ def history(benchmark: str | None = None, limit: int = LISTED, baseline: int = 0
 
 
 def compared_with_baseline(result: Result) -> Result:
-    """Return the result with its comparison to the baseline or the previous run, or why there is none."""
+    """Add a comparison with the baseline or the previous run to a result, or the reason why there is none."""
     lines: list[str] = [Message("No earlier result to compare with; the next run will have one.")]
     try:
         kept = ResultStore(default_path()).baseline_of(result.data, before=result.number)
@@ -90,4 +91,4 @@ def compared_with_baseline(result: Result) -> Result:
             lines = comparison_lines(kept, compare_results(kept.result, result.data))
     except GpuPerfError as error:
         lines = [error.message]
-    return dataclasses.replace(result, against=lines)
+    return dataclasses.replace(result, comparison=lines)

@@ -14,7 +14,8 @@ from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.precision.outcome import Profile
 
 CURVE_WIDTH, CURVE_HEIGHT = 320, 72
-STROKES: Final = ("", "6 3", "2 2", "8 2 2 2")
+DASH_PATTERNS: Final = ("", "6 3", "2 2", "8 2 2 2")
+"""One per curve, as in SVG's ``stroke-dasharray``."""
 
 
 def loss_curves(profile: Profile) -> Drawing:
@@ -27,7 +28,7 @@ def loss_curves(profile: Profile) -> Drawing:
     low, high = min(finite), max(finite)
     lines, legend = [], []
     for index, (mode, losses) in enumerate(curves):
-        dash = STROKES[index % len(STROKES)]
+        dash = DASH_PATTERNS[index % len(DASH_PATTERNS)]
         points = _points(losses, low, (high - low) or 1.0)
         lines.append(
             f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5" '

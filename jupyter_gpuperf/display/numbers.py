@@ -14,12 +14,13 @@ THIN_SPACE: Final = "\u202f"
 MISSING: Final = "\u2013"
 SIGNIFICANT_DIGITS: Final = 3
 LABELS: Final = {"present": Message("current"), "golden": Message("common recipe")}
-"""Names in stored results → what they are called now."""
-COUNTED: Final = re.compile(r"(.+)_(\d+)_(thread|worker)s?")
+"""Names in stored results → the labels shown for them."""
+COUNTED_NAME: Final = re.compile(r"(.+)_(\d+)_(thread|worker)s?")
+"""A figure name that ends in a number of threads or workers, such as ``read_4_threads``."""
 
-# Unit suffix → (factor from the base unit, symbol); the largest factor that fits is used.
+# Unit suffix → (size in base units, symbol); the largest that fits is used.
 SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
-    # Rates are decimal, as in chips' data sheets.
+    # Rates use powers of a thousand, as in chips' data sheets.
     "bytes_per_second": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
     "flops_per_second": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
     "seconds": ((60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
@@ -33,9 +34,9 @@ SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
 
 
 def split_name(name: str, unit: str = "") -> tuple[Message, str]:
-    """Split a figure's name into label (in English) and unit: ``batch_seconds`` → batch, seconds.
+    """Split a figure's name into its label (in English) and its unit: ``batch_seconds`` → batch, seconds.
 
-    ``unit`` is used if the name has no unit suffix. Rates of countable things keep the thing in the unit:
+    ``unit`` is used if the name has no unit suffix. The unit of a rate includes what is counted:
     ``samples_per_second`` → throughput, ``samples/s``.
     """
     for ending in SCALES:
@@ -74,7 +75,7 @@ def format_quantity(value: Scalar | None, unit: str = "") -> str:
 
 
 def format_parameter(name: str, value: Scalar) -> str:
-    """Return a parameter as it was set, without rounding, in the reader's language: ``time limit 30 s``."""
+    """Return a parameter in the reader's language, without rounding its value: ``time limit 30 s``."""
     label, unit = split_name(name)
     if isinstance(value, bool | str) or not unit:
         return f"{translated(label)} {translated(format_quantity(value))}"
@@ -83,7 +84,7 @@ def format_parameter(name: str, value: Scalar) -> str:
 
 
 def format_number(value: float, decimals: int) -> str:
-    """Return a number with separated thousands: ``5 710``."""
+    """Return a number with thin spaces between thousands: ``5 710``."""
     return f"{value:,.{decimals}f}".replace(",", THIN_SPACE)
 
 
@@ -94,7 +95,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 def _label(name: str) -> Message:
-    if match := COUNTED.fullmatch(name):
+    if match := COUNTED_NAME.fullmatch(name):
         what, count, unit = _label(match[1]), int(match[2]), match[3]
         if unit == "thread":
             return Message.counted(
@@ -107,16 +108,16 @@ def _label(name: str) -> Message:
 
 
 def scale_of(value: float, unit: str) -> tuple[float, str]:
-    """Return the divisor for display of a value in this unit, and the symbol to append."""
+    """Return the divisor that scales a value in this unit for display, and the symbol to append."""
     steps = SCALES.get(unit, ((1.0, unit),))
-    # 90 s stays in seconds: minutes only where seconds would be hard to read.
+    # Use minutes only from 2 min on: 90 s is still easy to read.
     fits = (step for step in steps if abs(value) >= step[0] * (2 if step[1] == "min" else 1))
     base = next((step for step in steps if step[0] == 1.0), steps[-1])
     return next(fits, steps[-1] if value else base)
 
 
 def _decimals(value: float, width: float = 0.0) -> int:
-    """Return decimals for three significant digits, or more if the interval would look like a point."""
+    """Return the number of decimals for three significant digits; more if the ends of the interval would look equal."""
     if value == 0 or not math.isfinite(value):
         return 0
     decimals = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))

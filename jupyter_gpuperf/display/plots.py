@@ -1,6 +1,6 @@
 """Plots of a result: samples in order (to show drift), their distribution, and the roofline.
 
-Their labels stay English: matplotlib's own font has no Chinese characters.
+Their labels are always in English: matplotlib's default font has no Chinese characters.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ROOFLINE_INCHES: Final = 3.0
 FLOPS: Final = "flops_per_second"
 BANDWIDTH: Final = "memory_bytes_per_second"
 MOST_BINS: Final = 24
-BESIDE: Final = 8.0
-"""The roofline's axis extends beyond its points by this factor."""
+ROOFLINE_MARGIN: Final = 8.0
+"""Factor by which the roofline's horizontal axis extends beyond its points."""
 
-MARKS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
+MARKERS: Final = {"recommended": "o", "present": "s", "golden": "D", "": "."}
 ROLES: Final = {"present": "current", "golden": "common recipe", "": "tried"}
 
 
-class Roof(NamedTuple):
+class RooflinePoint(NamedTuple):
     """A figure and the two limits on it; ``intensity`` is in FLOP per byte."""
 
     name: str
@@ -34,21 +34,21 @@ class Roof(NamedTuple):
     bandwidth: float
 
 
-def roofs_of(data: BenchmarkResult) -> Iterator[Roof]:
-    """Yield the figures with known operations, bytes and chip limits."""
+def roofline_points(data: BenchmarkResult) -> Iterator[RooflinePoint]:
+    """Yield the figures whose operations and bytes are known, on a chip with known limits."""
     bandwidth = data.limits.get(BANDWIDTH)
     for name, interval in data.figures.items():
         intensity = data.environment.get(f"{name.removesuffix(FLOPS)}flop_per_byte")
         peak = data.limits.get(name)
         if name.endswith(FLOPS) and bandwidth and peak and isinstance(intensity, int | float):
-            yield Roof(name, float(intensity), interval.value, peak, bandwidth)
+            yield RooflinePoint(name, float(intensity), interval.value, peak, bandwidth)
 
 
 def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: each figure's samples in order and their distribution, then the roofline."""
     from matplotlib.figure import Figure
 
-    names, roofs = list(data.samples), list(roofs_of(data))
+    names, roofs = list(data.samples), list(roofline_points(data))
     width, height = PANEL_INCHES
     heights = [height] * len(names) + [ROOFLINE_INCHES] * bool(roofs)
     figure = Figure(figsize=(width, sum(heights) or height), layout="constrained")
@@ -83,9 +83,9 @@ def _draw_samples(data: BenchmarkResult, name: str, in_order: Any, beside: Any) 
     in_order.set_ylabel(f"{label}, {symbol}" if symbol else label)
 
 
-def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
+def _draw_roofline(roofs: list[RooflinePoint], axes: Any) -> None:
     places = [place for each in roofs for place in (each.intensity, each.peak / each.bandwidth)]
-    left, right = min(places) / BESIDE, max(places) * BESIDE
+    left, right = min(places) / ROOFLINE_MARGIN, max(places) * ROOFLINE_MARGIN
     for each in roofs:
         ridge = each.peak / each.bandwidth
         heights = [left * each.bandwidth / 1e12, each.peak / 1e12, each.peak / 1e12]
@@ -98,7 +98,7 @@ def _draw_roofline(roofs: list[Roof], axes: Any) -> None:
 
 
 def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
-    """Return a matplotlib Figure: batches/s over workers with intervals, and the rate that the step needs."""
+    """Return a matplotlib Figure: batches/s against workers, with intervals, and the rate that the step needs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 3.2), layout="constrained")
@@ -108,12 +108,12 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
         rate = trial["batches_per_second"]
         if rate is None:
             continue
-        role = next((each for each in MARKS if each in trial["roles"]), "")
+        role = next((each for each in MARKERS if each in trial["roles"]), "")
         label = None if role in seen else ROLES.get(role, role)
         seen.add(role)
         errors = [[rate["value"] - rate["low"]], [rate["high"] - rate["value"]]]
         color = "C1" if role == "recommended" else "C0"
-        look: dict[str, Any] = {"fmt": MARKS[role], "color": color, "capsize": 2, "label": label}
+        look: dict[str, Any] = {"fmt": MARKERS[role], "color": color, "capsize": 2, "label": label}
         axes.errorbar(trial["num_workers"], rate["value"], yerr=errors, **look)
     if data["step_seconds"]:
         label = "with batches that are ready"

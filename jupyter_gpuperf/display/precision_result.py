@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Items, Line, Rest, Table
+from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Items, Line, Span, Table
 from jupyter_gpuperf.display.document import DisplayedOnce, warning_line
 from jupyter_gpuperf.display.loss_curves import loss_curves
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
-from jupyter_gpuperf.display.result import DEVICE_NAMES
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
+from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import Interval
 
 NAME: Final = "amp_profile"
@@ -25,7 +25,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     Message("computed in"): ("sentence",),
     Message("numbers"): ("sentence",),
 }
-"""Column → the looks of its cells; only the first of them has a head."""
+"""Title → the looks of the columns below it; the title is above the first of them."""
 LOOKS: Final = [look for looks in COLUMNS.values() for look in looks]
 HEAD: Final = [text for name, looks in COLUMNS.items() for text in (name, "")[: len(looks)]]
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
@@ -37,7 +37,7 @@ class AmpProfile(DisplayedOnce):
 
     Attributes
     ----------
-    found
+    profile
         The complete profile; :meth:`to_dict` returns the documented shape.
     number
         Its number among the stored results; ``None`` if it was not stored.
@@ -45,42 +45,42 @@ class AmpProfile(DisplayedOnce):
 
     wide: ClassVar[bool] = True
 
-    found: Profile
+    profile: Profile
     number: int | None = None
 
     @property
     def recommended(self) -> str | None:
         """The mode to use, such as ``bf16`` or ``bf16+compile``; the cell's current mode if no other is faster."""
-        return self.found.recommended
+        return self.profile.recommended
 
     @property
     def code(self) -> str:
         """The cell rewritten for the recommended mode; empty if nothing needs to change."""
-        return self.found.code
+        return self.profile.code
 
     @property
     def modes(self) -> Mapping[str, dict[str, Any]]:
-        """Mode → its figures."""
-        return MappingProxyType({each.mode: asdict(each) for each in self.found.modes})
+        """Mode → its measured figures, as plain data."""
+        return MappingProxyType({each.mode: asdict(each) for each in self.profile.modes})
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Reasons to doubt the figures, and anything unusual about the measurement."""
-        return tuple(self.found.warnings)
+        return tuple(self.profile.warnings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the documented shape: new, plain data, ready for JSON."""
-        return self.found.to_dict()
+        """Return a copy of the content as plain data, in its documented shape, ready for JSON."""
+        return self.profile.to_dict()
 
     def terminal_name(self) -> str:
         """Return the name shown in a terminal."""
         return NAME
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the summary, a row per mode, the loss curves, the recommended code, and what limits the gain."""
-        profile = self.found
+        """Yield the summary, a row per mode, the loss curves, what limits the gain, and the recommended code."""
+        profile = self.profile
         yield Heading(profile.sentence)
-        all_modes = measured(profile)
+        all_modes = all_outcomes(profile)
         slowest = max(
             (each.step_seconds["value"] for each in all_modes if each.step_seconds), default=0
         )
@@ -94,8 +94,8 @@ class AmpProfile(DisplayedOnce):
         yield Line(_listed(_run(profile)), "quiet")
 
 
-def measured(profile: Profile) -> list[ModeOutcome]:
-    """Return the cell's current mode, if it is not one of the modes, followed by the modes."""
+def all_outcomes(profile: Profile) -> list[ModeOutcome]:
+    """Return the outcomes of all modes, preceded by the cell's current mode if that is none of them."""
     return [each for each in (profile.now, *profile.modes) if each is not None]
 
 
@@ -104,7 +104,7 @@ def _row(profile: Profile, outcome: ModeOutcome, slowest: float) -> Sequence[Cel
     if name == profile.same_as_now:
         name = Message("{mode} (now)", mode=name)
     if outcome.step_seconds is None:
-        return name, Rest(outcome.failure or Message("Not measured."))
+        return name, Span(outcome.failure or Message("Not measured."))
     gain = outcome.speedup_over_now or outcome.speedup
     return (
         name,

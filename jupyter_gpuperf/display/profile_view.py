@@ -1,4 +1,4 @@
-"""Show what a few profiled steps did, below the cell that runs the loop."""
+"""Show the profile of a few steps below the cell that runs the loop."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ProfileView(Displayed):
             yield from (self._row(title, each) for each in shares)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per share of a step, and the caveats."""
+        """Yield a table of the shares of a step, and the caveats."""
         yield Table(list(self.rows()), looks=("name", "value", "quiet"))
         steps, cost = self.data.steps, _time(self.data.cost_seconds)
         note = Message("{steps} steps profiled in {time}; trace deleted.", steps=steps, time=cost)

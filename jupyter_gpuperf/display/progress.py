@@ -22,13 +22,13 @@ STATES: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 class ProgressView:
-    """Base view. It shows no progress and serves scripts without a terminal."""
+    """The base view. It shows no progress; scripts without a terminal use it as it is."""
 
     def show(self, job: JobInfo) -> None:
         """Show the job's current state."""
 
     def cancel_wanted(self) -> bool:
-        """Return whether the user asked to cancel by other means than an interrupt."""
+        """Return whether the user requested cancellation by other means than an interrupt."""
         return False
 
     def end(self, final: object | None, status: str) -> None:
@@ -79,12 +79,12 @@ class TextView(ProgressView):
 
 
 class OutputView(ProgressView):
-    """One output of the cell, replaced in place: first the progress, at the end the result."""
+    """One output of the cell that is updated in place: first the progress, at the end the result."""
 
     _output: Any = None
 
     def end(self, final: object | None, status: str) -> None:
-        """Replace the progress."""
+        """Replace the progress with ``final``, or with ``status`` if there is nothing to show."""
         if final is not None:
             self._replace(final)
         else:
@@ -138,7 +138,7 @@ class WidgetView(OutputView):
         self._status.value = format_status(job, time.time())
 
     def cancel_wanted(self) -> bool:
-        """Return whether the button was clicked, whether the click came by callback or by queue."""
+        """Return whether the button was clicked: the callback ran, or the click is in the kernel's queue."""
         if self._watch is not None and self._watch.clicked():
             self._clicked.set()
         if self._clicked.is_set() and not self._button.disabled:
@@ -147,7 +147,7 @@ class WidgetView(OutputView):
         return self._clicked.is_set()
 
     def end(self, final: object | None, status: str) -> None:
-        """Replace the widgets, and return the other messages to the kernel."""
+        """Replace the widgets, and put the messages that are not clicks back into the kernel's queue."""
         super().end(final, status)
         if self._watch is not None:
             self._watch.close()
@@ -162,7 +162,7 @@ def progress_html(status: str, ratio: float) -> str:
 
 def best_view() -> ProgressView:
     """Return the best view for the current environment."""
-    ipython = sys.modules.get("IPython")  # a script without IPython does not import it
+    ipython = sys.modules.get("IPython")  # only if already imported: plain scripts do not need it
     shell = ipython and ipython.get_ipython()
     if getattr(shell, "kernel", None) is None:
         return terminal_view()

@@ -16,11 +16,11 @@ from jupyter_gpuperf.display.numbers import (
     split_name,
 )
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
-DEVICE_NAMES: Final = ("device_name", "device")
-HIDDEN: Final = ("interpreter", "platform")
-"""Long and rarely needed; available in ``.environment``."""
+HIDDEN_CONDITIONS: Final = ("interpreter", "platform")
+"""Left out of the environment line because they are long; ``.environment`` has them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,14 +35,14 @@ class Result(PlainDataView, DisplayedOnce):
         Its number among the stored results; ``None`` if it was not stored.
     best
         Figure → the highest value ever stored for this benchmark and device.
-    against
-        The comparison with the baseline, in lines, if one was requested.
+    comparison
+        The lines of the comparison with the baseline; empty if none was requested.
     """
 
     data: BenchmarkResult
     number: int | None = None
     best: Mapping[str, float] = field(default_factory=dict)
-    against: Sequence[str] = ()
+    comparison: Sequence[str] = ()
 
     @property
     def benchmark(self) -> str:
@@ -66,7 +66,7 @@ class Result(PlainDataView, DisplayedOnce):
 
     @property
     def environment(self) -> Mapping[str, Scalar | None]:
-        """Where it was measured: device, versions, and other relevant conditions."""
+        """The conditions of the measurement: device, versions, and others that matter."""
         return MappingProxyType(self.data.environment)
 
     @property
@@ -111,19 +111,19 @@ class Result(PlainDataView, DisplayedOnce):
         return self.benchmark
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per figure, the warnings, and where it was measured."""
+        """Yield a row per figure, the warnings, the comparison, and the environment."""
         data = self.data
         parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
         yield Heading(data.benchmark, parameters)
         yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
-        yield from map(Line, self.against)
+        yield from map(Line, self.comparison)
         if where := environment_line(data):
             yield Line(where, "quiet")
 
 
 def rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
-    """Yield label, value, interval and note of each figure, then of limits without a figure."""
+    """Yield the label, value, interval and note of each figure, then of each limit that has no figure."""
     data = result.data
     for name, interval in data.figures.items():
         label, unit = split_name(name, data.unit)
@@ -141,7 +141,7 @@ def shares(result: Result, name: str) -> Iterator[Message]:
     data = result.data
     value = data.figures[name].value
     if limit := data.limits.get(name):
-        # For a time the limit is a minimum, for a rate a maximum.
+        # For a duration, the limit is a minimum; for a rate, a maximum.
         is_time = name.endswith("_seconds")
         percent = 100 * (limit / value if is_time else value / limit)
         template = (
@@ -158,11 +158,11 @@ def shares(result: Result, name: str) -> Iterator[Message]:
 
 
 def environment_line(data: BenchmarkResult) -> str:
-    """Return where it was measured, on one line, device first."""
+    """Return the environment on one line, device first."""
     known = {
         name: value
         for name, value in data.environment.items()
-        if value not in (None, "") and name not in HIDDEN
+        if value not in (None, "") and name not in HIDDEN_CONDITIONS
     }
     parts = [str(known.pop(name)) for name in DEVICE_NAMES if name in known]
     return " · ".join(parts + [format_parameter(name, value) for name, value in known.items()])

@@ -1,7 +1,7 @@
 """Show a result once, although the magic both displays and returns it.
 
-The magic displays immediately, so that it also works in loops and assignments. If its value is
-also the cell's value, IPython would display it a second time in the same cell.
+The magic displays its result immediately, so that it also works in loops and assignments. If the result
+is also the cell's value, IPython would display it a second time.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from jupyter_gpuperf.schemas import Interval
 
 
 class SpeedupView(Displayed):
-    """A loop before and after a change.
+    """The step times of a loop before and after a change.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class SpeedupView(Displayed):
         }
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the result in words: the speed-up first, then the details."""
+        """Yield the speedup and the verdict, then the details."""
         data = self.data
         value, interval = format_interval(Interval(**data.speedup), "×")
         figures = {"speedup": value, "interval": interval, "change": data.what}

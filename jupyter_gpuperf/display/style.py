@@ -1,7 +1,7 @@
-"""Styles of the magics' HTML: attributes for its elements, in the theme's colours.
+"""Styles of the magics' HTML, as ``style`` attributes in the theme's colours.
 
-They are inline, because an output may not bring a style sheet. They use JupyterLab's variables, so that
-light and dark themes both work, with ``inherit`` or ``currentColor`` where these are missing, as in VS Code.
+They are inline, because an output can't include a style sheet. They use JupyterLab's variables, so that
+light and dark themes both work. Each has a fallback for front ends without these variables, such as VS Code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BOX: Final = (
 _CELL: Final = "border:0;background:none;padding:2px 1.5em 2px 0;vertical-align:baseline;"
 _LEFT: Final = f"{_CELL}text-align:left;"
 _RIGHT: Final = f"{_CELL}text-align:right;white-space:nowrap;"
-_WHOLE: Final = "white-space:nowrap;"
+_NO_WRAP: Final = "white-space:nowrap;"
 _MONOSPACE: Final = "font-family:var(--jp-code-font-family,monospace);"
 
 BOX: Final = _style(_BOX, "max-width:60em")
@@ -36,9 +36,9 @@ TABLE: Final = _style(
 )
 CELLS: Final = {
     "label": _style(_LEFT),
-    "name": _style(_LEFT, _WHOLE),
-    "quiet": _style(_LEFT, _WHOLE, "font-weight:normal;", _QUIET),
-    "code": _style(_LEFT, _WHOLE, _MONOSPACE),
+    "name": _style(_LEFT, _NO_WRAP),
+    "quiet": _style(_LEFT, _NO_WRAP, "font-weight:normal;", _QUIET),
+    "code": _style(_LEFT, _NO_WRAP, _MONOSPACE),
     # Next to cells that don't wrap, a sentence would otherwise shrink to one word per line.
     "sentence": _style(_LEFT, "min-width:22em"),
     "value": _style(_RIGHT, "font-weight:600"),
@@ -69,6 +69,6 @@ BAR_TRACK: Final = _style(_TRACK, "width:6em;height:8px;border-radius:2px")
 
 
 def fill(ratio: float) -> Markup:
-    """Return the style attribute of a bar's filled part, ``ratio`` (0 to 1) of its track."""
+    """Return the style attribute of a bar's filled part; ``ratio`` is its share of the track, 0 to 1."""
     percent = round(100 * min(1.0, max(0.0, ratio)))
     return _style(f"height:100%;width:{percent}%;background:var(--jp-brand-color1,#1976d2)")

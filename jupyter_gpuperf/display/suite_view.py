@@ -23,7 +23,7 @@ class SuiteView(PlainDataView, Displayed):
     path: Path | None
 
     def blocks(self) -> Iterator[Block]:
-        """Yield a row per benchmark, and what was skipped."""
+        """Yield a summary, a row per benchmark, and what was skipped."""
         results = self.data.results
         summary = "Suite · rounds: {rounds} · results: {results}"
         counts = {"rounds": self.data.rounds, "results": len(results)}

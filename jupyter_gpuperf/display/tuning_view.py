@@ -13,19 +13,19 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import Interval
 
-SETTING: Final = (
+SETTING_TITLES: Final = (
     *(Message("setting"), Message("workers"), Message("prefetch"), Message("pinned")),
     Message("persistent"),
 )
-USAGE: Final = (
+USAGE_TITLES: Final = (
     *(Message("wait"), Message("start-up"), Message("epoch"), Message("CPUs")),
     *(Message("RAM"), Message("shared memory")),
 )
 COLUMNS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(SETTING, "label"),
+    **dict.fromkeys(SETTING_TITLES, "label"),
     Message("batches/s"): "number",
     "95 %": "quiet",
-    **dict.fromkeys(USAGE, "number"),
+    **dict.fromkeys(USAGE_TITLES, "number"),
     Message("remarks"): "quiet",
 }
 """Heading → look."""
@@ -48,19 +48,19 @@ class TuningView(DisplayedOnce):
         The documented shape; see :meth:`to_dict`.
     number
         Its number among the stored results; ``None`` if it was not stored.
-    before
-        The previous recommendation for this dataset on this machine, in one line.
+    earlier
+        A line about the previous tuning: its recommendation or, if its result is shown again, its date.
     """
 
     wide: ClassVar[bool] = True
 
     data: Mapping[str, Any]
     number: int | None = None
-    before: str | None = None
+    earlier: str | None = None
 
     @property
     def trials(self) -> Sequence[Mapping[str, Any]]:
-        """Each setting that was tried, in the order of the trials."""
+        """The settings that were tried, in the order of the trials."""
         return list(self.data["trials"])
 
     @property
@@ -83,7 +83,7 @@ class TuningView(DisplayedOnce):
         return dict(self.data)
 
     def plot(self) -> Any:  # matplotlib is optional
-        """Plot the rates over the number of workers; return the matplotlib Figure.
+        """Plot the rates against the number of workers; return the matplotlib Figure.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class TuningView(DisplayedOnce):
         return Message("DataLoader tuning")
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the summary, the code, a row per trial, and the current limit."""
+        """Yield the summary, the code, a row per trial, the bottleneck, and advice."""
         data = self.data
         first, *others = data["summary"]
         yield Heading(first)
@@ -110,12 +110,12 @@ class TuningView(DisplayedOnce):
         bottleneck = translated(data["limit_summary"])
         yield Line(Message("Bottleneck: {bottleneck}", bottleneck=bottleneck))
         yield from map(Line, data["advice"])
-        yield from map(Line, filter(None, [self.before]))
+        yield from map(Line, filter(None, [self.earlier]))
         yield Line(data["regime_summary"])
         yield Line(environment_line(data), "quiet")
 
 
-def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def display_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the trials for display: recommended, current, common recipe, then by number of workers."""
     roles = list(ROLES)
 
@@ -126,7 +126,7 @@ def in_order(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(trials, key=rank)
 
 
-def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
+def row_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a trial as a table row."""
     rate, interval = MISSING, ""
     if trial["batches_per_second"] is not None:
@@ -153,9 +153,9 @@ def cells(trial: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def table(trials: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a row per trial, without the columns that are empty here."""
-    trials = in_order(trials)
-    rows = [cells(each) for each in trials]
+    """Return a table with a row per trial, without columns that would be empty."""
+    trials = display_order(trials)
+    rows = [row_of(each) for each in trials]
     columns = [
         (name, column)
         for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)

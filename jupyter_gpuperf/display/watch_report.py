@@ -1,4 +1,4 @@
-"""What ``%gpuwatch`` shows: a line below each cell; the report of loops, cells and limitations."""
+"""What ``%gpuwatch`` shows: a line below each cell, and the report on loops, cells and limitations."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CELL_HEAD: Final = (
     *(Message("Cell"), Message("Time"), Message("GPU busy"), Message("Peak memory")),
     Message("Energy"),
 )
-TEXTS: Final = ("Loop", "DataLoader", "Cell")
-"""Columns of text; the other columns are numbers."""
+TEXT_COLUMNS: Final = ("Loop", "DataLoader", "Cell")
+"""Columns that contain text; the others contain numbers."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class WatchedCell:
     Attributes
     ----------
     busy_ratio, energy_joules
-        From the server's readings; ``None`` until they arrive, or if there are none for that time.
+        From the server's readings; ``None`` until they arrive, or if there are none for the cell's time.
     peak_bytes
         The peak memory that torch held on its devices; ``None`` if it used none.
     """
@@ -45,7 +45,7 @@ class WatchedCell:
     peak_bytes: float | None
     busy_ratio: float | None = None
     energy_joules: float | None = None
-    shown: Any = field(default=None, repr=False)
+    display_handle: Any = field(default=None, repr=False)
 
     def line(self) -> Sentence:
         """Return the line below the cell."""
@@ -63,7 +63,7 @@ class WatchedCell:
 
 @dataclass(frozen=True, repr=False)
 class WatchReport(Displayed):
-    """The report on a watched notebook so far.
+    """The report on a watched notebook up to now.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class WatchReport(Displayed):
     cells
         Each cell's resource usage; ``None`` where a value is not known.
     notes
-        What can't be seen from here, and what to do about it.
+        The current limitations, and what to do about them.
     """
 
     heading: str
@@ -84,7 +84,7 @@ class WatchReport(Displayed):
         """Return everything as plain data; times in seconds, sizes in bytes, energy in joules."""
         cells = [asdict(each) for each in self.cells]
         for each in cells:
-            del each["shown"]
+            del each["display_handle"]
         loops = msgspec.to_builtins(list(self.loops), enc_hook=str)
         return {"loops": loops, "cells": cells, "notes": list(self.notes)}
 
@@ -96,7 +96,7 @@ class WatchReport(Displayed):
             (CELL_HEAD, [_cell_row(each) for each in self.cells]),
         ):
             if rows:
-                looks = ["name" if each in TEXTS else "value" for each in head]
+                looks = ["name" if each in TEXT_COLUMNS else "value" for each in head]
                 yield Table(rows, looks=looks, head=head)
         yield from (Line(each, "quiet") for each in self.notes)
 
@@ -114,7 +114,7 @@ def _loop_row(loop: LoaderSteps) -> Sequence[str]:
 
 
 def format_loader_settings(loop: LoaderSteps) -> Message:
-    """Return a DataLoader's settings in short: ``batch size 64, 4 workers, prefetch 3, pinned``."""
+    """Return a short description of a DataLoader's settings: ``batch size 64, 4 workers, prefetch 3, pinned``."""
     setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).describe()
     if loop.batch_size is None:
         return Message("{setting}", setting=setting)

@@ -1,4 +1,4 @@
-"""Descriptions of the benchmarks for the wire."""
+"""Describe the benchmarks to clients."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import msgspec
 from jupyter_gpuperf.schemas import BenchmarkInfo, Benchmarks
 
 
-def all_infos() -> Benchmarks:
-    """Return all benchmarks of this environment. This imports them, so don't call it on an event loop."""
+def list_benchmarks() -> Benchmarks:
+    """Return all benchmarks of this environment. Don't call this on an event loop: it imports them."""
     from jupyter_gpuperf.benchmarks import all_benchmarks
 
     infos = msgspec.convert(all_benchmarks(), list[BenchmarkInfo], from_attributes=True)

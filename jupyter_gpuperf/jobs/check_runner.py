@@ -1,4 +1,4 @@
-"""Examine an environment with a worker in its own interpreter, which need not have this package."""
+"""Check an environment with a worker in its own interpreter. This package need not be installed there."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DoctorReport
 
 DEADLINE_SECONDS: Final = 60.0
-"""For a worker that hangs as a whole; the checks have their own limits."""
+"""Time limit of the whole worker. Each check also has its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckTarget:
-    """The environment to examine.
+    """The environment to check.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class CheckTarget:
     folder
         The working directory.
     pid, live
-        A running kernel, and the facts that it reports about itself.
+        Process id of a running kernel, and the facts that the kernel reports about itself.
     server
         Facts about the Jupyter server: see :func:`server_facts`.
     """
@@ -54,7 +54,7 @@ class CheckTarget:
 
     def request(self) -> dict[str, Any]:
         """Return the worker's request."""
-        # The supervisor gives the worker its own temporary folder, which is not the one to examine.
+        # The supervisor sets the worker's TMPDIR, but the checks are about the original one.
         own = {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}
         facts = {
             "kernel_name": self.kernel_name,
@@ -68,7 +68,7 @@ class CheckTarget:
 
 
 class CheckRunner:
-    """Examines environments, each in its own worker; safe to use from any thread."""
+    """Checks environments, each in its own worker. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -76,12 +76,12 @@ class CheckRunner:
         self._closed = False
 
     def run(self, target: CheckTarget) -> DoctorReport:
-        """Examine the environment and return the report; blocks until no process is left.
+        """Check the environment and return the report. Blocks until all of the worker's processes have ended.
 
         Raises
         ------
         GpuPerfError
-            The worker could not be started, died, or did not end.
+            The worker could not be started, died, or did not end in time.
         """
         tail = LogTail()
         order = WorkerOrder(
@@ -111,7 +111,7 @@ class CheckRunner:
                 self._running.discard(process)
 
     def close(self) -> None:
-        """Cancel running examinations and refuse later ones."""
+        """Cancel running checks and refuse later ones."""
         with self._lock:
             self._closed = True
             for process in self._running:
@@ -119,7 +119,7 @@ class CheckRunner:
 
 
 def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]:
-    """Return the facts about the Jupyter server in this environment."""
+    """Return facts about the Jupyter server of this environment, for the checks."""
     from jupyter_core.paths import jupyter_config_path, jupyter_path
 
     return {
@@ -133,27 +133,27 @@ def server_facts(output_bytes_per_second: float | None = None) -> dict[str, Any]
 
 
 def server_facts_of_kernel() -> dict[str, Any]:
-    """Return a kernel's facts about its server: the same if both share an environment, otherwise none."""
+    """Return :func:`server_facts` if this kernel and its server share an environment, otherwise an empty dict."""
     pid = os.environ.get("JPY_PARENT_PID")
     if pid is None:
-        return server_facts()  # no notebook: a server would run in the caller's environment
+        return server_facts()  # no server started this process: assume one in this environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        python = shutil.which(command)  # a command without a path came from the same PATH
+        python = shutil.which(command)  # without a path, the server found it on the same PATH
         if python is not None and Path(python).parent == Path(sys.executable).parent:
             return server_facts()
     return {}
 
 
 def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget:
-    """Return this environment, or that of a kernel spec.
+    """Return the environment of a kernel spec; for ``None``, this one.
 
     Raises
     ------
     NotFound
         ``unknown_kernel``.
     BadRequest
-        The spec does not start an existing Python.
+        The spec's interpreter is missing, or is not Python.
     """
     if kernel_name is None:
         return CheckTarget(server=server)

@@ -14,15 +14,15 @@ from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import DeviceInfo
 
-HOST: Final = "host"
-"""The key of jobs that use no device: they share the CPU."""
-ALL: Final = "all"
+HOST_KEY: Final = "host"
+"""The key of jobs that use no device. They share the CPU."""
+ALL_KEY: Final = "all"
 """The key of jobs that use every device."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceAssignment:
-    """Where a job runs: ``key`` names its queue, ``locks`` the devices that it has to itself."""
+    """Where a job runs. ``key`` names its queue; ``locks`` names the devices that it has to itself."""
 
     key: str
     device: str | None = None
@@ -31,21 +31,21 @@ class DeviceAssignment:
 
     @property
     def locks(self) -> tuple[str, ...]:
-        """The keys on which nobody else may measure meanwhile."""
+        """The keys to lock while the job runs, so that no other job measures on these devices."""
         return self.device_uuids or (self.key,)
 
 
 def assign_device(
     device: str | None, devices: Sequence[DeviceInfo], environment: Mapping[str, str]
 ) -> DeviceAssignment:
-    """Return where a job for ``device`` runs; for ``None``, the first device that CUDA would show.
+    """Assign a job to ``device``; for ``None``, to the first device visible to CUDA.
 
     Parameters
     ----------
     device
         UUID or index, as the user typed it.
     environment
-        The worker's variables: ``CUDA_VISIBLE_DEVICES`` determines what CUDA would show.
+        The worker's environment variables. ``CUDA_VISIBLE_DEVICES`` determines the devices visible to CUDA.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def assign_device(
     real = [each for each in devices if each.is_usable]
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if not real or visible in ("", "-1"):
-        return DeviceAssignment(key=HOST)
+        return DeviceAssignment(key=HOST_KEY)
     first = real[0].uuid if visible is None else _first_visible(visible, real)
     if first is None:  # a MIG instance, or a value that only CUDA understands: don't change it
         return DeviceAssignment(key=str(visible))
@@ -67,9 +67,9 @@ def assign_device(
 
 
 def assign_all_devices(devices: Sequence[DeviceInfo]) -> DeviceAssignment:
-    """Return the place of a job on all devices of this machine; if there are none, on the CPU."""
+    """Assign a job to all devices of this machine; if there are none, to the CPU."""
     real = tuple(each.uuid for each in devices if each.is_usable)
-    return DeviceAssignment(key=ALL, device_uuids=real) if real else DeviceAssignment(key=HOST)
+    return DeviceAssignment(key=ALL_KEY if real else HOST_KEY, device_uuids=real)
 
 
 def _named(device: str, devices: Sequence[DeviceInfo]) -> DeviceAssignment:
@@ -105,6 +105,6 @@ def _first_visible(visible: str, real: Sequence[DeviceInfo]) -> str | None:
 
 
 def lock_path(key: str, folder: Path | None = None) -> Path:
-    """Return the lock file of a place, in a folder shared by all users of the machine."""
+    """Return the lock file for a key, by default in a folder shared by all users of the machine."""
     folder = folder or Path(tempfile.gettempdir()) / "jupyter_gpuperf-locks"
     return posix.shared_folder(folder) / f"{re.sub('[^A-Za-z0-9-]', '_', key)}.lock"

@@ -1,7 +1,7 @@
 """Observe the machine during a benchmark: clocks, other processes, and what slowed it down.
 
-Disturbances are reported with the result, never hidden: a figure taken beside another job or on a hot chip
-is correct, but does not describe the machine alone.
+Disturbances are reported with the result, never hidden: a figure measured beside another job or on a hot chip
+is correct, but not what the machine achieves undisturbed.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.schemas import BenchmarkResult, Frame, ListedProcess, Reading
 
-Finish = Callable[[BenchmarkResult], BenchmarkResult]
+AddObservations = Callable[[BenchmarkResult], BenchmarkResult]
 
 INTERVAL_MS: Final = 500
 LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
-"""Figures leave out readings below this: the device loads libraries or compiles, its clock means nothing."""
+"""The figures leave out readings with a lower utilization: libraries are being loaded, or code is being compiled."""
 OTHER_PROCESS_PERCENT: Final = 5.0
 """SM share at which another process counts as a disturbance."""
 THROTTLED_RATIO: Final = 0.02
+"""Share of the run's time; throttling that takes more is reported."""
 OTHER_WORK_PERCENT: Final = 50.0
-"""Share of the CPU that others used before the run; above it, the run counts as disturbed."""
+"""If more of the CPU was in use before the run, other work counts as a disturbance."""
 
-THROTTLED: Final = {
+THROTTLING_MESSAGES: Final = {
     "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
     "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {ratio:.0%} of the time.",
     "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {ratio:.0%} of the time.",
-    "host_cpu_throttled_ratio": "The container's CPU quota paused it for {ratio:.0%} of the time.",
+    "host_cpu_throttled_ratio": "The container's CPU quota paused its processes for {ratio:.0%} of the time.",
 }
 
 
@@ -88,11 +89,11 @@ class DisturbanceLog:
         for each in self.other_processes:
             message = "Process {pid} also used this GPU: {percent:.0f} % of its SMs at the start."
             yield Message(message, pid=each.pid, percent=_number(each.sm_utilization_percent))
-        for name in THROTTLED:
+        for name in THROTTLING_MESSAGES:
             is_of_host = name.startswith("host_")
             ratio = _mean(self._host_readings if is_of_host else self._device_readings, name)
             if ratio is not None and ratio > THROTTLED_RATIO:
-                yield Message(THROTTLED[name], ratio=ratio)
+                yield Message(THROTTLING_MESSAGES[name], ratio=ratio)
         percent = self.cpu_before_percent
         if percent is not None and percent > OTHER_WORK_PERCENT:
             yield Message(
@@ -106,9 +107,9 @@ class DisturbanceWatcher:
 
     Parameters
     ----------
-    knows_before
-        Whether the latest reading is from the time before the run. With a sampler that was just started, it is
-        from this process's own start.
+    has_reading_before_run
+        Whether the sampler's latest reading predates the run. If the sampler has just started, that reading covers the
+        start of this process instead.
     """
 
     sampler: Sampler
@@ -116,8 +117,8 @@ class DisturbanceWatcher:
     has_reading_before_run: bool = True
 
     @contextlib.contextmanager
-    def watch(self, device: str | None) -> Iterator[Finish]:
-        """Observe while the block runs; the yielded function adds the observations to the result."""
+    def watch(self, device: str | None) -> Iterator[AddObservations]:
+        """Observe the machine while the block runs; the yielded function adds the observations to the result."""
         watch = DisturbanceLog(device)
         if self.has_reading_before_run and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))

@@ -1,4 +1,4 @@
-"""Find the Python that a kernel spec runs."""
+"""Find the Python interpreter that a kernel spec starts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 PYTHON_NAME: Final = re.compile(r"(python|pypy)[\d.]*(\.exe)?", re.IGNORECASE)
 
 PYTHON: Final = f"python{sys.version_info.major}"
-OUR_OWN: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
-"""Names that Jupyter replaces by the server's own Python."""
+SERVER_PYTHON_COMMANDS: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
+"""Commands that Jupyter replaces with the server's own Python."""
 
 
 def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
-    """Return a kernel spec's interpreter, and the variables that it sets.
+    """Return the path of a kernel spec's interpreter, and the environment variables that the spec sets.
 
     Raises
     ------
     BadRequest
         ``kernel_not_python``, ``kernel_interpreter_missing``, or ``kernel_interpreter_unknown``
-        if the spec starts something else that starts Python, such as a shell script.
+        if the spec does not start Python itself but, for example, a shell script.
     """
     command = spec.argv[0] if spec.argv else ""
     facts = {"kernel": spec.display_name, "command": command}
@@ -37,7 +37,7 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
         message, hint = "The kernel {kernel!r} runs {language}.", "Choose a Python kernel."
         raise BadRequest("kernel_not_python", message, hint, **facts)
     environment = {name: str(value) for name, value in spec.env.items()}
-    if command in OUR_OWN:
+    if command in SERVER_PYTHON_COMMANDS:
         return sys.executable, environment
     if not PYTHON_NAME.fullmatch(Path(command).name):
         message = "The kernel {kernel!r} starts {command!r}, not Python directly."

@@ -1,4 +1,4 @@
-"""The state of one job. Only its registry and manager change it, under their lock."""
+"""The state of a job. Only the registry and the manager change it, while holding their lock."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ENDED = ("done", "failed", "cancelled")
 NOT_YET_KNOWN = ("kernel_name", "device", "started_seconds", "ended_seconds", "result", "error")
 
 
-def new_job(
+def new_record(
     benchmark: str, parameters: Mapping[str, Scalar], *, created_seconds: float, **known: Any
 ) -> JobInfo:
-    """Return the state of a newly requested job, with a new id."""
+    """Return the record of a newly requested job, with a new id; ``known`` sets further fields."""
     fresh: dict[str, Any] = dict.fromkeys(NOT_YET_KNOWN)
     fresh |= {"id": uuid.uuid4().hex[:12], "benchmark": benchmark, "parameters": dict(parameters)}
     fresh |= {"state": "queued", "progress_ratio": 0.0, "progress_message": "", "log_tail": ""}
@@ -33,14 +33,16 @@ def new_job(
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Job:
-    """A job's known state, whoever runs it.
+    """A job, run by this server or by a kernel.
 
     Parameters
     ----------
+    record
+        The job's last known state.
     stop
-        Asks whoever runs the job to end it.
+        Asks the worker or the kernel to end the job.
     version
-        Sequence number of its last change, counted over all jobs.
+        Sequence number of the job's last change, counted over all jobs.
     """
 
     record: JobInfo
@@ -61,11 +63,11 @@ class Job:
         return self.record.state in ENDED
 
     def change(self, **changes: Any) -> None:
-        """Update fields of the state."""
+        """Change fields of the record."""
         self.record = msgspec.structs.replace(self.record, **changes)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
-        """Return the state for the wire."""
+        """Return the job as clients see it."""
         return self.record
 
 
@@ -81,7 +83,7 @@ class WorkerJob(Job):
     remaining: RemainingTime = field(default_factory=RemainingTime)
 
     def info(self, now_seconds: float, waits_for: Sequence[str] = ()) -> JobInfo:
-        """Return the state for the wire, with remaining time and log."""
+        """Return the job as clients see it, with remaining time, the ids of the jobs ahead, and the log's end."""
         runs = self.record.state == "running"
         return msgspec.structs.replace(
             self.record,

@@ -1,4 +1,4 @@
-"""Jobs of kernels: those requested from the server, and those that kernels run themselves and report."""
+"""Jobs of kernels: those that they request from the server, and those that they run themselves and report."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, Ru
 
 
 class KernelJobs:
-    """Handles kernels' messages about jobs; when a kernel disconnects, its jobs end.
+    """Handles kernels' messages about jobs. When a kernel disconnects, its jobs end.
 
     Parameters
     ----------
     ready
-        Awaited before each requested job, so that what determines its device is known.
+        Awaited before each requested job is queued: returns once the devices are known.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class KernelJobs:
         self._reported: dict[KernelSession, Job] = {}
 
     async def run(self, session: KernelSession, request: RunRequest) -> None:
-        """Queue a benchmark, and send its states."""
+        """Queue a benchmark, and send its state to the kernel on each change."""
         if session in self._requested:
             message, hint = "This kernel's job is still running.", "Wait for it, or cancel it."
             raise BadRequest("job_running", message, hint)
@@ -50,7 +50,7 @@ class KernelJobs:
         )
 
         def changed(now: JobInfo) -> None:
-            if now.state in ENDED:  # before the update is sent: the next request may follow at once
+            if now.state in ENDED:  # before the update, as the next request may follow at once
                 self._requested.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
@@ -72,9 +72,9 @@ class KernelJobs:
         known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
         job = self._reported[session] = Job(record=known, stop=lambda: session.send(Cancel()))
         self._manager.add(job)
-        session.on_close(lambda: self._hung_up(session))
+        session.on_close(lambda: self._end_reported(session))
 
-    def _hung_up(self, session: KernelSession) -> None:
+    def _end_reported(self, session: KernelSession) -> None:
         job = self._reported.pop(session)
         if not job.has_ended:
             ended = {"state": "cancelled", "ended_seconds": time.time()}

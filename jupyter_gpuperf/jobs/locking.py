@@ -21,19 +21,19 @@ LOCK_RETRY_SECONDS: Final = 0.1
 def locked(
     keys: Sequence[str], folder: Path | None, *, wait: Callable[[float], None]
 ) -> Iterator[tuple[int, ...]]:
-    """Wait until nobody else measures on any of ``keys``; yield the descriptors that hold the locks.
+    """Lock all ``keys``, waiting while others hold them; yield the descriptors that hold the locks.
 
     Parameters
     ----------
     folder
         Folder of the lock files; by default one shared by all users of the machine.
     wait
-        Called with seconds while someone else holds a lock; an exception from it ends the waiting.
+        Waits for the given number of seconds; called repeatedly while someone else holds a lock. To give up, it raises.
     """
     held: list[int] = []
     try:
         try:
-            # Always in the same order, or two jobs that need several locks could deadlock.
+            # Always in the same order: otherwise two jobs that need several locks could deadlock.
             for key in sorted(keys if posix.AVAILABLE else ()):
                 path = lock_path(key, folder)
                 while (descriptor := posix.try_lock(path)) is None:

@@ -9,7 +9,7 @@ LONGEST_TAIL_BYTES: Final = 8192
 
 
 class LogTail:
-    """Keeps the last ``limit_bytes`` of what is added; safe to use from any thread."""
+    """Keeps the last ``limit_bytes`` of a log. Thread-safe."""
 
     def __init__(self, limit_bytes: int = LONGEST_TAIL_BYTES) -> None:
         self._limit_bytes = limit_bytes

@@ -1,4 +1,4 @@
-"""Queue jobs and run them in worker processes, one per device at a time."""
+"""Queue jobs and run them in worker processes, one at a time per device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jupyter_gpuperf.jobs.device_assignment import (
     assign_all_devices,
     assign_device,
 )
-from jupyter_gpuperf.jobs.job import WorkerJob, new_job
+from jupyter_gpuperf.jobs.job import WorkerJob, new_record
 from jupyter_gpuperf.jobs.locking import locked
 from jupyter_gpuperf.jobs.process import (
     WORKER,
@@ -47,7 +47,7 @@ LONGEST_QUEUE: Final = 100
 
 
 class JobManager(JobRegistry):
-    """The job registry, plus the queues and workers of the jobs that run here.
+    """A job registry with queues and workers for the jobs that this server runs.
 
     Thread-safe; every method except :meth:`close` returns at once.
 
@@ -56,13 +56,13 @@ class JobManager(JobRegistry):
     devices
         Returns the current devices of this machine.
     deadline_seconds
-        A job that runs longer is ended.
-    around
-        Observes the machine and stores the result; nothing by default.
+        Time limit of a worker; one that runs longer is killed.
+    run_hooks
+        Observe the machine and store the result; by default, neither is done.
     lock_directory
         Folder of the lock files; by default one shared by all users of the machine.
     worker
-        Arguments that start the worker in an interpreter; tests replace them.
+        The interpreter's arguments that start the worker; tests replace them.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class JobManager(JobRegistry):
     ) -> None:
         super().__init__(clock)
         self._devices, self._deadline_seconds = devices, deadline_seconds
-        self._around = run_hooks or RunHooks()
+        self._run_hooks = run_hooks or RunHooks()
         self._lock_directory, self._worker = lock_directory, worker
         self._queues: dict[str, deque[WorkerJob]] = {}
-        self._lanes: dict[str, threading.Thread] = {}
+        self._queue_threads: dict[str, threading.Thread] = {}
         self._closed = False
 
     def submit(
@@ -96,9 +96,9 @@ class JobManager(JobRegistry):
         Parameters
         ----------
         interpreter, environment
-            The Python that runs it, and variables to set for it.
+            The Python that runs the benchmark, and environment variables to set for it.
         suite
-            The suite that it belongs to.
+            Id of the suite that the job belongs to.
 
         Raises
         ------
@@ -109,14 +109,14 @@ class JobManager(JobRegistry):
         Unavailable
             ``queue_full``, or ``shutting_down``.
         """
-        # Late, so that a server starts without the benchmarks.
+        # Imported here, since importing the benchmarks would delay the start of the server.
         from jupyter_gpuperf.benchmarks import find
 
         benchmark = find(request.benchmark)
         parameters = benchmark.check(request.parameters)
         assignment = self.assignment(benchmark, request.device, environment or {})
         job: WorkerJob = WorkerJob(
-            record=new_job(
+            record=new_record(
                 benchmark.name,
                 parameters,
                 created_seconds=self._clock(),
@@ -142,22 +142,22 @@ class JobManager(JobRegistry):
     def assignment(
         self, benchmark: Benchmark, device: str | None, environment: Mapping[str, str]
     ) -> DeviceAssignment:
-        """Return where a benchmark would run; raises like :meth:`submit`."""
+        """Return where a benchmark would run; raises as :meth:`submit` does."""
         if benchmark.all_devices:
             return assign_all_devices(self._devices())
         chosen = {**os.environ, **environment}  # a kernel may have chosen its device
         return assign_device(device, self._devices(), chosen)
 
     def close(self) -> None:
-        """Cancel everything; return when no process is left. Later submissions are refused."""
+        """Cancel all jobs, refuse new ones, and return when no worker is left."""
         with self._lock:
             self._closed = True
             for job in tuple(self._jobs.values()):  # a copy: ending one job may remove another
                 if isinstance(job, WorkerJob):
                     self._cancel(job)
-            lanes = list(self._lanes.values())
-        for lane in lanes:
-            lane.join()
+            threads = list(self._queue_threads.values())
+        for thread in threads:
+            thread.join()
 
     def _enqueue(self, job: WorkerJob) -> None:
         if self._closed:
@@ -166,31 +166,31 @@ class JobManager(JobRegistry):
         if len(queue) >= LONGEST_QUEUE:
             raise Unavailable("queue_full", "Too many jobs are queued.", "Cancel some of them.")
         queue.append(job)
-        if len(queue) > 1 or job.assignment.key in self._lanes:
+        if len(queue) > 1 or job.assignment.key in self._queue_threads:
             job.change(progress_message="Waiting for the previous benchmark")
         self.add(job)
-        if job.assignment.key not in self._lanes:
-            run = partial(self._run_lane, job.assignment.key)
-            lane = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
-            self._lanes[job.assignment.key] = lane
-            lane.start()
+        if job.assignment.key not in self._queue_threads:
+            run = partial(self._run_queue, job.assignment.key)
+            thread = threading.Thread(target=run, name="gpuperf-jobs", daemon=True)
+            self._queue_threads[job.assignment.key] = thread
+            thread.start()
 
     def _cancel(self, job: WorkerJob) -> None:
         if job.has_ended:
             return
         job.cancelled.set()
         if job.process is not None:
-            job.process.cancel()  # the lane records the end, once no process is left
+            job.process.cancel()  # its queue's thread records the end, once no process is left
         elif job.record.started_seconds is None:
             with contextlib.suppress(ValueError):
                 self._queues[job.assignment.key].remove(job)
             self._end(job)
 
-    def _run_lane(self, key: str) -> None:
+    def _run_queue(self, key: str) -> None:
         while True:
             with self._lock:
                 if not self._queues[key]:
-                    del self._lanes[key]
+                    del self._queue_threads[key]
                     return
                 job = self._queues[key].popleft()
             self._run(job)
@@ -199,7 +199,7 @@ class JobManager(JobRegistry):
         try:
             with (
                 self._devices_locked(job) as descriptors,
-                self._around.run(job.assignment.device) as finish,
+                self._run_hooks.run(job.assignment.device) as finish,
             ):
                 runs = run_count(job.record.parameters)
                 results = [
@@ -213,7 +213,7 @@ class JobManager(JobRegistry):
             logger.debug("Job %s was cancelled.", job.id)
         except GpuPerfError as error:
             self._fail(job, error)
-        except Exception as error:  # one job's defect must not end its device's queue
+        except Exception as error:  # a defect in one job must not stop its queue
             logger.exception("Job %s failed in the server.", job.id)
             self._fail(job, JobFailed("internal_error", str(error), "See the server log."))
         finally:
@@ -221,7 +221,7 @@ class JobManager(JobRegistry):
                 self._end(job)
 
     def _devices_locked(self, job: WorkerJob) -> AbstractContextManager[tuple[int, ...]]:
-        """Wait until no other server measures on the job's devices; keep them locked meanwhile."""
+        """Lock the job's devices while the block runs; wait first if another server uses them."""
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, Message("Waiting: another server uses this device"))

@@ -1,4 +1,4 @@
-"""All POSIX-only calls of the jobs, so that the other modules can be imported anywhere.
+"""All POSIX-only calls of the jobs, so that the other modules can be imported on any platform.
 
 Standard library only: the supervisor, which runs isolated, loads this file by its path.
 """
@@ -21,7 +21,7 @@ AVAILABLE = os.name == "posix"
 
 
 def try_lock(path: Path) -> int | None:
-    """Lock ``path`` without waiting; return the descriptor that holds the lock, or ``None``.
+    """Lock ``path`` without waiting; return the descriptor that holds the lock, or ``None`` if it is taken.
 
     The file is shared by all users of the machine, in a sticky folder. It is opened before it is
     created, because Linux refuses to *create* another user's file there (fs.protected_regular).
@@ -67,17 +67,17 @@ def shared_folder(path: Path) -> Path:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of grandchildren whose parent dies, so that they can be found and killed."""
+    """Become the parent of descendants whose parent dies, so that they can be found and killed."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Ask to be killed when the parent's thread ends; call between fork and exec."""
+    """Have the system kill this process when the parent thread ends; call this between fork and exec."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill_descendants() -> None:
-    """Kill and reap every child and grandchild of this process, until none is left.
+    """Kill and reap all descendants of this process, until none is left.
 
     This takes several rounds: a process may fork while its siblings are being killed, and orphans arrive
     here only after their parents are dead.
@@ -93,7 +93,7 @@ def kill_descendants() -> None:
 
 
 def kill_group(leader_pid: int) -> None:
-    """Kill a process group; do nothing if it is gone."""
+    """Kill a process group; do nothing if it no longer exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader_pid, signal.SIGKILL)
 
@@ -101,8 +101,7 @@ def kill_group(leader_pid: int) -> None:
 def kill_marked(marker: str) -> None:
     """Kill every process of this user whose environment contains ``marker`` (``NAME=value``).
 
-    This finds processes that no parent knows any more: those in their own sessions whose supervisor was
-    itself killed.
+    If the supervisor was killed, this is the only way to find processes that started their own sessions.
     """
     while marked := _marked(marker.encode()):
         _kill(marked)
@@ -128,7 +127,7 @@ def _processes() -> list[Path]:
 def _marked(marker: bytes) -> list[int]:
     found = []
     for process in _processes():
-        # The environment of a dead process that was not reaped yet reads as empty.
+        # The environment of a dead process that has not been reaped reads as empty.
         with contextlib.suppress(OSError):
             if marker in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
@@ -139,7 +138,7 @@ def _descendants(ancestor: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for process in _processes():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name, in brackets, may contain anything: the fields follow the last bracket.
+            # The name is in brackets and may itself contain brackets: the fields follow the last one.
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z":
                 children.setdefault(int(fields[1]), []).append(int(process.name))

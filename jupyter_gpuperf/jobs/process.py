@@ -28,15 +28,15 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 HERE: Final = Path(__file__).parent
 WORKER: Final = (str(HERE / "worker.py"),)
-"""Arguments that start the worker in an interpreter."""
+"""The interpreter's arguments that start the worker."""
 LONGEST_LINE_MIB: Final = 16
 REPORT: Final = Message("Please report this, with the log.")
 
-SECRETS: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
-"""Prefixes of the server's variables that a worker does not need."""
+WITHHELD_PREFIXES: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
+"""Prefixes of the server's environment variables that are withheld from workers; some hold tokens."""
 
 MARKER: Final = "JUPYTER_GPUPERF_JOB"
-"""A variable that identifies a worker's processes, wherever they moved."""
+"""Environment variable that identifies a worker's processes, even in sessions of their own."""
 
 
 class WorkerCancelled(Exception):
@@ -44,13 +44,13 @@ class WorkerCancelled(Exception):
 
 
 def shutting_down_error() -> Unavailable:
-    """Return the error for all requests while the server shuts down."""
+    """Return the error with which requests are refused while the server shuts down."""
     return Unavailable("shutting_down", "The server is shutting down.", "Start it again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerOrder:
-    """What to run, with which parameters, and the maximum time."""
+    """What a worker runs: the task, its parameters, its environment and its time limit."""
 
     benchmark: str
     parameters: Mapping[str, Any]
@@ -65,12 +65,12 @@ class WorkerOrder:
 
     @property
     def scratch(self) -> str:
-        """Folder of the worker's temporary files."""
+        """Path of the folder for the worker's temporary files."""
         return os.path.join(tempfile.gettempdir(), f"gpuperf-{self.marker[:12]}")
 
     def encode(self) -> bytes:
-        """Return the supervisor's first input line."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS)}
+        """Return the order as the first line of the supervisor's input."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(WITHHELD_PREFIXES)}
         request = {"benchmark": self.benchmark, "parameters": dict(self.parameters)}
         order = {
             "command": [self.interpreter, *self.worker],
@@ -83,7 +83,7 @@ class WorkerOrder:
 
 
 class WorkerProcess:
-    """Runs an order. ``wait_for`` belongs to one thread; any thread may call ``cancel`` at any time.
+    """Runs an order. Call ``wait_for`` once; any thread may call ``cancel`` at any time.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class WorkerProcess:
     Raises
     ------
     Unavailable
-        ``jobs_unsupported``: not on this platform.
+        ``jobs_unsupported``: jobs can't run on this platform.
     """
 
     def __init__(
@@ -132,11 +132,11 @@ class WorkerProcess:
             self._process.stdin.close()
 
     def wait_for(self, shape: type[T]) -> T:
-        """Send the order, and block until nothing of the worker is left; return its result.
+        """Send the order, block until all of the worker's processes have ended, and return the result.
 
         Raises
         ------
-        Cancelled
+        WorkerCancelled
             :meth:`cancel` was called.
         GpuPerfError
             The error that the benchmark reported.
@@ -153,8 +153,8 @@ class WorkerProcess:
             self._give_order()
             self._read_messages(self._process.stdout)
         finally:
-            # However the reading ended, leave nothing behind; and a supervisor with more output
-            # must not wait for a reader.
+            # However the reading ended, leave no process behind. Stdout is closed first, so that
+            # a supervisor with more output does not wait for a reader.
             self._close_lifeline()
             self._process.stdout.close()
             guard.join()
@@ -165,7 +165,7 @@ class WorkerProcess:
     def _give_order(self) -> None:
         stdin = self._process.stdin
         assert stdin is not None
-        with self._lock, contextlib.suppress(OSError):  # it may have ended before it got its order
+        with self._lock, contextlib.suppress(OSError):  # the supervisor may have ended already
             if not stdin.closed:
                 stdin.write(self._order.encode())
                 stdin.flush()
@@ -181,7 +181,7 @@ class WorkerProcess:
             message = json.loads(line)
             kind = message["type"]
             if kind == "progress":
-                # In this order NaN, too, becomes a number: 0.
+                # With min and max in this order, NaN becomes 0.
                 ratio = min(1.0, max(0.0, float(message["ratio"])))
                 self._on_progress(ratio, without_messages(message)["message"])
             elif kind in ("result", "error"):
@@ -189,15 +189,15 @@ class WorkerProcess:
             elif kind == "ended":
                 self._end = message
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            self._tail.add(line)  # a library printed here before the worker took over stdout
+            self._tail.add(line)  # something printed to stdout before the worker took it over
 
     def _read_log(self, stderr: IO[bytes]) -> None:
         while part := os.read(stderr.fileno(), 65536):
             self._tail.add(part)
 
     def _clean_up_after_supervisor(self) -> None:
-        # A supervisor that is itself killed can't kill. Its worker dies with it (see posix.py),
-        # and this ends the worker's children, which also hold the pipes that others read here.
+        # A killed supervisor can't clean up. Its worker dies with it (see posix.die_with_parent).
+        # The worker's children are killed here: they also hold the pipes that other threads read.
         if self._process.wait() != 0:
             posix.kill_marked(f"{MARKER}={self._order.marker}")
             shutil.rmtree(self._order.scratch, ignore_errors=True)
@@ -210,7 +210,7 @@ class WorkerProcess:
             raise JobFailed(
                 "worker_start_failed",
                 "{python} could not be started: {error}.",
-                "Choose another kernel, or repair this one: jupyter kernelspec list.",
+                "Choose another kernel, or repair this one; jupyter kernelspec list shows its folder.",
                 python=self._order.interpreter,
                 error=self._end.get("detail"),
             )
@@ -241,6 +241,6 @@ def _death(returncode: int | None) -> JobFailed:
         message = "The worker exited without a result (exit code {exit_code})."
         return JobFailed("worker_died", message, hint, exit_code=returncode)
     if returncode == -signal.SIGKILL:
-        hint = "Often by the system's out-of-memory killer: reduce the work, or free memory."
+        hint = "Often this is the system's out-of-memory killer: reduce the work, or free memory."
     name = signal.Signals(-returncode).name
     return JobFailed("worker_died", "The worker was killed by {signal}.", hint, signal=name)

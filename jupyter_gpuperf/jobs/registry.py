@@ -1,4 +1,4 @@
-"""All jobs that the server remembers, whoever runs them: queued, running, and recently ended ones."""
+"""All jobs that the server knows, its own and those of kernels: queued, running, and recently ended."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ logger = logging.getLogger(__name__)
 
 SHORTEST_NOTIFY_SECONDS: Final = 0.05
 """Minimum time between two updates of a job."""
-KEPT_JOBS: Final = 50  # how many ended jobs are remembered
+KEPT_JOBS: Final = 50
+"""Number of ended jobs that are kept; those of suites are counted separately."""
 
 
 class JobRegistry:
-    """Jobs by id; thread-safe, and every method returns at once."""
+    """The jobs by id. Thread-safe; every method returns at once."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.on_change: Callable[[], object] = lambda: None
@@ -47,7 +48,7 @@ class JobRegistry:
         return sorted(infos, key=lambda job: job.created_seconds, reverse=True)
 
     def refresh(self) -> None:
-        """Do nothing: the state is always up to date."""
+        """Do nothing: the jobs are always up to date. Live lists require this method."""
 
     def changes(self, since: int) -> tuple[int, JobsChanged] | None:
         """Return the current version, and the changes since version ``since``; ``None`` if there are none.
@@ -88,7 +89,7 @@ class JobRegistry:
     def subscribe(self, job_id: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with the job's state now and after each change; return a function that stops this.
 
-        The listener is called from any thread, and must neither block nor call this registry.
+        The listener may be called from any thread, and must neither block nor call this registry.
         """
         with self._lock:
             job = self._find(job_id)
@@ -102,13 +103,13 @@ class JobRegistry:
         return unsubscribe
 
     def report(self, job: Job, known: JobInfo) -> None:
-        """Store the state of a job that runs elsewhere; it keeps its id."""
+        """Store the reported state of a job that a kernel runs; the job keeps its id."""
         with self._lock:
             job.record = msgspec.structs.replace(known, id=job.id)
             self.notify(job)
 
     def notify(self, job: Job) -> None:
-        """Notify all listeners that a job has changed."""
+        """Notify all listeners of a job's change."""
         with self._lock:
             self._version += 1
             job.version, job.reported_at = self._version, self._clock()
@@ -116,44 +117,44 @@ class JobRegistry:
             for listener in tuple(job.listeners):
                 try:
                     listener(info)
-                except Exception:  # a listener's defect must not end the job
+                except Exception:  # a defect in a listener must not end the job
                     logger.exception("A listener of job %s failed.", job.id)
             if job.has_ended:
                 self._forget_old()
             self.on_change()
 
     def notify_soon(self, job: Job) -> None:
-        """Notify now, or if the last update is very recent, a moment later, once for all changes until then.
+        """Notify all listeners, at most once per :data:`SHORTEST_NOTIFY_SECONDS`; changes in between are combined.
 
         The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
-            # Never longer than this, even if the clock was set back.
+            # Never longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
             wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NOTIFY_SECONDS
             if wait_seconds <= 0:
                 self.notify(job)
             elif job.delayed_notification is None:
-                job.delayed_notification = threading.Timer(wait_seconds, self._tell_late, (job,))
+                job.delayed_notification = threading.Timer(wait_seconds, self._on_timer, (job,))
                 job.delayed_notification.daemon = True
                 job.delayed_notification.start()
 
-    def _tell_late(self, job: Job) -> None:
+    def _on_timer(self, job: Job) -> None:
         with self._lock:
             job.delayed_notification = None
-            if not job.has_ended:  # the final state is the last one reported
+            if not job.has_ended:  # listeners have already received the final state
                 self.notify(job)
 
     def _info(self, job: Job) -> JobInfo:
-        return job.info(self._clock(), self._before(job))
+        return job.info(self._clock(), self._ids_ahead(job))
 
     def _find(self, job_id: str) -> Job:
         if job_id not in self._jobs:
             message = "There is no job {job!r}."
-            hint = "GET jobs lists all jobs, with the last {count} that ended."
+            hint = "GET jobs lists all jobs, including the last {count} that ended."
             raise NotFound("unknown_job", message, hint, job=job_id, count=KEPT_JOBS)
         return self._jobs[job_id]
 
-    def _before(self, job: Job) -> Sequence[str]:
+    def _ids_ahead(self, job: Job) -> Sequence[str]:
         """Return the ids of the jobs ahead of a queued one, the next one first."""
         if not isinstance(job, WorkerJob) or job.record.state != "queued":
             return []
@@ -162,7 +163,7 @@ class JobRegistry:
         return [each.id for each in waiting if each.assignment.key == job.assignment.key]
 
     def _forget_old(self) -> None:
-        # Oldest first; a suite's many jobs must not displace those requested individually.
+        # Suites are counted separately: their many jobs must not displace single ones.
         ended = [job for job in self._jobs.values() if job.has_ended]
         for of_suites in (False, True):
             alike = [job.id for job in ended if (job.record.suite is not None) == of_suites]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.jobs.disturbances import DisturbanceWatcher
+from jupyter_gpuperf.jobs.disturbances import AddObservations, DisturbanceWatcher
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -21,26 +21,25 @@ logger = logging.getLogger(__name__)
 
 
 class FinishedRun(NamedTuple):
-    """A result as reported, and its number among the stored results."""
+    """A result, and its number among the stored results; ``None`` if it was not stored."""
 
     result: BenchmarkResult
     number: int | None
 
 
-Observe = Callable[[BenchmarkResult], BenchmarkResult]
 Finish = Callable[[BenchmarkResult], FinishedRun]
 
 
 def store_result(
     result: BenchmarkResult, store: ResultStore | None, now_seconds: float
 ) -> FinishedRun:
-    """Store a result, if there is a store; if that fails, the result gets a warning."""
+    """Store a result if there is a store. If storing fails, the result gets a warning."""
     if store is None:
         return FinishedRun(result, None)
     try:
         return FinishedRun(result, store.add(result, now_seconds))
     except Unavailable as error:
-        # The result is worth more than its place in a file.
+        # The result must not be lost because it can't be stored.
         logger.warning("%s", error.message)
         message = "The result was not saved. {error} {what_to_do}"
         warning = Message(message, error=error.message, what_to_do=error.hint)
@@ -49,20 +48,20 @@ def store_result(
 
 
 def store_for_user(result: BenchmarkResult) -> FinishedRun:
-    """Store a result in this user's file."""
+    """Store a result in this user's file of results."""
     return store_result(result, ResultStore(default_path()), time.time())
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunHooks:
-    """Actions before and after a run.
+    """Actions before and after each run of a benchmark.
 
     Parameters
     ----------
     store
-        Stores results; ``None`` to store none.
+        Where results are stored; ``None`` to store none.
     watcher
-        Observes the machine; ``None`` if nothing can.
+        Observes the machine; ``None`` to observe nothing.
     clock
         Returns Unix time in seconds.
     """
@@ -73,7 +72,7 @@ class RunHooks:
 
     @contextmanager
     def run(self, device: str | None) -> Iterator[Finish]:
-        """Wrap a run on this device; the yielded function takes its result."""
-        unwatched: AbstractContextManager[Observe] = nullcontext(lambda result: result)
+        """Observe a run on this device; the yielded function completes the result and stores it."""
+        unwatched: AbstractContextManager[AddObservations] = nullcontext(lambda result: result)
         with self.watcher.watch(device) if self.watcher else unwatched as observe:
             yield lambda result: store_result(observe(result), self.store, self.clock())

@@ -1,17 +1,18 @@
-"""Runs between the server and a worker, and makes sure that nothing of the worker survives.
+"""Start a worker for the server, and make sure that none of its processes survive.
 
-It is started as a script, isolated, with the server's own interpreter. The first line of standard
-input is the order, a JSON object::
+This file is run as a script in isolated mode by the server's own interpreter. The first line of
+standard input is the order, a JSON object::
 
     {"command": […], "request": "…", "environment": {…}, "deadline_seconds": 900, "scratch": "…"}
 
 After that, standard input is a *lifeline*: when it closes, because the job was cancelled or because
 the server died in any way, all descendants of this process are killed. Standard output is shared with
-the worker and carries JSON lines; the last one, after all are dead, is::
+the worker and carries JSON lines. The last one is sent when all descendants are dead::
 
     {"type": "ended", "reason": "exited|cancelled|deadline|start_failed", "returncode": …, "detail": …}
 
-A lock that the server passed on as an open descriptor is held until then. Standard library only.
+Locks that the server passed on as open descriptors are held until then. This file uses only the
+standard library.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ def _posix() -> Any:  # a module
 
 
 def main() -> None:
-    """Run one order."""
+    """Read an order from standard input, and run it."""
     posix = _posix()
     order = json.loads(_first_line())
     posix.adopt_orphans()
-    # The worker's temporary files go into a folder that can be removed whatever happens to it.
+    # The worker's temporary files go into a folder that is removed however the worker ends.
     scratch = order["scratch"]
     os.mkdir(scratch, 0o700)
     try:
@@ -55,7 +56,7 @@ def main() -> None:
         posix.kill_descendants()
         shutil.rmtree(scratch, ignore_errors=True)
     # Start with a newline, in case the worker left a line unfinished.
-    with contextlib.suppress(OSError):  # the server is gone: nobody to report to
+    with contextlib.suppress(OSError):  # the server is gone
         os.write(1, b"\n" + json.dumps(end).encode() + b"\n")
 
 
@@ -71,7 +72,7 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
     except OSError as error:
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
     assert worker.stdin is not None
-    with contextlib.suppress(OSError):  # it may have died at once; see its exit code
+    with contextlib.suppress(OSError):  # the worker may have died already; the exit code shows why
         worker.stdin.write(order["request"].encode())
         worker.stdin.close()
     reason = _wait(worker, time.monotonic() + order["deadline_seconds"])
@@ -91,7 +92,7 @@ def _wait(worker: subprocess.Popen[bytes], deadline: float) -> str:
         remaining_seconds = deadline - time.monotonic()
         if remaining_seconds <= 0:
             return "deadline"
-        # Without a pidfd (not Linux), poll to notice an exit.
+        # Without a pidfd (not Linux), wake up often to notice an exit.
         longest_seconds = remaining_seconds if exited is not None else 0.05
         for descriptor, _ in poller.poll(1000 * min(remaining_seconds, longest_seconds)):
             if descriptor == LIFELINE and not os.read(LIFELINE, 4096):
@@ -105,7 +106,7 @@ def _first_line() -> bytes:
     while not line.endswith(b"\n"):
         part = os.read(LIFELINE, 1)
         if not part:
-            sys.exit(0)  # the server died before it finished its order
+            sys.exit(0)  # the server died before it had sent the whole order
         line += part
     return bytes(line)
 

@@ -1,7 +1,7 @@
 """Run one benchmark, or the doctor, in the interpreter that this script is started with.
 
-It is started by its path, with a kernel's interpreter, whose environment need not have this package. It
-makes this package's own folder importable, and nothing else of the server's environment. The
+A kernel's interpreter runs this script by path; this package need not be installed in the kernel's
+environment. The script makes the package importable, but nothing else of the server's environment. The
 request is JSON on standard input; messages are JSON lines on the original standard output.
 Anything that the benchmark prints goes to standard error, which is the job's log.
 
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False  # saves an old Python the import
+TYPE_CHECKING = False  # not imported: old Pythons lack it
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -22,7 +22,7 @@ OLDEST = (3, 10)
 
 
 def main() -> None:
-    """Run the request from standard input, and send its result or an error."""
+    """Run the request from standard input, and send the result or an error."""
     send = _take_over_stdout()
     if sys.version_info < OLDEST:
         hint = "Choose a kernel with Python 3.10 or newer."
@@ -58,7 +58,7 @@ def _take_over_stdout() -> "Callable[[dict[str, Any]], None]":
 
 
 def _make_package_importable() -> None:
-    # The script's own folder would make names like "posix" or "client" importable.
+    # From the script's own folder, "import posix" would find this package's module.
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     folder = os.path.dirname(here)

@@ -1,4 +1,4 @@
-"""The notebook's magics: thin; parse, call, show. Heavy modules are imported on first use."""
+"""The notebook's magics. Each only parses its line, calls a function and shows the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
     for magic in (gpubench, gpudoctor, gpurecord, gpuwatch, amp_profile):
         magic.register(ipython)
-    if is_nested():  # the driver uses other pids, so only the kernel knows its own memory
+    if is_nested():  # the driver reports other pids, so only the kernel knows its own memory
         from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter
 
         start_memory_reporter()

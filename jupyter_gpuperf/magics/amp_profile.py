@@ -24,9 +24,9 @@ Run the cell in every precision: speed, memory, and whether the numbers stay cor
   --compile           measure each mode with torch.compile, too
   --steps N           length of the loss curves to compare (default 20)
   --setup "CODE"      runs once beforehand and is not measured
-  --rigorous          intervals within 1 % instead of 3 %, and energy
-  --no-numerics       only times and memory
-  --into NAME         bind the result to this name
+  --rigorous          intervals of ±1 % instead of ±3 %, and energy
+  --no-numerics       measure only times and memory
+  --into NAME         assign the result to this variable
 
 The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names
 are as after one ordinary run, even after an interrupt. The cell's output is shown once.
@@ -34,7 +34,7 @@ are as after one ordinary run, even after an interrupt. The cell's output is sho
 
 
 def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
-    """Return the parsed line: the options, the setup code, and a name for the result.
+    """Parse the line into the options, the setup code, and the result's name.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
     parser.add_argument("--time-limit-seconds", type=float, default=None)
     parser.add_argument("--into", type=variable_name)
     given = vars(parser.parse_args(words_of(line)))
-    del given["quick"]  # same as without --rigorous
+    del given["quick"]  # the same as leaving --rigorous out
     setup, into = given.pop("setup"), given.pop("into")
     modes = tuple(filter(None, re.split(r"[,\s]+", given.pop("modes"))))
     return ProfileOptions(modes=modes, **given).validated(), setup, into

@@ -15,7 +15,7 @@ from jupyter_gpuperf.client.in_process import named_object, run_on_object
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.manual import (
-    COMMON,
+    COMMON_OPTIONS,
     BenchmarkList,
     benchmark_manual,
     manual,
@@ -24,7 +24,7 @@ from jupyter_gpuperf.commands.manual import (
 from jupyter_gpuperf.commands.options import add_options, option_of, parser_of, take_options
 from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS, SubcommandResult, subcommand_of
 from jupyter_gpuperf.commands.tune_options import OPTIONS as TUNE_OPTIONS
-from jupyter_gpuperf.commands.tune_options import TUNED, tune, tuning_of
+from jupyter_gpuperf.commands.tune_options import TUNABLE_BENCHMARK, tune, tuning_of
 from jupyter_gpuperf.display import show_once as shown
 from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.display.result import Result
@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A parsed line."""
+    """A parsed line that is not a subcommand."""
 
     name: str
     parameters: dict[str, Any]
     subject: str | None = None
-    """The expression after the benchmark's name: an object of the notebook."""
+    """The name of an object of the notebook to measure; ``None`` for the benchmark's own data."""
     device: str | None = None
     into: str | None = None
     local: bool = False
@@ -71,9 +71,9 @@ def parse(line: str) -> Command | None:
     parser = parser_of(benchmark, "%gpubench")
     if benchmark.run_on is not None:
         parser.add_argument("common.subject", nargs="?", default=None)
-    if name == TUNED:
+    if name == TUNABLE_BENCHMARK:
         add_options(parser, TUNE_OPTIONS, "tune.")
-    add_options(parser, COMMON, "common.")
+    add_options(parser, COMMON_OPTIONS, "common.")
     parser.add_argument("-h", "--help", dest="common.help", action="store_true")
     parsed = parser.parse_args(options)
     tuning, common = tuning_of(take_options(parsed, "tune.")), take_options(parsed, "common.")
@@ -87,7 +87,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
     def gpubench(self, line: str) -> Result | TuningView | SubcommandResult | None:
-        """List the benchmarks, run one or all, or show stored results; :func:`register` sets the manual."""
+        """List the benchmarks, run one or all, or show stored results. :func:`register` replaces this docstring."""
         if (asked := subcommand_of(words_of(line))) is not None:
             return self._bound(asked.run(best_view), asked.into)
         command = parse(line)
@@ -124,9 +124,9 @@ def help_text(name: str) -> str:
     if not name:
         return manual(all_benchmarks())
     own = benchmark_manual(find(name))
-    if name == TUNED:
+    if name == TUNABLE_BENCHMARK:
         own += f"\n\n  For LOADER, a variable of the notebook:\n{options_text(TUNE_OPTIONS)}"
-    return f"{own}\n\n  For every benchmark:\n{options_text(COMMON)}"
+    return f"{own}\n\n  For every benchmark:\n{options_text(COMMON_OPTIONS)}"
 
 
 def complete(_shell: InteractiveShell, event: Any) -> list[str]:
@@ -138,8 +138,8 @@ def complete(_shell: InteractiveShell, event: Any) -> list[str]:
         benchmark = find(words[1])
     except GpuPerfError:
         return []
-    tuning = TUNE_OPTIONS if words[1] == TUNED else ()
-    options = (*map(option_of, benchmark.parameters), *tuning, *COMMON)
+    tuning = TUNE_OPTIONS if words[1] == TUNABLE_BENCHMARK else ()
+    options = (*map(option_of, benchmark.parameters), *tuning, *COMMON_OPTIONS)
     return [*(each.flag for each in options), "--help"]
 
 
@@ -147,7 +147,7 @@ def register(ipython: InteractiveShell) -> None:
     """Register the magics, their manual and their completion with ``ipython``."""
     magic = GpuBenchMagics.gpubench
     magic.__doc__ = manual(BENCHMARKS)
-    # Built when somebody reads it, so that other packages' benchmarks are not imported earlier.
+    # Built only when it is read, so that other packages' benchmarks are not imported earlier.
     magic.getdoc = lambda: manual(all_benchmarks())
     ipython.register_magics(GpuBenchMagics)
     for command in ("%gpubench", "gpubench"):

@@ -29,7 +29,13 @@ def gpudoctor(line: str) -> DoctorReportView | DoctorComparisonView:
 
 
 def parse(line: str) -> argparse.Namespace:
-    """Return the options of a line."""
+    """Parse the line into its options.
+
+    Raises
+    ------
+    BadRequest
+        ``usage``: an unknown option, or a request for help.
+    """
     words = words_of(line)
     parser = OptionParser(prog="%gpudoctor", allow_abbrev=False, add_help=False)
     add_options(parser)

@@ -1,7 +1,7 @@
-"""``%gpurecord`` and ``%%gpurecord``: record what the GPUs do while a notebook works.
+"""``%gpurecord`` and ``%%gpurecord``: record the GPUs while a notebook works.
 
-A separate process takes and writes the readings, so that they cost the notebook nothing. It needs no
-server, and works in a plain IPython as well.
+A separate process takes and writes the readings, so that the notebook is not slowed down. No server is
+needed; it works in plain IPython as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.client.terminal_recording import STARTED, summary_sentence
+from jupyter_gpuperf.client.terminal_recording import STARTED_LINE, summary_sentence
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
@@ -73,15 +73,15 @@ class RecordingProcess:
     Raises
     ------
     Unavailable
-        The recording could not start; with the reason that the process reported.
+        The recording could not start; the message is the reason that the process reported.
     """
 
     def __init__(self, file: str, options: list[str]) -> None:
         self.recording = RecordedFile(file=file)
         command = [sys.executable, "-m", "jupyter_gpuperf", "record", file, "--attached", "--json"]
         self._process = Popen([*command, *options], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
-        # Ctrl-C in a terminal reaches the whole process group: it ends the recording with the
-        # cell, as it should.
+        # Ctrl-C in a terminal reaches the whole process group. So it ends the recording together
+        # with the cell, as it should.
         timer = threading.Timer(START_SECONDS, self._process.kill)
         timer.start()
         try:
@@ -89,25 +89,25 @@ class RecordingProcess:
             first = self._process.stdout.readline().strip()
         finally:
             timer.cancel()
-        if first != STARTED:
+        if first != STARTED_LINE:
             raise self._failure()
 
     @property
     def is_recording(self) -> bool:
-        """Whether it still records."""
+        """Whether the process is still recording."""
         return self._process.poll() is None
 
     def stop(self) -> RecordedFile:
         """End the recording, and return it."""
         if not self.recording.summary:
             try:
-                out, _ = self._process.communicate(timeout=STOP_SECONDS)  # closes its input
+                out, _ = self._process.communicate(timeout=STOP_SECONDS)  # this closes its stdin
                 self.recording.summary = json.loads(out.strip().splitlines()[-1])
             except (TimeoutExpired, ValueError, IndexError) as error:
                 self._process.kill()
                 self._process.communicate()
                 message = "The recording did not stop; its process was killed."
-                hint, file = "{file} contains all but the last seconds.", self.recording.file
+                hint, file = "{file} contains all but the last few seconds.", self.recording.file
                 raise Unavailable("recording_not_ended", message, hint, file=file) from error
         return self.recording
 
@@ -131,7 +131,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_cell_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
     def gpurecord(self, line: str, cell: str | None = None) -> RecordedFile | None:
-        """Record; see :data:`MANUAL`."""
+        """Start, stop or show a recording. :func:`register` replaces this docstring."""
         words = words_of(line)
         if cell is not None:
             return self._record_cell(words, cell)
@@ -177,7 +177,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 
 def parse(words: list[str]) -> tuple[str, list[str]]:
-    """Return the file and the options in the words after ``start``."""
+    """Parse the words after ``start`` into the file and the recorder's options."""
     parser = OptionParser(prog="%gpurecord", add_help=False, allow_abbrev=False)
     parser.add_argument("file", nargs="?", default=time.strftime("gpuperf-%Y%m%d-%H%M%S.jsonl.gz"))
     parser.add_argument("--seconds", type=float)

@@ -28,7 +28,7 @@ MANUAL: Final = """Watch this notebook's training loops and cells, without chang
   %gpuwatch                 show the status and limitations
   %gpuwatch report          show and return the statistics of each loop and cell
   %gpuwatch explain [--steps N]
-                            profile N steps (5) of the next loop: GPU kernels, copies, gaps, synchronisation
+                            profile N steps (5) of the next loop: GPU kernels, copies, gaps, synchronization
   %gpuwatch headroom LOADER STEP
                             measure STEP(batch) as if LOADER's data were free; everything is restored
   %gpuwatch off             stop, and restore torch
@@ -37,7 +37,7 @@ gpuperf.watch(loader) watches a single loader, which need not be torch's.
 """
 
 ACTIONS: Final = ("on", "off", "report", "explain", "headroom", "headspace")
-"""The last one is the former name of headroom; it will be removed after the next release."""
+"""``headspace`` is the former name of ``headroom``; it will be removed after the next release."""
 MOST_STEPS: Final = 50
 
 
@@ -50,7 +50,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @line_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
     def gpuwatch(self, line: str) -> WatchReport | SpeedupView | None:
-        """Watch; see :data:`MANUAL`."""
+        """Watch, report, profile or measure. :func:`register` replaces this docstring."""
         given = parse(words_of(line))
         return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
 
@@ -130,7 +130,7 @@ def _explain_when_asked(word: object) -> None:
 
 
 def parse(words: list[str]) -> Any:
-    """Return the action and the options in a line's words."""
+    """Parse a line's words into the action and its options."""
     parser = OptionParser(prog="%gpuwatch", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=ACTIONS)
     parser.add_argument("names", nargs="*")

@@ -1,4 +1,4 @@
-"""Measure tensor-core activity with the GPU's own counter, which kernel names can't give."""
+"""Measure tensor-core activity with the GPU's own counter; kernel names alone can't show it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jupyter_gpuperf.sources import Source, source_from
 
 METRIC: Final = "tensor_active_percent"
 SETTLE_SECONDS: Final = 0.15
-"""The counter's samples are at least 0.09 s apart. Wait so that the first sample falls into the running cell."""
+"""Run the cell this long before the first sample: the counter takes a new one only after at least 0.09 s."""
 COUNTED_SECONDS: Final = 0.4
 
 
@@ -21,7 +21,7 @@ class TensorActivity:
     Parameters
     ----------
     uuid
-        The device's UUID, as the driver writes it.
+        The device's UUID, as the driver reports it.
     source
         Source that reads the driver; NVML by default.
     """

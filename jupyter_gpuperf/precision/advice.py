@@ -1,4 +1,4 @@
-"""Recommend a mode in one sentence and explain what limits the gain. Every sentence has a measured figure."""
+"""Recommend a mode in one sentence, and explain what limits the gain."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
 WORTH_RATIO: Final = 1.03
 """A speed-up is worth a change only if its interval begins above this."""
 IDLE_RATIO: Final = 0.7
-"""When GPU kernels fill less than this share of a step, the GPU waits for the host."""
+"""When GPU kernels fill less than this share of a step, the GPU counts as waiting for the host."""
 MOST_NAMED: Final = 3
-LOW_SHARE: Final = 0.5
-REASONS: Final = {
+LOW_TENSOR_CORE_RATIO: Final = 0.5
+FLOAT32_REASONS: Final = {
     "kept for accuracy": "Kept in fp32 by autocast for accuracy: {operators}.",
-    "its inputs are outside of autocast": "In fp32, with inputs from outside autocast: {operators}.",
+    "its inputs are outside of autocast": "In fp32 because their inputs come from outside autocast: {operators}.",
 }
 """Reason why an operator stayed in fp32 → the sentence that reports it. Other reasons are not reported."""
 
@@ -40,9 +40,9 @@ def _fastest(outcomes: list[ModeOutcome]) -> ModeOutcome:
 
 
 def _best(gaining: list[ModeOutcome]) -> ModeOutcome:
-    """Return the fastest mode, but bf16 unless fp16 is clearly faster.
+    """Return the fastest mode, but prefer bf16 to fp16 unless fp16 is clearly faster or has better numbers.
 
-    bf16 has fp32's range and needs no gradient scaler.
+    bf16 has the range of fp32 and needs no gradient scaler.
     """
     fastest = _fastest(gaining)
     with_range = fastest.mode.replace("fp16", "bf16")
@@ -63,7 +63,7 @@ def _verdict(outcome: ModeOutcome) -> str | None:
 
 def _sound(outcome: ModeOutcome) -> bool:
     if outcome.numerics is None:
-        return True  # numerics not requested, or a compiled variant, whose eager mode was compared
+        return True  # not requested, or a compiled variant: only its eager mode is compared
     verdict = outcome.numerics.get("verdict", UNKNOWN)
     relative = outcome.numerics.get("first_loss_relative")
     is_tiny = relative is not None and relative < 1e-2
@@ -120,7 +120,7 @@ def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
 
 
 def explain_limits(profile: Profile, facts: dict[str, Any]) -> None:
-    """Fill in why there is no more to gain, and what to try next.
+    """Fill in what limits the gain, and what to try next.
 
     Parameters
     ----------
@@ -173,9 +173,9 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
             mode=best.mode,
         )
     share = kernels.get("tensor_core_ratio", 1.0)
-    if share < LOW_SHARE:
+    if share < LOW_TENSOR_CORE_RATIO:
         yield Message(
-            "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve it.",
+            "Tensor-core kernels: {percent:.0f} % of kernel time in {mode}. The rest moves data; narrower formats at best halve its time.",
             percent=100 * share,
             mode=best.mode,
         )
@@ -189,9 +189,9 @@ def _stayed_in_fp32(dtypes: dict[str, Any]) -> Iterator[Message]:
         stayed = "{percent:.0f} % of the FLOPs stayed in fp32, outside autocast."
         yield Message(stayed, percent=percent)
     operators = dtypes.get("stayed_float32", [])
-    for reason in REASONS:
+    for reason in FLOAT32_REASONS:
         named = [
             f"{each['operator']} ({each['calls']})" for each in operators if each["why"] == reason
         ]
         if named:
-            yield Message(REASONS[reason], operators=named[:MOST_NAMED])
+            yield Message(FLOAT32_REASONS[reason], operators=named[:MOST_NAMED])

@@ -1,7 +1,7 @@
-"""Count which operator ran in which dtype, after all casts, forward and backward.
+"""Count which operators ran in which dtype, forward and backward, after all casts.
 
-A dispatch mode below autocast sees what the GPU kernels get. It costs some microseconds per operator, so nothing is
-timed meanwhile.
+A dispatch mode below autocast sees the dtypes that GPU kernels get. It takes some microseconds per operator, so runs
+with it are not timed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECURRENT: Final = {
     "mkldnn_rnn_layer": 1,
     "mkldnn_rnn_layer_backward": 2,
 }
-"""Operator → how many products it computes with each weight. torch has no FLOP formula for these operators."""
+"""Operator → number of products with each weight matrix. torch has no FLOP formula for these operators."""
 CASTS: Final = ("_to_copy", "_autocast_to_reduced_precision", "_autocast_to_full_precision")
 
 VIEWS: Final = {
@@ -34,9 +34,10 @@ KEPT_FOR_ACCURACY: Final = {
     *("exp", "log", "pow", "rsqrt", "softplus", "logsumexp", "cumsum", "cumprod", "prod"),
     *("sum", "mean", "dist", "var", "std"),
 }
+"""Operators that autocast keeps in float32, as whole words of their names."""
 KEPT_FAMILIES: Final = ("softmax", "norm", "loss", "upsample", "cross_entropy")
-"""Operators that autocast keeps in float32: whole words of their names, and parts of their names."""
-OF_THE_OPTIMIZER: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
+"""More operators that autocast keeps in float32, as parts of their names."""
+OPTIMIZER_OPERATORS: Final = ("_foreach_", "_fused_", "addcdiv", "addcmul", "lerp", "sqrt")
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Census:
         return {name: flop / self.flop for name, flop in largest_first if flop}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the census as plain data. Operators that stayed in float32 carry the reason, most frequent first."""
+        """Return the census as plain data. It lists why operators stayed in float32, most frequent first."""
         in_float32 = [each for each in self.operators.values() if each.dtype == "float32"]
         return {
             "flop": self.flop,
@@ -98,7 +99,7 @@ class Census:
 
 def why_float32(operator: str, flop: float) -> str:
     """Return why autocast left an operator in float32."""
-    if operator.startswith(OF_THE_OPTIMIZER):
+    if operator.startswith(OPTIMIZER_OPERATORS):
         return "the optimizer's own arithmetic"
     if flop:
         return "its inputs are outside of autocast"
@@ -115,7 +116,7 @@ def counting_operators(torch: Any) -> Iterator[Census]:
 
     census = Census()
 
-    def see(function: Any, args: Any, kwargs: Any, result: Any) -> None:
+    def on_operator(function: Any, args: Any, kwargs: Any, result: Any) -> None:
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
         inputs = [each for each in tensors if each.is_floating_point()]
         name = function.overloadpacket.__name__
@@ -123,17 +124,17 @@ def counting_operators(torch: Any) -> Iterator[Census]:
             return
         if name not in CASTS:
             flop = _flop_of(function, name, args, kwargs, result)
-            census.count(name, _format(torch, name, inputs, flop), flop)
+            census.count(name, _dtype_of(torch, name, inputs, flop), flop)
         elif isinstance(result, torch.Tensor) and result.dtype != inputs[0].dtype:
             census.casts += 1
             census.cast_bytes += result.numel() * result.element_size()
 
-    with observing_operators(see):
+    with observing_operators(on_operator):
         yield census
 
 
-def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
-    """Return a context that passes each operator to ``see`` after it ran: function, args, kwargs and result."""
+def observing_operators(on_operator: Callable[[Any, Any, Any, Any], object]) -> Any:
+    """Return a context that calls ``on_operator`` after each operator with its function, args, kwargs and result."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Observing(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is not installed
@@ -141,7 +142,7 @@ def observing_operators(see: Callable[[Any, Any, Any, Any], object]) -> Any:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             result = func(*args, **(kwargs or {}))
-            see(func, args, kwargs or {}, result)
+            on_operator(func, args, kwargs or {}, result)
             return result
 
     return Observing()
@@ -157,8 +158,8 @@ def _flop_of(function: Any, name: str, args: Any, kwargs: Any, result: Any) -> f
     return RECURRENT[name] * _recurrent_flop(args) if name in RECURRENT else 0.0
 
 
-def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
-    """Return the dtype that an operator computed in; for products, the dtype of the narrowest factor."""
+def _dtype_of(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
+    """Return the dtype in which an operator computed; for products, that of the narrowest input."""
     narrowest = min(inputs, key=lambda each: each.element_size()) if flop else inputs[0]
     dtype = str(narrowest.dtype).removeprefix("torch.")
     if flop and dtype == "float32" and narrowest.device.type == "cuda":
@@ -169,7 +170,10 @@ def _format(torch: Any, name: str, inputs: list[Any], flop: float) -> str:
 
 
 def _recurrent_flop(args: Any) -> float:
-    """Return two operations per weight, time step and sequence; 0 when the input is not a batch of sequences."""
+    """Return the FLOPs of one product with each weight: two per weight, time step and sequence.
+
+    0 when the input is not a batch of sequences.
+    """
     tensors = [each for each in args if hasattr(each, "dim")]
     if not tensors or tensors[0].dim() != 3:
         return 0.0

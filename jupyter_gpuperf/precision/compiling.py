@@ -1,4 +1,4 @@
-"""Run torch.compile on a cell. Its models are compiled in place; the cell and the functions it calls stay unchanged."""
+"""Compile a cell's models in place with torch.compile. The cell and the functions that it calls stay unchanged."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.timing import CellStopwatch, Variant
 
 SETTLING_RUNS: Final = 3
-"""Runs after the first: the optimizer's state or a new shape may cause another compilation."""
+"""Runs after the first one. In these, the optimizer's new state or a new shape may cause another compilation."""
 
 
 class Compilation:
-    """The models of a session, compiled for one mode.
+    """The models of a session, compiled for one mode at a time.
 
     Raises
     ------
@@ -35,25 +35,28 @@ class Compilation:
         self._compiled: list[tuple[Any, Any]] = []
 
     def begin(self) -> None:
-        """Drop what was compiled for another mode, and compile the models again when they run."""
+        """Discard code that was compiled for another mode. The models are compiled again when they next run."""
         torch = self._session.torch
         torch.compiler.reset()
-        self._session.fresh()
+        self._session.reset()
         # Not module.compile(): for torch's own containers it silently compiles nothing.
         self._compiled = [(each, torch.compile(each.forward)) for each in self._modules]
 
     def end(self) -> None:
-        """Drop the compiled code."""
-        self._session.fresh()
+        """Restore the state and discard the compiled code."""
+        self._session.reset()
         self._session.torch.compiler.reset()
 
-    def in_place(self) -> None:
-        """Make the models run compiled until the fresh state is restored."""
+    def activate(self) -> None:
+        """Make the models run their compiled code, until the state is restored."""
         for module, forward in self._compiled:
             module.forward = forward
 
     def measure(self, stopwatch: CellStopwatch, variant: Variant) -> dict[str, Any]:
-        """Compile by running. Return the seconds it took, the graphs, the graph breaks and the recompilations."""
+        """Compile the models by running the cell.
+
+        Return the seconds that compiling took and the numbers of graphs, graph breaks and recompilations.
+        """
         session = self._session
         with stopwatch.using(variant):
             counts = _counters()
@@ -73,7 +76,7 @@ class Compilation:
 
 
 def _counters() -> Callable[[], dict[str, int]]:
-    """Return a function that reads torch's counters from now on; it returns ``{}`` when this torch has none."""
+    """Reset torch's compilation counters and return a function that reads them: ``{}`` when this torch has none."""
     try:
         from torch._dynamo.utils import counters
     except ImportError:

@@ -1,4 +1,4 @@
-"""Find side effects in a cell's syntax tree: every run would repeat them."""
+"""Find side effects in a cell's syntax tree, which every run would repeat."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MOST_NAMED: Final = 4
 
 
 def side_effect_warnings(tree: ast.AST) -> list[str]:
-    """Return warnings about the side effects of the code that every run repeats.
+    """Return warnings about side effects of the code: every run repeats them.
 
     Raises
     ------
     BadRequest
-        ``not_repeatable``: the code can't be run many times.
+        ``not_repeatable``: the code can't be run repeatedly.
     """
     nodes = list(ast.walk(tree))
     if obstacles := list(dict.fromkeys(filter(None, map(_obstacle, nodes)))):
@@ -69,7 +69,7 @@ def _side_effect(node: Any) -> Message | None:
 
 
 def names_mentioned(code: types.CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names that code may use: its own, and those used by the notebook's functions and classes it names."""
+    """Return the names that code may use, directly or through functions and classes of the notebook."""
     names, pending = set[str](), [code]
     for each in pending:  # the list grows during the loop
         for name in names_in(each).keys() - names:
@@ -90,7 +90,7 @@ def _codes_of(value: object, namespace: Mapping[str, Any]) -> Iterable[types.Cod
 
 
 def _called(node: ast.AST) -> tuple[str, str]:
-    """Return what a call is made on, and the name that it calls; both empty for anything else."""
+    """Return a call's owner and name, such as ``"plt", "plot"`` for ``plt.plot()``; both empty for anything else."""
     match node:
         case ast.Call(ast.Name(name)):
             return "", name

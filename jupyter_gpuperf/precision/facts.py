@@ -8,7 +8,7 @@ from typing import Any, Final
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import ProfileSession
 
-MULTIPLE: Final = 8
+FAST_SIZE_MULTIPLE: Final = 8
 """Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
 
@@ -18,9 +18,9 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
         unused = "The cell uses no GPU; measured on the CPU."
         missing = "PyTorch found no GPU; measured on the CPU."
         yield Message(unused if session.torch.cuda.is_available() else missing)
-    if dtype := session.mode_context.own_autocast:
+    if dtype := session.cell_traits.own_autocast:
         yield Message("The cell's own autocast ({dtype}) overrides the modes.", dtype=dtype)
-    if session.mode_context.has_scaler:
+    if session.cell_traits.has_scaler:
         yield Message("All modes used the cell's own GradScaler.")
     for name, count in session.replayed.items():
         yield Message.counted(
@@ -34,7 +34,7 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
 
 
 def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
-    """Return the facts for :func:`advice.explain`."""
+    """Return the facts for :func:`advice.explain_limits`."""
     torch, roots = session.torch, session.models_used()
     used = map(session.subject.namespace.get, session.names_used())
     return {
@@ -52,7 +52,7 @@ def _odd_layers(torch: Any, path: str, root: Any) -> Iterator[str]:
             case (
                 torch.nn.Linear(in_features=size_in, out_features=size_out)
                 | torch.nn.Conv2d(in_channels=size_in, out_channels=size_out)
-            ) if size_in % MULTIPLE or size_out % MULTIPLE:
+            ) if size_in % FAST_SIZE_MULTIPLE or size_out % FAST_SIZE_MULTIPLE:
                 yield f"{path}.{name}".rstrip(".") + f" ({size_in}→{size_out})"
 
 

@@ -1,4 +1,4 @@
-"""Describe what failed in a mode, in the form of every refusal. No reference to the error's objects is kept."""
+"""Describe an exception as code, message and hint, without a reference to it, which would keep tensors alive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.timing import VariantFailed
 
-LONGEST: Final = 300
+MOST_CHARACTERS: Final = 300
 
 
 def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
@@ -16,23 +16,23 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
         return {"code": cause.code, "message": cause.message, "hint": cause.hint}
-    # Compared by name: torch may not be imported here, and older versions define it elsewhere.
+    # Compare the class by name: torch may not be imported here, and older versions define the class elsewhere.
     if type(cause).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(cause):
         return {
             "code": "out_of_memory",
             "message": Message("Out of memory in this mode."),
             "hint": Message("Use a smaller batch."),
         }
-    hint = Message("The ordinary run worked; an operator probably lacks this dtype.")
+    hint = Message("The ordinary run worked; an operator probably does not support this dtype.")
     return _failed(cause, hint)
 
 
 def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
-    """Return ``{"code", "message", "hint"}`` when the ordinary run raised."""
-    return _failed(error, Message("See the traceback. The state from before the cell is restored."))
+    """Return ``{"code", "message", "hint"}`` for an error in the ordinary run."""
+    return _failed(error, Message("See the traceback. The state is as it was before the cell ran."))
 
 
 def _failed(error: BaseException, hint: Message) -> dict[str, Any]:
-    text = " ".join(str(error).split())[:LONGEST]
+    text = " ".join(str(error).split())[:MOST_CHARACTERS]
     message = Message("The cell raised {name}: {error}", name=type(error).__name__, error=text)
     return {"code": "cell_failed", "message": message, "hint": hint}

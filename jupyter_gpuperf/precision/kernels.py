@@ -1,4 +1,4 @@
-"""Classify GPU kernels by name: how much of their time do they spend in tensor cores?"""
+"""Classify GPU kernels by name, to find how much of their time is spent in tensor-core kernels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TENSOR_CORES: Final = re.compile(
     r"nvjet|tensorop|[hs]?(884|1688|16816|161616)|[hiq]mma|xmma|wgmma|tcgen05|flash_(fwd|bwd)"
     r"|fmha|cudnn_.*sdpa|cudnn.*flash|sm\d+_xmma|bf16gemm|fp16gemm"
 )
-"""Kernels of cuBLAS (nvjet since CUDA 12.8, and the older names), CUTLASS, cuDNN and FlashAttention."""
+"""Tensor-core kernels of cuBLAS (nvjet since CUDA 12.8, and the older names), CUTLASS, cuDNN and FlashAttention."""
 NO_TENSOR_CORES: Final = re.compile(r"sgemm|simt|ffma|dgemm|gemv")
 NOT_KERNELS: Final = ("Memcpy", "Memset", "ProfilerStep", "Optimizer.")
 PRODUCTS: Final = re.compile(r"gemm|conv|fprop|dgrad|wgrad|attention|rnn|lstm", re.IGNORECASE)
 
 
 def kind_of(name: str) -> str:
-    """Return ``tensor``, ``product`` (without tensor cores) or ``other`` for the name of a GPU kernel."""
+    """Classify a GPU kernel by its name: ``tensor`` (uses tensor cores), ``product`` (without them) or ``other``."""
     lowered = name.lower()
     if NO_TENSOR_CORES.search(lowered) and not re.search(r"tensorop|nvjet|xmma.*16816", lowered):
         return "product"
@@ -30,8 +30,11 @@ def kind_of(name: str) -> str:
     return "product" if PRODUCTS.search(lowered) else "other"
 
 
-def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Return the shares of tensor cores and of other products in all GPU kernel time, and the longest kernels."""
+def time_shares(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the shares of GPU kernel time spent in tensor-core kernels and in other products, and the longest kernels.
+
+    Without any kernel time, return only ``reason``.
+    """
     total = sum(seconds.values())
     if total <= 0:
         return {"reason": Message("No GPU kernels were recorded.")}
@@ -48,7 +51,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, Any]:
 
 
 def kernel_seconds(torch: Any, run: Callable[[], object]) -> dict[str, float]:
-    """Return GPU kernel name → seconds on the GPU, over one run.
+    """Call ``run`` once under torch's profiler and return each GPU kernel's name → its total seconds.
 
     Raises
     ------

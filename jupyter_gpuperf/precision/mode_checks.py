@@ -1,4 +1,4 @@
-"""Examine what a mode computed: dtypes, GPU kernels, numbers, energy. Nothing is timed meanwhile."""
+"""Check what each mode computes: dtypes, GPU kernels, numerical results, energy. These runs are not timed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from jupyter_gpuperf.precision.activity import TensorActivity
 from jupyter_gpuperf.precision.census import counting_operators
 from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, noise_floors
 from jupyter_gpuperf.precision.session import ProfileSession
-from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced, trace_runs
+from jupyter_gpuperf.precision.trace import Operator, Trace, trace_runs, tracing_operators
 
 REFERENCE: Final = "fp32"
 OTHER_SEEDS: Final = (11, 23)
 POWER_SECONDS: Final = 3.0
 SETTLE_SECONDS: Final = 1.2
-"""Wait before reading the power: the driver reports a mean over the last second."""
+"""Run the cell this long before the first power reading: the driver reports a mean over the last second."""
 
 
 class ModeChecks:
-    """The checks of one session. The fp32 reference is run once and shared.
+    """The checks of one session. The fp32 reference is computed once and shared by all modes.
 
     Parameters
     ----------
     steps
-        Optimizer steps of the loss curve. Fewer when they would take too long; then ``warnings`` says so.
+        Length of the loss curves in optimizer steps. Shortened, with a warning in ``warnings``, if they would take too
+        long.
     run_seconds
         Seconds of one run of the cell.
     budget_seconds
-        Approximate time for all curves together.
+        Approximate time for all loss curves together.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class ModeChecks:
         self.warnings: list[str] = []
         steps_per_run = max(1, session.steps_per_run)
         runs = math.ceil(steps / steps_per_run)
-        curves = 2 + len(OTHER_SEEDS) + 3  # fp32, and three modes
+        curves = 2 + len(OTHER_SEEDS) + 3  # the fp32 reference twice, other seeds, and three modes
         affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
         self._runs = min(runs, affordable)
         self.steps_compared = self._runs * steps_per_run
@@ -53,24 +54,24 @@ class ModeChecks:
         self._activity: TensorActivity | None = None
 
     def census(self, mode: str) -> dict[str, Any]:
-        """Return which operator ran in which dtype, over one run."""
+        """Run the cell once and return which operators ran in which dtype."""
         session = self._session
-        with session.mode(mode), counting_operators(session.torch) as census:
+        with session.in_mode(mode), counting_operators(session.torch) as census:
             session.run_cell()
         return census.to_dict()
 
     def kernels(self, mode: str) -> dict[str, Any]:
-        """Return the GPU kernels by kind, over one run; or ``reason`` when the profiler can't be used."""
+        """Profile one run and return the shares of GPU kernel time by kind, or ``reason`` if the profiler fails."""
         session = self._session
         try:
-            with session.mode(mode) as watch:
+            with session.in_mode(mode) as observer:
                 session.run_cell()
-                before = watch.step_count
+                before = observer.step_count
                 seconds = kernel_names.kernel_seconds(session.torch, session.run_cell)
-                steps = max(1, watch.step_count - before)
+                steps = max(1, observer.step_count - before)
         except RuntimeError as error:
             return {"reason": Message("The profiler failed: {error}", error=error)}
-        shares = kernel_names.shares(seconds)
+        shares = kernel_names.time_shares(seconds)
         if "kernel_seconds" in shares:
             shares["step_kernel_seconds"] = shares["kernel_seconds"] / steps
         return shares
@@ -84,11 +85,11 @@ class ModeChecks:
             return None
         if self._activity is None:
             self._activity = TensorActivity(uuid)
-        with self._session.mode(mode):
+        with self._session.in_mode(mode):
             return self._activity.ratio(self._session.time_cell)
 
     def numerics(self, mode: str) -> dict[str, Any]:
-        """Return how a mode's numbers compare with fp32's."""
+        """Return how the losses and gradients of a mode compare with those of fp32."""
         reference, floors, operators = self._reference
         if mode == REFERENCE:
             return {
@@ -115,12 +116,12 @@ class ModeChecks:
 
     def _operators(self, mode: str) -> list[Operator]:
         session = self._session
-        with session.mode(mode), operators_traced(session.torch) as operators:
+        with session.in_mode(mode), tracing_operators(session.torch) as operators:
             session.run_cell()
         return operators
 
     def energy(self, mode: str, step_seconds: Interval | None) -> Interval | None:
-        """Return joules per step, from the power that the driver reports while the cell is repeated.
+        """Return joules per step, from the power that the driver reports while the cell runs repeatedly.
 
         ``None`` when the step was not timed or the driver reports no power.
         """
@@ -128,7 +129,7 @@ class ModeChecks:
         if step_seconds is None:
             return None
         watts: list[float] = []
-        with session.mode(mode):
+        with session.in_mode(mode):
             began = time.perf_counter()
             while time.perf_counter() - began < POWER_SECONDS:
                 session.time_cell()

@@ -1,9 +1,10 @@
-"""Set up each mode around a cell so that it computes like a loop written for this mode by hand.
+"""Run a cell in a mode so that it computes the same as a loop written by hand for this mode.
 
-Autocast is entered around the whole cell. That alone would be wrong in two ways. The backward pass and the optimizer
-would run under autocast. And a weight that was cast once would be used, stale, by all later steps: training stands
-still and looks faster. So both run outside autocast, and the cast cache is cleared where a hand-written loop leaves
-autocast.
+Autocast is entered around the whole cell. Alone, that would be wrong in two ways:
+
+- The backward pass and the optimizer would run under autocast. So autocast is disabled while they run.
+- Autocast caches the cast weights. Later steps would use stale weights, so training would make no progress and would
+  look faster. So the cache is cleared wherever a hand-written loop leaves autocast.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class RunObserver:
     Parameters
     ----------
     on_loss
-        Called with each tensor that a backward pass starts from, unscaled.
+        Called with the tensor, or the sequence of tensors, that a backward pass starts from, before scaling.
     on_gradients
         Called with an optimizer before it steps, when its gradients are complete and unscaled.
     on_step
@@ -53,20 +54,21 @@ class RunObserver:
     on_step: Callable[[Any], object] | None = None
     initial_scale: float = INITIAL_SCALE
     steps: dict[int, int] = field(default_factory=dict)
-    backwards: int = 0
+    """``id`` of an optimizer → number of its steps."""
+    backward_count: int = 0
     own_autocast: list[str] = field(default_factory=list)
     """Dtypes of the autocast contexts that the cell itself enters."""
     scaling: Scaling | None = None
 
     @property
     def step_count(self) -> int:
-        """Steps of the optimizer that steps most often."""
+        """The number of steps of the optimizer that made the most."""
         return max(self.steps.values(), default=0)
 
 
 @dataclass(frozen=True, slots=True)
-class ModeContext:
-    """Facts about the cell that the modes need."""
+class CellTraits:
+    """Properties of the cell on which its modes depend."""
 
     device_type: str
     has_scaler: bool = False
@@ -76,8 +78,8 @@ class ModeContext:
     """Optimizers whose gradients the cell clips."""
 
 
-def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None:
-    """Refuse a mode that is not available here.
+def check_mode(torch: Any, mode: str, device: Any, cell_traits: CellTraits) -> None:
+    """Refuse a mode that the device does not support or that the cell's own autocast overrides.
 
     Raises
     ------
@@ -88,42 +90,42 @@ def check(torch: Any, mode: str, device: Any, mode_context: ModeContext) -> None
         unsupported = Message("This device does not support {mode}.", mode=mode)
         reason = UNSUPPORTED_REASONS.get((mode, device.type), unsupported)
         raise Unavailable("mode_not_supported", reason)
-    if mode in AUTOCAST and mode_context.own_autocast is not None:
+    if mode in AUTOCAST and cell_traits.own_autocast is not None:
         message = "The cell has its own autocast ({dtype}), which overrides this mode."
         hint = "To compare modes, remove autocast from the cell."
-        raise Unavailable("own_autocast", message, hint, dtype=mode_context.own_autocast)
+        raise Unavailable("own_autocast", message, hint, dtype=cell_traits.own_autocast)
 
 
 @contextlib.contextmanager
 def mode_applied(
-    torch: Any, mode: str, mode_context: ModeContext, watch: RunObserver
+    torch: Any, mode: str, cell_traits: CellTraits, observer: RunObserver
 ) -> Iterator[None]:
-    """Run the body in ``mode`` and report to ``watch`` what it does."""
+    """Run the body in ``mode``, and report what it does to ``observer``."""
     with contextlib.ExitStack() as stack:
         if mode in ("fp32", "tf32"):
             stack.enter_context(float32_as(torch, mode))
-        watch.scaling = None
-        if mode == "fp16" and not mode_context.has_scaler:
-            device, scale = mode_context.device_type, watch.initial_scale
-            watch.scaling = Scaling(torch, device, mode_context.clipped, scale)
-        outside = _Outside(torch, mode_context.device_type if mode in AUTOCAST else None)
-        stack.enter_context(_backward(torch, outside, watch))
+        observer.scaling = None
+        if mode == "fp16" and not cell_traits.has_scaler:
+            device, scale = cell_traits.device_type, observer.initial_scale
+            observer.scaling = Scaling(torch, device, cell_traits.clipped, scale)
+        outside = _OutsideAutocast(torch, cell_traits.device_type if mode in AUTOCAST else None)
+        stack.enter_context(_backward(torch, outside, observer))
         if mode in AUTOCAST:
             for owner in (torch.no_grad, torch.inference_mode):
                 forgetting = _forgetting_casts(torch, owner.__exit__)
                 stack.enter_context(_replaced(owner, "__exit__", forgetting))
             dtype = getattr(torch, AUTOCAST[mode])
-            stack.enter_context(torch.autocast(mode_context.device_type, dtype=dtype))
+            stack.enter_context(torch.autocast(cell_traits.device_type, dtype=dtype))
         elif mode == CURRENT_MODE:
-            noting = _noting_autocast(torch, watch)
+            noting = _noting_autocast(torch, observer)
             stack.enter_context(_replaced(torch.autocast, "__enter__", noting))
-        # Innermost: when a step raises, its autocast exit must be undone before the mode ends.
-        stack.enter_context(_steps(outside, watch))
+        # Innermost: when a step raises, autocast must be re-enabled before the mode leaves it.
+        stack.enter_context(_steps(outside, observer))
         yield
 
 
-class _Outside:
-    """Runs code outside autocast, where a hand-written loop has it outside the ``with``."""
+class _OutsideAutocast:
+    """Disables autocast for code that a hand-written loop runs outside its ``with torch.autocast`` block."""
 
     def __init__(self, torch: Any, device_type: str | None) -> None:
         self._torch, self._device_type = torch, device_type
@@ -149,15 +151,15 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _backward(torch: Any, outside: _Outside, watch: RunObserver) -> Iterator[None]:
+def _backward(torch: Any, outside: _OutsideAutocast, observer: RunObserver) -> Iterator[None]:
     """Wrap ``torch.autograd.backward``, which ``tensor.backward()`` also calls, and ``torch.autograd.grad``."""
-    backward, grad, scaling = torch.autograd.backward, torch.autograd.grad, watch.scaling
+    backward, grad, scaling = torch.autograd.backward, torch.autograd.grad, observer.scaling
 
     @functools.wraps(backward)
     def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        watch.backwards += 1
-        if watch.on_loss is not None:
-            watch.on_loss(tensors)
+        observer.backward_count += 1
+        if observer.on_loss is not None:
+            observer.on_loss(tensors)
         with outside():
             result = backward(scaling.scaled(tensors) if scaling else tensors, *args, **kwargs)
             if scaling is not None:
@@ -186,39 +188,39 @@ def _backward(torch: Any, outside: _Outside, watch: RunObserver) -> Iterator[Non
 class _Steps:
     """Hooks before and after each step of any optimizer."""
 
-    def __init__(self, outside: _Outside, watch: RunObserver) -> None:
-        self._outside, self._watch = outside, watch
+    def __init__(self, outside: _OutsideAutocast, observer: RunObserver) -> None:
+        self._outside, self._observer = outside, observer
         self.entered: list[contextlib.AbstractContextManager[Any]] = []
-        """Contexts without autocast, of steps that have begun and not ended."""
+        """Contexts that disable autocast, one for each step that has begun but not ended."""
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if args[1:] or kwargs.get("closure") is not None:
-            return  # a closure holds a forward pass, which must run under autocast
-        if self._watch.scaling is not None:
-            self._watch.scaling.before_step(optimizer)
-        if self._watch.on_gradients is not None:
-            self._watch.on_gradients(optimizer)
+            return  # the closure runs a forward pass, which needs autocast
+        if self._observer.scaling is not None:
+            self._observer.scaling.before_step(optimizer)
+        if self._observer.on_gradients is not None:
+            self._observer.on_gradients(optimizer)
         if self._outside.active:
             self.entered.append(self._outside())
             self.entered[-1].__enter__()
 
     def after(self, optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        watch = self._watch
+        observer = self._observer
         if self.entered:
             self.entered.pop().__exit__(None, None, None)
-        if watch.scaling is not None:
-            watch.scaling.after_step(optimizer)
-        watch.steps[id(optimizer)] = watch.steps.get(id(optimizer), 0) + 1
-        if watch.on_step is not None:
-            watch.on_step(optimizer)
-        self._outside.forget_casts()  # the weights have changed
+        if observer.scaling is not None:
+            observer.scaling.after_step(optimizer)
+        observer.steps[id(optimizer)] = observer.steps.get(id(optimizer), 0) + 1
+        if observer.on_step is not None:
+            observer.on_step(optimizer)
+        self._outside.forget_casts()  # they are stale now: the weights have changed
 
 
 @contextlib.contextmanager
-def _steps(outside: _Outside, watch: RunObserver) -> Iterator[None]:
+def _steps(outside: _OutsideAutocast, observer: RunObserver) -> Iterator[None]:
     from torch.optim import optimizer
 
-    steps = _Steps(outside, watch)
+    steps = _Steps(outside, observer)
     before = optimizer.register_optimizer_step_pre_hook(steps.before)
     after = optimizer.register_optimizer_step_post_hook(steps.after)
     try:
@@ -231,7 +233,10 @@ def _steps(outside: _Outside, watch: RunObserver) -> Iterator[None]:
 
 
 def _forgetting_casts(torch: Any, leave: Any) -> Any:
-    """Clear the cast cache when ``no_grad`` ends: a weight cast without gradients must not serve a pass with them."""
+    """Return an ``__exit__`` of ``no_grad`` or ``inference_mode`` that first clears the cast cache.
+
+    A weight that was cast without gradients must not be reused in a pass that needs them.
+    """
 
     @functools.wraps(leave)
     def around_leave(self: Any, *error: Any) -> Any:
@@ -241,8 +246,8 @@ def _forgetting_casts(torch: Any, leave: Any) -> Any:
     return around_leave
 
 
-def _noting_autocast(torch: Any, watch: RunObserver) -> Any:
-    """Return autocast's ``__enter__`` that also records the dtype."""
+def _noting_autocast(torch: Any, observer: RunObserver) -> Any:
+    """Return an ``__enter__`` of autocast that also records the dtype."""
     enter = torch.autocast.__enter__
 
     @functools.wraps(enter)
@@ -251,7 +256,7 @@ def _noting_autocast(torch: Any, watch: RunObserver) -> Any:
         for kind in ("cuda", "cpu"):
             if torch.is_autocast_enabled(kind):
                 name = str(torch.get_autocast_dtype(kind)).removeprefix("torch.")
-                watch.own_autocast.append(name)
+                observer.own_autocast.append(name)
         return result
 
     return noting

@@ -1,7 +1,8 @@
-"""Judge whether a mode computes the same: compare its distance from fp32 with fp32's distance from itself.
+"""Judge whether a mode computes the same as fp32: compare its deviation from fp32 with the noise of fp32 itself.
 
-fp32 is run twice with the same seed (its own noise: atomics add in any order) and with other seeds (the randomness
-that training has anyway). A deviation means something only relative to these floors.
+fp32 runs twice with the same seed, which shows its own noise (atomics add in any order), and once with each of several
+other seeds, which shows the randomness that training has anyway. A deviation is meaningful only relative to these two
+noise floors.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ EPSILON: Final = {
     "float64": 2.0**-52,
 }
 DIVERGES: Final = 8.0
-"""An operator diverges when its output is off by this many rounding errors of its format."""
+"""An operator diverges when the norm of its output is off by more than this many rounding errors."""
 WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
 FLOORS: Final = {
     "seed": Message("seed noise"),
@@ -32,27 +33,29 @@ FLOORS: Final = {
 }
 CLOSE_RATIO: Final = 3.0
 RANDOM_RATIO: Final = 2.0
-"""Seed noise counts as random above this multiple of the repeat noise.
+"""A cell counts as random when its seed noise is above this multiple of its repeat noise.
 
-A draw alone is no proof: a DataLoader draws a seed for its workers even when it is not used.
+That the cell drew random numbers is no proof: a DataLoader draws a seed for its workers even when none of them uses it.
 """
 
 
 @dataclass(slots=True)
 class NoiseFloors:
-    """How far fp32 is from itself, as root-mean-square differences of the loss.
+    """The noise of fp32, as root-mean-square differences between loss curves.
 
     Parameters
     ----------
     repeat
-        Between two identical runs.
+        Difference between two identical runs.
     seed
-        Between seeds; zero when nothing in the cell is random.
+        Largest difference between the reference and a run with another seed.
     step
-        How much one step changes the loss: the scale when nothing is random.
+        Median change of the loss from one step to the next; the scale when nothing is random.
+    gradient_repeat
+        Relative distance between the first step's gradients of two identical runs.
     is_random
-        Whether a seed makes a difference. If not, runs with other seeds differ as little as two identical runs,
-        and every format would look far off against that floor.
+        Whether the seed makes a difference. If not, runs with other seeds differ as little as two identical runs,
+        and every mode would look far off against ``seed``.
     """
 
     repeat: float = 0.0
@@ -74,7 +77,7 @@ class NoiseFloors:
 
 
 def noise_floors(reference: Trace, again: Trace, others: Sequence[Trace]) -> NoiseFloors:
-    """Return fp32's floors from the reference, an identical run, and runs with other seeds."""
+    """Return the noise floors of fp32, from the reference, an identical run, and runs with other seeds."""
     losses = reference.curve
     steps = [abs(b - a) for a, b in itertools.pairwise(losses)]
     repeat = difference(losses, again.curve)
@@ -96,8 +99,8 @@ def compare(
 ) -> dict[str, Any]:
     """Return how a mode's run compares with fp32's, as plain data.
 
-    ``against_floor`` is the loss's deviation as a multiple of the floor; ``None`` when the floor is zero or nothing can
-    be compared. ``sentence`` has no full stop, so that it can be part of another one.
+    ``against_floor`` is the deviation of the loss as a multiple of the floor; ``None`` when the floor is zero or
+    nothing can be compared. ``sentence`` has no full stop, so that it can be part of another sentence.
     """
     losses, reference_losses = trace.curve, reference.curve
     off = difference(reference_losses, losses)
@@ -111,9 +114,9 @@ def compare(
         "loss_difference": off,
         "first_loss_relative": _first_relative(losses, reference_losses),
         "floors": floors.to_dict(),
-        "gradients": gradient_report(trace.gradients, reference.gradients),
+        "gradients": compare_tensors(trace.gradients, reference.gradients),
         "update_cosine": cosine(trace.updates, reference.updates),
-        "outputs": gradient_report(trace.outputs, reference.outputs),
+        "outputs": compare_tensors(trace.outputs, reference.outputs),
         "steps_skipped": trace.steps_skipped,
         "first_divergence": first_divergence(*operators) if operators else None,
     }
@@ -122,7 +125,7 @@ def compare(
 def _judged(
     losses: list[float], reference_losses: list[float], off: float, floors: NoiseFloors
 ) -> tuple[str, Message, float | None]:
-    """Return the verdict, the verdict in words, and the deviation as a multiple of the floor."""
+    """Return the verdict, a phrase that states it, and the deviation as a multiple of the floor."""
     floor, noise = floors.floor
     if not losses:
         return UNKNOWN, Message("no loss or output to compare"), None
@@ -173,7 +176,7 @@ def cosine(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
     return dot / math.sqrt(one_squared * other_squared) if defined else None
 
 
-def gradient_report(tensors: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
+def compare_tensors(tensors: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the tensors of two runs compare: overall, and for the five parameters that are furthest off."""
     rows = []
     for name in sorted(tensors.keys() & references.keys()):
@@ -210,16 +213,16 @@ def gradient_report(tensors: Mapping[str, Any], references: Mapping[str, Any]) -
 def first_divergence(
     operators: Sequence[Operator], references: Sequence[Operator]
 ) -> dict[str, Any] | None:
-    """Return the first operator whose output differs from fp32's by more than its format's rounding.
+    """Return the first operator whose output differs from that in fp32 by more than rounding explains.
 
-    ``None`` when there is none, or when the two runs took different operators before one was found.
+    ``None`` when there is none, or when the two runs execute different operators before one is found.
     """
     epsilon = EPSILON["float32"]
     for index, (each, reference) in enumerate(zip(operators, references, strict=False)):
         if (each.name, each.shape) != (reference.name, reference.shape):
             return None
         broken = not math.isfinite(each.norm) and math.isfinite(reference.norm)
-        # A rounded value stays rounded, also in later operators that run in float32.
+        # Rounding errors persist, even in later operators that run in float32.
         epsilon = max(epsilon, EPSILON.get(each.dtype, 0.0))
         apart = abs(each.norm - reference.norm) / reference.norm if reference.norm > 0 else 0.0
         if broken or apart > DIVERGES * epsilon:

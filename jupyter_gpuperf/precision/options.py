@@ -20,11 +20,11 @@ class ProfileOptions:
     Parameters
     ----------
     modes
-        Of :data:`modes.MODES`; fp32 is always measured, because it is the reference.
+        Modes to measure, from :data:`mode_context.MODES`. fp32 is always measured, because it is the reference.
     compile
         Whether to measure torch.compile too.
     steps
-        Optimizer steps of the loss curves that are compared.
+        Length of the compared loss curves in optimizer steps.
     time_limit_seconds
         Limit for timing the steps; by default 7 s, or 60 s when ``rigorous``.
     """
@@ -38,7 +38,7 @@ class ProfileOptions:
 
     @property
     def limit_seconds(self) -> float:
-        """Seconds for timing the steps. Comparing their numbers may take at most as long again."""
+        """Time limit in seconds for timing the steps. Comparing the results of the modes may take as long again."""
         if self.time_limit_seconds is not None:
             return self.time_limit_seconds
         return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS

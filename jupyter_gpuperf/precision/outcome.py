@@ -18,12 +18,12 @@ class ModeOutcome:
     Attributes
     ----------
     step_seconds, device_seconds, host_seconds
-        Seconds per optimizer step (per run, when the cell takes no steps): as the user waits for it, as the GPU
-        counts it, and until the host has launched all its work.
+        Seconds per optimizer step (per run, when the cell takes no steps): wall-clock time, time on the GPU, and time
+        until the host has launched all work.
     speedup
-        How many times faster than fp32.
+        How many times as fast as fp32.
     speedup_over_now
-        How many times faster than the cell as it runs now.
+        How many times as fast as the cell in its current mode.
     tensor_active_ratio
         Share of time (0 to 1) in which the tensor cores are active, by the GPU's own counter; ``None`` without one.
     """
@@ -48,7 +48,7 @@ class ModeOutcome:
 
     @property
     def failure(self) -> str:
-        """Why the mode was not timed, and what to do about it; empty if it was."""
+        """Why the mode was not timed, and what to do about it; empty if it was timed."""
         if self.step_seconds is not None:
             return ""
         message, hint = (self.error or {}).get("message", ""), (self.error or {}).get("hint", "")
@@ -62,13 +62,13 @@ class Profile:
     Attributes
     ----------
     now
-        Figures of the cell as it runs now; ``None`` when the measured mode ``same_as_now`` is the same.
+        Figures of the cell in its current mode. ``None`` when that is one of the measured modes, ``same_as_now``.
     sentence
         The result in one sentence.
     code
         The cell rewritten for the recommended mode, or the lines to add; empty when nothing needs to change.
     why_not_more, next_steps
-        Sentences.
+        Sentences: what limits the gain, and what to try next.
     """
 
     modes: list[ModeOutcome]
@@ -92,5 +92,5 @@ class Profile:
         return next((each for each in self.modes if each.mode == name), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the profile in the documented form, as new plain data."""
+        """Return the profile as new plain data, in the documented form."""
         return {name: value for name, value in asdict(self).items() if name != "cell"}

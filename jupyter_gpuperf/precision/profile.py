@@ -1,4 +1,4 @@
-"""Profile a cell: the ordinary run, the modes in turn, then what they computed. Defines the order of the passes."""
+"""Profile a cell: run it as usual, time it in all modes in turn, then check what each mode computes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jupyter_gpuperf.precision import advice, facts, rewriting
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
 from jupyter_gpuperf.precision.mode_checks import REFERENCE, ModeChecks
-from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES, check
+from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES, check_mode
 from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.options import QUICK_SECONDS, ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
@@ -40,14 +40,14 @@ def run_profile(
     source: str = "",
     progress: Progress = lambda ratio, message: None,
 ) -> Profile:
-    """Profile a cell. Afterwards the state is as after one ordinary run, also after an error.
+    """Profile a cell. Afterwards the state is the same as after one ordinary run, even after an error.
 
     Raises
     ------
     CellFailed
-        The ordinary run raised; the state is as before it.
+        The ordinary run raised an exception; the state before it is restored.
     GpuPerfError
-        The profile was refused, with the reason.
+        The cell can't be profiled; the error gives the reason.
     """
     import torch
 
@@ -78,7 +78,7 @@ class _Profiling:
             names.append(CURRENT_MODE)
         self._outcomes = {name: ModeOutcome(name) for name in names}
         self._variants = {name: Variant(name, name) for name in names}
-        """The variants that still run; those that fail are removed."""
+        """The variants that have not failed."""
         self._now = now or CURRENT_MODE
         self._profile = Profile(modes=[], now=None, same_as_now=now)
 
@@ -123,7 +123,7 @@ class _Profiling:
             self._progress(0.05 + 0.15 * done, Message("Warming up {mode}", mode=name))
             try:
                 if name != CURRENT_MODE:
-                    check(self._torch, name, self._device, self._session.mode_context)
+                    check_mode(self._torch, name, self._device, self._session.cell_traits)
                 self._stopwatch.warm_up(self._variants[name])
             except (GpuPerfError, VariantFailed) as error:
                 self._failed(name, error)
@@ -143,7 +143,7 @@ class _Profiling:
             for each in self._variants.values():
                 each.host_seconds, each.device_seconds = [], []
             try:
-                timings = self._stopwatch.interleaved(
+                timings = self._stopwatch.time_in_turn(
                     self._variants,
                     target_ratio=target_ratio(self._options.rigorous),
                     limit_seconds=self._options.limit_seconds,
@@ -182,7 +182,7 @@ class _Profiling:
                     outcome.numerics = checking.numerics(name)
                 if self._options.rigorous and self._on_gpu:
                     outcome.energy_joules = checking.energy(name, outcome.step_seconds)
-            except Exception as error:  # noqa: BLE001  (the timing stays, the reason is reported)
+            except Exception as error:  # noqa: BLE001  (the timing is kept, the reason is reported)
                 reason = describe_failure_in_mode(error)["message"]
                 sentence = Message("check failed: {reason}", reason=reason)
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
@@ -201,7 +201,7 @@ class _Profiling:
             done = index / len(modes)
             self._progress(0.85 + 0.13 * done, Message("Compiling for {mode}", mode=mode))
             outcome = self._outcomes[name] = ModeOutcome(name)
-            variant = Variant(name, mode, prepare=compilation.in_place)
+            variant = Variant(name, mode, prepare=compilation.activate)
             try:
                 compilation.begin()
                 outcome.compiled = compilation.measure(self._stopwatch, variant)
@@ -220,7 +220,7 @@ class _Profiling:
             for name in (REFERENCE, self._now, variant.mode)
             if name in self._variants
         }
-        timings = self._stopwatch.interleaved(
+        timings = self._stopwatch.time_in_turn(
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
             limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
@@ -236,11 +236,11 @@ class _Profiling:
         mode, _, compiled = (profile.recommended or CURRENT_MODE).partition("+")
         if mode in (CURRENT_MODE, profile.same_as_now) and not compiled:
             return
-        profile.code = rewriting.code_for(
+        profile.code = rewriting.rewrite_cell(
             self._source,
             mode,
             self._device.type,
             compiled=tuple(known["model_names"]) if compiled else (),
-            has_scaler=session.mode_context.has_scaler,
+            has_scaler=session.cell_traits.has_scaler,
             is_forward=rewriting.forward_call_test(session.subject.namespace, session.torch),
         )

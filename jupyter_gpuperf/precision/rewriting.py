@@ -1,4 +1,4 @@
-"""Rewrite a cell for a mode as its user would write it: change the fewest lines, keep the rest."""
+"""Rewrite a cell for a mode as its user would: change as few lines as possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Forward = tuple[ast.stmt, ast.stmt]
 """The first and the last statement of a forward pass."""
 
 
-def code_for(
+def rewrite_cell(
     source: str,
     mode: str,
     device_type: str,
@@ -27,17 +27,17 @@ def code_for(
     has_scaler: bool = False,
     is_forward: Callable[[ast.stmt], bool] = lambda statement: True,
 ) -> str:
-    """Return the cell rewritten for ``mode``, or the lines to add and where when the forward pass is elsewhere.
+    """Return the cell rewritten for ``mode``; if it has no forward pass, the lines to add, with a comment saying where.
 
     Parameters
     ----------
     compiled
         Names of models to compile.
     is_forward
-        Returns whether a statement calls a model or a function of the notebook.
+        Returns whether a statement is part of the forward pass; see :func:`forward_call_test`.
     """
     before = [
-        f"{name} = torch.compile({name})  # once, where the model is made" for name in compiled
+        f"{name} = torch.compile({name})  # once, where the model is created" for name in compiled
     ]
     if mode == "tf32":
         return "\n".join(["import torch", "", *TF32_LINES, *before, "", source.rstrip()])
@@ -55,7 +55,7 @@ def code_for(
         rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
         if _parsed(rewritten) is not None:
             return rewritten
-    return "\n".join([*head, *_pattern(mode, device_type, scaled)])
+    return "\n".join([*head, *_template(mode, device_type, scaled)])
 
 
 def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
@@ -102,7 +102,7 @@ def _before_backward(
         if _is_backward(statement):
             before = statements[:index]
             first = next(filter(is_forward, before), None)
-            # Lines can't separate two statements on one line.
+            # Only whole lines can be indented, so the two statements must not share one.
             if first is None or _last_line(before[-1]) >= statement.lineno:
                 return None
             return first, before[-1]
@@ -151,14 +151,14 @@ def _scaled(lines: list[str]) -> Iterator[str]:
 
 
 def _plain_call(line: str) -> tuple[str, str]:
-    """Split ``name.method(…)`` on one line into name and method; both empty for anything else."""
+    """Split the line ``owner.method(…)`` into owner and method; both are empty for any other line."""
     match _parsed(line):
         case ast.Module([ast.Expr(ast.Call(ast.Attribute(owner, method)))]):
             return ast.unparse(owner), method
     return "", ""
 
 
-def _pattern(mode: str, device_type: str, scaled: bool) -> list[str]:
+def _template(mode: str, device_type: str, scaled: bool) -> list[str]:
     backward = ["loss.backward()", "optimizer.step()"]
     return [
         "# where the forward pass is:",

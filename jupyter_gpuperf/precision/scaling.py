@@ -1,7 +1,7 @@
-"""A gradient scaler for cells without one: fp16 without a scaler would show neither its speed nor its numbers.
+"""A gradient scaler for cells that have none: without one, fp16's speed and numbers would not be those of real use.
 
-torch's own ``GradScaler`` does the work. It gets a stand-in for the optimizer, so the cell's own call of
-``optimizer.step()`` stays in place.
+torch's own ``GradScaler`` does the work. It gets a stand-in for the optimizer, so that the cell can still
+call ``optimizer.step()`` itself.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ INITIAL_SCALE: Final = 65_536.0
 
 
 class OptimizerStandIn:
-    """Stand-in for an optimizer: gives the scaler the gradients and notes whether it may step."""
+    """Stand-in for an optimizer: gives the scaler the gradients, and records whether the optimizer may step."""
 
     def __init__(self, optimizer: Any) -> None:
         self.param_groups = optimizer.param_groups
         self.stepped = False
 
     def step(self) -> None:
-        """Note that all gradients are finite."""
+        """Record that the optimizer may step. The scaler calls this only if all gradients are finite."""
         self.stepped = True
 
 
@@ -32,14 +32,14 @@ def _with_gradients(optimizer: Any) -> list[Any]:
 
 
 class Scaling:
-    """Scales losses, unscales gradients before each step, and makes steps with infinite gradients do nothing.
+    """Scales losses, unscales gradients before each step, and makes steps with non-finite gradients do nothing.
 
     Parameters
     ----------
     early
         Optimizers whose gradients are unscaled right after the backward pass, because the cell clips them.
     initial_scale
-        Initial scale. A fitting one avoids the steps that are skipped until a scale is found.
+        Initial scale. With a suitable one, no steps are skipped in search of it.
     """
 
     def __init__(
@@ -50,10 +50,16 @@ class Scaling:
         self._steppers: dict[int, OptimizerStandIn] = {}
         self._put_aside: dict[int, list[tuple[Any, Any]]] = {}
         self._unscaled: set[int] = set()
-        self.skipped = 0
+        self.steps_skipped = 0
 
     def scaled(self, tensors: Any) -> Any:
-        """Return the scaled losses. Raises ``clipped_and_accumulated`` when clipped gradients are accumulated."""
+        """Return the scaled losses.
+
+        Raises
+        ------
+        GpuPerfError
+            ``clipped_and_accumulated``: the cell clips accumulated gradients.
+        """
         if self._unscaled:
             message = "fp16 not measured: the cell clips accumulated gradients."
             hint = "Use your own GradScaler, and scaler.unscale_(optimizer) before clipping."
@@ -61,13 +67,13 @@ class Scaling:
         return self._scaler.scale(tensors)
 
     def after_backward(self) -> None:
-        """Unscale the gradients that the cell clips next."""
+        """Unscale the gradients of optimizers in ``early``, because the cell clips them next."""
         for optimizer in filter(_with_gradients, self._early):
             self._scaler.unscale_(self._stepper(optimizer))
             self._unscaled.add(id(optimizer))
 
     def before_step(self, optimizer: Any) -> None:
-        """Unscale the gradients. If one is infinite, set them all aside: a step without gradients does nothing."""
+        """Unscale the gradients. If one is not finite, set all aside: a step without gradients does nothing."""
         stepper = self._stepper(optimizer)
         with_gradients = _with_gradients(optimizer)
         if not with_gradients:
@@ -77,13 +83,13 @@ class Scaling:
         stepper.stepped = False
         self._scaler.step(stepper)
         if not stepper.stepped:
-            self.skipped += 1
+            self.steps_skipped += 1
             self._put_aside[id(optimizer)] = [(each, each.grad) for each in with_gradients]
             for each in with_gradients:
                 each.grad = None
 
     def after_step(self, optimizer: Any) -> None:
-        """Restore gradients that were set aside, and update the scale."""
+        """Restore the gradients that were set aside, and update the scale."""
         for parameter, gradient in self._put_aside.pop(id(optimizer), []):
             parameter.grad = gradient
         self._unscaled.discard(id(optimizer))

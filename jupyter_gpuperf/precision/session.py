@@ -1,7 +1,7 @@
-"""Run a cell any number of times from the same state, and leave what one ordinary run leaves.
+"""Run a cell any number of times from the same state, and leave the notebook as after one ordinary run.
 
-The ordinary run comes first: in the user's own mode, with its output shown. The states before and after it are both
-kept. Every other run starts from the first state. At the end, or after an interrupt, the second state is restored.
+The ordinary run comes first, in the user's own mode and with its output shown. The states before and after it are both
+saved. All other runs start from the state before it. At the end, or after an interrupt, the state after it is restored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import names_mentioned
 from jupyter_gpuperf.precision.mode_context import (
     CURRENT_MODE,
-    ModeContext,
+    CellTraits,
     RunObserver,
     mode_applied,
 )
@@ -30,7 +30,7 @@ from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 CLIPPING: Final = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"})
-WORTH_NAMING: Final = ("pandas", "h5py", "sqlite3", "polars")
+REPORTED_LIBRARIES: Final = ("pandas", "h5py", "sqlite3", "polars")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,50 +41,50 @@ class ProfiledCode:
     ----------
     body
         Runs the cell once.
-    first
-        Runs the cell once as the ordinary run; it may display the cell's value. ``body`` by default.
+    first_run
+        Runs the cell once, as the ordinary run; may display the cell's value. By default, ``body``.
     code
-        The cell's code, for the names that it may use; ``None`` when it is unknown.
+        The cell's code object, which shows which names it may use; ``None`` when it is unknown.
     hidden
         Names in the namespace that belong to the shell.
     roots
-        Objects that the body reaches besides those names.
+        Name → object that the body reaches without the namespace, such as a function's closure.
     quiet
-        Context for all but the ordinary run; hides what they print.
+        Context that hides output; used for all runs but the ordinary one.
     """
 
     body: Callable[[], object]
     namespace: MutableMapping[str, Any]
     code: types.CodeType | None = None
-    first: Callable[[], object] | None = None
+    first_run: Callable[[], object] | None = None
     hidden: frozenset[str] = frozenset()
     roots: Mapping[str, Any] = field(default_factory=dict)
     quiet: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
 class CellFailed(Exception):
-    """The cell raised an exception, which is the cause of this one."""
+    """The cell raised an exception, which is this one's ``__cause__``."""
 
 
 class ProfileSession:
-    """One profile of one cell. It must be closed in any case.
+    """The runs of one cell in one profile. :meth:`close` must be called in any case.
 
     Attributes
     ----------
     warnings
-        Sentences that go with the result.
+        Sentences to show with the result.
     device
-        Device that holds most of what the cell reaches. This and the following are known after the ordinary run.
-    around
-        Facts about the cell that the modes need.
+        Device that holds most of what the cell reaches. It is set by :meth:`ordinary_run`, like the following.
+    cell_traits
+        Properties of the cell on which its modes depend.
     steps_per_run
-        Optimizer steps of one run.
+        Number of optimizer steps in one run.
     replayed
-        Iterator's name → items that one run takes from it.
+        Iterator's name → number of items that one run takes from it.
     """
 
     device: Any
-    mode_context: ModeContext
+    cell_traits: CellTraits
     steps_per_run: int
     replayed: Mapping[str, int]
 
@@ -98,7 +98,7 @@ class ProfileSession:
             torch.cuda.empty_cache()
             self.allocated_before_bytes = int(torch.cuda.memory_allocated())
         self._iterators = LiveIterators(subject.namespace, subject.hidden, self._keep)
-        self.before = self._taken()
+        self.before = self._take_snapshot()
         if self.before.on_host:
             message = "State exceeds half of the free GPU memory: kept on the host (slower)."
             self.warnings.append(Message(message))
@@ -112,41 +112,39 @@ class ProfileSession:
                 type=type(module).__name__,
             )
 
-    def _taken(self, *, on_host: bool | None = None) -> StateSnapshot:
+    def _take_snapshot(self, *, on_host: bool | None = None) -> StateSnapshot:
         subject = self.subject
         roots = Roots.of_notebook(
             subject.namespace, hidden=subject.hidden, more=subject.roots, code=subject.code
         )
-        return StateSnapshot(
-            self.torch, roots, passed_over=self._iterators.originals, on_host=on_host
-        )
+        return StateSnapshot(self.torch, roots, excluded=self._iterators.originals, on_host=on_host)
 
     def _keep(self, item: Any) -> Callable[[], None]:
         before = StateSnapshot(self.torch, Roots({"item": item}), on_host=self.before.on_host)
         return before.restore_contents
 
     def ordinary_run(self) -> None:
-        """Run the cell as the user would, and keep the state that it leaves.
+        """Run the cell as the user would, and save the state that it leaves.
 
         Raises
         ------
         CellFailed
             The cell raised; the state is as before.
         BadRequest
-            ``iterator_not_replayable``: the cell uses up an iterator that can't be rewound.
+            ``iterator_not_replayable``: the cell advances an iterator that can't be rewound.
         """
-        torch, watch = self.torch, RunObserver()
+        torch, observer = self.torch, RunObserver()
         self._iterators.install()
         try:
-            with mode_applied(torch, CURRENT_MODE, ModeContext("cpu"), watch):
-                (self.subject.first or self.subject.body)()
+            with mode_applied(torch, CURRENT_MODE, CellTraits("cpu"), observer):
+                (self.subject.first_run or self.subject.body)()
             self.synchronize()
         except Exception as error:  # the cell's own exception, reported as such
             raise CellFailed(str(error)) from error
         self.replayed = self._iterators.note_taken()
         self._iterators.remove()
-        self._after = self._taken(on_host=cuda_in_use(torch))
-        if moved := self.before.used_up:
+        self._after = self._take_snapshot(on_host=cuda_in_use(torch))
+        if moved := self.before.advanced_iterators:
             raise BadRequest(
                 "iterator_not_replayable",
                 "Not profiled: the cell ran once and advanced {iterators}, which can't be rewound.",
@@ -154,26 +152,26 @@ class ProfileSession:
                 iterators=moved,
             )
         self.device = self._device_in_use()
-        self.mode_context = self._around(watch)
-        self.steps_per_run = watch.step_count
+        self.cell_traits = self._find_traits(observer)
+        self.steps_per_run = observer.step_count
 
-    def fresh(self) -> None:
-        """Restore the state before the ordinary run, with iterators at their beginning."""
+    def reset(self) -> None:
+        """Restore the state before the ordinary run, and rewind the iterators."""
         self.before.restore()
         self._iterators.install(fresh=True)
 
     @contextlib.contextmanager
-    def mode(self, mode: str, watch: RunObserver | None = None) -> Iterator[RunObserver]:
-        """Enter a mode for :meth:`run`, from the fresh state and with output hidden."""
-        self.fresh()
-        watch = RunObserver() if watch is None else watch
-        with self.subject.quiet(), mode_applied(self.torch, mode, self.mode_context, watch):
-            yield watch
+    def in_mode(self, mode: str, observer: RunObserver | None = None) -> Iterator[RunObserver]:
+        """Restore the state before the ordinary run, and enter a mode for :meth:`run_cell` with output hidden."""
+        self.reset()
+        observer = RunObserver() if observer is None else observer
+        with self.subject.quiet(), mode_applied(self.torch, mode, self.cell_traits, observer):
+            yield observer
 
     def run_cell(self) -> None:
-        """Run the cell once; must be called within :meth:`mode`."""
+        """Run the cell once; must be called within :meth:`in_mode`."""
         self._iterators.install()
-        self.torch.clear_autocast_cache()  # a hand-written loop has left autocast here
+        self.torch.clear_autocast_cache()  # as a hand-written loop does when it leaves autocast
         self.subject.body()
 
     def time_cell(self) -> float:
@@ -189,7 +187,7 @@ class ProfileSession:
             self.torch.cuda.synchronize()
 
     def close(self) -> None:
-        """Restore the state after the ordinary run; the state before it, when there was none."""
+        """Restore the state after the ordinary run, or the state before it if the run failed."""
         with uninterrupted():
             self.synchronize()
             (self._after or self.before).restore()
@@ -199,7 +197,10 @@ class ProfileSession:
                 self.warnings.append(Message(message, iterators=drawn))
 
     def _device_in_use(self) -> Any:
-        """Return the device that holds most of what the cell can reach: a GPU when anything is on one."""
+        """Return the GPU that holds most of the tensors that the cell can reach.
+
+        If none is on a GPU, return the current GPU if the cell used memory on it, otherwise the CPU.
+        """
         torch, items_on = self.torch, Counter[str]()
         for _, tensor in self.before.reached.tensors:
             if tensor.device.type == "cuda":
@@ -209,24 +210,27 @@ class ProfileSession:
         most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
         return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
 
-    def _around(self, watch: RunObserver) -> ModeContext:
+    def _find_traits(self, observer: RunObserver) -> CellTraits:
         names = self.names_used()
         scalers = [each for _, each in self.before.reached.scalers if each.is_enabled()]
         optimizers = tuple(each for _, each in self.before.reached.optimizers)
-        return ModeContext(
+        return CellTraits(
             self.device.type,
             has_scaler=bool(scalers) and "scale" in names,
-            own_autocast=watch.own_autocast[0] if watch.own_autocast else None,
+            own_autocast=observer.own_autocast[0] if observer.own_autocast else None,
             clipped=optimizers if names & CLIPPING else (),
         )
 
     def names_used(self) -> frozenset[str]:
-        """Return the names that the cell, and the notebook's functions that it calls, may use."""
+        """Return the names that the cell may use, directly or through functions and classes of the notebook."""
         code = self.subject.code
         return frozenset() if code is None else names_mentioned(code, self.subject.namespace)
 
     def models_used(self) -> list[tuple[str, Any]]:
-        """Return path and model of each model that has parameters, is named by the cell, and is no part of another one."""
+        """Return path and model of each model that the cell names.
+
+        Models without parameters, and models that are part of another one, are left out.
+        """
         used = self.names_used()
         return [
             (path, module)
@@ -241,6 +245,6 @@ class ProfileSession:
         opaque = [
             f"{path} ({type(each).__module__.partition('.')[0]})"
             for path, each in self.before.reached.opaque
-            if path in used and type(each).__module__.startswith(WORTH_NAMING)
+            if path in used and type(each).__module__.startswith(REPORTED_LIBRARIES)
         ]
         return [*self.before.not_restored, *opaque]

@@ -19,7 +19,7 @@ from jupyter_gpuperf.precision.session import ProfileSession
 
 BLOCK_SECONDS: Final = 0.1
 LONG_RUN_SECONDS: Final = 2.0
-"""A cell that takes longer than this gets no extra run before a block: first-step costs count, as in real use."""
+"""A cell that takes longer than this gets no untimed run before a block. Its time then includes first-step costs."""
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
 FEWEST_ROUNDS: Final = 4
@@ -32,7 +32,7 @@ class Variant:
     Parameters
     ----------
     prepare
-        Called on the fresh state before each use, for example to compile models.
+        Called before each use, once the state is restored; for example, to compile models.
     """
 
     name: str
@@ -43,11 +43,14 @@ class Variant:
     steps_skipped: int = 0
     run_seconds: float = 0.0
     scale: float = INITIAL_SCALE
-    """Scale that the last use left in the gradient scaler. A skipped step is cheaper and would look like speed."""
+    """Scale at which the gradient scaler starts: its scale at the end of the last use.
+
+    This avoids skipped steps, which take less time and would make the variant look faster.
+    """
 
 
 class VariantFailed(Exception):
-    """A variant raised an exception; holds its name and the cause."""
+    """A variant raised an exception. ``name`` is the variant's name, ``cause`` the exception."""
 
     def __init__(self, name: str, cause: BaseException) -> None:
         super().__init__(name)
@@ -63,20 +66,20 @@ class CellStopwatch:
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
-        """Enter a variant from the fresh state. Whatever the body raises becomes :class:`VariantFailed`."""
+        """Restore the state and enter a variant. An exception in the body becomes :class:`VariantFailed`."""
         try:
-            watch = RunObserver(initial_scale=variant.scale)
-            with self._session.mode(variant.mode, watch):
+            observer = RunObserver(initial_scale=variant.scale)
+            with self._session.in_mode(variant.mode, observer):
                 variant.prepare()
                 yield
-                if watch.scaling is not None:
-                    variant.steps_skipped += watch.scaling.skipped
-                    variant.scale = watch.scaling.scale
-        except Exception as error:  # whatever the cell raises: the other modes continue
+                if observer.scaling is not None:
+                    variant.steps_skipped += observer.scaling.steps_skipped
+                    variant.scale = observer.scaling.scale
+        except Exception as error:  # whatever the cell raises, the other modes go on
             raise VariantFailed(variant.name, error) from error
 
     def warm_up(self, variant: Variant) -> None:
-        """Run the variant until one-time work is done (algorithms chosen, memory allocated); on a GPU ≥ 0.5 s."""
+        """Run the variant until algorithms are chosen and memory is allocated; on a GPU, for at least 0.5 s."""
         least_seconds = WARM_UP_SECONDS if self._on_gpu else 0.0
         with self.using(variant):
             seconds: list[float] = []
@@ -86,8 +89,8 @@ class CellStopwatch:
                     break
             variant.run_seconds = min(seconds)
 
-    def block(self, variant: Variant) -> float:
-        """Run one block and return the seconds per step, as the user waits for it."""
+    def time_block(self, variant: Variant) -> float:
+        """Run the variant for one block and return the wall-clock seconds per step."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
         event = self._session.torch.cuda.Event
@@ -112,12 +115,15 @@ class CellStopwatch:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
         return seconds / per_step
 
-    def interleaved(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
-        """Measure all variants in turn, with the ``pace`` of :func:`measure.interleaved.time_interleaved`.
+    def time_in_turn(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
+        """Time all variants in turn; ``pace`` holds limits for :func:`measure.interleaved.time_interleaved`.
 
-        Raises :class:`VariantFailed` for the first that fails.
+        Raises
+        ------
+        VariantFailed
+            A variant raised an exception; timing ends with the first one.
         """
-        blocks = {name: functools.partial(self.block, each) for name, each in variants.items()}
+        blocks = {name: functools.partial(self.time_block, each) for name, each in variants.items()}
         return time_interleaved(blocks, fewest_rounds=FEWEST_ROUNDS, **pace)
 
     def measure_peak_memory(self, variant: Variant, outcome: ModeOutcome) -> None:
@@ -140,5 +146,5 @@ class CellStopwatch:
 
 
 def interval_or_none(samples: list[float]) -> Interval | None:
-    """Return the median with its interval; ``None`` without samples."""
+    """Return the median and its 95 % interval; ``None`` without samples."""
     return median_interval(samples) if samples else None

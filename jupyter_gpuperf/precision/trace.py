@@ -18,18 +18,20 @@ MOST_TRACED: Final = 20_000
 
 @dataclass(slots=True)
 class Trace:
-    """What was recorded over one or several consecutive runs.
+    """What one or several consecutive runs computed.
 
     Attributes
     ----------
     losses
-        The tensor that each backward pass started from; its mean when it has several elements.
+        Value of the tensor that each backward pass started from; the mean when it has several elements.
     gradients
         Parameter's name → its gradient at the first step, unscaled.
     updates
         Parameter's name → how much the first step changed it.
     outputs
         Name → tensor that the cell computed; only for a cell without a backward pass.
+    steps_skipped
+        Optimizer steps that were skipped because a gradient was not finite.
     is_random
         Whether the runs drew random numbers.
     """
@@ -49,7 +51,7 @@ class Trace:
 
 
 class Tracer:
-    """Collects a trace through a :class:`modes.RunObserver`."""
+    """Fills a :class:`Trace` through the callbacks of a :class:`RunObserver`."""
 
     def __init__(self, names: Mapping[int, str], *, details: bool, on_host: bool) -> None:
         self._names, self._details, self._on_host = names, details, on_host
@@ -58,23 +60,23 @@ class Tracer:
         self._stepped: set[int] = set()
         self.trace = Trace()
 
-    def watch(self) -> RunObserver:
-        """Return the watch that reports to this tracer."""
+    def observer(self) -> RunObserver:
+        """Return an observer that reports to this tracer."""
         return RunObserver(
             on_loss=self._on_loss,
             on_gradients=self._on_gradients if self._details else None,
             on_step=self._on_step if self._details else None,
         )
 
-    def finish(self, watch: RunObserver) -> Trace:
+    def finish(self, observer: RunObserver) -> Trace:
         """Read the losses from the device and return the trace."""
         self.trace.losses = [float(each) for each in self._losses]
-        self.trace.steps_skipped = watch.scaling.skipped if watch.scaling else 0
+        self.trace.steps_skipped = observer.scaling.steps_skipped if observer.scaling else 0
         return self.trace
 
     def _on_loss(self, tensors: Any) -> None:
         each = tensors[0] if isinstance(tensors, (list, tuple)) else tensors
-        # Not read here: reading would make the host wait.
+        # Not read here: that would make the host wait for the device.
         self._losses.append(each.detach().float().mean())
 
     def _on_gradients(self, optimizer: Any) -> None:
@@ -103,31 +105,31 @@ class Tracer:
 def trace_runs(
     session: ProfileSession, mode: str, *, runs: int, details: bool = True, seed: int | None = None
 ) -> Trace:
-    """Run the cell ``runs`` times in a row from the fresh state, and return what it computed.
+    """Restore the initial state, run the cell ``runs`` times in a row, and return what it computed.
 
     Parameters
     ----------
     details
         Whether to keep the first step's gradients and weight changes.
     seed
-        Seed for the cell's random numbers; ``None`` keeps those of the ordinary run.
+        Seed for the cell's random numbers. With ``None``, they are the same as in the ordinary run.
     """
     tracer = Tracer(
         session.before.reached.parameter_names(), details=details, on_host=session.before.on_host
     )
-    with session.mode(mode, tracer.watch()) as watch:
+    with session.in_mode(mode, tracer.observer()) as observer:
         if seed is not None:
             session.before.randomness.reseed(seed)
         known = {id(value) for value in session.subject.namespace.values()}
         session.run_cell()
-        if not watch.backwards:
+        if not observer.backward_count:
             tracer.trace.outputs = _outputs(session, known)
         for _ in range(runs - 1):
             session.run_cell()
     session.synchronize()
     if seed is None:
         tracer.trace.is_random = session.before.randomness.drawn_from()
-    return tracer.finish(watch)
+    return tracer.finish(observer)
 
 
 def _outputs(session: ProfileSession, known: set[int]) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _outputs(session: ProfileSession, known: set[int]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One operator's output: its dtype, shape and norm."""
+    """An operator that ran, with the dtype, shape and norm of its output."""
 
     name: str
     dtype: str
@@ -153,11 +155,11 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operators_traced(torch: Any) -> Iterator[list[Operator]]:
-    """Record the norm of each operator's output, in order; the list is filled on exit."""
+def tracing_operators(torch: Any) -> Iterator[list[Operator]]:
+    """Record the operators that run inside the context, in order. The list is filled on exit."""
     seen: list[tuple[str, str, tuple[int, ...], Any]] = []
 
-    def see(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
+    def on_operator(function: Any, _args: Any, _kwargs: Any, result: Any) -> None:
         name = function.overloadpacket.__name__
         if name in VIEWS or name in CASTS or len(seen) >= MOST_TRACED:
             return
@@ -168,6 +170,6 @@ def operators_traced(torch: Any) -> Iterator[list[Operator]]:
             seen.append((name, dtype, tuple(first.shape), norm))
 
     done: list[Operator] = []
-    with observing_operators(see):
+    with observing_operators(on_operator):
         yield done
     done += [Operator(name, dtype, shape, float(norm)) for name, dtype, shape, norm in seen]

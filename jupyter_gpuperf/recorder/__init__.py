@@ -1,1 +1,1 @@
-"""Record and replay as services."""
+"""Write readings to files: recordings, and the saved history."""

@@ -25,10 +25,10 @@ FORMAT: Final = "gpuperf-history"
 FORMAT_VERSION: Final = 1
 OWN_FORMAT: Final = (FORMAT, FORMAT_VERSION, sys.byteorder)
 SAVE_SECONDS: Final = 300.0
-"""The longest time that a crash can lose, for steps of 5 s and more."""
+"""Time between saves of the coarse steps, and so the most that a crash can lose. Ticks are saved only at the end."""
 
 COMPRESSION_LEVEL: Final = 1
-"""Columns of readings shrink to a fifth at any level; this one takes a tenth of a second."""
+"""Columns of readings shrink to a fifth at any level; level 1 takes a tenth of a second."""
 
 CANNOT_READ: Final = (
     "Can't read the history in %s (%s), so none is saved. Fix it, or change c.GpuPerf.history_file."
@@ -40,26 +40,26 @@ CANNOT_SAVE: Final = (
 
 
 class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file's content."""
+    """The content of a history file."""
 
     format: str
     format_version: int
     byte_order: str
     history: HistoryDump
     training: TrainingDump | None = None
-    """``None`` in older files, which did not contain it."""
+    """``None`` in older files, which lack it."""
 
 
 @dataclass(eq=False)
 class HistoryKeeper:
-    """Reads the file at the start, writes it now and then, and once more at the end.
+    """Reads the history file at the start; writes it at intervals, and once more at the end.
 
-    It works in its own thread, because disks stall. Errors are logged, and the history continues without a file.
+    It writes in its own thread, because disks stall. Errors are logged, and the history continues without a file.
 
     Parameters
     ----------
     path
-        The file; used by only one server.
+        The file. No other server may use it.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class HistoryKeeper:
             self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Write everything, and end; wait at most ``timeout_seconds`` for a disk that stalls."""
+        """Write everything, and end the thread; wait at most ``timeout_seconds``, as the disk may stall."""
         self._stopping.set()
         if self._started:  # otherwise an empty history would replace the unread file
             self._thread.join(timeout_seconds)
@@ -118,9 +118,9 @@ class HistoryKeeper:
             each()
 
     def _set_aside(self, error: Exception) -> bool:
-        # Don't overwrite it: it may come from another version, or not be ours at all.
+        # Don't overwrite the file: it may come from another version, or another program.
         aside = self.path.with_name(f"{self.path.name}.unreadable")
-        if aside.exists():  # don't overwrite an earlier file set aside either
+        if aside.exists():  # don't overwrite a file that was set aside earlier, either
             aside = aside.with_name(f"{aside.name}-{time.time_ns()}")
         try:
             self.path.replace(aside)
@@ -139,7 +139,7 @@ class HistoryKeeper:
             training=self.training.dump(full=full),
         )
         content = zlib.compress(msgspec.msgpack.encode(kept), COMPRESSION_LEVEL)
-        # Write beside it, then replace: the file is always either the new or the old one, complete.
+        # Write a new file, then replace the old one: at any time, one of them is complete.
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Record in the calling process, where there is no server to ask: for the command line."""
+"""Record in the calling process: for the command line, which has no server."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def record_in_process(
     source
         As ``c.GpuPerf.source``.
     started
-        Called when readings come in.
+        Called once, when recording has begun.
     observers
-        As for :class:`Sampler`; their news are recorded, too.
+        As for :class:`Sampler`; the messages that they return are recorded, too.
 
     Raises
     ------

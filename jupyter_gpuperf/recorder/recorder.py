@@ -1,4 +1,4 @@
-"""Write the sampler's readings live into one compressed file; see :mod:`jupyter_gpuperf.recordings.recording_format`."""
+"""Write the sampler's readings to one compressed file as they come; see :mod:`jupyter_gpuperf.recordings.recording_format`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from jupyter_gpuperf.schemas import ErrorInfo, ListedProcesses, encode
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 2.0
-"""The longest time that a kill can lose. A shorter one would make compression worse."""
+"""Time between flushes, and so the most that is lost if the server is killed. Shorter times compress worse."""
 
 PROCESSES_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 2.0
 
 MOST_WAITING: Final = 600
-"""Messages that wait for a disk that stalls: a minute at the highest rate."""
+"""Maximum number of messages that wait while the disk stalls: a minute at the highest rate."""
 
 LEAST_FREE_BYTES: Final = 200 * 2**20
 """A recording ends when its disk has less space left: notebooks must still be saved there."""
@@ -43,16 +43,16 @@ LONGEST_SECONDS: Final = 24 * 3600.0
 
 COMPRESSION_LEVEL: Final = 5
 
-FREE_SPACE: Final = "Free some space, or record to a disk other than that of {folder}."
+FREE_SPACE_HINT: Final = "Free some space, or record to a disk other than that of {folder}."
 
 State = Literal["recording", "stopped", "failed"]
 
 
 @dataclass(eq=False)
 class Recorder:
-    """One recording. It runs from its creation on, in its own thread.
+    """One recording. It starts when created, and runs in its own thread.
 
-    Only that thread waits for the disk: a slow or full one does not delay any reading.
+    Only that thread waits for the disk: a slow or full disk does not delay any reading.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ class Recorder:
         The file; it must not exist yet.
     header
         The first line.
-    news
-        Messages that apply at the beginning: the devices, the alerts.
+    first_messages
+        Messages with the state at the beginning: the devices and the alerts.
     anonymizer
-        The one that was used for the devices of the header.
+        The one that was used for the header's devices.
     interval_ms
         Time between readings.
     seconds
-        The recording stops by itself after this time.
+        Time after which the recording stops by itself.
     list_processes
         Requests the processes on all devices; ``None`` to leave them out.
     free_bytes
@@ -82,7 +82,7 @@ class Recorder:
     path: Path
     _: KW_ONLY
     header: bytes
-    news: tuple[bytes, ...]
+    first_messages: tuple[bytes, ...]
     subscribers: Subscribers
     interval_ms: int
     anonymizer: Anonymizer = field(default_factory=Anonymizer)
@@ -99,40 +99,40 @@ class Recorder:
         self._ended: float | None = None
         self._waiting: queue.Queue[tuple[bytes, str]] = queue.Queue(MOST_WAITING)
         self._stopping = threading.Event()
-        self._plain: IO[bytes] = self._created(self.path)
+        self._plain: IO[bytes] = self._create_file(self.path)
         self._anonymized: dict[str, Callable[[bytes], bytes]] = {
             FRAMES: self.anonymizer.frame,
             DEVICES: self.anonymizer.devices_message,
             TRAINING: anonymized_training,
         }
-        for message in (self.header, *self.news):
-            self._waiting.put((message, "news"))
+        for message in (self.header, *self.first_messages):
+            self._waiting.put((message, "first"))
         self._subscription = self.subscribers.add(self._offer, self.interval_ms)
         self._thread = threading.Thread(target=self._run, name="gpuperf-recorder", daemon=True)
         self._thread.start()
 
     @property
     def state(self) -> State:
-        """The recording's state: running, stopped, or failed."""
+        """Whether the recording is running, has been stopped, or has failed."""
         if self._ended is None:
             return "recording"
         return "stopped" if self.error is None else "failed"
 
     @property
     def duration_seconds(self) -> float:
-        """How long it has been running, or ran."""
+        """Duration so far; once the recording has ended, its total duration."""
         return (time.monotonic() if self._ended is None else self._ended) - self._began
 
     @property
     def size_bytes(self) -> int:
-        """Size of the file so far; 0 when it is gone."""
+        """Size of the file so far; 0 if the file is gone."""
         try:
             return self.path.stat().st_size
         except OSError:
             return 0
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Write what waits, and close the file; a second call changes nothing."""
+        """Write the waiting messages, and close the file. A second call has no effect."""
         self._stopping.set()
         self._thread.join(timeout_seconds)
 
@@ -142,14 +142,14 @@ class Recorder:
         return self._ended is not None
 
     @staticmethod
-    def _created(path: Path) -> IO[bytes]:
+    def _create_file(path: Path) -> IO[bytes]:
         # Readable only by this user, and never overwrites another file.
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def _offer(self, message: bytes, topic: str) -> None:
         # Called by the sampler, so it must never wait.
         if topic == FINDINGS:
-            return  # they name notebooks and variables, and a replay is diagnosed again
+            return  # findings name notebooks and variables; a replay is diagnosed again anyway
         try:
             self._waiting.put_nowait((message, topic))
         except queue.Full:
@@ -162,17 +162,17 @@ class Recorder:
         except (OSError, GpuPerfError) as error:
             self.error = _error_info(error, self.path)
             logger.warning("%s %s", self.error.message, self.error.hint)
-        except Exception:  # nobody awaits this thread: the recording's state must say that it ended
+        except Exception:  # no caller sees this thread's exceptions, so store the error
             logger.exception("The recording %s stopped unexpectedly.", self.path)
-            self.error = UNEXPECTED
+            self.error = UNEXPECTED_ERROR
         finally:
             self.subscribers.remove(self._subscription)
             self._ended = time.monotonic()
 
     def _write_all(self, packed: gzip.GzipFile, plain: IO[bytes]) -> None:
-        flush_at = time.monotonic()  # write the header at once: even a kill leaves a recording
+        flush_at = time.monotonic()  # flush the header at once: a file without it is no recording
         processes_at = time.monotonic() + 0.5
-        while not (self._is_due() and self._waiting.empty()):
+        while not (self._should_stop() and self._waiting.empty()):
             self._write_next(packed)
             now = time.monotonic()
             if now >= processes_at and not self._stopping.is_set():
@@ -184,7 +184,7 @@ class Recorder:
                 packed.flush(zlib.Z_SYNC_FLUSH)
                 plain.flush()
 
-    def _is_due(self) -> bool:
+    def _should_stop(self) -> bool:
         if time.monotonic() - self._began >= self.seconds:
             self._stopping.set()
         if self._stopping.is_set():
@@ -208,7 +208,7 @@ class Recorder:
         try:
             listed = self.list_processes().result(LISTING_SECONDS)
         except FutureTimeout:
-            return  # the driver hangs: the readings report that themselves
+            return  # the driver hangs; the readings already show that
         packed.write(encode({"type": "processes", "devices": listed}) + b"\n")
 
     def _check_room(self) -> None:
@@ -216,14 +216,14 @@ class Recorder:
         if free < LEAST_FREE_BYTES:
             raise Unavailable(
                 "recording_disk_full",
-                "Recording stopped: only {free:.0f} MiB of disk left. Its data so far is saved.",
-                FREE_SPACE,
+                "Recording stopped: only {free:.0f} MiB of disk space left. The data so far is saved.",
+                FREE_SPACE_HINT,
                 free=free / 2**20,
                 folder=self.path.parent,
             )
 
 
-UNEXPECTED: Final = ErrorInfo(
+UNEXPECTED_ERROR: Final = ErrorInfo(
     code="internal_error",
     message="Recording stopped: server error.",
     hint="See the server log, and please report it.",
@@ -237,9 +237,9 @@ def _error_info(error: OSError | GpuPerfError, path: Path) -> ErrorInfo:
     return ErrorInfo(
         code="recording_disk_full" if full else "recording_not_written",
         message=Message(
-            "Recording stopped: can't write {path} ({error}). Its data so far is saved.",
+            "Recording stopped: can't write {path} ({error}). The data so far is saved.",
             path=path,
             error=error.strerror or error,
         ),
-        hint=Message(FREE_SPACE, folder=path.parent),
+        hint=Message(FREE_SPACE_HINT, folder=path.parent),
     )

@@ -1,4 +1,4 @@
-"""The recordings of a server: started and stopped by users, kept in one folder."""
+"""The recordings of a server. Users start and stop them; their files are in one folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LONGEST_LABEL: Final = 60
 def start_recorder(
     path: Path, request: RecordingRequest, *, sampler: Sampler, subscribers: Subscribers
 ) -> Recorder:
-    """Record what ``sampler`` reads into ``path``.
+    """Start recording the readings of ``sampler`` into ``path``, and return the recorder.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def start_recorder(
         return Recorder(
             path,
             header=header(request, version, devices.devices),
-            news=(
+            first_messages=(
                 encode(DevicesChanged(devices=devices, version=version)),
-                encode(sampler.news.get(ALERTS) or AlertsChanged(alerts=[])),
+                encode(sampler.last_messages.get(ALERTS) or AlertsChanged(alerts=[])),
             ),
             anonymizer=anonymizer,
             subscribers=subscribers,
@@ -92,9 +92,9 @@ def _check(request: RecordingRequest) -> None:
 
 
 class RecordingStore:
-    """Starts and stops recordings, and lists those of earlier runs of the server.
+    """Starts, stops and lists recordings; also lists those of earlier runs of the server.
 
-    Safe to use from any thread. Starting, stopping and listing access the disk, so don't call them on the event loop.
+    Thread-safe. Starting, stopping and listing access the disk, so don't call them on the event loop.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class RecordingStore:
         """Called when a recording was started, stopped or discarded."""
         self._lock = threading.Lock()
         self._recorders: dict[str, tuple[Recorder, str]] = {}
-        self._of_before: dict[Path, tuple[float, RecordingInfo]] = {}
+        self._earlier_infos: dict[Path, tuple[float, RecordingInfo]] = {}
 
     def start(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording.
@@ -224,12 +224,12 @@ class RecordingStore:
     def _read_info(self, path: Path) -> RecordingInfo | None:
         try:
             status = path.stat()
-            known = self._of_before.get(path)
+            known = self._earlier_infos.get(path)
             if known is not None and known[0] == status.st_mtime:
                 return known[1]
             found = read_header(path)
         except (OSError, ValueError):
-            return None  # not one of ours, or deleted meanwhile
+            return None  # not a recording, or deleted meanwhile
         began = float(found.get("began_seconds", status.st_mtime))
         info = RecordingInfo(
             id=path.name.removesuffix(SUFFIX),
@@ -242,7 +242,7 @@ class RecordingStore:
             path=str(path),
             error=None,
         )
-        self._of_before[path] = (status.st_mtime, info)
+        self._earlier_infos[path] = (status.st_mtime, info)
         return info
 
 

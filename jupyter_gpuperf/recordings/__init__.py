@@ -1,1 +1,1 @@
-"""Formats of recordings: the product's own, and another laboratory's traces. Also holds recordings of real devices."""
+"""Formats of recordings: the product's own, and one laboratory's traces. Also contains recordings of real devices."""

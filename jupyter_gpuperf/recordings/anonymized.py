@@ -1,4 +1,4 @@
-"""Remove names from messages, so that a recording can be attached to a bug report."""
+"""Remove names of machines and notebooks from messages, so that a recording can be attached to a bug report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_gpuperf.schemas.training import NotebookTraining, TrainingNow
 
 
 class Anonymizer:
-    """Removes names from one recording; a machine has the same number in all of its messages."""
+    """Removes machines' names from one recording. A machine gets the same number in all messages."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, str] = {}

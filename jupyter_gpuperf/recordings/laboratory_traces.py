@@ -64,17 +64,17 @@ DIVISORS: Final = {"_mw": 1e3, "_PER_SEC": 1.0 / (1 << 20)}
 """Suffix of a key → divisor to get the metric's unit: for milliwatts, and for GPM's MiB per second."""
 
 SHORTEST_SECONDS: Final = 0.05
-"""A rate over a shorter time is noise: the totals themselves grow in steps."""
+"""Shortest time over which a rate is computed: totals grow in steps, so a shorter one would be noise."""
 
 Object = Mapping[str, Any]
 Totals = dict[str, tuple[float, float, Reading]]
 """Metric → when its total was last read, the total, and its growth per second."""
 
 
-def converted(
+def convert_trace(
     header: Object, lines: Iterable[Object], metrics: Sequence[Metric]
 ) -> tuple[Object, Iterator[Object]]:
-    """Return header and messages as the product itself would have written them.
+    """Return a trace's header and messages as the product itself would have written them.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
     key = KEYS[metric.name]
     place, _, name = key.rpartition(".")
     raw = (line.get(place, {}) if place else line).get(name)
-    # The recorder did not check whether there are links: a device without them returns 0.
+    # The laboratory did not check whether a device has links: without any, it returns 0.
     if raw is None or (metric.family == "nvlink" and not raw):
         return "not_recorded"
     value = float(raw) / next((DIVISORS[end] for end in DIVISORS if key.endswith(end)), 1.0)
@@ -124,7 +124,7 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
     since, total, rate = totals.get(metric.name, (-math.inf, math.inf, "not_yet"))
     if seconds - since < SHORTEST_SECONDS:
         return rate
-    # The first total, and one that was reset, give no rate.
+    # There is no rate after the first total, or after a reset.
     rate = metric.to_reading((value - total) / (seconds - since)) if value >= total else "not_yet"
     totals[metric.name] = (seconds, value, rate)
     return rate

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.metrics import Metric
-from jupyter_gpuperf.recordings.laboratory_traces import converted
+from jupyter_gpuperf.recordings.laboratory_traces import convert_trace
 from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.recordings.recording_format import FORMAT
 
@@ -25,7 +25,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 def find_recording(path: Path) -> Path:
-    """Return ``path``, or the package's own recording of that name if only that exists."""
+    """Return ``path``, or if it does not exist, the package's own recording of that name."""
     packaged = PACKAGED / path.name
     return packaged if not path.exists() and packaged.exists() else path
 
@@ -47,15 +47,15 @@ def load_recording(path: Path, metrics: Sequence[Metric], uuid_prefix: str = "")
     OSError
         The file can't be read.
     """
-    lines = Lines(find_recording(path))
+    lines = RecordingLines(find_recording(path))
     try:
-        recording = _understood(iter(lines), metrics, uuid_prefix)
+        recording = _parse(iter(lines), metrics, uuid_prefix)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"not a recording ({type(error).__name__}: {error})") from error
     except ValueError as error:
         raise ValueError(f"{error}; the file is truncated" if lines.torn else str(error)) from error
     if lines.torn:
-        logger.warning("The recording %s is truncated; the rest is played.", path)
+        logger.warning("The recording %s is truncated; only what precedes the cut is played.", path)
     for kind, count in recording.unknown.items():
         logger.warning("The recording %s has %d × %s, skipped.", path, count, kind)
     return recording
@@ -71,16 +71,16 @@ def read_header(path: Path) -> Mapping[str, Any]:
     OSError
         The file can't be read.
     """
-    header = next(iter(Lines(path)), {})
+    header = next(iter(RecordingLines(path)), {})
     if header.get("format") != FORMAT:
         raise ValueError("different format")
     return header
 
 
-class Lines:
-    """The lines of a recording, as objects, as far as they can be read.
+class RecordingLines:
+    """The lines of a recording, decoded, as far as they can be read.
 
-    A recording whose process was killed ends in the middle of a line or of a compressed block. Everything written
+    If the recording process was killed, the file ends in the middle of a line or of a compressed block. Everything
     before that is read, and ``torn`` is set.
     """
 
@@ -114,12 +114,12 @@ class _Torn(Exception):
     """The last line is incomplete."""
 
 
-def _understood(
+def _parse(
     objects: Iterator[Mapping[str, Any]], metrics: Sequence[Metric], uuid_prefix: str
 ) -> Recording:
     header = next(objects, None)
     if header is None:
         raise ValueError("it is empty")
     if header.get("format") != FORMAT:
-        header, objects = converted(header, objects, metrics)
+        header, objects = convert_trace(header, objects, metrics)
     return Recording(header, objects, metrics, uuid_prefix)

@@ -1,6 +1,6 @@
 """A recording in memory: devices and their host over time.
 
-Readings are stored in columns, so that an hour of eight devices at 10 Hz takes some 200 MB and not ten times that.
+Readings are stored in columns: an hour of eight devices at 10 Hz takes about 200 MB, not ten times as much.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from msgspec.structs import replace
 
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.recording_format import FORMAT_VERSION
-from jupyter_gpuperf.recordings.replayed_loops import with_uuids
+from jupyter_gpuperf.recordings.replayed_loops import with_uuid_prefix
 from jupyter_gpuperf.schemas.processes import ListedProcess, ListedProcesses
 from jupyter_gpuperf.schemas.readings import DeviceInfo, MissingReason, Readings
 from jupyter_gpuperf.schemas.training import TrainingNow
 
 NOT_PLAYED: Final = ("alerts",)
-"""Kinds of messages that are not replayed, since the player generates them again."""
+"""Kinds of messages that are not replayed: a replay generates them anew."""
 
 REASONS: Final[tuple[MissingReason, ...]] = get_args(MissingReason)
 
@@ -31,30 +31,30 @@ T = TypeVar("T")
 
 
 class Recording:
-    """Recorded readings, by seconds since the beginning; each method returns the latest values at that time.
+    """Recorded readings by time, in seconds since the beginning. Each method returns the latest values at a time.
 
     Parameters
     ----------
     header, messages
-        The file's objects.
+        The first object of the file, and the others.
     metrics
-        The metrics of this version. Others in the file are left out; those missing there are ``not_recorded``.
+        The metrics of this version. Other metrics in the file are left out; missing ones are ``not_recorded``.
     uuid_prefix
         Prefix that is added to the devices' UUIDs.
 
     Raises
     ------
     ValueError
-        It has no readings, or it comes from a newer version of the product.
+        The recording has no readings, or comes from a newer version of the product.
 
     Attributes
     ----------
     label
-        What was recorded.
+        Name of the recording.
     seconds
-        The times of its readings, in order; at least one.
+        The times of the readings, in order; at least one.
     unknown
-        Kinds of messages that are unknown or can't be decoded, with the number of each.
+        Number of messages that are unknown or can't be decoded, by kind.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Recording:
         return self._host.row(self._place(seconds))
 
     def read_host_cores(self, seconds: float) -> list[float]:
-        """Return each core's busy share in percent."""
+        """Return how busy each CPU core is, in percent."""
         return list(self._cores[self._place(seconds)])
 
     def read_processes(self, seconds: float) -> ListedProcesses:
@@ -107,12 +107,12 @@ class Recording:
         return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
 
     def read_training(self, seconds: float) -> TrainingNow | None:
-        """Return what the notebooks' loops did, if they were watched; ``None`` before the first report."""
+        """Return the state of the watched training loops; ``None`` before the first report."""
         return self._training.at(seconds)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         kind = message.get("type")
-        # News come between two frames: they apply from the frame before on.
+        # Other messages come between two frames, and apply from the earlier one on.
         now = self.seconds[-1] if self.seconds else 0.0
         if kind == "frame":
             self._add(message)
@@ -166,14 +166,14 @@ class Recording:
         except msgspec.ValidationError:
             self.unknown["unreadable training message"] += 1
             return
-        self._training.add(now, with_uuids(training, self._uuid_prefix))
+        self._training.add(now, with_uuid_prefix(training, self._uuid_prefix))
 
     def _place(self, seconds: float) -> int:
         return max(0, bisect_right(self.seconds, seconds) - 1)
 
 
 class _Table:
-    """Readings in columns: values, and where there is none, the reason."""
+    """Readings in columns: values, and the reasons for missing ones."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values = {name: array("d") for name in names}
@@ -181,7 +181,7 @@ class _Table:
 
     def put(self, place: int, readings: Mapping[str, Any]) -> None:
         for name, column in self._values.items():
-            # Where the device was missing, nothing was recorded.
+            # Fill the rows of frames in which the device was missing.
             column.extend([math.nan] * (place - len(column)))
             reading = readings.get(name)
             if isinstance(reading, (int, float)):
@@ -189,7 +189,7 @@ class _Table:
                 continue
             column.append(math.nan)
             if reading in REASONS:
-                # Use the module's strings, so that a reading needs no string of its own.
+                # All readings share the strings of REASONS, which saves memory.
                 self._reasons[name][place] = REASONS[REASONS.index(reading)]
 
     def row(self, place: int) -> Readings:
@@ -201,7 +201,7 @@ class _Table:
 
 
 class _Changes(Generic[T]):
-    """A value over time: each holds from its time on, until it changes."""
+    """A value that changes over time: each holds from its time on, until the next one."""
 
     def __init__(self, first: T) -> None:
         self._seconds = [-math.inf]

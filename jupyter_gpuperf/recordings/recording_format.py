@@ -20,7 +20,7 @@ SUFFIX: Final = ".jsonl.gz"
 
 
 def header(request: RecordingRequest, version: Version, devices: Sequence[DeviceInfo]) -> bytes:
-    """Return the first line of a recording that begins now, without the line end."""
+    """Return the first line of a recording that begins now, without the newline."""
     return encode(
         {
             "format": FORMAT,

@@ -8,7 +8,7 @@ from jupyter_gpuperf.schemas.training import CellMark, LoaderSteps, NotebookTrai
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
-    """Return a message with all its times later by ``seconds``."""
+    """Return a message with all times shifted by ``seconds``."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:
         return replace(each, last_seconds=each.last_seconds + seconds)
@@ -24,8 +24,8 @@ def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
     return replace(played, time_seconds=later, notebooks=[*map(notebook, played.notebooks)])
 
 
-def with_uuids(played: TrainingNow, prefix: str) -> TrainingNow:
-    """Return a message whose devices' UUIDs begin with ``prefix``."""
+def with_uuid_prefix(played: TrainingNow, prefix: str) -> TrainingNow:
+    """Return a message with ``prefix`` added to the devices' UUIDs."""
 
     def loader(each: LoaderSteps) -> LoaderSteps:
         return replace(each, device_uuid=each.device_uuid and prefix + each.device_uuid)

@@ -1,4 +1,7 @@
-"""The routes: each parses, calls a service, and encodes. A new route is one handler and one line here."""
+"""The routes. Each parses a request, calls a service, and encodes the answer.
+
+To add a route, write a handler and add a line here.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +61,12 @@ ROUTES: tuple[tuple[str, type], ...] = (
 
 
 def handlers(services: Callable[[], Services]) -> list[tuple[str, type, dict[str, Any]]]:
-    """Return the routes for Tornado; Jupyter puts the base URL before each.
+    """Return the routes for Tornado; Jupyter prefixes each with the base URL.
 
     Parameters
     ----------
     services
-        Returns the services; called on each request.
+        Called on each request; returns the services.
     """
     arguments: dict[type, dict[str, Any]] = {openapi.OpenApiHandler: {"routes": ROUTES}}
     return [

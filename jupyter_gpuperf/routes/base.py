@@ -1,6 +1,6 @@
 """Shared by all routes: the authorization resource, encoding, and coded errors.
 
-The server waits for the import of the routes when it starts, so they import their dependencies when called.
+Importing the routes delays the start of the server, so they import slow modules only when called.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class CodedErrors(JupyterHandler):
     """Turns any exception in a route into ``{"code", "message", "hint"}`` with its status."""
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Use a coded error's own status; Tornado would send 500."""
+        """Send a coded error with its own status; Tornado would use 500."""
         super().send_error(getattr(_error_in(kwargs), "http_status", status_code), **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Send every error in the same shape; an unexpected one gets an id that is also in the log."""
+        """Send every error as JSON of the same form; an unexpected one has a reference that is also in the log."""
         self.set_header("Content-Type", "application/json")
         self.finish(encode(self._describe(status_code, _error_in(kwargs))))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log defects only; a coded error needs no traceback."""
+        """Log only unexpected errors; a coded error needs no traceback."""
         if not isinstance(value, GpuPerfError):
             super().log_exception(typ, value, tb)
 
@@ -48,7 +48,7 @@ class CodedErrors(JupyterHandler):
             return ErrorInfo(**error.to_dict())
         if isinstance(error, HTTPError):
             if status_code == 403 and NOT_AUTHORIZED in str(error.log_message):
-                return READING_ONLY
+                return FORBIDDEN
             code, hint = HTTP_ERRORS.get(status_code, (f"http_{status_code}", ""))
             return ErrorInfo(code=code, message=str(error.log_message or self._reason), hint=hint)
         reference = uuid.uuid4().hex[:12]
@@ -61,11 +61,7 @@ class CodedErrors(JupyterHandler):
 
 
 class GpuPerfHandler(CodedErrors, APIHandler):
-    """Base of the REST routes.
-
-    A route parses, calls a service, and answers. Any exception becomes ``{"code", "message", "hint"}`` with its
-    status here.
-    """
+    """Base of the REST routes: parses bodies, encodes answers, and finds a kernel's Python."""
 
     auth_resource = AUTH_RESOURCE
     # Viewing a GPU is not activity: an idle server with an open panel must still be culled.
@@ -92,7 +88,7 @@ class GpuPerfHandler(CodedErrors, APIHandler):
         try:
             return msgspec.json.decode(self.request.body, type=shape)
         except msgspec.ValidationError as error:
-            hint = "Compare the body with the documented shape."
+            hint = "Compare the body with the documented schema."
             raise BadRequest("invalid_request", "{error}.", hint, error=error) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             message, hint = "The body is not valid JSON: {error}.", "Send a JSON object."
@@ -116,12 +112,12 @@ def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
 
 
 NOT_AUTHORIZED: Final = "is not authorized"
-"""Part of Jupyter's message if its authorizer refuses a logged-in user."""
+"""Part of Jupyter's message when its authorizer refuses a logged-in user."""
 
-READING_ONLY: Final = ErrorInfo(
+FORBIDDEN: Final = ErrorInfo(
     code="forbidden",
     message="Your account may not do this on this server.",
-    hint='Ask the server\'s administrator: its authorizer decides about the resource "gpuperf".',
+    hint='Ask the server\'s administrator: its authorizer controls access to the resource "gpuperf".',
 )
 
 HTTP_ERRORS: Final = {

@@ -13,8 +13,8 @@ from jupyter_gpuperf.schemas import DoctorReport
 if TYPE_CHECKING:
     from jupyter_gpuperf.jobs.check_runner import CheckTarget
 
-OUTPUT_BYTES_PER_SECOND: Final = 1e6
-"""The server's default without a setting."""
+DEFAULT_OUTPUT_BYTES_PER_SECOND: Final = 1e6
+"""Jupyter Server's default limit on a notebook's output."""
 
 
 class DoctorHandler(GpuPerfHandler):
@@ -48,7 +48,7 @@ class DoctorHandler(GpuPerfHandler):
 
 def output_limit(handler: JupyterHandler) -> float:
     """Return the server's limit on a notebook's output, in bytes per second; 0 for no limit."""
-    limit = OUTPUT_BYTES_PER_SECOND
+    limit = DEFAULT_OUTPUT_BYTES_PER_SECOND
     for name in ("ServerApp", "ZMQChannelsWebsocketConnection"):
         value = (handler.config or {}).get(name, {}).get("iopub_data_rate_limit")
         if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""``GET findings``: why the work is slow."""
+"""``GET findings``: the current diagnosis."""
 
 from __future__ import annotations
 

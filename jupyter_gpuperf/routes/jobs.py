@@ -1,4 +1,4 @@
-"""The routes ``benchmarks`` and ``jobs``: measure on demand."""
+"""The routes ``benchmarks`` and ``jobs``: list benchmarks, and run them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class BenchmarksHandler(GpuPerfHandler):
     @operation(Benchmarks)
     async def get(self) -> Benchmarks:
         """The benchmarks and their parameters."""
-        from jupyter_gpuperf.jobs.catalog import all_infos
+        from jupyter_gpuperf.jobs.catalog import list_benchmarks
 
-        return await in_thread(all_infos)
+        return await in_thread(list_benchmarks)
 
 
 class JobsHandler(GpuPerfHandler):
@@ -30,7 +30,7 @@ class JobsHandler(GpuPerfHandler):
     @operation(JobInfo, status=202, takes=JobRequest)
     async def post(self, request: JobRequest) -> JobInfo:
         """Queue a benchmark."""
-        await self.services.wait_for_readings()  # the job's place depends on the devices
+        await self.services.wait_for_readings()  # needed to assign a device
         python = await self.kernel_python(request.kernel_name)
         return self.services.jobs.submit(
             request, interpreter=python.interpreter, environment=python.environment

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.server.services import Services
 
 HELLO_SECONDS: Final = 120.0
-"""Length of the history in a page's first message."""
+"""Length of the history in the first message to a page."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
 BOUNDS_MS: Final = (SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS)
@@ -42,7 +42,7 @@ INTERVAL: Final = number("interval_ms", *BOUNDS_MS, "Frame interval.", default=D
 
 
 class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
-    """The live socket. Messages: :data:`schemas.LiveMessage` out; ``SetInterval`` and ``Follow`` in."""
+    """The live socket. It sends :data:`schemas.LiveMessage`, and receives ``SetInterval`` and ``Follow``."""
 
     auth_resource = AUTH_RESOURCE
 
@@ -63,7 +63,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     )
     @ws_authenticated
     async def get(self, *args: str, **kwargs: str) -> None:
-        """Upgrade, unless the user may not read or the interval is out of range."""
+        """Open the socket, unless the user may not read or the interval is out of range."""
         # Check before the upgrade, so that a refusal is a 403 and not an opened and closed socket.
         allowed = self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)
         if not await ensure_async(allowed):
@@ -72,7 +72,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         await super().get(*args, **kwargs)
 
     async def open(self, *args: str, **kwargs: str) -> None:
-        """Send a hello with all that a page needs, then subscribe."""
+        """Send a hello with everything that a page needs at first, then subscribe."""
         super().open(*args, **kwargs)
         await self.services.wait_for_readings()
         await self._send(encode(await in_thread(self._hello)))
@@ -133,7 +133,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             await self.write_message(message)
 
     def _start_to_send(self, message: bytes) -> asyncio.Future[None]:
-        # Done when the client's buffers took the message: this makes a slow client drop frames.
+        # Done once the client's buffers have taken the message. Until then, frames are dropped.
         try:
             return self.write_message(message)
         except WebSocketClosedError as error:

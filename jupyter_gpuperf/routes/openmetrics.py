@@ -45,6 +45,6 @@ def _encoder(accept: str) -> tuple[Encoder, str]:
 
     try:
         return choose_encoder(accept)
-    # A version that is not a number: use the format that all can read.
+    # The header has an invalid version: use the format that every client can read.
     except (TypeError, ValueError):
         return choose_encoder("")

@@ -1,7 +1,7 @@
-"""Declare a route's method: its query, its body and its answer.
+"""Declare an HTTP method of a route: its query, its body and its answer.
 
-The declaration authenticates, parses and encodes, so the method takes values and returns a value. ``GET openapi.json``
-and the page about REST are generated from it.
+The decorator authenticates, parses and encodes, so the method takes values and returns a value. ``GET openapi.json``
+and the documentation of the REST API are generated from the declarations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Method = Callable[..., Any]
 
-KINDS: Final[Mapping[str, Callable[[str], Any]]] = {
+PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "string": str,
     "number": float,
     "integer": lambda text: int(float(text)),
@@ -36,9 +36,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     argument
-        The method's parameter name, if the query's name is not valid in Python.
+        Name of the method's parameter, if ``name`` is not a valid identifier in Python.
     default
-        The method's value if the query has none.
+        Value for a request without this argument.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return self.default if text is None else self.parse(text)
 
     def parse(self, text: str) -> Any:
-        """Convert a text to a value and check its bounds; see :meth:`read`."""
+        """Convert text to a value, and check the bounds. Raises as :meth:`read` does."""
         try:
-            value = KINDS[self.kind](text)
+            value = PARSERS[self.kind](text)
         except (ValueError, OverflowError) as error:
             message, hint = "{name}={text!r} is not a number.", "Enter a number."
             raise BadRequest(
@@ -121,8 +121,8 @@ def operation(
 
     ``options`` are the other fields of :class:`Operation`.
 
-    The method gets the groups of the path and the values of the query by name, and the body as ``request``. Its return
-    value is the answer, or ``None`` if it has answered already.
+    The method gets the path's groups and the query's values as keyword arguments, and the body as ``request``. Its
+    return value is the answer, or ``None`` if the method has sent the answer itself.
     """
 
     def declare(method: Method) -> Method:
@@ -148,10 +148,10 @@ def operation(
 
 
 def declared_as(declaration: Operation) -> Callable[[Method], Method]:
-    """Return a decorator that only stores the declaration, for a method that does everything itself."""
+    """Return a decorator that only stores the declaration, for a method that authenticates and parses itself."""
 
     def keep(method: Method) -> Method:
-        method.operation = declaration  # type: ignore[attr-defined]  # a function's own attribute
+        method.operation = declaration  # type: ignore[attr-defined]  # sets an attribute on a function
         return method
 
     return keep

@@ -60,7 +60,7 @@ def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> Ru
 
 
 def _pid_of(kernel: Any) -> int | None:
-    # Other provisioners (a container, a cluster) have no process here.
+    # With other provisioners, such as containers or clusters, there is no local process.
     provisioner = getattr(kernel, "provisioner", None)
     process = getattr(provisioner, "process", None)
     pid = getattr(process, "pid", None) or getattr(provisioner, "pid", None)

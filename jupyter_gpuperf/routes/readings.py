@@ -1,4 +1,4 @@
-"""The readings: ``version catalog devices latest history alerts``."""
+"""The routes ``version``, ``catalog``, ``devices``, ``latest``, ``history`` and ``alerts``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DevicesHandler(GpuPerfHandler):
 
 
 class LatestHandler(GpuPerfHandler):
-    """``GET latest``: the latest frame; the devices are read again if it is over a second old."""
+    """``GET latest``: the latest frame; the devices are read again if it is more than a second old."""
 
     @operation(Frame)
     async def get(self) -> Frame:
@@ -64,8 +64,8 @@ class HistoryHandler(GpuPerfHandler):
 
     @operation(
         History,
-        number("seconds", 0.1, DAY_SECONDS, "How far back; default: all that has full rate."),
-        number("step_seconds", 0.1, DAY_SECONDS, "Time per column.", default=1.0),
+        number("seconds", 0.1, DAY_SECONDS, "How far back; default: all at the full rate."),
+        number("step_seconds", 0.1, DAY_SECONDS, "Time per step.", default=1.0),
         Query(name="metrics", default="", help="Names separated by commas; default: all."),
     )
     async def get(self, seconds: float | None, step_seconds: float, metrics: str) -> History:

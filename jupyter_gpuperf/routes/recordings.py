@@ -1,4 +1,4 @@
-"""``recordings``: record readings, download and replay them."""
+"""``recordings``: record readings, and download the files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecordingHandler(GpuPerfHandler):
 
     @operation("application/gzip", flag("describe", "Return the RecordingInfo, not the file."))
     async def get(self, identifier: str, describe: bool) -> RecordingInfo | None:
-        """The file, as far as it is written."""
+        """The file, as far as it has been written."""
         info = await in_thread(lambda: self.services.recordings.get(identifier))
         if describe:
             return info
@@ -47,7 +47,7 @@ class RecordingHandler(GpuPerfHandler):
 
     @operation(RecordingInfo, flag("discard", "Delete the file as well."))
     async def delete(self, identifier: str, discard: bool) -> RecordingInfo:
-        """Stop the recording, and keep the file. Answers the recording's last state."""
+        """Stop the recording and keep the file; the answer is the recording's last state."""
         shelf = self.services.recordings
         return await in_thread(partial(shelf.discard if discard else shelf.stop, identifier))
 
@@ -70,7 +70,7 @@ class RecordingHandler(GpuPerfHandler):
                 remaining -= len(piece)
                 self.write(piece)
                 try:
-                    await self.flush()  # keeps no more than a piece in memory
+                    await self.flush()  # so that no more than one piece is in memory
                 except StreamClosedError:
                     return
         self.finish()

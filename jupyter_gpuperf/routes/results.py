@@ -41,7 +41,7 @@ class ComparisonHandler(GpuPerfHandler):
 
     @operation(
         ResultComparison,
-        number("with", 1, MOST_NUMBER, "Default: the baseline or a similar one.", argument="other"),
+        number("with", 1, MOST_NUMBER, "Default: baseline, or a similar result.", argument="other"),
     )
     async def get(self, number: str, other: int | None) -> ResultComparison:
         """Verdict, ratio and interval per figure; environment differences; the best result here; similar results."""

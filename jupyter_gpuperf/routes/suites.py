@@ -1,4 +1,4 @@
-"""``suites``: many benchmarks in one environment, or in two in alternation."""
+"""``suites``: many benchmarks in one environment, or alternating between two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.schemas import SuiteInfo, SuiteReport, SuiteRequest, Suites
 from jupyter_gpuperf.server.threads import in_thread
 
-SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+PAGE_SECURITY_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 """The page needs no resources, and may load none."""
 
 
@@ -27,7 +27,7 @@ class SuitesHandler(GpuPerfHandler):
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side
 
-        await self.services.wait_for_readings()  # the suite's place depends on the devices
+        await self.services.wait_for_readings()  # needed to assign devices
         names: list[str | None] = [*request.kernel_names] or [None]
         pythons = [(await self.kernel_python(name))._asdict() for name in names]
         sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]
@@ -63,7 +63,7 @@ class SuitePageHandler(GpuPerfHandler):
         page = await in_thread(lambda: self._page(suite_id))
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="gpuperf-{suite_id}.html"')
-        self.set_header("Content-Security-Policy", SEALED)
+        self.set_header("Content-Security-Policy", PAGE_SECURITY_POLICY)
         self.finish(page)
 
     def _page(self, suite_id: str) -> str:

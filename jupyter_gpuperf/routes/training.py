@@ -1,4 +1,4 @@
-"""``GET training``: the watched notebooks' loops; ``POST training/explain``: profile one."""
+"""``GET training``: the loops of watched notebooks; ``POST training/explain``: profile one of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TrainingHandler(GpuPerfHandler):
     @operation(
         Training,
         number("seconds", 1.0, LONGEST_SECONDS, "How far back.", default=120.0),
-        number("step_seconds", 0.5, 3600.0, "Time per point; default: 1 s, more for long times."),
+        number("step_seconds", 0.5, 3600.0, "Time per point; default: 1 s, more for long spans."),
     )
     async def get(self, seconds: float, step_seconds: float | None) -> Training:
         """The watched loops now; per notebook, samples per second, step time and ratios over time."""

@@ -1,4 +1,4 @@
-"""Read the devices once per tick, keep the recent past, and serve listeners."""
+"""Read the devices once per tick, keep a history, and send the readings to listeners."""
 
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.sampler import Sampler

@@ -1,4 +1,4 @@
-"""The recent past, in bounded memory."""
+"""The history of the readings, in bounded memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THIS_MACHINE: Final = ""
 """Key of the server's own machine among the hosts."""
 
 MOST_STEPS: Final = 10_000
-"""The longest answer, in steps."""
+"""Maximum number of steps in an answer."""
 
 
 class HistoryDump(Struct, frozen=True, kw_only=True):
@@ -48,9 +48,9 @@ class HistoryStore:
     Parameters
     ----------
     seconds
-        How far back it reaches at full rate.
+        How far back the full rate reaches.
     coarse
-        The resolutions beyond that.
+        The coarser resolutions, which reach further.
     shortest_interval_seconds
         The shortest time between ticks; with ``seconds`` it bounds the memory.
     device_metrics, host_metrics
@@ -75,7 +75,7 @@ class HistoryStore:
     def append(self, frame: Frame, now: float | None = None) -> None:
         """Store a frame.
 
-        When a clock was set back, entries in the frame's future are dropped: times never go backwards in an answer.
+        If a clock was set back, entries later than the frame are dropped: times never go backwards in an answer.
 
         Parameters
         ----------
@@ -129,9 +129,9 @@ class HistoryStore:
         return History(step_seconds=step_seconds, devices=devices, host=here, hosts=hosts)
 
     def recent(self, seconds: float) -> tuple[dict[str, HistoryPiece], HistoryPiece]:
-        """Return copies of the last ``seconds`` as they were read: for each device, and for the host.
+        """Return copies of the last ``seconds`` at full rate: for each device, and for the host.
 
-        Only at full rate, with NaN where a tick had no value; used to detect patterns over time.
+        A value that a tick lacked is NaN. Used to detect patterns over time.
         """
         with self._lock:
             oldest = self._newest_seconds - seconds
@@ -142,7 +142,7 @@ class HistoryStore:
             return devices, self._hosts[THIS_MACHINE].full_rate(oldest, self.host_metrics)
 
     def dump(self, *, full: bool) -> HistoryDump:
-        """Return a copy of the history; ``full``: every tick too, not only the coarse steps."""
+        """Return a copy of the history: the coarse steps, and with ``full`` every tick, too."""
         with self._lock:
             hosts = {name: track.dump(full=full) for name, track in self._hosts.items()}
             return HistoryDump(
@@ -154,7 +154,7 @@ class HistoryStore:
             )
 
     def prepare_restore(self, dump: HistoryDump) -> Callable[[], None]:
-        """Return a function that replaces the history by a dump; nothing changes until it is called.
+        """Return a function that replaces the history with a dump; nothing changes until it is called.
 
         Raises
         ------
@@ -197,7 +197,7 @@ def columns_of(
     """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
-    # Steps are runs of equal numbers; a time without ticks has no step.
+    # A step is a run of equal numbers; there is no step where there were no ticks.
     starts = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
     bounds = list(pairwise([*starts, len(steps)]))
     return Columns(

@@ -9,7 +9,7 @@ from jupyter_gpuperf.sources import Sample
 
 
 def frame_of(samples: Iterable[Sample], now: float) -> Frame:
-    """Combine samples of different machines into the frame of this moment."""
+    """Combine samples of different machines into one frame with the time ``now``."""
     latest = list(samples)
     here = next((each for each in latest if each.host is None), None)
     return Frame(
@@ -27,7 +27,7 @@ def frame_of(samples: Iterable[Sample], now: float) -> Frame:
     )
 
 
-def newest_of(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
-    """Return the last sample of each machine; a machine without devices is dropped, except this one."""
+def latest_per_machine(samples: Iterable[Sample], devices: Devices) -> list[Sample]:
+    """Return the last sample of each machine. Other machines are dropped once they have no devices."""
     there = {None, *(each.host for each in devices.devices)}
     return list({each.host: each for each in samples if each.host in there}.values())

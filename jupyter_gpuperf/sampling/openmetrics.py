@@ -36,10 +36,10 @@ BASE_UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "count_per_second": ("per_second", 1.0),
     "flags": ("", 1.0),
 }
-"""Unit of the catalogue → unit here and the factor to it. Other units stay unchanged."""
+"""Unit of the catalogue → exported unit and the factor to it. Other units stay unchanged."""
 
 DEVICE_LABELS: Final = ("gpu", "UUID", "pci_bus_id", "modelName", "hostname")
-"""The labels of dcgm-exporter, so that queries can join the two."""
+"""The labels of dcgm-exporter, so that queries can join both exporters' metrics."""
 
 INFO_TEXTS: Final = ("driver_version", "compute_capability", "parent_uuid")
 INFO_FLAGS: Final = ("unified_memory", "replayed")
@@ -53,12 +53,12 @@ ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
 
 @dataclass(frozen=True, kw_only=True)
 class FrameCollector(Collector):
-    """Makes metric families for one scrape, from what was read before.
+    """Builds the metric families of one scrape from readings that were taken before it.
 
     Parameters
     ----------
     processes
-        The listed processes; ``None`` if they are not listed.
+        The processes on the devices; ``None`` to leave them out.
     """
 
     catalog: Catalog
@@ -104,7 +104,7 @@ class FrameCollector(Collector):
     def _device_info(self, devices: Iterable[DeviceInfo]) -> Family:
         family = InfoMetricFamily(f"{PREFIX}device", "Facts about a device.", labels=DEVICE_LABELS)
         for device in devices:
-            # A value that the driver does not report is empty: to Prometheus, no label.
+            # To Prometheus, an empty value is the same as a missing label.
             values = {name: str(getattr(device, name) or "") for name in INFO_TEXTS}
             values |= {name: str(getattr(device, name)).lower() for name in INFO_FLAGS}
             family.add_metric(self._device_labels(device), values)
@@ -139,7 +139,7 @@ class FrameCollector(Collector):
                     held.setdefault(process.kernel.kernel_id, []).append(process.memory_used_bytes)
             for kernel_id, readings in held.items():
                 known = [reading for reading in readings if not isinstance(reading, str)]
-                # A sum without one of the processes would look like the total.
+                # A sum that lacks one of the processes would be taken for the total.
                 if len(known) == len(readings):
                     family.add_metric([*self._device_labels(devices[uuid]), kernel_id], sum(known))
         return family

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 NAN: Final = math.nan
 
-VALUE: Final = "f"
-"""Four bytes are enough for charts: a memory of 80 GiB is accurate to 8 KiB."""
+VALUE_TYPE: Final = "f"
+"""Array type of values. Four bytes are accurate enough for charts: 80 GiB to within 8 KiB."""
 
 
 class RingDump(Struct, frozen=True, kw_only=True):
@@ -22,13 +22,13 @@ class RingDump(Struct, frozen=True, kw_only=True):
     times: bytes
     columns: dict[str, bytes]
     dropped: bool
-    """Whether older entries were dropped to make room, or are not known."""
+    """Whether there were older entries that are not in the dump."""
 
 
 class Ring:
     """The latest ``capacity`` entries: a column of times, and one column per name that ever had a value.
 
-    A missing value is NaN. A name that never had a value costs nothing.
+    A missing value is NaN. A name that never had a value takes no memory.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -45,7 +45,7 @@ class Ring:
         """Add an entry; a full ring drops its oldest one. A name missing in ``values`` has no value in this entry."""
         count = len(self._times)
         for name in values.keys() - self._columns.keys():
-            self._columns[name] = array(VALUE, [NAN]) * count
+            self._columns[name] = array(VALUE_TYPE, [NAN]) * count
         if count < self._capacity:
             for column in (self._times, *self._columns.values()):
                 column.append(NAN)
@@ -75,9 +75,9 @@ class Ring:
             yield time, {name: each for name, each in values.items() if not math.isnan(each)}
 
     def complete_from_seconds(self) -> float:
-        """Return the time since which nothing was dropped to make room.
+        """Return the time from which on no entry was dropped to make room.
 
-        Minus infinity if nothing ever was; infinity if everything was.
+        Minus infinity if none was ever dropped; infinity if entries were dropped and none is left.
         """
         if not self._dropped:
             return -math.inf
@@ -106,7 +106,7 @@ class Ring:
         )
 
     def restore(self, dump: RingDump) -> None:
-        """Replace all entries by the latest ones of a dump.
+        """Replace all entries with the latest ones of a dump.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Ring:
             The dump's columns differ in length.
         """
         times = array("d", dump.times)
-        columns = {name: array(VALUE, content) for name, content in dump.columns.items()}
+        columns = {name: array(VALUE_TYPE, content) for name, content in dump.columns.items()}
         if any(len(column) != len(times) for column in columns.values()):
             raise ValueError("columns of different lengths")
         self._times = times[-self._capacity :]

@@ -1,4 +1,4 @@
-"""One thread that reads every device once per tick, whatever the number of listeners."""
+"""Read every device once per tick in one thread, however many listeners there are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
-from jupyter_gpuperf.sampling.latest_frame import frame_of, newest_of
+from jupyter_gpuperf.sampling.latest_frame import frame_of, latest_per_machine
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, encode
 from jupyter_gpuperf.schemas.processes import ListedProcesses
@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 5.0
 """Pause after an error that no source should raise."""
 
-REST_AFTER_SECONDS: Final = 30.0
+CLOSE_AFTER_SECONDS: Final = 30.0
 """If idle ticks are off, the source is closed after this long without a listener."""
 
 Observer = Callable[[Frame], Struct | None]
-"""Takes a frame; a return value other than ``None`` is news for all listeners."""
+"""Takes a frame; returns a message for all listeners, or ``None``."""
 
 STARTING_REASON: Final = NoDevices(
     code="starting", message="Waiting for the first reading.", hint="Try again in a moment."
@@ -62,7 +62,7 @@ class Sampler:
     prepare
         Called once in the thread, before anything is read.
     observers
-        Topic → called with each frame, in the thread; its return value is sent to all listeners.
+        Topic → function that the thread calls with each frame; what it returns is sent to all listeners.
     wall_clock, monotonic
         Return Unix time, and a time that never jumps, in seconds.
     """
@@ -83,17 +83,17 @@ class Sampler:
         self._started = False
         self._ticked = threading.Condition()
         self._ticked_at = -math.inf
-        self._hurry = False
+        self._tick_requested = False
         self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
-        self._newest: list[Sample] = []
+        self._latest_samples: list[Sample] = []
         self.latest: Frame | None = None
         """The latest frame, or ``None`` before the first tick."""
         self.devices = STARTING
         """The devices, or why there are none."""
         self._kind = "starting"
-        self.news: dict[str, Struct] = {}
-        """The last news of each observer, by topic."""
+        self.last_messages: dict[str, Struct] = {}
+        """The last message of each observer, by topic."""
         self.subscribers.on_change = self._wake.set
 
     @property
@@ -102,14 +102,14 @@ class Sampler:
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
 
     def start(self) -> None:
-        """Start the thread, unless it runs. The thread opens the source, so this returns at once."""
+        """Start the thread, unless it is running. Returns at once: the thread opens the source."""
         with self._starting:
             if not self._started and not self._stopping.is_set():
                 self._started = True
                 self._thread.start()
 
     def stop(self, timeout_seconds: float = 2.0) -> None:
-        """Ask the thread to end, and wait for it briefly, so that a hanging driver blocks nobody."""
+        """Ask the thread to end, and wait for it only briefly, because the driver may hang."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -120,19 +120,19 @@ class Sampler:
         return self.latest is not None and self.monotonic() - self._ticked_at <= oldest_seconds
 
     def wait_for_tick(self, timeout_seconds: float) -> bool:
-        """Trigger a reading now, block until it is done, and return whether it came in time.
+        """Read the devices now, block until that is done, and return whether it was done in time.
 
         For callers that ask once instead of listening: between the ticks of an idle sampler the latest frame may be
         seconds old.
         """
         asked_at = self.monotonic()
         with self._ticked:
-            self._hurry = True
+            self._tick_requested = True
             self._wake.set()
             return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
 
     def request_processes(self) -> Future[ListedProcesses]:
-        """Request a list of the processes on all devices; the sampler's thread makes it between two ticks."""
+        """Request a list of the processes on all devices; the sampler's thread creates it between two ticks."""
         request: Future[ListedProcesses] = Future()
         self._requests.put(request)
         self._wake.set()
@@ -146,20 +146,20 @@ class Sampler:
             self._wake.clear()
             ticked = self._guarded(self._tick)
             if not ticked and self.latest is None:
-                self._guarded(partial(self._notice, FAILED))
+                self._guarded(partial(self._announce_devices, FAILED))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self.source.close)
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         try:
             step()
-        except Exception:  # must survive any error: otherwise the panel gets no more readings
+        except Exception:  # the thread must survive, or the panel gets no more readings
             logger.exception("Sampling failed; trying again in %.0f s.", RETRY_SECONDS)
             return False
         return True
 
     def _tick(self) -> None:
-        self._hurry = False  # before reading: later requests get the next tick
+        self._tick_requested = False  # before reading: later requests get the next tick
         began = self.monotonic()
         samples, devices = self.source.read(), self.source.devices()
         now = self.wall_clock()
@@ -169,9 +169,9 @@ class Sampler:
             if self.history is not None:
                 self.history.append(frame_of([sample], seconds), now)
         time.sleep(YIELD_SECONDS)
-        self._newest = newest_of([*self._newest, *samples], devices)
-        self.latest = frame = frame_of(self._newest, now)
-        self._notice(devices)
+        self._latest_samples = latest_per_machine([*self._latest_samples, *samples], devices)
+        self.latest = frame = frame_of(self._latest_samples, now)
+        self._announce_devices(devices)
         with self._ticked:
             self._ticked_at = began
             self._ticked.notify_all()
@@ -180,37 +180,37 @@ class Sampler:
             self._guarded(partial(self._observe, topic, observe, frame))
 
     def _observe(self, topic: str, observe: Observer, frame: Frame) -> None:
-        if (news := observe(frame)) is not None:
-            self.news[topic] = news
-            self.subscribers.announce(encode(news), topic)
+        if (message := observe(frame)) is not None:
+            self.last_messages[topic] = message
+            self.subscribers.announce(encode(message), topic)
 
-    def _notice(self, devices: Devices) -> None:
+    def _announce_devices(self, devices: Devices) -> None:
         kind = self.source.kind
         if (devices, kind) == (self.devices, self._kind):
             return
         self.devices, self._kind = devices, kind
         reason = f": {devices.reason.message}" if devices.reason else ""
         logger.info("Sampling %d GPUs from %s%s", len(devices.devices), kind, reason)
-        news = DevicesChanged(devices=devices, version=self.version)
-        self.subscribers.announce(encode(news), DEVICES)
+        message = DevicesChanged(devices=devices, version=self.version)
+        self.subscribers.announce(encode(message), DEVICES)
 
     def _pause_until_due(self, began_seconds: float) -> float:
-        """Wait for the next tick, and return when it was due.
+        """Wait until the next tick is due, and return when it was due.
 
-        The time counts from when the last tick was due, not from when it came: waking up a millisecond late each time
-        would cost ten ticks in a thousand.
+        The interval counts from when the last tick was due, not from when it happened: at 10 Hz, waking up a
+        millisecond late each time would cost ten ticks in a thousand.
         """
         # A listener that comes or goes changes the interval, so check it again after waking.
-        while not self._stopping.is_set() and not self._hurry:
+        while not self._stopping.is_set() and not self._tick_requested:
             self._list_processes()
             interval_ms = self.subscribers.shortest_interval_ms() or self.idle_interval_ms
             if interval_ms is None:
-                self._rest()
+                self._wait_without_listeners()
                 break
             due = began_seconds + interval_ms / 1000
             remaining_seconds = due - self.monotonic()
             if remaining_seconds <= 0:
-                # If far behind, missed ticks are not made up for.
+                # If far behind, don't make up for missed ticks.
                 return due if -remaining_seconds < interval_ms / 2000 else self.monotonic()
             if self._wake.wait(remaining_seconds):
                 self._wake.clear()
@@ -223,7 +223,7 @@ class Sampler:
             return
         try:
             listed = self.source.read_processes()
-        except Exception as error:  # any source's: those who wait get it, and sampling goes on
+        except Exception as error:  # from any source: the callers get it, sampling goes on
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)
@@ -231,9 +231,9 @@ class Sampler:
         for each in waiting:
             each.set_result(listed)
 
-    def _rest(self) -> None:
+    def _wait_without_listeners(self) -> None:
         # A user who looks once usually looks again, so don't close the source at once.
-        if self._wake.wait(REST_AFTER_SECONDS):
+        if self._wake.wait(CLOSE_AFTER_SECONDS):
             self._wake.clear()
             return
         self._guarded(self.source.close)

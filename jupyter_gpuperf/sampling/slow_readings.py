@@ -1,4 +1,7 @@
-"""Average a slow reading over a span. It is taken every few seconds, covers the time before it, and is repeated."""
+"""Average a slow reading over a span.
+
+A slow reading is taken every few seconds, and repeated until the next one. It covers the time since the previous one.
+"""
 
 from __future__ import annotations
 
@@ -9,43 +12,43 @@ from typing import Final
 from jupyter_gpuperf.sources.metric_reader import SLOW_SECONDS
 
 LATE_SECONDS: Final = 1.0
-"""The largest delay of a reading. A value replaced sooner than this is not a reading but a mean of two."""
+"""Maximum delay of a reading. A value that lasts for less time than this is a mean of two readings."""
 
 LEAST_COVERED_RATIO: Final = 0.4
-"""Readings must cover this share of a span: ten seconds contain at least one whole reading."""
+"""Minimum share of a span that whole readings must cover. A span of 10 s contains at least one (5 s)."""
 
 
 def mean_within(
-    shown: Iterable[tuple[float, float]], began_seconds: float, ended_seconds: float
+    series: Iterable[tuple[float, float]], began_seconds: float, ended_seconds: float
 ) -> float | None:
-    """Return the mean of the readings for which all the time that they cover lies within the span.
+    """Return the mean of the readings that cover only time within the span.
 
-    The value shown at a loop's start was read before it, and the next reading also covers some of that time: a device
-    that is busy from the first step on would seem idle for ten seconds.
+    The value at the start of a span was read before it, and the next reading also covers time before it. With these
+    two, a device that is busy from a loop's first step on would seem idle for ten seconds.
 
     Parameters
     ----------
-    shown
-        Times and values of the history, in order.
+    series
+        Times and values from the history, in order.
 
     Returns
     -------
     float | None
-        ``None`` where the readings cover too little of the span.
+        ``None`` if the readings cover too little of the span.
     """
     read: list[tuple[float, float]] = []
-    for time, value in shown:
+    for time, value in series:
         if not began_seconds <= time <= ended_seconds:
             continue
         since = time - read[-1][0] if read else SLOW_SECONDS
         if read and value == read[-1][1]:
             if since < SLOW_SECONDS + LATE_SECONDS:
-                continue  # repeated; after a longer time it is a new reading with the same value
+                continue  # the same reading; after a longer time, it is a new one with the same value
         elif len(read) > 1 and since < LATE_SECONDS:
             read[-1] = (read[-1][0], value)
             continue
         read.append((time, value))
-    # The first was read before the span, and the second also covers time before the first appeared in it.
+    # The first was read before the span, and the second also covers time before it.
     pieces = [(time - earlier, value) for (earlier, _), (time, value) in pairwise(read[1:])]
     covered = sum(seconds for seconds, _ in pieces)
     if covered < LEAST_COVERED_RATIO * (ended_seconds - began_seconds):

@@ -1,4 +1,4 @@
-"""A sampler for one purpose in the calling process, where there is no server to ask."""
+"""A sampler in the calling process, for commands that run without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IDLE_INTERVAL_MS: Final = 1000
 def standalone_sampler(
     source: str, observers: Mapping[str, Observer] | None = None
 ) -> tuple[Sampler, Subscribers]:
-    """Return a sampler without history, not started yet, and its listeners.
+    """Return a sampler without history that is not yet started, and its listeners.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Who listens to the sampler, and how often."""
+"""The sampler's listeners, and how often each gets readings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEVICES: Final = "devices"
 """Topic of the list of devices."""
 
 TRAINING: Final = "training"
-"""Topic of watched training loops."""
+"""Topic of the watched training loops."""
 
 ALERTS: Final = "alerts"
 """Topic of the current alerts."""
@@ -21,7 +21,8 @@ ALERTS: Final = "alerts"
 FINDINGS: Final = "findings"
 """Topic of the diagnosis."""
 
-ATTENTION_MS: Final = 500
+OFTEN_MS: Final = 500
+"""The longest interval between readings after :meth:`Subscribers.read_often`."""
 
 TOLERANCE: Final = 0.9
 """A tick that comes slightly early still serves a listener if this share of its interval has passed."""
@@ -35,8 +36,8 @@ class Subscription:
         self.interval_ms = interval_ms
         self._due_seconds = 0.0
 
-    def is_due(self, now_seconds: float) -> bool:
-        """Return whether this listener is due for a frame now, and note that it got one."""
+    def take_turn(self, now_seconds: float) -> bool:
+        """Return whether this listener is due for a frame. If it is, the frame counts as delivered."""
         if now_seconds < self._due_seconds:
             return False
         self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
@@ -44,7 +45,7 @@ class Subscription:
 
 
 class Subscribers:
-    """The set of listeners; safe to use from any thread.
+    """The set of listeners. Thread-safe.
 
     Parameters
     ----------
@@ -56,11 +57,10 @@ class Subscribers:
         self.on_change = on_change
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
-        self._attention = Subscription(lambda message, topic: None, ATTENTION_MS)
+        self._often = Subscription(lambda message, topic: None, OFTEN_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
-        """Add a listener. ``deliver`` takes a message and its topic. It is called in the sampler's thread and must
-        not block."""
+        """Add a listener. ``deliver`` takes a message and its topic; the sampler's thread calls it, so it must not block."""
         subscription = Subscription(deliver, interval_ms)
         with self._lock:
             self._subscriptions.add(subscription)
@@ -68,16 +68,16 @@ class Subscribers:
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
-        """Remove a listener; does nothing if it is already gone."""
+        """Remove a listener; do nothing if it is already gone."""
         with self._lock:
             self._subscriptions.discard(subscription)
         self.on_change()
 
     def read_often(self, active: bool) -> None:
-        """Keep the devices read often while something needs it that takes no frames itself."""
+        """Start or stop reading the devices often, for a caller that does not listen to the frames."""
         with self._lock:
             change = self._subscriptions.add if active else self._subscriptions.discard
-            change(self._attention)
+            change(self._often)
         self.on_change()
 
     def change_interval(self, subscription: Subscription, interval_ms: int) -> None:
@@ -91,15 +91,15 @@ class Subscribers:
             return min((each.interval_ms for each in self._subscriptions), default=None)
 
     def publish(self, encode: Callable[[], bytes], now_seconds: float) -> None:
-        """Send a frame to every listener that is due; it is encoded once, or not at all."""
+        """Send a frame to every listener that is due; the frame is encoded only once, if at all."""
         with self._lock:
-            due = [each for each in self._subscriptions if each.is_due(now_seconds)]
+            due = [each for each in self._subscriptions if each.take_turn(now_seconds)]
         frame = encode() if due else b""
         for subscription in due:
             subscription.deliver(frame, FRAMES)
 
     def announce(self, message: bytes, topic: str) -> None:
-        """Send a message to every listener, due or not; only the latest of each topic counts."""
+        """Send a message to every listener, due or not. A slow listener may skip all but the latest of a topic."""
         with self._lock:
             everyone = list(self._subscriptions)
         for subscription in everyone:

@@ -1,4 +1,4 @@
-"""The past at several resolutions: the older, the coarser."""
+"""The history at several resolutions: the older, the coarser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_gpuperf.sampling.ring import Ring, RingDump
 from jupyter_gpuperf.schemas import Reading
 
 LOWEST, MEAN, HIGHEST = "<", "=", ">"
-"""Suffixes to the metric's name for the columns of a condensed entry."""
+"""Suffixes of a metric's name, for the columns of a condensed entry."""
 
 
 class TierSize(NamedTuple):
@@ -24,11 +24,11 @@ class TierSize(NamedTuple):
 
 
 COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
-"""In addition to some minutes at full rate: two hours in steps of 5 s, a day in steps of a minute."""
+"""Resolutions beside the full rate: two hours in steps of 5 s, and a day in steps of a minute."""
 
 
 class HistoryPiece(NamedTuple):
-    """A part of the past at one resolution: times, and the minimum, mean and maximum of each metric."""
+    """A part of the history at one resolution: times, and the minimum, mean and maximum of each metric."""
 
     times_seconds: Sequence[float]
     metrics: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]]
@@ -44,13 +44,13 @@ class HistoryPiece(NamedTuple):
 
 
 EMPTY_DUMP: Final = RingDump(times=b"", columns={}, dropped=True)
-"""Stands for the ticks when only the coarse steps were saved."""
+"""Takes the place of the ticks when only the coarse steps were saved."""
 
 
 class CoarseTier:
     """One coarse resolution of one device.
 
-    It takes ticks. A step that is over is stored with its minimum, mean and maximum.
+    Ticks are added one by one; a completed step is stored with its minimum, mean and maximum.
     """
 
     def __init__(self, size: TierSize) -> None:
@@ -90,7 +90,7 @@ class CoarseTier:
         self._running = {}
 
     def restore(self, dump: RingDump) -> None:
-        """Take the stored steps of a dump; the step after them becomes the current one."""
+        """Replace the stored steps with those of a dump; the step after them becomes the current one."""
         self.ring.restore(dump)
         self._running = {}
         newest = self.ring.newest_seconds()
@@ -98,7 +98,7 @@ class CoarseTier:
 
     @property
     def current_step_seconds(self) -> float:
-        """When the current step began; minus infinity before the first tick."""
+        """Start time of the current step; minus infinity before the first tick."""
         return self._step * self.size.step_seconds
 
     def end_of_step(self, time_seconds: float) -> float:
@@ -146,7 +146,7 @@ class TieredHistory:
     def pieces(
         self, oldest: float, step_seconds: float, names: Sequence[str]
     ) -> Iterator[HistoryPiece]:
-        """Yield the past from ``oldest`` on, oldest first, each part at the finest stored resolution.
+        """Yield the history from ``oldest`` on, oldest first, each part at the finest stored resolution.
 
         A resolution as coarse as ``step_seconds`` is enough, and cheaper than the full rate. Every tick is in
         exactly one part.
@@ -157,7 +157,7 @@ class TieredHistory:
         since = coarse[0].current_step_seconds if enough else self._full.complete_from_seconds()
         parts = [self.full_rate(max(oldest, since), names)]
         for tier in coarse:
-            # A step that the finer part covers only partly is taken whole from this tier, unless it is the current one.
+            # If the finer part has only a part of a step, take the step from this tier, unless it is the current one.
             begin = min(tier.end_of_step(since), tier.current_step_seconds)
             parts[-1] = parts[-1].since(begin)
             parts.append(tier.piece(oldest, begin, names))
@@ -165,19 +165,19 @@ class TieredHistory:
         yield from reversed(parts)
 
     def full_rate(self, oldest: float, names: Sequence[str]) -> HistoryPiece:
-        """Return the ticks from ``oldest`` on that are stored one by one."""
+        """Return the stored ticks from ``oldest`` on."""
         times, columns = self._full.between(oldest, math.inf, names)
         return HistoryPiece(times, {name: (each, each, each) for name, each in columns.items()})
 
     def dump(self, *, full: bool) -> TieredHistoryDump:
-        """Return a copy of all steps that are over, without the current ones; ``full``: every tick too."""
+        """Return a copy of all completed steps, and with ``full`` of every tick, too."""
         return TieredHistoryDump(
             full=self._full.dump() if full else None,
             coarse=[tier.ring.dump() for tier in self._coarse],
         )
 
     def restore(self, dump: TieredHistoryDump) -> None:
-        """Replace everything by a dump; resolutions that it lacks stay empty.
+        """Replace everything with a dump; resolutions that it lacks stay empty.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class TieredHistory:
         self._full.restore(dump.full or EMPTY_DUMP)
         for tier, kept in zip(self._coarse, dump.coarse, strict=False):
             tier.restore(kept)
-            # The step that was current is only in the ticks: without them it would be a gap once the next begins.
+            # The step that was current exists only as ticks: without them it would become a gap.
             for time_seconds, values in self._full.entries(tier.current_step_seconds):
                 tier.add(time_seconds, values)
 

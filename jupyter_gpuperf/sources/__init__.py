@@ -1,7 +1,7 @@
-"""Where readings come from: a driver, a recording, or a reason why there is none.
+"""Where readings come from: a driver, or a recording; without either, a source that reports why.
 
-A source is found by the scheme of its address. Other packages add schemes through the entry point group
-``jupyter_gpuperf.sources``; each entry point names a :class:`Scheme`, or a tuple of them.
+An address selects a source: its scheme, the part before the colon, says which kind. Other packages add schemes through
+the entry point group ``jupyter_gpuperf.sources``; each entry point refers to a :class:`Scheme`, or to a tuple of them.
 """
 
 from __future__ import annotations
@@ -30,41 +30,40 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 SCHEMES: tuple[Scheme, ...] = (auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME)
-"""Every scheme of this package, in the order in which messages list them."""
+"""The schemes of this package, in the order in which messages list them."""
 
 
 def all_schemes() -> tuple[Scheme, ...]:
-    """Return the schemes of this package and of others; one that can't be loaded is logged and skipped."""
+    """Return the schemes of this package and of others. If one can't be loaded, this is logged and it is skipped."""
     return with_additions(SCHEMES, "sources", Scheme, lambda scheme: scheme.name)
 
 
 def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
-    """Build the source that ``c.GpuPerf.source`` names.
+    """Create the source with this address, the value of ``c.GpuPerf.source``.
 
     Parameters
     ----------
     address
-        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]`` (each file one device), or an address with another
-        package's scheme.
+        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]``, or an address with another package's scheme.
 
     Raises
     ------
     BadRequest
-        ``unknown_source``: there is no such scheme, or its address has another form; ``source_failed``: another
-        package's source can't be created.
+        ``unknown_source``: there is no such scheme, or the address does not have its form. ``source_failed``:
+        another package's source can't be created.
     """
     schemes = all_schemes()
     name, _, argument = address.partition(":")
     for scheme in schemes:
         if scheme.name == name and scheme.takes_argument == bool(argument):
-            return _made(scheme, argument, address, metrics)
+            return _create(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
     message, hint = "Unknown source {address!r}.", "Set c.GpuPerf.source to one of: {forms}."
     raise BadRequest("unknown_source", message, hint, address=address, forms=forms)
 
 
 def source_or_absent(address: str, metrics: tuple[Metric, ...]) -> Source:
-    """Build a source. If its address is wrong, the error becomes the reason why there are no devices."""
+    """Create a source. If that fails, return one without devices, whose reason is the error."""
     try:
         return source_from(address, metrics)
     except GpuPerfError as error:
@@ -73,7 +72,7 @@ def source_or_absent(address: str, metrics: tuple[Metric, ...]) -> Source:
         return LocalSource(AbsentDriver(reason), metrics)
 
 
-def _made(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ...]) -> Source:
+def _create(scheme: Scheme, argument: str, address: str, metrics: tuple[Metric, ...]) -> Source:
     try:
         return scheme.make(argument, metrics)
     except GpuPerfError:

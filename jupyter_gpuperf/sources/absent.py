@@ -1,4 +1,4 @@
-"""No GPU: return the reason and a hint. The host is still read."""
+"""A source without GPUs: it reports why there are none, and still reads the host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SWITCHED_OFF: Final = NoDevices(
 
 
 class AbsentDriver:
-    """No driver: returns the reason and a hint."""
+    """Takes the place of a driver: has no devices, and reports why."""
 
     kind = "none"
 
@@ -27,15 +27,15 @@ class AbsentDriver:
         """Do nothing: there is nothing to open."""
 
     def devices(self) -> Devices:
-        """Return the reason, without devices."""
+        """Return no devices, and the reason."""
         return self._devices
 
     def read(self) -> dict[str, Readings]:
-        """Return no device."""
+        """Return no readings: there are no devices."""
         return {}
 
     def read_processes(self) -> ListedProcesses:
-        """Return no device."""
+        """Return no processes: there are no devices."""
         return {}
 
     def close(self) -> None:

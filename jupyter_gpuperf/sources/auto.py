@@ -1,4 +1,4 @@
-"""Use the driver if there is one. If there is none, or it lost devices, try again now and then."""
+"""Use the NVIDIA driver if there is one. If there is none, or it has lost devices, try again regularly."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from jupyter_gpuperf.sources.nvml import NvmlDriver
 from jupyter_gpuperf.sources.protocol import Driver, Scheme
 
 RETRY_SECONDS: Final = 15.0
-"""A driver may be loaded, or a device attached, after the server started."""
+"""Time between attempts while no device works, or after devices were attached or removed: the driver may be loaded,
+or a device attached, long after the server started."""
 
 RETRY_LOST_SECONDS: Final = 60.0
-"""While other devices work, the driver is reopened less often to find a lost one: reopening costs all devices
-one tick's rates."""
+"""Time between attempts to find a lost device while others work. It is longer, because with each attempt all devices
+lack rates for one tick."""
 
-KERNEL_LIST: Final = Path("/proc/driver/nvidia/gpus")
-"""On Linux, contains a folder for each device of the driver."""
+DEVICE_FOLDERS: Final = Path("/proc/driver/nvidia/gpus")
+"""On Linux, the driver shows a folder for each device here."""
 
 
 class AutoDriver:
-    """Wraps a driver, and reopens it when it has no devices, or when devices were lost or added."""
+    """Wraps a driver, and reopens it if it has no devices, or if devices were lost or added."""
 
     def __init__(
         self,
         driver: Driver,
         clock: Callable[[], float] = time.monotonic,
-        kernel_list: Path = KERNEL_LIST,
+        device_folders: Path = DEVICE_FOLDERS,
     ) -> None:
-        self._driver, self._clock, self._kernel_list = driver, clock, kernel_list
+        self._driver, self._clock, self._device_folders = driver, clock, device_folders
         self._opened_at = 0.0
         self._attached_at_open: frozenset[str] = frozenset()
         # Passed through from the driver.
@@ -42,7 +43,7 @@ class AutoDriver:
 
     @property
     def kind(self) -> str:
-        """The wrapped driver's kind while it has devices, else ``none``."""
+        """The wrapped driver's kind, or ``none`` while it has no devices."""
         return self._driver.kind if self.devices().devices else "none"
 
     def open(self) -> None:
@@ -52,13 +53,13 @@ class AutoDriver:
         self._driver.open()
 
     def read(self) -> dict[str, Readings]:
-        """Read the wrapped driver, after reopening it where that may help."""
-        if self._clock() - self._opened_at >= self._patience_seconds():
+        """Read the wrapped driver. Reopens it first if it is time to look for devices again."""
+        if self._clock() - self._opened_at >= self._retry_seconds():
             self.close()
             self.open()
         return self._driver.read()
 
-    def _patience_seconds(self) -> float:
+    def _retry_seconds(self) -> float:
         lost = [each.state == "device_lost" for each in self.devices().devices]
         if all(lost) or self._attached() != self._attached_at_open:
             return RETRY_SECONDS
@@ -66,7 +67,7 @@ class AutoDriver:
 
     def _attached(self) -> frozenset[str]:
         try:
-            return frozenset(path.name for path in self._kernel_list.iterdir())
+            return frozenset(path.name for path in self._device_folders.iterdir())
         except OSError:
             return frozenset()
 

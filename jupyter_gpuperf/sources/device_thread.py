@@ -1,4 +1,4 @@
-"""One thread per device, so that a call that hangs in the driver blocks only that device."""
+"""A thread for the calls to one device: if one hangs in the driver, only that device is blocked."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 PATIENCE_SECONDS: Final = 0.1
-"""How long a tick waits for a device. After that, ticks don't wait for it until it answers."""
+"""How long a tick waits for a device. Later ticks don't wait for that device until it has answered."""
 CLOSE_SECONDS: Final = 0.5
+"""How long to wait for the thread to end. A thread that hangs in the driver is abandoned."""
 
 
 class DeviceNotAnswering(Exception):
-    """The device has not answered yet."""
+    """A call to the device has not returned yet."""
 
 
 class DeviceThread:
-    """Runs calls one after another; a caller waits only for a limited time.
+    """Runs calls one after another in its own thread; callers wait for a limited time.
 
     Parameters
     ----------
     clock
-        Returns seconds that never jump.
+        Monotonic clock, in seconds.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -36,32 +37,32 @@ class DeviceThread:
 
     @property
     def busy_seconds(self) -> float:
-        """How long the current call has been running; 0 when none runs."""
+        """How long the current call has been running; 0 if none is."""
         began = self._began
         return 0.0 if began is None else self._clock() - began
 
     def begin(self, work: Callable[[], Any]) -> bool:
-        """Start a call; return ``False`` if the last one still runs."""
+        """Start a call. Returns ``False``, and starts nothing, if the previous call is still running."""
         if self._began is not None:
             return False
         self._answer, self._began = Future(), self._clock()
         self._calls.put((work, self._answer))
         return True
 
-    def answer(self, timeout_seconds: float) -> Any:  # whatever the call returns
-        """Return the result of the call that was started last.
+    def answer(self, timeout_seconds: float) -> Any:  # the call's own type
+        """Return the result of the latest call, or raise its error.
 
         Raises
         ------
-        Late
-            The call has not ended in time.
+        DeviceNotAnswering
+            The call has not returned within ``timeout_seconds``.
         """
         if not wait([self._answer], timeout_seconds).done:
             raise DeviceNotAnswering
         return self._answer.result()
 
     def close(self) -> bool:
-        """End the thread, and return whether it has ended; a call that hangs is abandoned."""
+        """End the thread, and return whether it ended. It does not end while a call hangs."""
         self._calls.put(None)
         self._thread.join(CLOSE_SECONDS)
         return not self._thread.is_alive()
@@ -71,9 +72,9 @@ class DeviceThread:
             work, answer = call
             try:
                 value = work()
-            except BaseException as error:  # noqa: BLE001  (raised again where the answer is taken)
+            except BaseException as error:  # noqa: BLE001  (raised again by answer())
                 self._began = None
                 answer.set_exception(error)
             else:
-                self._began = None  # before the answer, or its receiver can't begin the next call
+                self._began = None  # before the result is set: its receiver may start the next call
                 answer.set_result(value)

@@ -1,7 +1,7 @@
-"""GPM, the activity counters of Hopper and newer chips, read from one tick to the next.
+"""Read GPM (GPU Performance Monitoring), the activity counters of Hopper and newer GPUs.
 
-Each sample is compared with the one before it, so the readings cover all time, not a short window now and then. On an
-H100 a sample costs 40 µs and its evaluation 2 µs per metric, but 1.2 ms for the graphics engine's metric.
+Each sample is compared with the one before, so the readings cover all of the time, not only short windows. On an H100,
+a sample takes 40 µs, and evaluating it takes 2 µs per metric, or 1.2 ms for the graphics engine's metric.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from jupyter_gpuperf.sources.nvml_errors import NOT_SUPPORTED, DriverRefused, co
 from jupyter_gpuperf.sources.rates import NoSampleYet
 
 SHORTEST_SECONDS: Final = 0.09
-"""With samples less than 80 ms apart an H100 often returns 0 or NaN for everything, and reports success."""
+"""Shortest time between two samples. If they are less than 80 ms apart, an H100 often returns only 0 or NaN, without
+an error."""
 
 METRICS_GET_VERSION: Final = 1
 """``NVML_GPM_METRICS_GET_VERSION``."""
 
 
 class GpmSampler:
-    """The counters of one device, or of one MIG instance.
+    """Samples the counters of one device, or of one MIG instance.
 
-    All metrics that were ever requested are evaluated in one call.
+    One call to the driver evaluates all metrics that were requested so far.
 
     Parameters
     ----------
     nvml
         The pynvml module.
     take
-        Fills a sample; ``None`` for a device without GPM.
+        Function that fills a sample; ``None`` for a device without GPM.
     """
 
     def __init__(
@@ -43,28 +44,28 @@ class GpmSampler:
         self._values: dict[int, float | None] | None = None
 
     def value(self, metric_id: int) -> float | None:
-        """Return a metric over the time between the last two samples; the first call of a tick takes a sample.
+        """Return a metric's value between the last two samples. Takes a new sample if the last is old enough.
 
         Raises
         ------
-        Refused
-            The device has no GPM, or the driver refuses it.
-        NotYet
-            There is only one sample so far.
+        DriverRefused
+            The device has no GPM, or the driver returned an error.
+        NoSampleYet
+            There is no second sample since this metric was first requested.
         """
-        self._tick()
+        self._update()
         if metric_id not in self._metric_ids:
-            self._metric_ids.append(metric_id)  # evaluated from the next tick on
+            self._metric_ids.append(metric_id)  # evaluated from the next sample on
         if self._values is None or metric_id not in self._values:
             raise NoSampleYet
         return self._values[metric_id]
 
-    def _tick(self) -> None:
+    def _update(self) -> None:
         if self._take is None:
             raise DriverRefused("GPM", NOT_SUPPORTED)
         now = self._clock()
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
-            return  # the last values still hold
+            return  # too early for a new sample
         try:
             sample = self._nvml.nvmlGpmSampleAlloc() if self._spare is None else self._spare
             self._spare = None

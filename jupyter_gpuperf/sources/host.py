@@ -1,4 +1,4 @@
-"""The host, read through psutil and the control group's files."""
+"""Read the host's metrics with psutil, and from the control group's files."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from jupyter_gpuperf.sources.metric_reader import MetricReader
 from jupyter_gpuperf.sources.rates import NoSampleYet
 
 SHORTEST_CPU_SECONDS: Final = 0.05
-"""CPU counters advance in hundredths of a second: a share over a shorter time is noise."""
+"""Shortest time for a CPU share. The counters advance by 10 ms, so a share over a shorter time would be noise."""
 
 SHARED_MEMORY: Final = "/dev/shm"
 
 
 class HostReader:
-    """Reads the host's metrics. Every source that samples this machine uses it.
+    """Reads the host's metrics, for all sources that sample this machine.
 
     Parameters
     ----------
-    host
+    module
         psutil, or a stand-in for it.
     """
 
-    def __init__(self, metrics: tuple[Metric, ...], host: types.ModuleType | None = None) -> None:
+    def __init__(self, metrics: tuple[Metric, ...], module: types.ModuleType | None = None) -> None:
         metrics = tuple(metric for metric in metrics if metric.scope == "host")
         self.read = MetricReader(metrics, self._call, _reason_of, time.monotonic).read
-        self._host = host  # psutil; loaded at the first read, in the sampler's thread
+        self._module = module  # psutil; imported at the first read, in the sampler's thread
         self._whole, self._cores = _BusyShares(), _BusyShares()
-        self._own: dict[str, Callable[[], Any]] = {
-            "cpu_percent": lambda: _most(self._whole.percent([self._psutil.cpu_times()])),
-            "busiest_core_percent": lambda: _most(self.read_cores()),
+        self._functions: dict[str, Callable[[], Any]] = {
+            "cpu_percent": lambda: _highest(self._whole.percent([self._psutil.cpu_times()])),
+            "busiest_core_percent": lambda: _highest(self.read_cores()),
             "cpu_limit_cores": lambda: float(usable_cpus()),
             "network_bytes": self._network_bytes,
             "swap_used_bytes": lambda: self._psutil.swap_memory().used,
@@ -50,37 +50,37 @@ class HostReader:
         }
 
     def read_cores(self) -> list[float]:
-        """Return the busy share of each core since the last call, in percent; empty if it is unknown."""
+        """Return the busy share of each core since the last call, in percent; an empty list if it is unknown."""
         try:
             return self._cores.percent(self._psutil.cpu_times(percpu=True))
-        except Exception:  # noqa: BLE001  (the platform's error; then there is no list of cores)
+        except Exception:  # noqa: BLE001  (errors differ by platform; there is then no list of cores)
             return []
 
     @property
     def _psutil(self) -> Any:
-        if self._host is None:
+        if self._module is None:
             import psutil
 
-            self._host = psutil
-        return self._host
+            self._module = psutil
+        return self._module
 
-    def _call(self, function: str, *arguments: int) -> Any:  # returns psutil's own types
-        if function in self._own:
-            return self._own[function]()
+    def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
+        if function in self._functions:
+            return self._functions[function]()
         return getattr(self._psutil, function)(*arguments)
 
     def _network_bytes(self) -> tuple[int, int]:
-        # Without the loopback: messages between notebook and kernel are not traffic.
+        # Leave out the loopback interface: messages between server and kernel are no network traffic.
         cards = self._psutil.net_io_counters(pernic=True)
         outside = [card for name, card in cards.items() if not name.startswith("lo")]
         return sum(card.bytes_recv for card in outside), sum(card.bytes_sent for card in outside)
 
 
 class _BusyShares:
-    """The share of time in which cores worked from one reading to the next.
+    """Computes the busy share of CPU cores between two readings.
 
-    ``psutil.cpu_percent`` is not used: it remembers its last call per process or thread, so another extension's call in
-    between would shorten our interval.
+    ``psutil.cpu_percent`` is not used: it measures since its last call in this process or thread, and another extension
+    may have made that call.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class _BusyShares:
         self._percent: list[float] = []
 
     def percent(self, times: Sequence[Any]) -> list[float]:
-        """Return the share of each, in percent; empty at the first reading, and when their number changed."""
+        """Return the busy share of each core in percent; empty at the first reading, and if their number changed."""
         now = [_cpu_seconds(each) for each in times]
         if len(now) != len(self._before):
             self._before, self._percent = now, []
@@ -100,18 +100,18 @@ class _BusyShares:
 
 
 def _container_memory_bytes() -> int | None:
-    # Without a limit the group is the whole session or machine, and its memory use adds nothing.
+    # Without a limit, the group is the whole session or machine: its memory use would add nothing.
     return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
-def _most(shares: list[float]) -> float:
+def _highest(shares: list[float]) -> float:
     if not shares:
         raise NoSampleYet
     return max(shares)
 
 
 def _cpu_seconds(times: Any) -> tuple[float, float]:  # times: psutil's named tuple
-    # Guest time is already counted in user and nice; waiting for a disk is not work.
+    # Leave out guest times, which user and nice already include. iowait is idle time, too.
     counted = {k: v for k, v in times._asdict().items() if k not in ("guest", "guest_nice")}
     total = sum(counted.values())
     return total - counted.get("idle", 0.0) - counted.get("iowait", 0.0), total
@@ -125,7 +125,7 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 
 def _reason_of(error: Exception) -> MissingReason:
     if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
-        return "not_supported"  # psutil omits what a platform lacks
+        return "not_supported"  # psutil has no attribute for what a platform lacks
     if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"
     return "driver_error"

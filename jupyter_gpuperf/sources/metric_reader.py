@@ -1,4 +1,4 @@
-"""Read metrics one by one, each at its own pace, so that a failing or expensive one does not affect the others."""
+"""Read metrics one by one, each at its own interval: one that fails or is expensive does not affect the others."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from jupyter_gpuperf.schemas import MissingReason, Reading, Readings
 from jupyter_gpuperf.sources.rates import NoSampleYet, Rates
 
 SLOW_SECONDS: Final = 5.0
-"""Time between two readings of a slow metric. On an H100 the slow ones take about 6 ms together
-(energy alone 3 ms), the others 0.2 ms."""
+"""Time between two readings of a slow metric. On an H100, reading all slow metrics takes about 6 ms (energy alone
+3 ms), and reading all others 0.2 ms."""
 
 LIMITS_SECONDS: Final = 30.0
-"""Limits hardly change, and reading each of the highest clocks takes 1.4 ms on an H100."""
+"""Time between two readings of a limit. Limits hardly change, and reading a maximum clock takes 1.4 ms on an H100."""
 
-PROBE_SECONDS: Final = 300.0
-"""A metric that a device doesn't support or allow is tried again after this long: the driver may have been
-reconfigured, and asking at every tick costs as much as a reading."""
+RETRY_SECONDS: Final = 300.0
+"""Time after which a metric that the device doesn't support or allow is tried again: the driver may have been
+reconfigured. Trying at every tick would take as long as reading it."""
 
-SETTLED: Final = ("not_supported", "no_permission")
+LASTING_REASONS: Final = ("not_supported", "no_permission")
 
 
 class MetricReader:
-    """Reads the due metrics of one device, or of the machine, and repeats the others.
+    """Reads the metrics that are due, of one device or of the host, and repeats the last readings of the others.
 
     Parameters
     ----------
     call
-        Makes the calls of metrics; each distinct call is made once per tick.
+        Calls a function by name. Each distinct call is made once per tick.
     reason_of
-        Translates an exception of a call.
+        Returns the reason that replaces a reading after a call raised this exception.
     clock
-        Returns seconds that never jump.
+        Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class MetricReader:
         self.reset()
 
     def reset(self) -> None:
-        """Make all metrics due at the next tick."""
+        """Make all metrics due at the next read."""
         self._due_seconds = dict.fromkeys((each.name for each in self._metrics), -math.inf)
 
     def read(self) -> Readings:
@@ -62,7 +62,7 @@ class MetricReader:
             if now >= self._due_seconds[metric.name]:
                 reading = self._reading(metric, calls)
                 self._readings[metric.name] = reading
-                self._due_seconds[metric.name] = now + _pause_seconds(metric, reading)
+                self._due_seconds[metric.name] = now + _seconds_until_due(metric, reading)
         return dict(self._readings)
 
     def _reading(self, metric: Metric, calls: Calls) -> Reading:
@@ -72,22 +72,23 @@ class MetricReader:
                 value = self._rates.rate(metric.name, float(value))
         except NoSampleYet:
             return "not_yet"
-        except Exception as error:  # noqa: BLE001  (translated by the source's own table)
+        except Exception as error:  # noqa: BLE001  (the source translates its own errors)
             return self._reason_of(error)
         return "not_supported" if value is None else metric.to_reading(value)
 
 
 def _once_per_tick(call: Calls) -> Calls:
-    """Return a function that makes each distinct call once, and repeats its answer or its error.
+    """Return a function that makes each distinct call once, and then repeats its result or its error.
 
-    Several metrics come from one call of the driver (used and total memory). Create one of these per device and tick.
+    Several metrics, such as used and total memory, come from the same call to the driver. Use a new function for each
+    device and tick.
     """
 
     @functools.cache
     def made(function: str, *arguments: int) -> tuple[Any, Exception | None]:
         try:
             return call(function, *arguments), None
-        except Exception as error:  # noqa: BLE001  (kept, and raised again for each caller)
+        except Exception as error:  # noqa: BLE001  (raised again for each caller)
             return None, error
 
     def repeated(function: str, *arguments: int) -> Any:  # the driver's structs are untyped
@@ -99,9 +100,9 @@ def _once_per_tick(call: Calls) -> Calls:
     return repeated
 
 
-def _pause_seconds(metric: Metric, reading: float | str) -> float:
+def _seconds_until_due(metric: Metric, reading: float | str) -> float:
     if isinstance(reading, str):
-        return PROBE_SECONDS if reading in SETTLED else 0.0
+        return RETRY_SECONDS if reading in LASTING_REASONS else 0.0
     if metric.kind == "limit":
         return LIMITS_SECONDS
     return SLOW_SECONDS if metric.cadence == "slow" else 0.0

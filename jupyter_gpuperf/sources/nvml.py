@@ -1,7 +1,7 @@
-"""Readings from the NVIDIA driver. Only this module imports pynvml.
+"""Read the NVIDIA driver. Only this module imports pynvml.
 
-``nvml_errors.py`` interprets its errors, ``nvml_devices.py`` lists its devices, and ``nvml_device.py`` holds what
-metrics may call.
+``nvml_errors.py`` translates the driver's errors, ``nvml_devices.py`` lists its devices, and ``nvml_device.py`` reads
+one of them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from jupyter_gpuperf.sources.xid import XidWatch
 logger = logging.getLogger(__name__)
 
 OPEN_SECONDS: Final = 5.0
-"""How long a tick waits for the driver's library to open; it goes on opening in its thread."""
+"""How long to wait for the driver's library to open. After that, opening continues in its own thread."""
 
 HANG_SECONDS: Final = 2.0
-"""A late device keeps its last readings for this long, then it is reported as not answering."""
+"""How long a device that does not answer keeps its last readings before it is reported as not answering."""
 
 PROCESSES_SECONDS: Final = 1.0
-"""How long to wait for a list of processes."""
+"""How long to wait for a device's list of processes."""
 
 
 def _load_pynvml() -> Any:
@@ -52,17 +52,17 @@ def _load_pynvml() -> Any:
 
 
 class NvmlDriver:
-    """All devices of the NVIDIA driver.
+    """Reads all devices of the NVIDIA driver.
 
-    Each device is read in its own thread, so that a call that hangs in the driver blocks only that device. Opening the
-    library hangs on some machines, so it has a thread too.
+    Each device is read in its own thread, so that a call that hangs in the driver blocks only that device. The library
+    is opened in a thread, too, because opening it hangs on some machines.
 
     Parameters
     ----------
     metrics
-        The metrics to read.
+        All metrics; those of the host are ignored.
     load
-        Returns the pynvml module, or a stand-in for it.
+        Function that returns the pynvml module, or a stand-in for it.
     """
 
     kind = "nvml"
@@ -79,49 +79,49 @@ class NvmlDriver:
         self._nvml: Any = None
         self._library: DeviceThread | None = None
         self._xid: XidWatch | None = None
-        self._open: dict[str, NvmlDevice] = {}
+        self._opened: dict[str, NvmlDevice] = {}
         self._readings: dict[str, Readings] = {}
-        self._devices = Devices(devices=[], reason=nvml_errors.NOT_ASKED)
-        self._known: list[DeviceInfo] = []
+        self._devices = Devices(devices=[], reason=nvml_errors.STARTING)
+        self._known_infos: list[DeviceInfo] = []
 
     def open(self) -> None:
-        """Initialize the driver's library and list the devices."""
+        """Open the driver's library and list the devices. If opening takes long, it continues in its thread."""
         self._library = self._library or DeviceThread("nvml", self._clock)
         self._library.begin(self._connect)
         self._await_library(self._library, self._open_seconds)
 
     def devices(self) -> Devices:
-        """Return the devices that :meth:`open` found, with their states, or why there are none."""
+        """Return the devices that :meth:`open` found, with their current states; or why there are none."""
         return self._devices
 
     def read(self) -> dict[str, Readings]:
-        """Read every metric of every device once."""
+        """Read every device once: UUID → readings. Devices that were lost have a reason instead of each value."""
         if self._library and self._devices.reason is nvml_errors.NOT_ANSWERING:
             self._await_library(self._library, 0.0)
-        for device in self._open.values():
+        for device in self._opened.values():
             device.thread.begin(device.read)
         deadline = self._clock() + PATIENCE_SECONDS
-        for uuid, device in self._open.items():
-            self._take(uuid, device.thread, deadline)
+        for uuid, device in self._opened.items():
+            self._collect(uuid, device.thread, deadline)
         listed = {info.uuid for info in self._devices.devices}
-        gone = dict.fromkeys(listed - self._open.keys(), self._all("device_lost"))
+        gone = dict.fromkeys(listed - self._opened.keys(), self._all_missing("device_lost"))
         readings = {**self._readings, **gone}
         self._note_states(readings)
         return readings
 
     def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device."""
-        begun = {uuid: each.thread.begin(each.processes) for uuid, each in self._open.items()}
+        """Return the processes on each device: UUID → processes, or why they are unknown."""
+        begun = {uuid: each.thread.begin(each.processes) for uuid, each in self._opened.items()}
         return {
             uuid: _processes(device.thread) if begun[uuid] else "not_answering"
-            for uuid, device in self._open.items()
+            for uuid, device in self._opened.items()
         }
 
     def close(self) -> None:
-        """Release the driver's library; calls that hang in it are abandoned."""
-        opened = list(self._open.values())
+        """Close the driver's library, unless a call hangs in it. Threads of hanging calls are abandoned."""
+        opened = list(self._opened.values())
         hanging = [device for device in opened if not device.thread.close()]
-        self._open, self._readings = {}, {}
+        self._opened, self._readings = {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
@@ -147,12 +147,12 @@ class NvmlDriver:
             for uuid, each in found.items()
         }
         for device in opened.values():
-            device.read()  # the limits, for the description
+            device.read()  # info() needs the limits
         return opened
 
     def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
-            self._open = library.answer(timeout_seconds)
+            self._opened = library.answer(timeout_seconds)
         except Exception as error:  # noqa: BLE001  (the driver's error; reported to the user as a reason)
             late = isinstance(error, DeviceNotAnswering)
             reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
@@ -160,31 +160,31 @@ class NvmlDriver:
                 logger.warning("NVML could not be opened: %s", error)
             self._devices = Devices(devices=[], reason=reason)
             return
-        infos = [device.info() for device in self._open.values()]
-        # A device that fell off the bus is not listed any more, but the user must see that it is gone.
-        # A MIG instance that is gone was removed on purpose.
+        infos = [device.info() for device in self._opened.values()]
+        # The driver no longer lists a device that fell off the bus, but the user must see that it is lost.
+        # A missing MIG instance was removed on purpose.
         infos += [
             replace(info, state="device_lost")
-            for info in self._known
-            if info.uuid not in self._open and info.parent_uuid is None
+            for info in self._known_infos
+            if info.uuid not in self._opened and info.parent_uuid is None
         ]
-        self._known = infos
+        self._known_infos = infos
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
 
-    def _take(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
+    def _collect(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
         hangs = thread.busy_seconds > PATIENCE_SECONDS
         try:
             answer = thread.answer(0.0 if hangs else max(0.0, deadline - self._clock()))
-            if isinstance(answer, dict):  # not a list of processes that came late
+            if isinstance(answer, dict):  # else it is a late list of processes
                 self._readings[uuid] = answer
         except DeviceNotAnswering:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:
-                self._readings[uuid] = self._all("not_answering")
-        except Exception:  # one device's fault must not hide the others
+                self._readings[uuid] = self._all_missing("not_answering")
+        except Exception:  # one device's error must not affect the others
             logger.exception("%s could not be read.", uuid)
-            self._readings[uuid] = self._all("driver_error")
+            self._readings[uuid] = self._all_missing("driver_error")
 
-    def _all(self, reason: MissingReason) -> Readings:
+    def _all_missing(self, reason: MissingReason) -> Readings:
         return dict.fromkeys((metric.name for metric in self._metrics), reason)
 
     def _note_states(self, readings: Mapping[str, Readings]) -> None:

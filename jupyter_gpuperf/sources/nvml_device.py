@@ -1,4 +1,4 @@
-"""One device of the driver: its description, what metrics may call for it, and its readings."""
+"""One device of the driver: its description, its readings, and the functions that its metrics may call."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 
 logger = logging.getLogger(__name__)
 
-LIMITS: Final = (
+LIMIT_METRICS: Final = (
     "memory_total_bytes",
     "power_limit_watts",
     "clock_sm_max_mhz",
     "clock_memory_max_mhz",
 )
-"""Readings that describe a device."""
+"""Metrics whose readings are part of a device's description."""
 
 COUNTER_BITS: Final = 32
 """Width of the driver's PCIe byte counters, measured on an H100."""
@@ -41,14 +41,14 @@ VALUE_FIELDS: Final = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVa
 class NvmlDevice:
     """Reads one device, or one MIG instance, in its own thread.
 
-    Metrics may call the driver's functions, and the combinations of them that are defined here.
+    Its metrics may call the driver's functions, and the functions defined here, which combine several of those.
 
     Parameters
     ----------
     nvml
         The pynvml module.
     xid
-        Counts critical errors.
+        Counts the XID errors of all devices.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class NvmlDevice:
         self.thread = DeviceThread(f"nvml-{found.info.index}", clock)
         self._nvml, self._info, self._handle = nvml, found.info, found.handle
         self._rates = Rates(clock)
-        # One sampler per cadence, so that slow metrics also cover all time between their readings.
+        # Two samplers: each slow reading must cover all of the time since the slow reading before.
         self._gpm = GpmSampler(nvml, found.take_gpm_sample, clock)
         self._gpm_slow = GpmSampler(nvml, found.take_gpm_sample, clock)
         uuid = found.info.uuid
-        self._own: dict[str, Callable[..., Any]] = {
+        self._functions: dict[str, Callable[..., Any]] = {
             "field_value": self._field_value,
             "gpm": self._gpm.value,
             "gpm_slow": self._gpm_slow.value,
@@ -75,39 +75,39 @@ class NvmlDevice:
             "xid_count": lambda: xid.count(uuid),
             "xid_last_code": lambda: xid.last_code(uuid),
         }
-        if found.info.unified_memory:  # the driver has no memory values for it
-            self._own["nvmlDeviceGetMemoryInfo"] = lambda *_: _memory_of_the_machine()
+        if found.info.unified_memory:  # the driver has no memory figures for it
+            self._functions["nvmlDeviceGetMemoryInfo"] = lambda *_: _host_memory()
         self._reader = MetricReader(metrics, self._call, self._reason_of, clock)
         self._readings: Readings = {}
         self._logged: set[str] = set()
 
     def read(self) -> Readings:
-        """Read every metric that is due; the others are repeated."""
+        """Read every metric that is due, and repeat the readings of the others."""
         readings = self._reader.read()
         if "device_lost" in readings.values():
-            # Readings from before it fell off the bus no longer mean anything.
+            # The device fell off the bus: do not repeat older readings.
             self._reader.reset()
             return dict.fromkeys(readings, "device_lost")
         self._readings = readings
         return readings
 
     def info(self) -> DeviceInfo:
-        """Return the description, with the limits from the last :meth:`read`."""
-        limits = {name: self._readings.get(name, "not_supported") for name in LIMITS}
+        """Return the device's description, with the limits from the last :meth:`read`."""
+        limits = {name: self._readings.get(name, "not_supported") for name in LIMIT_METRICS}
         return replace(self._info, **limits)
 
     def processes(self) -> list[ListedProcess]:
-        """Return the processes that hold this device."""
+        """Return the processes that use this device."""
         return processes_of(self._nvml, self._handle)
 
     def close(self) -> None:
-        """Free what the driver allocated."""
+        """Free the driver's GPM samples."""
         self._gpm.close()
         self._gpm_slow.close()
 
     def _call(self, function: str, *arguments: int) -> Any:
-        if function in self._own:
-            return self._own[function](*arguments)
+        if function in self._functions:
+            return self._functions[function](*arguments)
         return getattr(self._nvml, function)(self._handle, *arguments)
 
     def _field_value(self, field_id: int) -> float:
@@ -128,14 +128,14 @@ class NvmlDevice:
 
     def _reason_of(self, error: Exception) -> MissingReason:
         reason = nvml_errors.missing_reason(error)
-        # A state is logged when it first occurs, not at every tick.
+        # Log each error only once, not at every tick.
         if reason != "not_supported" and str(error) not in self._logged:
             self._logged.add(str(error))
             logger.warning("%s: a reading is missing (%s): %s", self._info.uuid, reason, error)
         return reason
 
 
-def _memory_of_the_machine() -> SimpleNamespace:
+def _host_memory() -> SimpleNamespace:
     import psutil
 
     memory = psutil.virtual_memory()

@@ -1,4 +1,4 @@
-"""List the devices that the driver shows, including MIG instances."""
+"""List the devices that the driver reports, including MIG instances."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MIG_ENABLED: Final = 1
 
 
 class FoundDevice(Struct, frozen=True, kw_only=True):
-    """A device, or a MIG instance, as it was found."""
+    """A device, or a MIG instance, that the driver lists."""
 
     info: DeviceInfo
-    """The description, without values that come from readings."""
+    """The description. Figures that come from readings are still missing."""
     handle: Any
     take_gpm_sample: Callable[[Any], object] | None
-    """Fills a sample; ``None`` where there is no GPM."""
+    """Function that fills a sample of the activity counters; ``None`` for a device without GPM."""
 
 
 def find_devices(nvml: Any) -> Iterator[FoundDevice]:
-    """Yield all devices that can be opened; one that can't be opened must not hide the others."""
+    """Yield all devices and MIG instances. If a device can't be opened, this is logged and the device is skipped."""
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             found = _describe(nvml, index, nvml.nvmlDeviceGetHandleByIndex(index))
@@ -39,23 +39,23 @@ def find_devices(nvml: Any) -> Iterator[FoundDevice]:
             logger.warning("GPU %d can't be opened and is skipped: %s", index, error)
             continue
         yield found
-        yield from _instances(nvml, found)
+        yield from _mig_instances(nvml, found)
 
 
 def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
-    capability = _perhaps(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
-    gpm = _perhaps(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
+    capability = _optional(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    gpm = _optional(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
     return FoundDevice(
         info=DeviceInfo(
             uuid=text(nvml.nvmlDeviceGetUUID(handle)),
             index=index,
             name=text(nvml.nvmlDeviceGetName(handle)),
             state="ok",
-            pci_bus_id=_perhaps(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+            pci_bus_id=_optional(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
             compute_capability="{}.{}".format(*capability) if capability else None,
             parent_uuid=None,
             unified_memory=_has_unified_memory(nvml, handle),
-            driver_version=_perhaps(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
+            driver_version=_optional(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
             memory_total_bytes="not_yet",
             power_limit_watts="not_yet",
             clock_sm_max_mhz="not_yet",
@@ -76,8 +76,8 @@ def _has_unified_memory(nvml: Any, handle: Any) -> bool:
     return False
 
 
-def _instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
-    if _perhaps(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
+def _mig_instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
+    if _optional(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
         return
     for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)):
         try:
@@ -98,7 +98,7 @@ def _sample_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
     nvml.nvmlGpmMigSampleGet(parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample)
 
 
-def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
+def _optional(nvml: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (nvml.NVMLError, AttributeError):
@@ -106,5 +106,5 @@ def _perhaps(nvml: Any, call: Callable[[], Any]) -> Any:
 
 
 def text(value: str | bytes) -> str:
-    """Return a string of the driver; old versions of the module return bytes."""
+    """Return a string from pynvml as text; old versions of that module return bytes."""
     return value.decode() if isinstance(value, bytes) else value

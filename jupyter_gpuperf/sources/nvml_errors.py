@@ -1,4 +1,4 @@
-"""NVML's errors in this package's terms. Only this module translates them."""
+"""Translate NVML's errors into this package's reasons. No other module does this."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import MissingReason, NoDevices
 
-# Numbers of nvmlReturn_t, which never change; pynvml builds its exceptions from them.
+# Values of nvmlReturn_t, which never change; pynvml's errors have them as ``value``.
 UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 3, 4, 6
 DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
 GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
@@ -22,7 +22,7 @@ REASON_OF_ERROR: Final[dict[int, MissingReason]] = {
     DRIVER_NOT_LOADED: "device_lost",
     TIMEOUT: "not_answering",
 }
-"""Reason for a failed reading; any other error is ``driver_error``."""
+"""Error → reason for the missing reading; any other error is ``driver_error``."""
 
 NO_DEVICES: Final[dict[int, NoDevices]] = {
     LIBRARY_NOT_FOUND: NoDevices(
@@ -51,7 +51,7 @@ NO_DEVICES: Final[dict[int, NoDevices]] = {
         hint="See the system log for XID 79. Restarting the host usually helps.",
     ),
 }
-"""Why the driver could not be opened, and what to do."""
+"""Error → why the driver could not be opened, and what to do."""
 
 NO_GPU: Final = NoDevices(
     code="no_gpu",
@@ -59,7 +59,7 @@ NO_GPU: Final = NoDevices(
     hint="Start the container with --gpus all, or request a GPU from the job scheduler.",
 )
 
-NOT_ASKED: Final = NoDevices(
+STARTING: Final = NoDevices(
     code="starting", message="The driver is starting.", hint="Try again in a moment."
 )
 
@@ -71,12 +71,14 @@ NOT_ANSWERING: Final = NoDevices(
 
 
 class DriverRefused(LookupError):
-    """Something that this device lacks, or that the driver refuses with an error code in its answer.
+    """The device lacks something, or the driver's answer contains an error code, for which pynvml raises no error.
 
     Parameters
     ----------
+    what
+        What was requested.
     value
-        The number of nvmlReturn_t, as in NVMLError.
+        The nvmlReturn_t, as in pynvml's NVMLError.
     """
 
     def __init__(self, what: str, value: int) -> None:
@@ -85,21 +87,21 @@ class DriverRefused(LookupError):
 
 
 def code_of(error: Exception) -> int | None:
-    """Return the number of an NVML error, or ``None`` for any other error."""
+    """Return the nvmlReturn_t of an NVML error, or ``None`` for any other error."""
     value = getattr(error, "value", None)
     return value if isinstance(value, int) else None
 
 
 def missing_reason(error: Exception) -> MissingReason:
-    """Return the reason for a missing reading after a failed call."""
+    """Return why a reading is missing after a call raised this error."""
     code = code_of(error)
     if code is None and isinstance(error, (AttributeError, LookupError)):
-        return "not_supported"  # this version of the module has no such function or value
+        return "not_supported"  # this version of pynvml has no such function or value
     return REASON_OF_ERROR.get(code or 0, "driver_error")
 
 
 def why_no_devices(error: Exception) -> NoDevices:
-    """Return why the driver could not be opened."""
+    """Return why there are no devices after opening the driver raised this error."""
     if isinstance(error, ImportError):
         return NoDevices(
             code="no_nvml_module",

@@ -1,4 +1,4 @@
-"""The processes on a device, as the driver lists them."""
+"""List the processes on a device, with their GPU memory and their share of its SMs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from jupyter_gpuperf.schemas import ListedProcess, Reading
 from jupyter_gpuperf.sources import nvml_errors
 
 RECENT_SECONDS: Final = 3.0
-"""Older samples of a process's share say nothing about now."""
+"""Samples of a process's share that are older than this are ignored."""
 
 MOST_PERCENT: Final = 100
-"""Drivers return samples far above it for processes that have ended."""
+"""Higher samples are ignored: drivers return some far above 100 % for processes that have ended."""
 
 
 def processes_of(nvml: Any, handle: Any) -> list[ListedProcess]:
-    """Return the processes that hold this device.
+    """Return the processes that use this device.
 
     Raises
     ------
     NVMLError
-        Even the list of computing processes is not available.
+        The list of compute processes is not available.
     """
     found: dict[int, tuple[set[str], Reading]] = {}
     for kind, listed in _lists(nvml, handle):
@@ -46,11 +46,11 @@ def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:
     try:
         yield "graphics", nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)
     except nvml.NVMLError:
-        return  # MIG and some vGPUs have no such list
+        return  # MIG instances and some vGPUs have no such list
 
 
 def _memory(process: Any) -> Reading:
-    used_bytes = process.usedGpuMemory  # None with Windows' own memory manager
+    used_bytes = process.usedGpuMemory  # None if Windows manages the GPU's memory (WDDM)
     return "not_supported" if used_bytes is None else float(used_bytes)
 
 
@@ -61,9 +61,9 @@ def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
             samples = getattr(nvml, function)(handle, oldest_us)
         except (nvml.NVMLError, AttributeError) as error:
             if nvml_errors.code_of(error) == nvml_errors.NOT_FOUND:
-                return {}  # no process worked in that time
+                return {}  # no process used the GPU in that time
             continue
-        # The driver repeats old samples for idle processes.
+        # For idle processes, the driver repeats old samples.
         recent = [each for each in samples if each.timeStamp >= oldest_us]
         return {each.pid: float(each.smUtil) for each in recent if each.smUtil <= MOST_PERCENT}
     return None
@@ -74,6 +74,6 @@ def _share(pid: int, shares: Mapping[int, float] | None, listed: Mapping[int, ob
         return "not_supported"
     if pid in shares:
         return shares[pid]
-    # In a container the two lists may use different pids: then neither says anything about the other.
-    # Otherwise, a process without a sample was idle.
+    # A process without a sample was idle. But if there are samples of unlisted processes, the two
+    # lists use different pids, as may happen in a container, and can't be matched.
     return "not_supported" if set(shares) - set(listed) else 0.0

@@ -1,4 +1,4 @@
-"""What a source of readings is, and how it is found by its address."""
+"""The interfaces of drivers and of sources, and how an address selects a source."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Sample(Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     devices
-        UUID → readings, of all devices of this machine: a device that is missing here has gone.
+        UUID → readings, for all devices of this machine. A device that is missing here was removed.
     machine, cores_percent
-        Readings of the machine around them, and the busy share of each of its cores.
+        Readings of the machine itself, and the busy share of each of its cores in percent.
     host
-        The machine's name, as in its devices; ``None`` for the machine that this runs on.
+        The machine's name, as in its devices' descriptions; ``None`` for this machine.
     time_seconds
-        Unix time of the reading by the source's own clock; ``None`` for just now.
+        Unix time of the readings, by the source's own clock; ``None`` if they were taken just now.
     """
 
     devices: dict[str, Readings]
@@ -34,10 +34,10 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 class Connection(Protocol):
-    """What a driver and a source have in common.
+    """The methods that drivers and sources have in common.
 
-    All methods are called only from the sampler's thread, ``open`` first. None may raise because of a hardware
-    problem: a device that can't be read returns reasons instead of values.
+    All methods are called only from the sampler's thread, ``open`` first. No method may raise because of a
+    hardware problem: the readings of a device that can't be read are reasons instead of values.
     """
 
     @property
@@ -45,51 +45,52 @@ class Connection(Protocol):
         """``nvml``, ``replay``, ``none``, …; shown by ``GET version``."""
 
     def open(self) -> None:
-        """Connect. A failure is not raised, but kept and shown by :meth:`devices`."""
+        """Connect. Does not raise if that fails: :meth:`devices` then returns the reason."""
 
     def devices(self) -> Devices:
         """Return the current devices, or why there are none."""
 
     def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device; expensive (2 ms per device), so not called at every tick."""
+        """Return the processes on each device. Takes about 2 ms per device, so it is not called at every tick."""
 
     def close(self) -> None:
-        """Disconnect; safe to call twice, and when ``open`` failed."""
+        """Disconnect. Can be called twice, and after :meth:`open` failed."""
 
 
 class Driver(Connection, Protocol):
-    """One vendor's driver: the devices of this machine."""
+    """One vendor's driver, which reads the devices of this machine."""
 
     def read(self) -> dict[str, Readings]:
         """Read every device once: UUID → readings."""
 
 
 class Source(Connection, Protocol):
-    """Where readings come from."""
+    """Source of readings: of this machine, of others, or from recordings."""
 
     def read(self) -> Sequence[Sample]:
-        """Return what is new since the last call, each machine's samples in the order of their times.
+        """Return the samples since the last call; those of one machine are in the order of their times.
 
-        A source that polls reads once. A source that receives data returns what has arrived, which may be nothing.
+        A source that polls reads once. A source that receives data returns what has arrived, possibly nothing.
         """
 
     def read_training(self) -> TrainingNow | None:
-        """Return what training loops did, from a recording; ``None`` where there is none."""
+        """Return the recorded activity of training loops, or ``None`` if there is none."""
 
 
 class Scheme(Struct, frozen=True, kw_only=True):
-    """A kind of address.
+    """A kind of source, selected by the part of an address before the colon.
 
     Parameters
     ----------
     name
-        The part before the colon.
+        The part of the address before the colon.
     form
-        How an address is written, as shown in messages: ``replay:FILE[,FILE…]``.
+        The form of an address, shown in messages, such as ``replay:FILE[,FILE…]``.
     make
-        Takes the part after the colon and the metrics to read; touches no hardware yet.
+        Function that takes the part after the colon and the metrics to read, and returns a source. It must not access
+        hardware yet.
     takes_argument
-        Whether something must follow the colon; otherwise nothing may.
+        Whether the part after the colon is required. Otherwise it is not allowed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Growth per second of totals that grow."""
+"""Compute the growth per second of counters that only grow."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 SHORTEST_SECONDS: Final = 0.05
-"""A rate over a shorter time is noise: the totals themselves grow in steps."""
+"""Shortest time for a rate. Counters grow in steps, so a rate over a shorter time would be noise."""
 
 
 class NoSampleYet(Exception):
-    """A rate was requested before its second sample."""
+    """The value can't be computed yet, because its first or second sample is missing."""
 
 
 class Rates:
-    """Remembers each total's last value.
+    """Computes rates of counters, and keeps each counter's last value for this.
 
     Parameters
     ----------
     clock
-        Returns seconds that never jump.
+        Monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # When it was read, the total, and the rate then; the rate is ``None`` where there is none.
+        # Key → time of the last reading, the total and the rate then (``None``: there was no rate).
         self._kept: dict[Hashable, tuple[float, float, float | None]] = {}
 
     def rate(
@@ -35,19 +35,21 @@ class Rates:
         wraps_at: float | None = None,
         most_per_second: float = 0.0,
     ) -> float | None:
-        """Return the growth per second since this key's last reading.
+        """Return the growth per second since the last reading of this counter.
 
         Parameters
         ----------
+        key
+            Identifies the counter.
         wraps_at
-            Value at which the total restarts at 0. Without it, a total that falls was reset.
+            Value at which the counter restarts at 0. Without it, a total that is lower than before was reset.
         most_per_second
-            The fastest possible growth: ``None`` is returned where the total may have wrapped more than once.
+            The fastest possible growth. If the counter may have wrapped more than once, ``None`` is returned.
 
         Raises
         ------
-        NotYet
-            This is the first reading, or the total was reset.
+        NoSampleYet
+            This is the first reading, or the counter was reset.
         """
         now = self._clock()
         if key not in self._kept:

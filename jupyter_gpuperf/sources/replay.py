@@ -1,4 +1,4 @@
-"""Readings from recordings, looped in real time: each file is one device, or the devices that it contains."""
+"""Replay recordings in real time, in a loop. Several files are replayed side by side, with all their devices."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from jupyter_gpuperf.recordings.recording import Recording
 from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Readings, TrainingNow
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
-MOST_AT_ONCE: Final = 50
-"""Limit of readings between two ticks that are averaged: 5 s at the usual rate."""
+MOST_AVERAGED: Final = 50
+"""Most recorded readings that one tick averages: 5 s at the usual rate."""
 
 
 class ReplaySource:
-    """Loops recordings in real time."""
+    """Replays recordings in real time, in a loop."""
 
     kind = "replay"
 
@@ -37,14 +37,14 @@ class ReplaySource:
         self._started = 0.0
         self._recordings: list[Recording] = []
         self._reason: NoDevices | None = None
-        self._covering = [each.name for each in metrics if each.covers_tick or each.per_second]
+        self._averaged = [each.name for each in metrics if each.covers_tick or each.per_second]
         self._read_to: dict[int, float] = {}
 
     def open(self) -> None:
-        """Load the recordings and start the loop."""
+        """Load the recordings and start to replay them."""
         self._recordings, self._reason, self._read_to = [], None, {}
         for number, path in enumerate(self._paths):
-            # The same file may play twice, or beside the device on which it was recorded.
+            # New UUIDs: the same file may be replayed twice, or beside the device that it was recorded on.
             try:
                 self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
@@ -64,7 +64,7 @@ class ReplaySource:
         self._started = self._clock()
 
     def devices(self) -> Devices:
-        """Return the devices of all recordings as they were at this moment."""
+        """Return the devices of all recordings as they were at the current position."""
         if self._reason is not None:
             return Devices(devices=[], reason=self._reason)
         infos = chain.from_iterable(each.devices(seconds) for each, seconds in self._playing())
@@ -72,9 +72,9 @@ class ReplaySource:
         return Devices(devices=devices, reason=None)
 
     def read(self) -> Sequence[Sample]:
-        """Return the readings of this moment; for metrics that cover a tick, the mean since the last read.
+        """Return the readings at the current position; for metrics that cover a tick, the mean since the last read.
 
-        The machine's readings are those of the first recording.
+        The machine's readings are from the first recording.
         """
         devices: dict[str, Readings] = {}
         machine: Readings = {}
@@ -95,14 +95,14 @@ class ReplaySource:
         return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
 
     def read_processes(self) -> ListedProcesses:
-        """Return the processes on each device."""
+        """Return the processes on each device at the current position."""
         listed: ListedProcesses = {}
         for recording, seconds in self._playing():
             listed |= recording.read_processes(seconds)
         return listed
 
     def read_training(self) -> TrainingNow | None:
-        """Return what the training loops did, from the first recording that has any."""
+        """Return the activity of training loops, from the first recording with any; ``None`` if there is none."""
         trainings = (recording.read_training(seconds) for recording, seconds in self._playing())
         return next(filter(None, trainings), None)
 
@@ -110,17 +110,17 @@ class ReplaySource:
         """Do nothing: there is nothing to close."""
 
     def _since_read(self, recording: Recording, seconds: float) -> list[float]:
-        # The times of the readings since the last read, the current one last.
+        # Return the times of the recorded readings since the last read; the last is the current position.
         before = self._read_to.get(id(recording), seconds)
         self._read_to[id(recording)] = seconds
         times = recording.seconds
         last = max(0, bisect_right(times, seconds) - 1)
         first = bisect_right(times, before) if before <= seconds else last
-        return [*times[max(first, last - MOST_AT_ONCE) : last], seconds]
+        return [*times[max(first, last - MOST_AVERAGED) : last], seconds]
 
     def _means(self, earlier: Sequence[Readings]) -> Readings:
         means: Readings = {}
-        for name in self._covering if len(earlier) > 1 else ():
+        for name in self._averaged if len(earlier) > 1 else ():
             values = [value for each in earlier if isinstance(value := each.get(name), float)]
             if values:
                 means[name] = sum(values) / len(values)
@@ -133,7 +133,7 @@ class ReplaySource:
 
 
 def _position(seconds: Sequence[float], elapsed_seconds: float) -> float:
-    # The last reading lasts as long as the average one.
+    # The last reading lasts as long as the average reading.
     length_seconds = seconds[-1] + seconds[-1] / max(1, len(seconds) - 1)
     return elapsed_seconds % length_seconds if length_seconds else 0.0
 

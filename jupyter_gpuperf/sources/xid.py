@@ -1,4 +1,4 @@
-"""Critical errors (XID), which the driver reports as events, received in their own thread."""
+"""Count critical errors (XID), which the driver reports as events; a thread waits for them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ EVENT_XID: Final = 0x8
 """``nvmlEventTypeXidCriticalError``."""
 
 WAIT_MS: Final = 500
-"""How long one wait lasts: closing takes no longer."""
+"""How long one wait for an event lasts. The thread ends within this time."""
 
 PAUSE_SECONDS: Final = 5.0
-"""Pause after an error of the wait itself, so that a lost driver is not asked in a loop."""
+"""Pause after waiting failed, so that the thread does not run in a busy loop when the driver is gone."""
 
 
 class XidWatch:
-    """Counts each device's XID errors since it was opened.
+    """Counts each device's XID errors since this object was created.
 
     Parameters
     ----------
     nvml
         The pynvml module.
     handles
-        Device UUID → the driver's handle.
+        UUID → the driver's handle of that device.
     """
 
     def __init__(self, nvml: Any, handles: Mapping[str, Any]) -> None:
         self._nvml = nvml
-        # UUID → the number of errors, and the code of the last; replaced as a whole, so no lock is needed.
+        # UUID → number of errors, and the last one's code. Each pair is replaced as a whole: no lock needed.
         self._errors: dict[str, tuple[int, int]] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,16 +47,16 @@ class XidWatch:
             self._thread.start()
 
     def count(self, uuid: str) -> int | None:
-        """Return how many errors this device had, or ``None`` if the driver doesn't report them."""
+        """Return the number of this device's errors, or ``None`` if the driver doesn't report errors."""
         return self._errors[uuid][0] if uuid in self._errors else None
 
     def last_code(self, uuid: str) -> int | None:
-        """Return the last error's code, or ``None`` if the driver doesn't report errors.
+        """Return the code of this device's last error, or ``None`` if the driver doesn't report errors.
 
         Raises
         ------
-        NotYet
-            There was no error so far.
+        NoSampleYet
+            There has been no error so far.
         """
         if uuid not in self._errors:
             return None
@@ -66,7 +66,7 @@ class XidWatch:
         return code
 
     def close(self) -> None:
-        """End the thread; a wait that hangs is abandoned."""
+        """End the thread. If it hangs in the driver, it is abandoned."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(2 * WAIT_MS / 1000)

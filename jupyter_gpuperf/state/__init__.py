@@ -1,4 +1,4 @@
-"""Keep the state that a step reaches, and restore it bit for bit into the same memory.
+"""Save the state that code can reach, and restore it bit for bit into the same memory.
 
-The search can begin (:mod:`roots`) at a notebook's names with a cell's code, or at a step function.
+The search for state begins at a notebook's names and a cell's code, or at a step function (see :mod:`roots`).
 """

@@ -1,4 +1,4 @@
-"""Save the contents of NumPy arrays and restore them into the same memory; large arrays are only watched."""
+"""Save and restore the contents of NumPy arrays in place; large arrays are only checked for changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from jupyter_gpuperf.state.copies import CopyPlan, memory_key
 
 WATCHED_ITEMS: Final = 65_536
-"""Items of a large array, spread over it, that are compared to detect changes."""
+"""About this many evenly spaced items of a large array are compared, to detect changes."""
 
 
 class SavedArrays:
@@ -18,19 +18,19 @@ class SavedArrays:
         self._kept: list[tuple[str, Any, Any]] = []
         self._watched: list[tuple[str, Any, int]] = []
         for path, array in arrays:
-            if memory_key(array) in copies.places:
+            if memory_key(array) in copies.memory:
                 self._kept.append((path, array, array.copy(order="K")))
             elif array.flags.writeable:
                 self._watched.append((path, array, _fingerprint(array)))
 
     def restore(self) -> None:
-        """Restore the contents."""
+        """Restore the copied contents of arrays that still have the same shape and dtype."""
         for _, array, before in self._kept:
             if _is_like(array, before):
                 array[...] = before
 
     def not_restored(self) -> list[str]:
-        """Return the paths of arrays whose shape has changed, and of large ones that were written meanwhile."""
+        """Return the paths of arrays that no longer match their copies, and of large ones that have changed."""
         return [
             *(path for path, array, before in self._kept if not _is_like(array, before)),
             *(path for path, array, before in self._watched if _fingerprint(array) != before),

@@ -1,4 +1,4 @@
-"""Save which objects names, attributes and containers refer to. Restored in place; only differences are touched."""
+"""Save which objects names, attributes and containers refer to, and restore in place what differs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
 
 NO_VALUE: Final = object()
-CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
-PLAIN: Final = (*CONTAINERS, tuple, frozenset)
+MUTABLE_CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
+CONTAINERS: Final = (*MUTABLE_CONTAINERS, tuple, frozenset)
 BUFFERS: Final = (bytearray, array.array)
 
 
@@ -27,7 +27,7 @@ class SavedNames:
     hidden
         Names in it that are left alone.
     others
-        Namespaces of functions, each with a name that the functions use.
+        Pairs of another namespace and a name in it that code uses.
     """
 
     def __init__(
@@ -130,23 +130,23 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def content_of(cell: types.CellType) -> Any:
-    """Return the content of a closure's cell; ``MISSING`` when it is empty."""
+    """Return the content of a closure's cell; ``NO_VALUE`` when it is empty."""
     try:
         return cell.cell_contents
     except ValueError:
         return NO_VALUE
 
 
-def plain_kind(value: object) -> Any:
+def container_type(value: object) -> Any:
     """Return the built-in type of a container; ``None`` for anything else."""
-    return next((each for each in PLAIN if isinstance(value, each)), None)
+    return next((each for each in CONTAINERS if isinstance(value, each)), None)
 
 
 def _members(container: Any) -> Any:
-    """Return the members with the built-in type's methods: a subclass's may count, check or refuse."""
+    """Return the members, read with the built-in type's methods: those of a subclass may have side effects or raise."""
     if isinstance(container, BUFFERS):
         return container[:]
-    kind = plain_kind(container)
+    kind = container_type(container)
     if isinstance(container, dict):
         return [*kind.keys(container), *kind.values(container)]
     return list(kind.__iter__(container))
@@ -159,7 +159,7 @@ def _same(now: Any, before: Any) -> bool:
 
 
 def _refill(container: Any, members: Any) -> None:
-    kind = plain_kind(container)
+    kind = container_type(container)
     if kind is None:
         container[:] = members
         return

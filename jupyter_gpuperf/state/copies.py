@@ -1,4 +1,4 @@
-"""Decide which memory is copied and which is only watched: code may read far more data than it changes."""
+"""Decide which memory is copied and which is only checked: code may read far more data than it changes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jupyter_gpuperf.measure.resources import available_memory_bytes
 from jupyter_gpuperf.state.reached import Reached
 
 LARGE_BYTES: Final = 256 * 2**20
-"""Larger data is watched instead of copied: code reads it and rarely writes it."""
+"""Data larger than this is not copied but checked for changes: code usually only reads it."""
 MOST_BYTES: Final = 512 * 2**20
-"""Most data to copy in host memory in total, because it is restored repeatedly."""
+"""Copy at most this much data in host memory: it is restored repeatedly, and more would take too long."""
 HOST_SHARE: Final = 0.8
 
 
@@ -25,28 +25,28 @@ class CopyPlan:
 
     Attributes
     ----------
-    places
-        Identifiers of the memory, from :func:`memory_key`.
+    memory
+        Keys of the copied memory, from :func:`memory_key`.
     sizes_bytes
         Device type → bytes of the copies.
     """
 
-    places: set[object] = field(default_factory=set)
+    memory: set[object] = field(default_factory=set)
     sizes_bytes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, place: object, device: str, size_bytes: int) -> None:
-        """Add a piece of memory, if it is not added yet."""
-        if place not in self.places:
-            self.places.add(place)
+    def add(self, key: object, device: str, size_bytes: int) -> None:
+        """Add a piece of memory, unless it was already added."""
+        if key not in self.memory:
+            self.memory.add(key)
             self.sizes_bytes[device] += size_bytes
 
     def fit_on_gpu(self, torch: Any) -> bool:
-        """Return whether copies of GPU tensors fit into its free memory, with as much left for the steps."""
+        """Return whether copies of GPU tensors fit into free GPU memory and leave as much again for the steps."""
         if not cuda_in_use(torch):
             return True
         return bool(2 * self.sizes_bytes["cuda"] <= torch.cuda.mem_get_info()[0])
 
-    def refuse_what_does_not_fit(self, *, on_host: bool) -> None:
+    def check_host_memory(self, *, on_host: bool) -> None:
         """Refuse a snapshot that does not fit into host memory.
 
         Raises
@@ -68,8 +68,8 @@ class CopyPlan:
 
 
 def plan_copies(reached: Reached) -> CopyPlan:
-    """Choose what to copy: parameters, buffers and optimizer state of any size; other data if it is small enough."""
-    copies, always = CopyPlan(), frozenset(map(id, _of_models(reached)))
+    """Choose what to copy: parameters, buffers, gradients and optimizer state of any size, and other small data."""
+    copies, always = CopyPlan(), frozenset(map(id, _model_state(reached)))
     data: list[tuple[object, str, int]] = []
     for each in (tensor for _, tensor in reached.tensors if is_plain(tensor)):
         data.append((memory_key(each), each.device.type, each.untyped_storage().nbytes()))
@@ -79,16 +79,16 @@ def plan_copies(reached: Reached) -> CopyPlan:
             copies.add(id(each), each.device.type, each.grad.nbytes)
     data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
     data_bytes = 0
-    for place, device, size_bytes in data:
+    for key, device, size_bytes in data:
         in_all = data_bytes + (size_bytes if device == "cpu" else 0)
-        if place not in copies.places and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
+        if key not in copies.memory and size_bytes <= LARGE_BYTES and in_all <= MOST_BYTES:
             data_bytes = in_all
-            copies.add(place, device, size_bytes)
+            copies.add(key, device, size_bytes)
     return copies
 
 
 def memory_key(each: Any) -> object:
-    """Return an identifier of the memory of a tensor or an array; for an array, its ``id``."""
+    """Return a key that identifies the memory of a tensor or an array; for an array, its ``id``."""
     if not hasattr(each, "untyped_storage"):
         return id(each)
     storage = each.untyped_storage()
@@ -96,16 +96,16 @@ def memory_key(each: Any) -> object:
 
 
 def is_plain(tensor: Any) -> bool:
-    """Return whether a tensor is one piece of memory: not sparse, not sharded, not on the meta device, not fake."""
+    """Return whether a tensor is one piece of real memory: not sparse, sharded, fake or on the meta device."""
     return bool(
         str(tensor.layout) == "torch.strided"
         and tensor.device.type != "meta"
-        and not hasattr(tensor, "__tensor_flatten__")  # consists of other tensors, such as DTensor
+        and not hasattr(tensor, "__tensor_flatten__")  # made of other tensors, such as a DTensor
         and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
     )
 
 
-def _of_models(reached: Reached) -> Iterator[Any]:
+def _model_state(reached: Reached) -> Iterator[Any]:
     for _, module in reached.modules:
         yield from module.parameters(recurse=False)
         yield from module.buffers(recurse=False)

@@ -1,4 +1,4 @@
-"""Delay an interrupt until state is complete again."""
+"""Delay an interrupt while state is being restored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 def uninterrupted() -> Iterator[None]:
     """Delay an interrupt until the body is done: a half-restored state would be the worst outcome.
 
-    Does nothing in threads other than the main one, which get no interrupts.
+    Does nothing outside the main thread, which alone gets interrupts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

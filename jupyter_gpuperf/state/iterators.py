@@ -1,4 +1,4 @@
-"""Make a live iterator give the same items again: recorded in the ordinary run, replayed in all others.
+"""Make a live iterator give the same items in every run: they are recorded in the first run and replayed in all others.
 
 So every mode sees the same batches, the iterator ends where one run leaves it, and its own time is not measured.
 """
@@ -13,8 +13,8 @@ from typing import Any
 from jupyter_gpuperf.state.reachable import is_live_iterator
 
 
-def progress_of(iterator: Any) -> object:
-    """Return an iterator's position, as far as it can be read; otherwise ``None``."""
+def position_of(iterator: Any) -> object:
+    """Return an iterator's position, or ``None`` if it can't be read."""
     if inspect.isgenerator(iterator):
         return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti
     yielded = getattr(iterator, "_num_yielded", None)  # of a DataLoader
@@ -25,12 +25,12 @@ def progress_of(iterator: Any) -> object:
 
 
 class ReplayedIterator:
-    """Stands in for an iterator. All other attributes come from the original.
+    """Stands in for an iterator: takes new items from it and replays earlier ones. Attributes come from the original.
 
     Parameters
     ----------
     keep
-        Called with each new item before any code can change it; returns a function that restores the item.
+        Called with each new item, before the cell can change it. Returns a function that restores the item.
     """
 
     def __init__(self, original: Iterator[Any], keep: Callable[[Any], Callable[[], None]]) -> None:
@@ -61,7 +61,7 @@ class ReplayedIterator:
         return getattr(self._original, name)
 
     def rewind(self, *, fresh: bool = False) -> None:
-        """Start again from the first item; ``fresh`` also undoes what a run did to the items."""
+        """Start again from the first item; ``fresh`` also restores the items, which a run may have changed."""
         self._place = 0
         if fresh:
             for put_back in self._put_back:
@@ -95,7 +95,7 @@ class LiveIterators:
         return [original for original, _ in self._bound.values()]
 
     def install(self, *, fresh: bool = False) -> None:
-        """Bind the names to their stand-ins, rewound to the first item."""
+        """Bind the names to their stand-ins, rewound to the first item; ``fresh`` also restores the items."""
         for name, (_, stand_in) in self._bound.items():
             stand_in.rewind(fresh=fresh)
             self._namespace[name] = stand_in
@@ -112,7 +112,7 @@ class LiveIterators:
         return self._taken
 
     def give_back(self) -> list[str]:
-        """Put items that other runs took beyond the ordinary one back in front of the iterators; return the names."""
+        """Put back the items that only other runs took, in front of the iterators; return the iterators' names."""
         names = []
         for name, (original, stand_in) in self._bound.items():
             rest = stand_in._items[self._taken.get(name, 0) :]

@@ -1,7 +1,7 @@
-"""Find what code may change: everything reachable from its roots, by kind.
+"""Find what code may change: everything that can be reached from given roots, by kind.
 
-That includes models and optimizers, and also a counter in an object, a list that collects losses, or a closure.
-The internals of other libraries (threads, files, widgets) are not entered.
+That is not only models and optimizers, but also a counter in an object, a list that collects losses, or a closure.
+Internals of libraries (threads, files, widgets) are not searched.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
     BUFFERS,
     CONTAINERS,
+    MUTABLE_CONTAINERS,
     NO_VALUE,
-    PLAIN,
     attributes_of,
+    container_type,
     content_of,
-    plain_kind,
 )
 from jupyter_gpuperf.state.reached import Reached
 from jupyter_gpuperf.state.roots import Roots, is_user_module, names_in
 
 MOST_OBJECTS: Final = 500_000
 MOST_MEMBERS: Final = 100_000
-"""Longer containers count as data: the list of members is kept, but the members are not entered."""
+"""Longer containers count as data: which members they have is saved, but the members are not searched."""
 ATOMS: Final = {
     *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
     *(weakref.ref, *weakref.ProxyTypes),
 }
 FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
-"""Standard-library modules whose objects hold only what users put into them."""
+"""Standard-library modules whose objects are searched: they hold only what users put into them."""
 SHARDED: Final = {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
-"""Classes of models that are distributed over processes: DDP, FSDP."""
+"""Wrappers that distribute a model over processes: DDP and FSDP."""
 NOT_ENTERED: Final = {
     *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
     *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
@@ -49,23 +49,23 @@ NOT_ENTERED_OF_TORCH: Final = (
 )
 
 
-def reached_from(torch: Any, roots: Roots, passed_over: Iterable[Any] = ()) -> Reached:
-    """Return everything reachable from the roots. Objects in ``passed_over`` are not entered.
+def reached_from(torch: Any, roots: Roots, excluded: Iterable[Any] = ()) -> Reached:
+    """Return everything that can be reached from the roots, except through objects in ``excluded``.
 
     Raises
     ------
     GpuPerfError
         ``namespace_too_large``.
     """
-    return _Walker(torch, roots, passed_over).run()
+    return _Walker(torch, roots, excluded).run()
 
 
 class _Walker:
-    def __init__(self, torch: Any, roots: Roots, passed_over: Iterable[Any]) -> None:
+    def __init__(self, torch: Any, roots: Roots, excluded: Iterable[Any]) -> None:
         self.reached = Reached()
         self._torch, self._roots = torch, roots
         self._ndarray = getattr(sys.modules.get("numpy"), "ndarray", ())
-        self._seen = {id(NO_VALUE), id(roots.namespace), *map(id, passed_over)}
+        self._seen = {id(NO_VALUE), id(roots.namespace), *map(id, excluded)}
         # Keeps every found object alive, so that its id is not reused during the search.
         self._found: list[tuple[str, Any]] = []
         name = str(roots.namespace.get("__name__", "__main__"))
@@ -77,8 +77,8 @@ class _Walker:
         if self._roots.code is not None:
             self._use(self._roots.code, self._roots.namespace)
         for path, value in self._found:  # the list grows during the loop
-            is_plain = type(value) in PLAIN
-            if is_plain or not (self._is_leaf(path, value) or self._is_code(path, value)):
+            is_builtin = type(value) in CONTAINERS
+            if is_builtin or not (self._is_leaf(path, value) or self._is_code(path, value)):
                 self._enter(path, value)
         return self.reached
 
@@ -141,7 +141,7 @@ class _Walker:
         for name, cell in cells:
             self.reached.cells.append(cell)
             self._want(f"{path}.{name}", content_of(cell))
-        # A library's decorator may copy the decorated name; its globals are not the user's.
+        # A wrapper made by a library's decorator may have the user's module name, but not the user's globals.
         if self._is_own(str(function.__globals__.get("__name__", "__main__"))):
             self._use(function.__code__, function.__globals__)
 
@@ -154,7 +154,7 @@ class _Walker:
             self._want(path, each)
 
     def _use(self, code: types.CodeType, namespace: Any) -> None:
-        """Reach objects that code may use by name, also in the user's own modules: ``train.model``."""
+        """Find objects that code may use by name, also in the user's own modules, such as ``train.model``."""
         names, done, waiting = names_in(code), set(), [namespace]
         for owner in waiting:  # the list grows during the loop
             if id(owner) in done:
@@ -170,8 +170,8 @@ class _Walker:
                     waiting.append(vars(value))
 
     def _enter(self, path: str, value: Any) -> None:
-        kind = plain_kind(value)
-        if kind in CONTAINERS:
+        kind = container_type(value)
+        if kind in MUTABLE_CONTAINERS:
             self.reached.containers.append(value)
         if kind is not None and kind.__len__(value) <= MOST_MEMBERS:
             self._members(path, value, kind)
@@ -186,7 +186,7 @@ class _Walker:
             return
         for key, each in list(kind.items(value)):
             if type(each) not in ATOMS:
-                # Other keys, such as an optimizer's parameters, may take long to print.
+                # Other keys, such as an optimizer's parameters, may be slow to format.
                 name = f"{key!r:.40}" if type(key) in ATOMS else type(key).__name__
                 self._want(f"{path}[{name}]", each)
             self._want(path, key)
@@ -211,13 +211,13 @@ class _Walker:
         self.reached.objects.append((path, value))
         loader = isinstance(value, self._torch.utils.data.DataLoader)
         for name, each in attributes_of(value).items():
-            # Each loop creates the loader's own iterator again.
+            # Skip a loader's own iterator: each loop creates it again.
             if not (loader and is_live_iterator(each)):
                 self._want(f"{path}.{name}", each)
 
 
 def is_live_iterator(value: object) -> bool:
-    """Return whether an object gives each item only once: looping over it uses it up."""
+    """Return whether an object is an iterator, which a loop uses up. Files don't count."""
     return issubclass(type(value), Iterator) and not isinstance(value, io.IOBase)
 
 

@@ -18,13 +18,14 @@ class Reached:
     """Objects whose attributes can change: instances, functions, and the user's own classes."""
     cells: list[types.CellType] = field(default_factory=list)
     globals: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    """Names that code uses outside the roots' namespace, bound or not."""
+    """Pairs of namespace and name that code uses outside the roots' namespace, bound or not."""
     generators: list[Any] = field(default_factory=list)
     """Random generators of torch, NumPy and Python."""
     files: list[Any] = field(default_factory=list)
     iterators: list[tuple[str, Any]] = field(default_factory=list)
-    """Live iterators: they can't be copied, and were not entered."""
+    """Live iterators. They can't be copied; what they refer to is not searched."""
     opaque: list[tuple[str, Any]] = field(default_factory=list)
+    """Objects of libraries whose attributes are not searched."""
     modules: list[tuple[str, Any]] = field(default_factory=list)
     optimizers: list[tuple[str, Any]] = field(default_factory=list)
     scalers: list[tuple[str, Any]] = field(default_factory=list)
@@ -41,13 +42,13 @@ class Reached:
         return names
 
     def root_modules(self) -> list[tuple[str, Any]]:
-        """Return the models that are not part of another one."""
+        """Return path and model of each model that is not part of another one."""
         pairs = ((module, each) for _, module in self.modules for each in module.modules())
         inner = {id(each) for module, each in pairs if each is not module}
         return [(path, module) for path, module in self.modules if id(module) not in inner]
 
     def stateful(self) -> list[tuple[str, Any]]:
-        """Return path and object of models, optimizers, schedulers and scalers: all with a state of their own."""
+        """Return path and object of each model, optimizer and other object that has ``load_state_dict``."""
         known = {id(each) for _, each in (*self.modules, *self.optimizers)}
         others = [
             (path, each)

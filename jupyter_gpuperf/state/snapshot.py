@@ -1,7 +1,7 @@
-"""Save the state of everything that code can reach, and restore it in place, as a whole, into the same memory.
+"""Save the state of everything that code can reach, and restore it in place, into the same memory.
 
-Copying models is not enough: functions defined earlier would use the old ones, and an optimizer would lose the link
-to its parameters.
+Working on copies of the models would not do: functions defined earlier would still use the originals, and an optimizer
+would lose the link to its parameters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jupyter_gpuperf.state.arrays import SavedArrays
 from jupyter_gpuperf.state.bindings import SavedAttributes, SavedContainers, SavedNames
 from jupyter_gpuperf.state.copies import plan_copies
 from jupyter_gpuperf.state.interrupts import uninterrupted
-from jupyter_gpuperf.state.iterators import progress_of
+from jupyter_gpuperf.state.iterators import position_of
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.switches import SavedSwitches
@@ -27,10 +27,10 @@ class StateSnapshot:
 
     Parameters
     ----------
-    passed_over
-        Objects that are not entered, such as iterators that are recorded.
+    excluded
+        Objects that are not searched, such as iterators that are replayed.
     on_host
-        Whether copies of GPU tensors are kept in host memory; ``None``: if they don't fit into GPU memory.
+        Whether copies of GPU tensors are kept in host memory. With ``None``, only if they don't fit into GPU memory.
 
     Raises
     ------
@@ -43,13 +43,13 @@ class StateSnapshot:
         torch: Any,
         roots: Roots,
         *,
-        passed_over: Iterable[Any] = (),
+        excluded: Iterable[Any] = (),
         on_host: bool | None = None,
     ) -> None:
-        self.reached = reached = reached_from(torch, roots, passed_over)
+        self.reached = reached = reached_from(torch, roots, excluded)
         copies = plan_copies(reached)
         self.on_host = not copies.fit_on_gpu(torch) if on_host is None else on_host
-        copies.refuse_what_does_not_fit(on_host=self.on_host)
+        copies.check_host_memory(on_host=self.on_host)
         self._tensors = SavedTensors(torch, reached.tensors, copies, on_host=self.on_host)
         self._arrays = SavedArrays(reached.arrays, copies)
         self._names = SavedNames(roots.namespace, roots.hidden, reached.globals)
@@ -57,9 +57,9 @@ class StateSnapshot:
         self._attributes = SavedAttributes(reached.objects, reached.cells)
         self._switches = SavedSwitches(torch)
         self._files = [
-            (file, place) for file in reached.files if (place := _place_in(file)) is not None
+            (file, place) for file in reached.files if (place := _position_in(file)) is not None
         ]
-        self._iterators = [(path, each, progress_of(each)) for path, each in reached.iterators]
+        self._iterators = [(path, each, position_of(each)) for path, each in reached.iterators]
         self.randomness = Randomness(torch, reached.generators)
 
     def restore(self) -> None:
@@ -73,31 +73,31 @@ class StateSnapshot:
         self.randomness.restore()
 
     def restore_contents(self) -> None:
-        """Restore the contents of objects, containers, tensors and arrays, but no names or process state."""
+        """Restore the contents of objects, containers, tensors and arrays, but nothing else."""
         self._attributes.restore()
         self._containers.restore()
         self._tensors.restore()
         self._arrays.restore()
 
     @property
-    def used_up(self) -> list[str]:
-        """Paths of the live iterators that have given items since: they can't be rewound."""
-        return [path for path, each, before in self._iterators if progress_of(each) != before]
+    def advanced_iterators(self) -> list[str]:
+        """Paths of live iterators that have advanced since; they can't be rewound."""
+        return [path for path, each, before in self._iterators if position_of(each) != before]
 
     @property
     def not_restored(self) -> list[str]:
-        """Paths of what could not be kept, or was changed without a copy."""
+        """Paths of what could not be saved, or was changed without having been copied."""
         return [
             *self._tensors.not_restored(),
             *self._arrays.not_restored(),
             *self._attributes.not_restored,
-            *self.used_up,
+            *self.advanced_iterators,
         ]
 
 
 @contextlib.contextmanager
 def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
-    """Restore what the body changed, however it ends."""
+    """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
     try:
         yield snapshot
@@ -106,7 +106,7 @@ def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
             snapshot.restore()
 
 
-def _place_in(file: Any) -> int | None:
+def _position_in(file: Any) -> int | None:
     """Return a file's position; ``None`` when it can't be read or set."""
     with contextlib.suppress(OSError, ValueError):  # the file is being iterated, or detached
         if not file.closed and file.seekable():

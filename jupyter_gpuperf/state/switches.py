@@ -1,4 +1,4 @@
-"""Save and restore torch's global switches, and set those for float32 products together.
+"""Save and restore torch's global switches, and set all switches for float32 precision together.
 
 Standard library only at module level.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-OF_CUDA: Final = 3
+GPU_SWITCHES: Final = 3
+"""How many of the newer switches are for GPUs; these come first."""
 UNREADABLE: Final = "unreadable"
-"""Value of a legacy switch that torch refuses to read because the newer switch contradicts it."""
+"""Value of an older switch that torch refuses to read, because a newer switch contradicts it."""
 CUDNN: Final = ("enabled", "benchmark", "deterministic")
 REDUCED: Final = (
     "allow_fp16_reduced_precision_reduction",
@@ -45,7 +46,7 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
     yield torch.get_default_dtype, torch.set_default_dtype
     yield torch.is_grad_enabled, torch.set_grad_enabled
     yield torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly
-    # 0, 1 or 2: off, warn, raise.
+    # The mode is 0, 1 or 2: off, warn, raise.
     yield torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
     for owner, names in ((torch.backends.cudnn, CUDNN), (cuda.matmul, REDUCED)):
         for name in names:
@@ -64,15 +65,15 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
 
 @contextlib.contextmanager
 def float32_as(torch: Any, precision: str) -> Iterator[None]:
-    """Run float32 products in ``precision``, by torch's older and newer switches alike; restore them afterwards.
+    """Compute float32 products in ``precision`` within the context, by setting torch's older and newer switches.
 
-    ``fp32`` means IEEE: by default torch lets cuDNN round to TF32.
+    ``fp32`` means IEEE float32, unlike torch's default, which lets cuDNN round to TF32.
     """
     before, tf32 = Float32Switches.read(torch), precision == "tf32"
-    # Older switches first: they also set the newer ones. Otherwise the older become unreadable.
+    # Older switches first: they also set the newer ones. Otherwise they would become unreadable.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
-    for owner in _newer(torch)[:OF_CUDA]:  # otherwise a global switch would still apply
+    for owner in _newer(torch)[:GPU_SWITCHES]:  # or a global switch would still apply
         owner.fp32_precision = "tf32" if tf32 else "ieee"
     try:
         yield
@@ -82,7 +83,7 @@ def float32_as(torch: Any, precision: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Float32Switches:
-    """The values of all float32 switches at one moment, readable or not."""
+    """The values of all float32 switches at one moment; some may be :data:`UNREADABLE`."""
 
     products: str
     matmul: bool | str
@@ -103,7 +104,7 @@ class Float32Switches:
         """Restore the values; do nothing if none has changed."""
         if self == Float32Switches.read(torch):
             return
-        # An unreadable switch contradicts the newer one, so its value is the opposite.
+        # An older switch is unreadable if it contradicts the newer one, so its value is the opposite.
         products, convolutions = [text != "tf32" for text in self.newer[:2]] or [False, False]
         matmul = products if self.matmul == UNREADABLE else self.matmul
         usual = "high" if matmul else "highest"

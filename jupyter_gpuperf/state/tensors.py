@@ -1,7 +1,7 @@
 """Save the contents of tensors and restore them into the same memory.
 
-Storages are saved, not tensors: views of one memory are saved once and stay views. The raw memory is written, so that
-a graph that waits for its backward pass stays valid.
+Storages are saved rather than tensors, so that views of the same memory are saved once and stay views. Restoring
+writes the raw memory, so that an autograd graph whose backward pass is still to come stays valid.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from jupyter_gpuperf.state.copies import CopyPlan, is_plain, memory_key
 
 WATCHED_BYTES: Final = 4096
-"""Bytes of a large tensor, spread over it, that are compared to detect changes."""
+"""About this many evenly spaced bytes of a large tensor are compared, to detect changes."""
 
 
 class SavedTensors:
@@ -24,7 +24,7 @@ class SavedTensors:
     tensors
         Pairs of path and tensor.
     copies
-        The memory to copy; all other memory is only watched.
+        The memory to copy; all other memory is only checked for changes.
     on_host
         Whether the copies are kept in host memory.
     """
@@ -40,7 +40,7 @@ class SavedTensors:
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
-                self._keep(path, tensor, copied=memory_key(tensor) in copies.places)
+                self._keep(path, tensor, copied=memory_key(tensor) in copies.memory)
             elif tensor.device.type != "meta":
                 self._keep_other(path, tensor)
 
@@ -52,7 +52,7 @@ class SavedTensors:
             self._storages[memory_key(tensor)] = storage
 
     def _keep_other(self, path: str, tensor: Any) -> None:
-        """Keep a sparse tensor, or this process's part of a distributed one, with torch's own copy."""
+        """Save a sparse tensor, or this process's part of a distributed one, as a clone."""
         gradient = tensor.grad if tensor.is_leaf else None
         try:
             copies = [
@@ -64,7 +64,7 @@ class SavedTensors:
         self._others.append((tensor, *copies))
 
     def restore(self) -> None:
-        """Restore the contents, places and gradients of all tensors."""
+        """Restore the memory, contents and gradients of all tensors."""
         with self._torch.no_grad():
             for each in self._tensors:
                 each.restore_place()
@@ -78,9 +78,9 @@ class SavedTensors:
                     tensor.grad = None if gradient is None else gradient.clone()
 
     def not_restored(self) -> list[str]:
-        """Return the paths of tensors that could not be kept, and of large ones that were written meanwhile."""
+        """Return the paths of tensors that could not be saved, and of large ones that have changed."""
         storages = self._storages.values()
-        return [*self._not_kept, *(each.path for each in storages if each.watched_change())]
+        return [*self._not_kept, *(each.path for each in storages if each.has_changed())]
 
 
 class _Tensor:
@@ -91,9 +91,9 @@ class _Tensor:
         self.gradient = self.gradient_itself = None
         gradient = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
         if id(gradient) in reached:
-            self.gradient_itself = gradient  # also reachable by name, so kept like any tensor
+            self.gradient_itself = gradient  # its contents are saved with the other tensors
         elif gradient is not None:
-            # Hold no reference to the gradient: a step that frees it must get its memory back.
+            # Hold no reference to the gradient: when a step frees it, its memory must be released.
             held = gradient.detach()
             self.gradient_address = held.data_ptr() if is_plain(held) else 0
             self.gradient = copy_of(held, on_host=on_host)
@@ -136,7 +136,7 @@ class _Storage:
             self._storage.resize_(self._nbytes)
         self._storage.copy_(self._copy)
 
-    def watched_change(self) -> bool:
+    def has_changed(self) -> bool:
         return self._seen is not None and self._look() != self._seen
 
     def _look(self) -> tuple[int, bytes]:
@@ -157,7 +157,7 @@ def copy_of(held: Any, *, on_host: bool) -> Any:
 
 
 def _place(tensor: Any) -> tuple[object, ...]:
-    """Return where a tensor's elements are: equal for two views of the same elements."""
+    """Return where a tensor's elements are in memory; equal for two views of the same elements."""
     address = tensor.untyped_storage().data_ptr()
     return *_layout(tensor), tensor.device, tensor.storage_offset(), address
 

@@ -66,7 +66,7 @@ function formatRate(value: number, unit: string): IFigure {
   };
 }
 
-/** The value in the largest unit that it reaches, and the index of this unit. */
+/** The value, scaled to the largest unit in which it is at least 1, and the index of this unit. */
 function scaledBy(
   step: number,
   value: number,
@@ -129,7 +129,7 @@ export function widestOf(top: number | null, unit: string): number {
     : Math.max(least, formatReading(top, unit).text.length);
 }
 
-/** The widest figure of this unit if its maximum is not known; null for a number without unit. */
+/** The widest usual reading in this unit, when its maximum is not known; null except for bytes and rates. */
 export function widestReading(unit: string): IFigure | null {
   if (unit === 'bytes') {
     return { text: '888.8', unit: 'GiB' };

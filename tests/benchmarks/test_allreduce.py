@@ -65,7 +65,7 @@ def test_the_bus_carries_the_message_twice_but_for_the_own_part(result, mib):
 def test_a_rank_that_dies_is_said_with_its_last_words_and_none_is_left(monkeypatch, tmp_path):
     broken = tmp_path / "rank.py"
     broken.write_text("import sys; sys.stdin.readline(); sys.exit('no network today')")
-    monkeypatch.setattr(allreduce, "RANK", broken)
+    monkeypatch.setattr(allreduce, "RANK_PROGRAM", broken)
     with pytest.raises(GpuPerfError) as error:
         run(backend="gloo")
     assert error.value.code == "rank_failed"
@@ -76,7 +76,7 @@ def test_a_rank_that_dies_is_said_with_its_last_words_and_none_is_left(monkeypat
 def test_a_rank_that_hangs_is_ended(monkeypatch, tmp_path):
     hanging = tmp_path / "rank.py"
     hanging.write_text("import time; time.sleep(600)")
-    monkeypatch.setattr(allreduce, "RANK", hanging)
+    monkeypatch.setattr(allreduce, "RANK_PROGRAM", hanging)
     monkeypatch.setattr(allreduce, "START_SECONDS", 0.5)
     with pytest.raises(GpuPerfError) as error:
         run(backend="gloo")

@@ -8,7 +8,7 @@ import pytest
 from jupyter_gpuperf.benchmarks import Context, find
 from jupyter_gpuperf.benchmarks.dataloader import (
     IMAGE_BYTES,
-    _check_room,
+    _check_memory,
     _warn_of_settings,
 )
 from jupyter_gpuperf.errors import BadRequest
@@ -125,7 +125,7 @@ def test_too_many_items_are_refused_with_how_many_there_is_room_for(machine, ref
 
 def test_as_many_items_as_there_is_room_for_are_taken(machine):
     machine(memory_bytes=100 * IMAGE_BYTES)
-    _check_room(parameters_of(items=60, workers=0), IMAGE_BYTES)
+    _check_memory(parameters_of(items=60, workers=0), IMAGE_BYTES)
 
 
 def test_batches_that_do_not_fit_into_shared_memory_are_refused(machine, refusal_of):
@@ -146,14 +146,14 @@ def test_shared_memory_is_only_refused_where_it_is_known_to_be_too_small(
 ):
     machine(shared_bytes=shared_bytes)
     parameters = parameters_of(items=8, batch_size=8, workers=workers, prefetch_factor=2)
-    _check_room(parameters, 8 * IMAGE_BYTES)
+    _check_memory(parameters, 8 * IMAGE_BYTES)
 
 
 def test_docker_s_64_mib_of_shared_memory_are_too_small_for_the_defaults(machine):
     machine(shared_bytes=64 * 2**20)
     parameters = parameters_of()
     with pytest.raises(BadRequest, match="/dev/shm"):
-        _check_room(parameters, parameters["batch_size"] * IMAGE_BYTES)
+        _check_memory(parameters, parameters["batch_size"] * IMAGE_BYTES)
 
 
 def test_more_workers_than_processors_are_warned_of(machine):

@@ -16,7 +16,11 @@ import pytest
 from jupyter_gpuperf.benchmarks import Context, blas, startup
 from jupyter_gpuperf.benchmarks.pandas import write_table
 from jupyter_gpuperf.benchmarks.workloads.browser import Browser, find_browser
-from jupyter_gpuperf.benchmarks.workloads.images import images_in, readers, write_photographs
+from jupyter_gpuperf.benchmarks.workloads.images import (
+    images_in,
+    installed_readers,
+    write_photographs,
+)
 from jupyter_gpuperf.benchmarks.workloads.page_cache import (
     drop_from_cache,
     filesystem_of,
@@ -111,14 +115,14 @@ class TestImages:
                 raise ImportError(name)
             return real(name, *rest)
 
-        assert {"opencv", "pillow"} <= set(readers())
+        assert {"opencv", "pillow"} <= set(installed_readers())
         monkeypatch.setattr(importlib, "import_module", without_opencv)
-        assert "opencv" not in readers()
+        assert "opencv" not in installed_readers()
 
     def test_opencvs_silence_about_a_broken_image_becomes_an_error(self, tmp_path):
         (tmp_path / "a.jpg").write_bytes(b"no image")
         with pytest.raises(ValueError, match=r"a\.jpg"):
-            readers()["opencv"](str(tmp_path / "a.jpg"))
+            installed_readers()["opencv"](str(tmp_path / "a.jpg"))
 
 
 class TestDisk:
@@ -298,7 +302,7 @@ def test_what_is_not_installed_is_said_before_anything_runs(run_on_the_processor
 
 
 def test_a_child_that_fails_is_said_with_its_last_words(monkeypatch):
-    monkeypatch.setattr(blas, "CHILD", "raise RuntimeError('no BLAS today')")
+    monkeypatch.setattr(blas, "CHILD_PROGRAM", "raise RuntimeError('no BLAS today')")
     with pytest.raises(GpuPerfError) as error:
         blas.run(
             {"size": 8, "threads": 1, "time_limit_seconds": 0.1},

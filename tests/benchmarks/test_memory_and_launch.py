@@ -86,7 +86,7 @@ def test_buffers_that_the_gpu_has_no_room_for_are_halved_and_that_is_said(monkey
     monkeypatch.setattr(bandwidth, "_on_device", on_device)
     monkeypatch.setattr(bandwidth, "_over_the_link", lambda *_: {})
     quiet = Context(progress=lambda ratio, message: None, warn=said.append)
-    bandwidth._works(torch, torch.device("cuda"), 512 << 20, quiet)
+    bandwidth._calls(torch, torch.device("cuda"), 512 << 20, quiet)
     assert sizes == [512, 256, 128, 64]
     assert said[-1].endswith("measured with 64 MiB.")
 

@@ -4,14 +4,14 @@ import pytest
 
 from jupyter_gpuperf.display.blocks import (
     Bar,
-    Boxed,
     Code,
     Folded,
     Heading,
     Items,
     Line,
-    Rest,
+    Span,
     Table,
+    WarningBox,
 )
 from jupyter_gpuperf.display.document import html_of, page_of, text_of
 
@@ -23,10 +23,10 @@ EVIL = "<script>alert('\"&')</script>"
     [
         Heading(EVIL, EVIL),
         Line(EVIL, "warning"),
-        Table([(EVIL, Rest(EVIL))], looks=("label", "value"), head=(EVIL, EVIL), bold=(0,)),
+        Table([(EVIL, Span(EVIL))], looks=("label", "value"), head=(EVIL, EVIL), bold=(0,)),
         Code(EVIL, title=EVIL),
         Items(EVIL, [EVIL]),
-        Boxed([Line(EVIL)]),
+        WarningBox([Line(EVIL)]),
         Folded(EVIL, [Line(EVIL)]),
     ],
 )
@@ -53,7 +53,7 @@ def test_below_a_heading_columns_line_up_and_numbers_stand_right():
 
 
 def test_a_row_that_has_only_a_sentence_does_not_widen_the_columns():
-    rows = [("fp32", "1 ms"), ("bf16", Rest("This mode failed, for a long reason."))]
+    rows = [("fp32", "1 ms"), ("bf16", Span("This mode failed, for a long reason."))]
     text = text_of([Table(rows, looks=("name", "value"))])
     assert text.splitlines() == ["fp32  1 ms", "bf16  This mode failed, for a long reason."]
 

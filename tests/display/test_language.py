@@ -35,7 +35,7 @@ from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.errors import NotFound
-from jupyter_gpuperf.jobs.job import new_job
+from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
@@ -155,7 +155,7 @@ def result():
         for each in earlier
         for line in comparison_lines(each, compare_results(each.result, data))
     ]
-    return Result(data, best={"images_per_second": 80.0}, against=lines)
+    return Result(data, best={"images_per_second": 80.0}, comparison=lines)
 
 
 def history():
@@ -244,7 +244,7 @@ def test_what_is_displayed_is_in_chinese(example):
 @pytest.mark.parametrize("state", ["queued", "running", "done", "failed", "cancelled"])
 def test_progress_is_in_chinese(state):
     times = {"created_seconds": 0.0, "started_seconds": 0.0, "ended_seconds": 5.0}
-    job = new_job("compute", {}, state=state, remaining_seconds=9.0, **times)
+    job = new_record("compute", {}, state=state, remaining_seconds=9.0, **times)
     assert english(format_status(job, 7.0)) == []
     assert re.search(r"[\u4e00-\u9fff]", format_status(job, 7.0))
 

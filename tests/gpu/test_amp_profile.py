@@ -149,8 +149,8 @@ class BesideLoops(CellStopwatch):
     loops: ClassVar[dict[str, Callable[[], float]]] = {}
     found: ClassVar[Interleaved | None] = None
 
-    def interleaved(self, variants, **options):
-        blocks = {name: functools.partial(self.block, each) for name, each in variants.items()}
+    def time_in_turn(self, variants, **options):
+        blocks = {name: functools.partial(self.time_block, each) for name, each in variants.items()}
         type(self).found = time_interleaved(
             {**blocks, **self.loops},
             target_ratio=options["target_ratio"],

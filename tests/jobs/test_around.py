@@ -99,7 +99,7 @@ def test_without_readings_nothing_is_claimed(seen):
         ),
         ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10"),
         ({"clock_lost_power_brake_ratio": 0.1}, "power brake"),
-        ({"throttled": 0.3}, "CPU quota paused it for 30"),
+        ({"throttled": 0.3}, "CPU quota paused its processes for 30"),
     ],
 )
 def test_what_held_it_back_is_said(seen, readings, words):

@@ -12,7 +12,7 @@ import pytest
 from job_tools import follow, request, wait_until
 
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.device_assignment import HOST, lock_path
+from jupyter_gpuperf.jobs.device_assignment import HOST_KEY, lock_path
 
 HOLDER = """
 import sys, time
@@ -77,7 +77,7 @@ def test_a_lock_is_free_when_its_holder_is_killed(hold, path, how):
 
 def test_a_job_waits_for_a_foreign_holder_and_runs_when_it_is_gone(hold, make_manager, tmp_path):
     manager = make_manager()  # without devices, all share the host's lock
-    holder, _ = hold(lock_path(HOST, tmp_path / "locks"))
+    holder, _ = hold(lock_path(HOST_KEY, tmp_path / "locks"))
     job = manager.submit(request())
     wait_until(lambda: "another server" in manager.get(job.id).progress_message)
     assert manager.get(job.id).state == "queued"
@@ -87,7 +87,7 @@ def test_a_job_waits_for_a_foreign_holder_and_runs_when_it_is_gone(hold, make_ma
 
 def test_the_lock_is_free_after_a_job(manager, tmp_path):
     follow(manager, manager.submit(request()).id)
-    descriptor = posix.try_lock(lock_path(HOST, tmp_path / "locks"))
+    descriptor = posix.try_lock(lock_path(HOST_KEY, tmp_path / "locks"))
     assert descriptor is not None
     os.close(descriptor)
 

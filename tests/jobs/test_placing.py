@@ -8,7 +8,7 @@ from job_tools import device
 
 from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.jobs import posix
-from jupyter_gpuperf.jobs.device_assignment import HOST, assign_device, lock_path
+from jupyter_gpuperf.jobs.device_assignment import HOST_KEY, assign_device, lock_path
 
 A, B = device("GPU-aaaa-1111"), device("GPU-bbbb-2222", 1)
 
@@ -29,7 +29,7 @@ def test_without_a_wish_it_is_the_first_device_that_cuda_would_show(visible, exp
     environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
     assignment = assign_device(None, [A, B], environment)
     assert assignment.device == expected
-    assert assignment.key == (expected or HOST)
+    assert assignment.key == (expected or HOST_KEY)
     if expected:
         assert assignment.environment == {"CUDA_VISIBLE_DEVICES": expected}
 
@@ -47,7 +47,7 @@ def test_a_device_may_be_named_by_its_index(index, device):
 
 def test_a_recording_is_no_device_to_measure_on():
     recording = device("REPLAY-0", replayed=True)
-    assert assign_device(None, [recording], {}).key == HOST
+    assert assign_device(None, [recording], {}).key == HOST_KEY
     with pytest.raises(BadRequest) as refusal:
         assign_device("REPLAY-0", [recording], {})
     assert refusal.value.code == "device_is_a_recording"

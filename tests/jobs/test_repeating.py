@@ -8,7 +8,7 @@ import pytest
 from job_tools import device, follow
 from measured import measured
 
-from jupyter_gpuperf.jobs.device_assignment import ALL, HOST, assign_all_devices
+from jupyter_gpuperf.jobs.device_assignment import ALL_KEY, HOST_KEY, assign_all_devices
 from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined, next_run_interval
 from jupyter_gpuperf.schemas import Interval, JobRequest
 
@@ -64,10 +64,10 @@ def test_a_job_of_all_devices_sees_all_and_keeps_others_off_each(make_manager):
     assignment = assign_all_devices(
         [device("GPU-B", 1), device("GPU-A"), device("GPU-R", 2, replayed=True)]
     )
-    assert assignment.key == ALL
+    assert assignment.key == ALL_KEY
     assert set(assignment.locks) == {"GPU-A", "GPU-B"}
     assert assignment.environment == {}  # all stay visible
-    assert assign_all_devices([]).key == HOST
+    assert assign_all_devices([]).key == HOST_KEY
 
 
 def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from jupyter_gpuperf.client.in_process_progress import ReportingView
-from jupyter_gpuperf.jobs.job import new_job
+from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link.address import server_file_name
@@ -32,7 +32,7 @@ def a_job(**changes):
         "created_seconds": now,
         "started_seconds": now,
     }
-    return new_job("tune", {}, **{**running, **changes})
+    return new_record("tune", {}, **{**running, **changes})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import shortened
-from jupyter_gpuperf.client.precision_as_result import as_benchmark
+from jupyter_gpuperf.client.precision_as_result import profile_as_result
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import Translator
@@ -238,7 +238,7 @@ def test_the_answer_is_one_sentence_in_either_language(given, english, chinese):
 def test_a_huge_cell_is_told_to_the_panel_without_its_code():
     profile = found()
     profile.code = "x = 1\n" * 20_000
-    result = msgspec.convert(as_benchmark(profile, ProfileOptions()), BenchmarkResult)
+    result = msgspec.convert(profile_as_result(profile, ProfileOptions()), BenchmarkResult)
     assert result.precision.code == profile.code
     assert shortened(result).precision.code == ""
     assert shortened(result).precision.sentence == profile.sentence

@@ -85,7 +85,7 @@ def test_a_line_below_a_cell_unless_it_is_short_or_one_wants_quiet(run, monkeypa
 def test_what_the_server_says_of_a_cell_is_kept_with_it(run, shell):
     run("%gpuwatch on --quiet")
     number = shell.run_cell("pass", store_history=True).execution_count
-    session()._hear(
+    session()._receive(
         Footprint(number=number, busy_percent=64.0, busy_metric=None, energy_joules=4200.0)
     )
     cell = shell.run_line_magic("gpuwatch", "report").cells[-1]

@@ -108,7 +108,7 @@ def test_the_best_of_this_machine_stands_beside_a_lower_figure_alone():
 
 
 def test_how_it_compares_is_shown_in_text_and_html(measured):
-    result = Result(measured, against=["Compared with the baseline", "batch: 1.1× <worse>"])
+    result = Result(measured, comparison=["Compared with the baseline", "batch: 1.1× <worse>"])
     assert "batch: 1.1× <worse>" in repr(result)
     assert "batch: 1.1× &lt;worse&gt;" in result._repr_html_()
 

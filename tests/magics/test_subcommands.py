@@ -40,7 +40,7 @@ def test_a_run_is_kept_listed_and_the_next_is_held_against_it(shell, store):
     assert "No earlier result to compare with" in repr(first)
     second = shell.run_line_magic("gpubench", f"{QUICK} --baseline")
     assert f"Compared with the previous run (number {first.number}" in repr(second)
-    assert "launch: " in "\n".join(second.against)
+    assert "launch: " in "\n".join(second.comparison)
 
     history = shell.run_line_magic("gpubench", "history launch")
     assert [each.id for each in history.results] == [second.number, first.number]

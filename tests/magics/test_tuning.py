@@ -40,7 +40,7 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     assert isinstance(tuned, TuningView)
     assert notebook.user_ns["mine"] is tuned
     assert tuned.number is not None
-    assert tuned.before is None
+    assert tuned.earlier is None
     text, drawn = repr(tuned), tuned._repr_html_()
     for words in (tuned.code, "current", "common recipe", "recommended", "Bottleneck"):
         assert words in text
@@ -50,11 +50,11 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
 
     kept = notebook.run_line_magic("gpubench", "dataloader train_loader --tune --kept")
     assert kept.recommended == tuned.recommended
-    assert "not now" in kept.before
+    assert "not now" in kept.earlier
 
     again = jupyter_gpuperf.tune(notebook.user_ns["train_loader"], budget_seconds=3)
     assert again.code.startswith("train_loader = ")  # found by what the notebook calls it
-    assert again.before.startswith("Recommended on ")
+    assert again.earlier.startswith("Recommended on ")
     assert any("kept" in trial["roles"] for trial in again.trials)
 
     listed = repr(notebook.run_line_magic("gpubench", "history tune"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from jupyter_gpuperf.benchmarks.workloads.images import readers, write_photographs
+from jupyter_gpuperf.benchmarks.workloads.images import installed_readers, write_photographs
 
 PICTURES = 256
 SIDE = 160
@@ -20,7 +20,7 @@ class Pictures(Dataset[torch.Tensor]):
 
     def __init__(self, paths: list[Path], length: int) -> None:
         self.paths, self.length = [str(each) for each in paths], length
-        self.read = readers()["opencv"]
+        self.read = installed_readers()["opencv"]
 
     def __len__(self) -> int:
         return self.length

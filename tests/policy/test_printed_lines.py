@@ -10,7 +10,7 @@ import pytest
 from printed_lines import MAGICS, PRINTED, PYTHON, ROOT, SCRIPTS, SHELL, Line
 
 from jupyter_gpuperf.benchmarks import find
-from jupyter_gpuperf.cli import parser_of_everything
+from jupyter_gpuperf.cli import main_parser
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import parser_of
 from jupyter_gpuperf.commands.subcommands import subcommand_of
@@ -47,7 +47,7 @@ def test_a_magic_understands_its_line(line):
 
 @pytest.mark.parametrize("line", SHELL, ids=_ids(SHELL))
 def test_a_command_understands_its_line(line):
-    known, rest = parser_of_everything().parse_known_args(shlex.split(line.text, comments=True)[2:])
+    known, rest = main_parser().parse_known_args(shlex.split(line.text, comments=True)[2:])
     name = getattr(known, "name", None)
     if name in ("history", "suite"):
         assert subcommand_of([name, *rest]) is not None

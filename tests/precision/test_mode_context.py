@@ -11,13 +11,13 @@ from torch.nn import functional
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.precision.mode_context import (
     CURRENT_MODE,
-    ModeContext,
+    CellTraits,
     RunObserver,
-    check,
+    check_mode,
     mode_applied,
 )
 
-CPU = ModeContext("cpu")
+CPU = CellTraits("cpu")
 LOOP = """
 for _ in range(5):
     optimizer.zero_grad()
@@ -52,11 +52,11 @@ def make():
     return made
 
 
-def in_mode(mode, ns, code=LOOP, mode_context=CPU):
-    watch = RunObserver()
-    with mode_applied(torch, mode, mode_context, watch):
+def in_mode(mode, ns, code=LOOP, cell_traits=CPU):
+    observer = RunObserver()
+    with mode_applied(torch, mode, cell_traits, observer):
         exec(compile(code, "<cell>", "exec"), ns)
-    return watch
+    return observer
 
 
 def by_hand(ns, dtype=None, *, scaler=None, clip=False, accumulate=1):
@@ -93,12 +93,12 @@ def test_several_steps_train_as_in_a_loop_written_by_hand(make, mode, dtype):
 
 def test_fp16_is_scaled_as_by_torchs_own_scaler(make):
     cell = make()
-    watch = in_mode("fp16", cell)
+    observer = in_mode("fp16", cell)
     hand = make()
     by_hand(hand, torch.float16, scaler=torch.amp.GradScaler("cpu"))
     assert cell["losses"] == hand["losses"]
-    assert watch.scaling is not None
-    assert (watch.step_count, watch.scaling.skipped) == (5, 0)
+    assert observer.scaling is not None
+    assert (observer.step_count, observer.scaling.steps_skipped) == (5, 0)
 
 
 def test_what_is_clipped_is_unscaled_before(make):
@@ -107,7 +107,7 @@ def test_what_is_clipped_is_unscaled_before(make):
         "    torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)\n    optimizer.step()",
     )
     cell = make()
-    in_mode("fp16", cell, code, ModeContext("cpu", clipped=(cell["optimizer"],)))
+    in_mode("fp16", cell, code, CellTraits("cpu", clipped=(cell["optimizer"],)))
     hand = make()
     by_hand(hand, torch.float16, scaler=torch.amp.GradScaler("cpu"), clip=True)
     assert cell["losses"] == hand["losses"]
@@ -122,7 +122,7 @@ def test_gradients_are_accumulated_over_passes_and_then_unscaled_once(make):
     assert len(set(cell["losses"])) == 5
     clipped = make()
     with pytest.raises(GpuPerfError) as failure:
-        in_mode("fp16", clipped, code, ModeContext("cpu", clipped=(clipped["optimizer"],)))
+        in_mode("fp16", clipped, code, CellTraits("cpu", clipped=(clipped["optimizer"],)))
     assert failure.value.code == "clipped_and_accumulated"
 
 
@@ -130,8 +130,8 @@ def test_a_step_with_infinite_gradients_is_skipped_and_counted(make):
     code = LOOP.replace("loss.backward()", "(loss * 3e38).backward()")
     cell = make()
     before = [p.detach().clone() for p in cell["model"].parameters()]
-    watch = in_mode("fp16", cell, code)
-    assert watch.scaling.skipped == 5
+    observer = in_mode("fp16", cell, code)
+    assert observer.scaling.steps_skipped == 5
     assert all(map(torch.equal, before, cell["model"].parameters()))
     assert not cell["optimizer"].state
 
@@ -182,17 +182,17 @@ def test_everything_is_as_before_afterwards_also_when_a_step_raises(make):
 
 def test_the_cells_own_autocast_is_noticed(make):
     code = "with torch.autocast('cpu', torch.bfloat16):\n    model(inputs)"
-    watch = in_mode(CURRENT_MODE, make(), code)
-    assert set(watch.own_autocast) == {"bfloat16"}
+    observer = in_mode(CURRENT_MODE, make(), code)
+    assert set(observer.own_autocast) == {"bfloat16"}
     with pytest.raises(Unavailable) as refusal:
-        check(torch, "bf16", torch.device("cpu"), ModeContext("cpu", own_autocast="bfloat16"))
+        check_mode(torch, "bf16", torch.device("cpu"), CellTraits("cpu", own_autocast="bfloat16"))
     assert refusal.value.code == "own_autocast"
 
 
 @pytest.mark.parametrize("mode", ["tf32", "fp16"])
 def test_what_a_processor_lacks_is_refused_with_the_reason(mode):
     with pytest.raises(Unavailable) as refusal:
-        check(torch, mode, torch.device("cpu"), CPU)
+        check_mode(torch, mode, torch.device("cpu"), CPU)
     assert refusal.value.code == "mode_not_supported"
     assert "CPU" in refusal.value.message
 

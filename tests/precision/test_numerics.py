@@ -11,7 +11,7 @@ from jupyter_gpuperf.precision import advice
 from jupyter_gpuperf.precision.census import Census, counting_operators, why_float32
 from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, first_divergence, noise_floors
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.precision.trace import Operator, Trace, operators_traced
+from jupyter_gpuperf.precision.trace import Operator, Trace, tracing_operators
 
 REFERENCE = [1.0, 0.8, 0.6, 0.5]
 
@@ -89,7 +89,7 @@ def test_the_first_operator_that_is_off_by_more_than_rounding_is_named():
 
 
 def test_operators_are_traced_in_order_without_views_and_casts():
-    with operators_traced(torch) as seen, torch.autocast("cpu", dtype=torch.bfloat16):
+    with tracing_operators(torch) as seen, torch.autocast("cpu", dtype=torch.bfloat16):
         (torch.ones(2, 3) @ torch.ones(3, 4).t().t()).exp().view(-1)
     assert [each.name for each in seen if each.name in ("mm", "exp")] == ["mm", "exp"]
     assert not {"view", "t", "_to_copy"} & {each.name for each in seen}

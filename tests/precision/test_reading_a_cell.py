@@ -9,8 +9,8 @@ import torch
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.effects import names_mentioned, side_effect_warnings
-from jupyter_gpuperf.precision.kernels import kind_of, shares
-from jupyter_gpuperf.precision.rewriting import code_for, forward_call_test
+from jupyter_gpuperf.precision.kernels import kind_of, time_shares
+from jupyter_gpuperf.precision.rewriting import forward_call_test, rewrite_cell
 
 CELL = """\
 for inputs, targets in batches:
@@ -28,7 +28,7 @@ for inputs, targets in batches:
 def rewritten(mode, source=CELL, **options):
     namespace = {"model": torch.nn.Linear(1, 1), "criterion": torch.nn.MSELoss()}
     is_forward = forward_call_test(namespace, torch)
-    return code_for(source, mode, "cuda", is_forward=is_forward, **options)
+    return rewrite_cell(source, mode, "cuda", is_forward=is_forward, **options)
 
 
 def test_for_bf16_the_forward_pass_alone_is_inside_of_autocast():
@@ -135,7 +135,7 @@ def test_kernels_are_told_apart_by_name(kernel, kind):
 
 
 def test_shares_are_of_all_kernels_time():
-    found = shares({"nvjet_tst_1": 3.0, "ampere_sgemm_1": 1.0, "elementwise": 1.0})
+    found = time_shares({"nvjet_tst_1": 3.0, "ampere_sgemm_1": 1.0, "elementwise": 1.0})
     assert found["tensor_core_ratio"] == 0.6
     assert found["other_product_ratio"] == 0.2
-    assert shares({}) == {"reason": "No GPU kernels were recorded."}
+    assert time_shares({}) == {"reason": "No GPU kernels were recorded."}

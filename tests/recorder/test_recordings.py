@@ -61,7 +61,7 @@ def recorder(path, subscribers, **options):
     return Recorder(
         path,
         header=encode({"format": "gpuperf-recording", "format_version": 1, "devices": []}),
-        news=(),
+        first_messages=(),
         subscribers=subscribers,
         interval_ms=100,
         **options,
@@ -261,7 +261,7 @@ def test_a_write_that_fails_ends_it_and_the_ticks_go_on(tmp_path, monkeypatch):
     # A file on a disk without any room: the system itself says so.
     monkeypatch.setattr(
         Recorder,
-        "_created",
+        "_create_file",
         staticmethod(lambda _path: open("/dev/full", "wb")),  # noqa: SIM115
     )
     subscribers = Subscribers()
@@ -295,7 +295,7 @@ def test_a_disk_that_stalls_delays_no_tick_and_says_what_was_lost(tmp_path, monk
         def __exit__(self, *_):
             self.file.close()
 
-    monkeypatch.setattr(Recorder, "_created", staticmethod(lambda _path: Stalled()))
+    monkeypatch.setattr(Recorder, "_create_file", staticmethod(lambda _path: Stalled()))
     subscribers = Subscribers()
     running = recorder(tmp_path / "a.jsonl.gz", subscribers)
     message = b"x" * 2000

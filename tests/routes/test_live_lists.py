@@ -9,7 +9,7 @@ import time
 import msgspec
 import pytest
 
-from jupyter_gpuperf.jobs.job import Job, new_job
+from jupyter_gpuperf.jobs.job import Job, new_record
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.schemas import JobsChanged, LiveMessage, RecordingsChanged, SuitesChanged
 from jupyter_gpuperf.server import live_lists
@@ -58,7 +58,9 @@ class Client:
 
 def a_job(**known):
     return Job(
-        record=new_job("tune", {}, **{"created_seconds": time.time(), "state": "running", **known}),
+        record=new_record(
+            "tune", {}, **{"created_seconds": time.time(), "state": "running", **known}
+        ),
         stop=lambda: None,
     )
 

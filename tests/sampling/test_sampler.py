@@ -182,7 +182,7 @@ def test_stopping_closes_the_source(sampled):
 
 
 def test_without_idle_ticks_nothing_is_read_and_the_source_is_closed(monkeypatch):
-    monkeypatch.setattr(sampler_module, "REST_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(sampler_module, "CLOSE_AFTER_SECONDS", 0.05)
     source, subscribers = StubSource(), Subscribers()
     history = HistoryStore(
         seconds=60, shortest_interval_seconds=0.1, device_metrics=["power_watts"], host_metrics=[]

@@ -145,7 +145,7 @@ def test_a_driver_that_was_loaded_anew_is_opened_anew(opened, clock):
 def test_a_device_that_is_added_appears(opened, clock, tmp_path):
     (tmp_path / "gpus" / "0000:00:06.0").mkdir(parents=True)
     nvml = FakeNvml(count=1)
-    source = AutoDriver(opened(nvml, clock), clock, kernel_list=tmp_path / "gpus")
+    source = AutoDriver(opened(nvml, clock), clock, device_folders=tmp_path / "gpus")
     source.open()
     nvml.count = 2
     (tmp_path / "gpus" / "0000:00:07.0").mkdir()

@@ -1,1 +1,1 @@
-"""Workloads of the benchmarks: networks, training steps and images; and the code that times them."""
+"""What the benchmarks run: networks, training steps, images and child processes; and how they time it."""

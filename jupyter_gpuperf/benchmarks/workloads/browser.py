@@ -1,4 +1,4 @@
-"""A headless Chromium, controlled over a pipe: no port and no library. Standard library only.
+"""Control a headless Chromium through pipes, without a port or another package. Standard library only.
 
 Uses the DevTools protocol: JSON messages, each followed by a null byte.
 """
@@ -19,7 +19,7 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = (
     "--headless",
     "--remote-debugging-pipe",
@@ -36,13 +36,13 @@ for place, pipe in zip((3, 4), pipes):
     os.dup2(pipe, place)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""The browser reads from descriptor 3 and writes to 4; the launcher moves our pipes there."""
+"""Chromium reads from file descriptor 3 and writes to 4; this program moves our pipes there, then starts it."""
 POLL_SECONDS: Final = 0.01
 
 
 def find_browser() -> str | None:
-    """Return the path of a Chromium: the one in ``GPUPERF_BROWSER``, or one on the PATH; ``None`` if there is none."""
-    names = (os.environ.get("GPUPERF_BROWSER", ""), *NAMES)
+    """Return the path of Chromium: ``GPUPERF_BROWSER``, else the first one on the PATH; ``None`` if there is none."""
+    names = (os.environ.get("GPUPERF_BROWSER", ""), *PROGRAM_NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
@@ -52,9 +52,9 @@ class Browser:
     Parameters
     ----------
     program
-        The path of a Chromium.
+        Path of the Chromium executable.
     profile
-        An empty folder, so that nothing is cached.
+        Path of an empty folder for the profile, so that nothing is cached.
     """
 
     def __init__(self, program: str, profile: str) -> None:
@@ -83,12 +83,12 @@ class Browser:
         os.close(self._from_browser)
 
     def attach(self, limit_seconds: float) -> None:
-        """Wait for the browser, and attach to a new page.
+        """Wait for the browser to start, and attach to a new page.
 
         Raises
         ------
         GpuPerfError
-            ``browser_failed``.
+            ``browser_failed``: the browser did not answer in time, or exited.
         """
         ends_at = time.monotonic() + limit_seconds
         target = self._call("Target.createTarget", ends_at, url="about:blank")["targetId"]
@@ -101,7 +101,7 @@ class Browser:
         Raises
         ------
         GpuPerfError
-            ``browser_failed``: the condition was not true in time, or the browser ended.
+            ``browser_failed``: the condition did not become true in time, or the browser exited.
         """
         began = time.monotonic()
         ends_at = began + limit_seconds
@@ -120,11 +120,11 @@ class Browser:
         try:
             os.write(self._to_browser, json.dumps(message).encode() + b"\0")
         except OSError as error:
-            raise _failed(Message("it exited")) from error
+            raise _browser_error(Message("it exited")) from error
         while (answer := self._next(ends_at)).get("id") != self._number:
             pass  # an event, or a late answer
         if "error" in answer:
-            raise _failed(str(answer["error"].get("message", "")))
+            raise _browser_error(str(answer["error"].get("message", "")))
         return dict(answer.get("result", {}))
 
     def _next(self, ends_at: float) -> dict[str, Any]:
@@ -132,19 +132,19 @@ class Browser:
             left_seconds = max(0.0, ends_at - time.monotonic())
             readable, _, _ = select.select([self._from_browser], [], [], left_seconds)
             if not readable:
-                raise _failed(Message("the page was not ready in time"))
+                raise _browser_error(Message("the page was not ready in time"))
             chunk = os.read(self._from_browser, 1 << 16)
             if not chunk:
-                raise _failed(Message("it exited"))
+                raise _browser_error(Message("it exited"))
             self._received += chunk
         line, _, self._received = self._received.partition(b"\0")
         return dict(json.loads(line))
 
 
-def _failed(reason: str) -> GpuPerfError:
+def _browser_error(reason: str) -> GpuPerfError:
     return GpuPerfError(
         "browser_failed",
         "The browser could not show the page: {reason}.",
-        "Open JupyterLab in it yourself, or set GPUPERF_BROWSER to another browser.",
+        "Open JupyterLab in this browser to see why, or set GPUPERF_BROWSER to another browser.",
         reason=reason,
     )

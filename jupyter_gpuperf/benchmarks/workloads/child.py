@@ -1,4 +1,4 @@
-"""Run a Python program in its own process and return what it prints. Standard library only."""
+"""Run a Python program in its own process and return its answer. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def timed(work, seconds):
 def answer(**content):
     print(json.dumps(content))
 """
-"""The code put before each program."""
+"""Code that runs before each program."""
 LONGEST_LINE: Final = 600
 
 
@@ -39,16 +39,16 @@ def run_program(
     environment: Mapping[str, str] | None = None,
     limit_seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Run a Python program and return what it passes to ``answer``.
+    """Run a Python program in its own process, and return the keyword arguments that it passes to ``answer``.
 
     Parameters
     ----------
     program
-        Python code. It can use ``request``, ``timed`` and ``answer``, and the modules json, sys and time.
+        Python code. It can use what :data:`PRELUDE` defines: ``request``, ``timed``, ``answer``, json, sys and time.
     error_code, package, hint
-        The error's code, the package that it is about, and what to do.
+        If the program fails: the error's code, the package that failed, and what the user can do.
     environment
-        Variables in addition to those of this process.
+        Environment variables in addition to those of this process.
 
     Raises
     ------

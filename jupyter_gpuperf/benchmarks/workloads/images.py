@@ -1,4 +1,4 @@
-"""Generated photograph-like JPEGs, and the image readers that may be installed.
+"""Generate JPEGs like photographs, and find the installed image readers.
 
 Standard library only at module level.
 """
@@ -14,31 +14,33 @@ from typing import Any, Final
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SIDES: Final = ((640, 480), (500, 375), (1280, 960))
-"""Widths and heights, used in turn; typical of photographs in datasets."""
+"""Widths and heights in pixels, used in turn; typical of photographs in datasets."""
 QUALITY: Final = 90
 
 Reader = Callable[[str], object]
 
 
-def readers() -> dict[str, Reader]:
-    """Return the installed image readers: name → function that decodes the image at a path."""
+def installed_readers() -> dict[str, Reader]:
+    """Return the installed image readers: name → function that reads and decodes the image at a path."""
     installed: dict[str, Reader] = {}
-    for name, (reader, module, function) in NEEDED.items():
-        with contextlib.suppress(Exception):  # missing or broken: either way it can't read
+    for name, (reader, module, function) in KNOWN_READERS.items():
+        with contextlib.suppress(Exception):  # missing or broken
             getattr(importlib.import_module(module), function)
             installed[name] = reader
     return installed
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write different JPEGs with the detail of photographs; return their paths. Needs NumPy, and Pillow or OpenCV."""
+    """Write ``count`` different JPEGs, as detailed as photographs, and return their paths. Needs NumPy, and Pillow or
+    OpenCV.
+    """
     import numpy as np
 
     draw = np.random.default_rng(0)
     paths = []
     for number in range(count):
         width, height = SIDES[number % len(SIDES)]
-        # Add up noise of several scales: natural images have detail at all sizes.
+        # Add noise at several scales, because natural images have detail at all scales.
         picture = np.zeros((height, width, 3))
         for scale in (1, 4, 16, 64):
             rows, columns = -(-height // scale), -(-width // scale)
@@ -73,7 +75,7 @@ def _opencv() -> Any:
 def _read_with_opencv(path: str) -> object:
     cv2 = _opencv()
     pixels = cv2.imread(path, cv2.IMREAD_COLOR)
-    if pixels is None:  # OpenCV's way to report an error
+    if pixels is None:  # OpenCV does not raise an error
         raise ValueError(f"OpenCV can't read {path}")
     return pixels
 
@@ -88,9 +90,9 @@ def _read_with_torchvision(path: str) -> object:
     return io.decode_image(path, mode=io.ImageReadMode.RGB)
 
 
-NEEDED: Final[dict[str, tuple[Reader, str, str]]] = {
+KNOWN_READERS: Final[dict[str, tuple[Reader, str, str]]] = {
     "opencv": (_read_with_opencv, "cv2", "imread"),
     "pillow": (_read_with_pillow, "PIL.Image", "open"),
-    "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),  # older ones lack it
+    "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),
 }
-"""Each reader, with the module and the function that it needs."""
+"""Name → reader, and the module and the function that it needs. Older versions of torchvision lack the function."""

@@ -1,4 +1,4 @@
-"""Networks from the literature, defined here so that torchvision need not be installed.
+"""Standard networks, defined here so that torchvision need not be installed.
 
 Standard library only at module level.
 """
@@ -25,12 +25,12 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
     depths
         Number of blocks in each of the four stages.
     bottleneck
-        Whether blocks have 1×1, 3×3 and 1×1 convolutions, as from ResNet-50 on, instead of two of 3×3.
+        Whether a block has 1×1, 3×3 and 1×1 convolutions, as in ResNet-50 and larger, instead of two 3×3 ones.
     """
     nn = torch.nn
     growth = BOTTLENECK_GROWTH if bottleneck else 1
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch comes by argument
+    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is an argument
         """A residual block: convolutions with a skip connection."""
 
         def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -41,12 +41,12 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
                 layers += [nn.ReLU(inplace=True), *_convolution(nn, width, width, 3, stride)]
             last = _convolution(nn, width, outputs, 1 if bottleneck else 3)
             self.layers = nn.Sequential(*layers, nn.ReLU(inplace=True), *last)
-            self.around = nn.Identity()
+            self.shortcut = nn.Identity()
             if inputs != outputs or stride != 1:
-                self.around = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
+                self.shortcut = nn.Sequential(*_convolution(nn, inputs, outputs, 1, stride))
 
         def forward(self, images: Any) -> Any:
-            return nn.functional.relu(self.layers(images) + self.around(images))
+            return nn.functional.relu(self.layers(images) + self.shortcut(images))
 
     blocks: list[Any] = []
     channels = WIDTHS[0]
@@ -66,27 +66,27 @@ def resnet(torch: Any, depths: Sequence[int], *, bottleneck: bool) -> Any:
 
 
 def transformer(torch: Any, *, width: int, heads: int, layers: int) -> Any:
-    """Return a stack of pre-norm transformer blocks with a head over :data:`CLASSES` tokens."""
+    """Return pre-norm transformer blocks with causal attention, and a linear layer with :data:`CLASSES` outputs."""
     nn = torch.nn
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch comes by argument
-        """Attention, then a feed-forward part four times as wide."""
+    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is an argument
+        """A transformer block: attention, then a feed-forward part four times as wide."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.norm_attention, self.norm_wide = nn.LayerNorm(width), nn.LayerNorm(width)
-            self.mixed, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
-            self.wide = nn.Sequential(
+            self.norm_attention, self.norm_feed_forward = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.qkv, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.feed_forward = nn.Sequential(
                 nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
             )
 
         def forward(self, tokens: Any) -> Any:
             batch, length, _ = tokens.shape
-            mixed = self.mixed(self.norm_attention(tokens))
-            parts = mixed.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+            qkv = self.qkv(self.norm_attention(tokens))
+            parts = qkv.view(batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
             attended = nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
-            tokens = tokens + self.joined(attended.transpose(1, 2).reshape(batch, length, width))
-            return tokens + self.wide(self.norm_wide(tokens))
+            tokens = tokens + self.output(attended.transpose(1, 2).reshape(batch, length, width))
+            return tokens + self.feed_forward(self.norm_feed_forward(tokens))
 
     return nn.Sequential(
         *(Block() for _ in range(layers)), nn.LayerNorm(width), nn.Linear(width, CLASSES)

@@ -1,4 +1,4 @@
-"""The system's page cache: find which pages of a file are in it, and drop them. Linux; needs no root."""
+"""Drop a file's pages from the page cache, and find how many of them are in it. Linux only; needs no root."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def drop_from_cache(path: Path) -> float:
-    """Ask the system to drop a file's pages; return the share that stays in memory, from 0 to 1.
+    """Ask the system to drop a file's pages from memory; return the share that remains, from 0 to 1.
 
     Raises
     ------
     OSError
         The file can't be opened.
     Unavailable
-        ``no_page_cache``: this system does not support it.
+        ``no_page_cache``: this system can't drop pages, or doesn't report which are in memory.
     """
     if not hasattr(os, "posix_fadvise"):
         message, hint = "This system can't drop pages from the page cache.", "Run it on Linux."
@@ -39,7 +39,7 @@ def resident_ratio(path: Path) -> float:
     OSError
         The file can't be opened.
     Unavailable
-        ``no_page_cache``: this system does not report it.
+        ``no_page_cache``: this system doesn't report which pages are in memory.
     """
     size = path.stat().st_size
     if size == 0:
@@ -49,7 +49,7 @@ def resident_ratio(path: Path) -> float:
         raise Unavailable("no_page_cache", "This system has no mincore.", "Run it on Linux.")
     pages = -(-size // mmap.PAGESIZE)
     resident = (ctypes.c_ubyte * pages)()
-    # Private and writable, because ctypes needs its address: nothing is written, no page is read.
+    # Writable, because ctypes otherwise refuses to return its address. Nothing is read or written.
     access = mmap.PROT_READ | mmap.PROT_WRITE
     with path.open("rb") as file, mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, access) as view:
         start = ctypes.c_char.from_buffer(view)
@@ -57,7 +57,7 @@ def resident_ratio(path: Path) -> float:
             address = ctypes.c_void_p(ctypes.addressof(start))
             failed = library.mincore(address, ctypes.c_size_t(size), resident)
         finally:
-            del start  # the view can't be closed while it exists
+            del start  # the mapping can't be closed while this reference exists
         if failed:
             raise OSError(ctypes.get_errno(), "mincore", str(path))
     return sum(each & 1 for each in resident) / pages

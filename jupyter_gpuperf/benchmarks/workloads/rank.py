@@ -1,7 +1,7 @@
-"""One rank of the all-reduce benchmark: ``python rank.py``, with its task as JSON on standard input.
+"""One rank of the all-reduce benchmark: ``python rank.py`` reads its task as a line of JSON from standard input.
 
-Started by path with the benchmark's own interpreter. Rank 0 prints one JSON line per size: for each repetition, the
-seconds of the slowest rank. Ends when its standard input is closed, so that no rank outlives the benchmark.
+It runs in the benchmark's own interpreter. Rank 0 prints one line of JSON per message size: for each repetition, the
+seconds of the slowest rank. A rank exits when its standard input is closed, so it does not outlive the benchmark.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import threading
 import time
 from typing import Any
 
-WARM_UP = 3
+WARM_UP_CALLS = 3
 BLOCK_SECONDS = 0.05
-"""Shortest time of a repetition, in seconds: small messages are sent many times in one."""
+"""Intended time of a repetition, which makes as many calls as fit into it, from 1 to ``MOST_CALLS``."""
 MOST_CALLS = 200
 
 
 def main() -> None:
-    """Join the group and measure all sizes."""
+    """Join the process group and measure all message sizes."""
     task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    del sys.path[0]  # this folder: its files must not shadow modules
+    del sys.path[0]  # the folder of this file: its files must not shadow other modules
     import torch
     from torch import distributed
 
@@ -33,14 +33,14 @@ def main() -> None:
         torch.cuda.set_device(device)
     distributed.init_process_group(
         task["backend"],
-        init_method=f"file://{task['meeting_file']}",
+        init_method=f"file://{task['rendezvous_file']}",
         rank=rank,
         world_size=task["processes"],
         **({"device_id": device} if cuda else {}),
     )
     try:
         for size_bytes in task["sizes_bytes"]:
-            seconds = _measure(torch, device, size_bytes, task["seconds_a_size"])
+            seconds = _measure(torch, device, size_bytes, task["seconds_per_size"])
             if rank == 0:
                 print(json.dumps({"size_bytes": size_bytes, "seconds": seconds}), flush=True)  # noqa: T201
     finally:
@@ -48,29 +48,29 @@ def main() -> None:
 
 
 def _measure(torch: Any, device: Any, size_bytes: int, limit_seconds: float) -> list[float]:
-    """Return the seconds of one all-reduce, one sample per repetition; all ranks make the same number."""
+    """Return the seconds per all-reduce, one sample per repetition. All ranks make the same number of calls."""
     distributed = torch.distributed
     values = torch.ones(size_bytes // 4, device=device)
 
     def reduce(calls: int) -> float:
         distributed.barrier()
-        _wait(torch, device)
+        _synchronize(torch, device)
         began = time.perf_counter()
         for _ in range(calls):
-            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # ones never overflow
-        _wait(torch, device)
-        # The slowest rank counts: in training the others wait for it too.
+            distributed.all_reduce(values, op=distributed.ReduceOp.MAX)  # a sum would overflow
+        _synchronize(torch, device)
+        # Use the slowest rank's time: in training, the others wait for it too.
         slowest = torch.tensor([(time.perf_counter() - began) / calls], device=device)
         distributed.all_reduce(slowest, op=distributed.ReduceOp.MAX)
         return float(slowest.item())
 
-    estimate = min(reduce(1) for _ in range(WARM_UP))
+    estimate = min(reduce(1) for _ in range(WARM_UP_CALLS))
     calls = max(1, min(MOST_CALLS, int(BLOCK_SECONDS / max(estimate, 1e-6))))
     repetitions = max(8, min(100, int(limit_seconds / max(calls * estimate, 1e-6))))
     return [reduce(calls) for _ in range(repetitions)]
 
 
-def _wait(torch: Any, device: Any) -> None:
+def _synchronize(torch: Any, device: Any) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,4 +1,4 @@
-"""Time a workload as a benchmark's parameters say: until the interval is narrow, or the time limit has passed.
+"""Time a benchmark's calls until the interval is narrow, or the time limit that its parameters set has passed.
 
 Standard library only.
 """
@@ -16,14 +16,14 @@ from jupyter_gpuperf.measure.timer import Timing, time_call
 
 
 class Stopwatch:
-    """Timer of a benchmark. Reports progress to the context, and warns if an interval stayed wide.
+    """Timer for a benchmark. Reports progress to the context, and warns if an interval stays wide.
 
     Parameters
     ----------
     parameters
-        ``time_limit_seconds``, and ``rigorous`` if the benchmark has it.
+        The benchmark's parameters, including ``time_limit_seconds`` and possibly ``rigorous``.
     share
-        Share of the time limit to use.
+        Share of the time limit that this timer may use.
     """
 
     def __init__(self, parameters: Mapping[str, Any], context: Context, share: float = 1.0) -> None:
@@ -36,9 +36,9 @@ class Stopwatch:
         call: Callable[[], object],
         device: Any,
         describe: Callable[[float], str],
-        **options: Any,  # of time_call
+        **options: Any,  # passed to time_call
     ) -> Timing:
-        """Time a call on a device; ``describe`` formats the median seconds so far for the progress message."""
+        """Time a call on a device. ``describe`` formats the median seconds so far as a progress message."""
         timing = time_call(
             call,
             device=device,
@@ -51,7 +51,7 @@ class Stopwatch:
         return timing
 
     def in_turn(self, variants: Mapping[str, Callable[[], float]]) -> Interleaved:
-        """Compare variants in turn; each variant is a function that measures itself once and returns seconds."""
+        """Measure variants in alternation. Each is a function that times itself once and returns the seconds."""
         timings = time_interleaved(
             variants,
             target_ratio=self._target_ratio,
@@ -67,7 +67,7 @@ class Stopwatch:
         describe: Callable[[float], str],
         interval_of: Callable[[Sequence[float], int], Interval] = median_interval,
     ) -> list[float]:
-        """Return the results of all blocks; ``describe`` formats the latest for the progress message."""
+        """Call ``block`` repeatedly and return all results. ``describe`` formats the latest as a progress message."""
         rule = StopRule(
             target_ratio=self._target_ratio,
             limit_seconds=self._limit_seconds,

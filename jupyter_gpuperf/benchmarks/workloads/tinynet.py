@@ -1,4 +1,4 @@
-"""TinyNet: Conv2d 3→64 (3×3, padding 1), ReLU, global average pool, flatten; and the work of one forward pass.
+"""TinyNet (Conv2d 3→64 with 3×3 and padding 1, ReLU, global average pool, flatten) and the work of a forward pass.
 
 Standard library only at module level.
 """
@@ -17,12 +17,12 @@ FLOAT32_BYTES: Final = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForwardPass:
-    """A forward pass without gradients, on random images that stay on the device.
+    """A forward pass of TinyNet without gradients, on random images that stay on the device.
 
     Parameters
     ----------
     precision
-        ``fp32`` as torch runs it by default, or ``bf16`` or ``fp16`` by autocast.
+        ``fp32`` (with torch's default settings), or ``bf16`` or ``fp16`` with autocast.
     """
 
     batch_size: int
@@ -54,12 +54,13 @@ class ForwardPass:
 
     @property
     def work(self) -> Work:
-        """The work of an eager pass: each layer reads its input and writes its output."""
+        """Operations and memory traffic of an eager pass, in which each layer reads its input and writes its output."""
         pixels = self.batch_size * self.image_size**2
         images, activations = 3 * pixels, CHANNELS * pixels
         half = self.precision != "fp32"
         item_bytes = FLOAT32_BYTES // 2 if half else FLOAT32_BYTES
-        # Convolution writes, ReLU reads and writes, pool reads. Autocast first converts the images.
+        # Activations: the convolution writes them, ReLU reads and writes, the pool reads. Autocast
+        # also converts the images first.
         traffic = (images + 4 * activations) * item_bytes
         if half:
             traffic += images * (FLOAT32_BYTES + item_bytes)

@@ -28,7 +28,10 @@ PRECISION_HELP: Final = "fp32 without TF32; bf16 and fp16 by autocast."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """The size of a step: ``batch`` images of ``side`` pixels, or ``batch`` texts of ``side`` tokens."""
+    """The size of a step: ``batch`` images of ``side`` × ``side`` pixels, or ``batch`` texts of ``side`` tokens.
+
+    ``width`` and ``layers`` are the transformer's.
+    """
 
     batch: int
     side: int
@@ -44,11 +47,11 @@ SIZES: Final = {
     ("transformer", "cuda"): Size(batch=16, side=1024, width=1024, layers=6),
     ("transformer", "cpu"): Size(batch=2, side=32, width=128, layers=1),
 }
-"""Size by network and kind of device: enough to fill a GPU, or about a second on a CPU."""
+"""Size by network and device type: large enough to fill a GPU, or about a second per step on a CPU."""
 
 
 class TrainingStep:
-    """A network, its optimizer and one batch; calling it trains one step.
+    """A network with its optimizer and one batch. A call trains one step.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ class TrainingStep:
                 self._scaler.update()
 
     def forward(self) -> Any:
-        """Return the loss. Autocast is entered anew each time, so that weights are cast in every step."""
+        """Return the loss. Enters autocast anew each time, because its cache would otherwise keep the cast weights."""
         kind = self._autocast
         with self._torch.autocast(self._device.type, dtype=kind, enabled=kind is not None):
             outputs = self.module(self.inputs).reshape(-1, CLASSES)
@@ -112,7 +115,7 @@ def fitting_size(
     warn: Callable[[str], None],
     **options: Any,
 ) -> Size:
-    """Return the largest size at which the steps in all these precisions fit in memory together."""
+    """Return the largest size at which the steps in all these precisions fit in memory at the same time."""
 
     def all_at_once(size: Size) -> None:
         make = functools.partial(TrainingStep, torch, device, network=network, size=size, **options)
@@ -123,12 +126,12 @@ def fitting_size(
 
 
 def check_precision(torch: Any, device: Any, precision: str) -> None:
-    """Raise an error if the device lacks a precision.
+    """Check that the device supports a precision.
 
     Raises
     ------
     Unavailable
-        ``format_not_supported``.
+        ``format_not_supported``: it does not.
     """
     known = precisions_of(torch, device)
     if precision not in known:
@@ -137,7 +140,7 @@ def check_precision(torch: Any, device: Any, precision: str) -> None:
 
 
 def flop_of(torch: Any, step: TrainingStep) -> float:
-    """Return the floating-point operations of one step's forward and backward, as torch counts them."""
+    """Return the floating-point operations of one step's forward and backward pass, as torch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:

@@ -56,7 +56,7 @@ export class Rest {
 
   readonly latest = () => this.call<Frame>('latest');
 
-  /** The history of the last `seconds` in steps, for these metrics. */
+  /** The last `seconds` of these metrics, in steps of `stepSeconds`. */
   history(
     seconds: number,
     stepSeconds: number,
@@ -76,7 +76,7 @@ export class Rest {
 
   readonly processes = () => this.call<Processes>('processes');
 
-  /** Examine an environment; an empty name means the server's own. `refresh` ignores a stored report. */
+  /** Examine an environment; an empty name means the server's own. `refresh` makes a new report. */
   doctor(kernel: string, refresh: boolean): Promise<DoctorReport> {
     const query = new URLSearchParams({ kernel, refresh: refresh ? '1' : '' });
     return this.call<DoctorReport>(`doctor?${query}`);
@@ -129,11 +129,11 @@ export class Rest {
   readonly startRecording = (request: RecordingRequest = {}) =>
     this.post<RecordingInfo>('recordings', request);
 
-  /** Stop it and keep its file. */
+  /** Stop a recording and keep its file. */
   readonly stopRecording = (id: string) =>
     this.delete<RecordingInfo>(`recordings/${id}`);
 
-  /** Stop it and delete its file. */
+  /** Stop a recording and delete its file. */
   readonly discardRecording = (id: string) =>
     this.delete<RecordingInfo>(`recordings/${id}?discard=1`);
 
@@ -152,7 +152,7 @@ export class Rest {
     return this.withToken(this.settings.baseUrl, path);
   }
 
-  /** A URL for requests to which the browser adds none of our headers; it contains the token. */
+  /** A URL that contains the token, for requests to which our code can't add headers. */
   private withToken(base: string, path: string): string {
     const { appendToken, token } = this.settings;
     const url = new URL(under(base, path));
@@ -190,7 +190,7 @@ export class Rest {
   }
 }
 
-/** Run an action; return the error, or null. */
+/** Run an action; return its error, or null if it succeeded. */
 export async function attempt(
   action: () => Promise<unknown>
 ): Promise<RequestError | null> {
@@ -219,7 +219,7 @@ function requestErrorOf(status: number, text: string): RequestError {
       return new RequestError({ hint: '', ...body } as ErrorInfo);
     }
   } catch {
-    // A proxy in between sends HTML, not JSON; the status is enough.
+    // A proxy may answer with HTML instead of JSON; then the status has to suffice.
   }
   return new RequestError({
     code: `http_${status}`,

@@ -2,10 +2,10 @@ import type { Alert } from '../api/generated';
 import { keyOf } from './attention';
 import type { LiveModel } from './live';
 
-/** Time before the same alert is reported again. */
+/** The same alert is not reported again before this time. */
 const REPEAT_MS = 10 * 60 * 1000;
 
-/** Reports each alert once when it appears, not each time it flickers. */
+/** Reports an alert when it appears, but not each time it flickers. */
 export class AlertNotifier {
   /** Whether alerts are reported. */
   enabled = true;

@@ -8,7 +8,7 @@ import type {
 } from '../api/generated';
 import type { Rest } from '../api/rest';
 
-/** Messages that the server sends between two readings. */
+/** The server sends these messages between readings. */
 export type AttentionMessage = AlertsChanged | FindingsChanged;
 
 const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
@@ -40,7 +40,7 @@ export class Attention {
     this.changed.emit();
   }
 
-  /** Ask by REST, if the live socket does not get through. */
+  /** Request both lists by REST, while the live socket does not work. */
   async ask(rest: Rest): Promise<void> {
     this.take(await rest.alerts());
     this.take(await rest.findings());

@@ -6,7 +6,7 @@ export interface IBrowserEnvironment {
   random(): number;
 }
 
-/** The real page. */
+/** The environment of a real page. */
 export const BROWSER: IBrowserEnvironment = {
   openSocket: url => new WebSocket(url),
   isVisible: () => document.visibilityState === 'visible',

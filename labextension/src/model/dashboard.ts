@@ -13,10 +13,10 @@ const STATE_KEY = `${NAMESPACE}:dashboard`;
 /** The selectable time ranges, in seconds. */
 export const RANGES = [60, 120, 600, 7200, 86400] as const;
 const LONGEST_SECONDS = RANGES[RANGES.length - 1];
-/** Points of a curve: about one per pixel. */
+/** Number of points of a curve: about one per pixel. */
 const STEPS = 600;
 const SHORTEST_STEP_SECONDS = 0.1;
-/** The server refuses longer answers. */
+/** The server refuses requests for more steps. */
 const MOST_STEPS = 9000;
 /** Don't ask the server while the user is still dragging or pressing keys. */
 const SETTLED_MS = 250;
@@ -46,14 +46,14 @@ export interface ISpan {
 }
 
 /**
- * The state of the dashboard: the metrics, the time span, and the history. The data is drawn
- * imperatively on `drawn`; `changed` is for what React shows.
+ * The state of the dashboard: the metrics, the time span, and the history. On `drawn`, the
+ * charts draw their data imperatively; `changed` is for what React shows.
  */
 export class DashboardModel {
   readonly drawn = new Signal<this, void>(this);
   readonly changed = new Signal<this, void>(this);
   timeline = new Timeline(SHORTEST_STEP_SECONDS);
-  /** Null: live, up to the latest reading. Otherwise the view was paused, zoomed or moved. */
+  /** The span after the user paused, zoomed or moved; null while the charts follow the latest reading. */
   span: ISpan | null = null;
   error: RequestError | null = null;
 
@@ -145,18 +145,18 @@ export class DashboardModel {
       : String(readings[0]);
   }
 
-  /** The visible span: the fixed one, or the latest. */
+  /** The visible span: the fixed one, or that up to the latest reading. */
   get visible(): ISpan {
     const to = this.timeline.newest ?? Date.now() / 1000;
     return this.span ?? { from: to - this.rangeSeconds, to };
   }
 
-  /** Stop following the time. */
+  /** Stop following the latest reading. */
   pause(): void {
     this.setSpan(this.visible);
   }
 
-  /** Follow the time again. */
+  /** Follow the latest reading again. */
   resume(): void {
     if (this.span !== null) {
       this.span = null;
@@ -164,7 +164,7 @@ export class DashboardModel {
     }
   }
 
-  /** Show a time span; the server is asked for its finest data. */
+  /** Show a time span, and request it from the server at the finest resolution. */
   show(span: ISpan): void {
     this.setSpan(span);
     clearTimeout(this.settling);
@@ -200,11 +200,11 @@ export class DashboardModel {
     }
   }
 
-  /** Load the history again: of the span, or of the range up to now. */
+  /** Load the history again: that of the fixed span, or of the range up to now. */
   async load(): Promise<void> {
     this.changed.emit();
     if (!this.watching || this.live.catalog.metrics.length === 0) {
-      return; // called again after the stream's first message
+      return; // this is called again after the stream's first message
     }
     const requestNumber = (this.requestNumber += 1);
     const { from, to } = this.visible;
@@ -226,7 +226,7 @@ export class DashboardModel {
       timeline.seed(await this.rest.history(seconds, step, names))
     );
     if (requestNumber !== this.requestNumber) {
-      return; // something else was requested meanwhile
+      return; // a later request has replaced this one
     }
     if (error === null) {
       this.timeline = timeline;
@@ -239,7 +239,7 @@ export class DashboardModel {
   private take(): void {
     const frame = this.live.latest;
     if (frame === null || frame === this.lastFrame) {
-      this.changed.emit(); // devices, alerts, the connection
+      this.changed.emit(); // the devices, the alerts or the connection changed
       return;
     }
     const first = this.lastFrame === null;

@@ -2,10 +2,10 @@ import type { CheckFinding, DoctorReport } from '../api/generated';
 import { attempt, Rest } from '../api/rest';
 import { Visibility, Watched } from './follower';
 
-/** The page loads first: importing torch takes seconds of the server's CPU. */
+/** Let the page load first: importing torch takes seconds of the server's CPU time. */
 const FIRST_LOOK_MS = 3000;
 
-/** The report on an environment; requested when it is first visible, and again on demand. */
+/** The report on an environment; requested when a view first shows it, and again on demand. */
 export class DoctorModel extends Watched {
   report: DoctorReport | null = null;
   busy = false;
@@ -46,7 +46,7 @@ export class DoctorModel extends Watched {
       report = await this.rest.doctor(this.kernel, refresh);
     });
     if (turn === this.turn) {
-      // Otherwise another environment was chosen meanwhile.
+      // Otherwise a later request has replaced this one.
       Object.assign(this, { busy: false, report, error });
       this.changed.emit();
     }

@@ -11,8 +11,9 @@ import {
 } from '../format';
 import { shareOf } from './limits';
 
-/** Where it was measured, device first; long paths are left to the files. */
+/** Keys of the environment that name the device; the first one present is printed. */
 const DEVICE = ['device_name', 'device'];
+/** Printed separately, or too long to print. */
 const SKIPPED = ['interpreter', 'platform', ...DEVICE];
 
 /** A result as a Markdown table, for issues, notes and chats. */

@@ -39,13 +39,13 @@ export abstract class Watched {
     }
   }
 
-  /** Start or stop following. */
+  /** Start or stop following, as `following` says. */
   protected abstract follow(): void;
 }
 
-/** Asks by REST, repeatedly. */
+/** Data that is requested by REST, again and again. */
 export abstract class Polled extends Watched {
-  /** Ask now. */
+  /** Request the data now. */
   async refresh(): Promise<void> {
     clearTimeout(this.timer);
     await this.ask();
@@ -71,7 +71,7 @@ export abstract class Polled extends Watched {
   }
 }
 
-/** Follows lists over the live socket; by REST until the socket has sent them, and while it is down. */
+/** Data in lists of the live socket. Until the socket has sent them, and while it is down, REST is used. */
 export abstract class Follower extends Polled {
   private readonly receivedTopics = new Set<Topic>();
 
@@ -116,7 +116,7 @@ export abstract class Follower extends Polled {
     }
   }
 
-  /** After the socket is lost, its data may be out of date. */
+  /** When the socket is lost, return to REST: the data may be out of date. */
   private onConnection(): void {
     if (this.live.connection !== 'live' && this.receivedTopics.size > 0) {
       this.receivedTopics.clear();

@@ -2,7 +2,7 @@ import type { BenchmarkInfo, ParameterInfo } from '../api/generated';
 
 export type Scalar = boolean | number | string;
 
-/** The content of a form: text for numbers, as typed. */
+/** The content of a form, as typed: numbers are text. */
 export type Typed = Record<string, string | boolean>;
 
 /** The initial content of the form. */
@@ -17,10 +17,10 @@ export function defaultsOf(benchmark: BenchmarkInfo): Typed {
   );
 }
 
-/** The possible problems of a value. */
+/** What can be wrong with a value. */
 export type Invalid = 'not_a_number' | 'not_whole' | 'out_of_range';
 
-/** The problem of a value; null if there is none. */
+/** What is wrong with a value; null if nothing is. */
 export function problemOf(
   parameter: ParameterInfo,
   typed: string | boolean
@@ -49,7 +49,7 @@ function isWithin(value: number, { minimum, maximum }: ParameterInfo): boolean {
   );
 }
 
-/** The parameters to send: numbers as numbers. */
+/** The parameters to send, with numbers converted from text. */
 export function parametersOf(
   benchmark: BenchmarkInfo,
   typed: Typed

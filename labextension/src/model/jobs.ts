@@ -11,7 +11,7 @@ import { Follower, Live, Visibility } from './follower';
 import type { ListMessage } from './lists';
 
 const BUSY_POLL_MS = 500;
-/** Magics start jobs too: poll now and then while the panel is visible. */
+/** Magics start jobs, too, so poll now and then while the panel is visible. */
 const IDLE_POLL_MS = 5000;
 
 /** The benchmarks, and the jobs and suites that run them. The server's lists are authoritative. */
@@ -78,7 +78,7 @@ export class JobsModel extends Follower {
       [{ jobs }, { suites }] = await Promise.all(answers);
     });
     if (turn === this.turn) {
-      // Otherwise this answer is older than a message or request in the meantime.
+      // Otherwise a message or a later request has overtaken this answer.
       Object.assign(this, { jobs, suites, error });
     }
     this.changed.emit();
@@ -94,7 +94,7 @@ export class JobsModel extends Follower {
   }
 }
 
-/** The list with all changes, in the server's order, without the jobs that the server has forgotten. */
+/** The updated list, in the server's order, without the jobs that the server no longer has. */
 function merged(known: readonly JobInfo[], update: JobsChanged): JobInfo[] {
   const byId = new Map([...known, ...update.jobs].map(job => [job.id, job]));
   return update.ids.flatMap(id => byId.get(id) ?? []);

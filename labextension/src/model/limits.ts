@@ -1,6 +1,6 @@
 import type { BenchmarkResult } from '../api/generated';
 
-/** The reached share of a limit: for a time the limit is a minimum, for a rate a maximum. */
+/** The share of a limit that is reached. For a duration, the limit is a minimum; for a rate, a maximum. */
 export function shareOf(name: string, value: number, limit: number): number {
   return name.endsWith('_seconds') ? limit / value : value / limit;
 }
@@ -8,7 +8,7 @@ export function shareOf(name: string, value: number, limit: number): number {
 /** One figure and the two limits on it. */
 export interface IRoof {
   readonly name: string;
-  /** Operations per byte that has to move at least. */
+  /** Operations per byte of the minimum memory traffic. */
   readonly intensity: number;
   readonly achieved: number;
   readonly peak: number;
@@ -21,7 +21,7 @@ export interface IRoof {
 const FLOPS = 'flops_per_second';
 const BANDWIDTH = 'memory_bytes_per_second';
 
-/** The figures with known operations and bytes, on a chip with known limits. */
+/** The figures whose operations and bytes are known, on a chip with known limits. */
 export function roofsOf(result: BenchmarkResult): IRoof[] {
   const bandwidth = result.limits[BANDWIDTH];
   return Object.entries(result.figures).flatMap(([name, { value }]) => {

@@ -11,21 +11,21 @@ import type {
 export type ListMessage = JobsChanged | SuitesChanged | RecordingsChanged;
 export type Topic = ListMessage['type'];
 
-/** The lists of the live socket: which view follows which list, and their messages. */
+/** The lists that the live socket sends: who follows which list, and the messages received. */
 export class LiveLists {
   readonly received = new Signal<this, ListMessage>(this);
   private readonly topics = new Map<object, readonly Topic[]>();
 
-  /** @param send sends a request if there is a socket */
+  /** @param send sends a request, if a socket is open */
   constructor(private readonly send: (request: Follow) => void) {}
 
-  /** Set the lists that `follower` follows now, while the socket is open for the readings. */
+  /** Set the lists that `follower` follows. They arrive only while a view of the readings keeps the socket open. */
   follow(follower: object, topics: readonly Topic[]): void {
     this.topics.set(follower, topics);
     this.request();
   }
 
-  /** A socket was opened: it knows of no request yet. */
+  /** Send the request again, through a socket that was just opened. */
   resend(): void {
     if (this.topics.size > 0) {
       this.request();

@@ -26,21 +26,21 @@ export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
 const WINDOW_SECONDS = 120;
-/** Figures that change faster can't be read, and cost the page a tenth of a core. */
+/** Figures that change faster can't be read, and cost the page a tenth of a CPU core. */
 const THROTTLE_MS = 300;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
 /** Some proxies drop WebSockets: after this many failures in a row, ask by REST as well. */
 const FAILURES_BEFORE_POLLING = 2;
 const SHORTEST_POLL_MS = 1000;
-/** A connection that died while a laptop slept or in a proxy is not closed, but silent. */
+/** A connection that was lost in a proxy, or while a laptop slept, is not closed but silent. */
 const SHORTEST_SILENCE_MS = 10000;
-/** Longer intervals may be late by this many of them. */
+/** With long update intervals, a silence of this many intervals is allowed. */
 const SILENT_INTERVALS = 3;
 
 /**
  * The live readings. It owns one socket, however many views watch. It streams only while a view
- * watches and the page is visible, and reconnects after an interruption.
+ * watches and the page is visible. After an interruption, it reconnects.
  */
 export class LiveModel {
   /** Like `changed`, for readable figures: emitted at a readable rate. */
@@ -99,7 +99,7 @@ export class LiveModel {
     }
   }
 
-  /** Whether the shown readings are old, because no new ones arrive. */
+  /** Whether the shown readings are out of date, because no new ones arrive. */
   get stale(): boolean {
     return (
       this.connection === 'reconnecting' ||
@@ -161,7 +161,7 @@ export class LiveModel {
     this.expectMessage(socket);
   }
 
-  /** Expect a message within a time limit. */
+  /** Give the socket up unless a message arrives in time. */
   private expectMessage(socket: WebSocket): void {
     clearTimeout(this.silenceTimer);
     const patience = Math.max(
@@ -221,7 +221,7 @@ export class LiveModel {
         this.version = await this.rest.version();
       }
     });
-    // If the socket reconnected meanwhile, there is no problem any more.
+    // If the socket has reconnected meanwhile, the error no longer matters.
     this.error = this.poller.running ? error : null;
     this.changed.emit();
     return error === null;

@@ -1,6 +1,6 @@
 const LONGEST_WAIT_MS = 15000;
 
-/** Asks repeatedly; with a growing pause while the answer is an error. */
+/** Asks repeatedly, with growing pauses while there is no answer. */
 export class Poller {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private run: object | null = null;

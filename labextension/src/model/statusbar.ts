@@ -2,10 +2,10 @@ import type { DeviceInfo, Frame, MetricInfo } from '../api/generated';
 
 type Readings = Readonly<Record<string, number | string>>;
 
-/** The severity of a figure. */
+/** The severity of a reading. */
 export type Level = 'warning' | 'critical';
 
-/** The limits of a figure; if `warning` is above `critical`, low values are bad. */
+/** The limits of a reading; if `warning` is above `critical`, low values are bad. */
 export interface IThreshold {
   readonly warning?: number;
   readonly critical?: number;
@@ -34,10 +34,10 @@ export const STATUS_BAR_DEFAULTS: IStatusBarSettings = {
   }
 };
 
-/** A chip must be busier by at least this much to be preferred, or the name would change constantly. */
+/** Another device is shown only if it is busier by this much; otherwise the name would change constantly. */
 const CLEARLY_BUSIER_PERCENT = 10;
 
-/** Validated settings, from a file that people edit by hand. */
+/** Validate the settings, which people edit by hand. */
 export function statusBarSettingsOf(
   settings: Readonly<Record<string, unknown>>
 ): IStatusBarSettings {
@@ -95,7 +95,7 @@ function busiestOf(
 }
 
 /**
- * The severity of a figure, by the thresholds: in the metric's own unit; bytes in percent of their
+ * The severity of a reading. Thresholds are in the metric's own unit; for bytes, in percent of the
  * total. Temperature also uses the margin to the slowdown limit, which differs by chip.
  */
 export function levelOf(
@@ -123,7 +123,7 @@ function scaled(metric: MetricInfo, readings: Readings): number | null {
   return value !== null && total ? (100 * value) / total : null;
 }
 
-/** Degrees left until the chip is slowed down; older drivers report only the limit. */
+/** Degrees left until the chip throttles; older drivers report only the limit. */
 function marginOf(readings: Readings): number | null {
   const margin = numberOf(readings.temperature_margin_celsius);
   const limit = numberOf(readings.temperature_slowdown_celsius);

@@ -1,4 +1,4 @@
-/** Notifies at once, then after a pause once for everything that came meanwhile. */
+/** Notifies at once. After that, it notifies at most once per pause, for all triggers since. */
 export class Throttle {
   private pause: ReturnType<typeof setTimeout> | undefined;
   private pending = false;

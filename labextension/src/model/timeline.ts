@@ -5,22 +5,22 @@ type Value = number | null;
 /** The host's key among the devices' UUIDs. */
 export const HOST = 'host';
 
-/** Ticks may come twice, but an older one than this means that the server's clock was set back. */
+/** Ticks may arrive twice. But if one is older than the latest by more than this, the server's clock was set back. */
 const CLOCK_SET_BACK_SECONDS = 5;
 
 /** A paused chart keeps its data, up to this limit. */
 const MOST_STEPS = 6000;
 
-/** One metric of one device: one value per step of its track. */
+/** One metric of one device: three values for each step. */
 export interface ISeries {
   readonly min: Value[];
   readonly mean: Value[];
   readonly max: Value[];
-  /** The number of ticks in the current step, to update its mean. */
+  /** The number of ticks in the latest step, to update its mean. */
   ticks: number;
 }
 
-/** One device's track. */
+/** The metrics of one device, or of the host, at the same times. */
 export class Track {
   readonly times: number[] = [];
   readonly series = new Map<string, ISeries>();
@@ -44,7 +44,7 @@ export class Track {
     }
   }
 
-  /** Add a tick to the current step, or start the next one. */
+  /** Add a tick to the latest step, or start the next step. */
   push(
     time: number,
     readings: Record<string, unknown>,
@@ -52,7 +52,7 @@ export class Track {
   ): void {
     const newest = this.times[this.times.length - 1] ?? -Infinity;
     if (newest - time > CLOCK_SET_BACK_SECONDS) {
-      this.times.length = 0; // the curve starts again
+      this.times.length = 0; // the curve starts anew
       this.series.clear();
       this.times.push(time);
     } else if (time > newest) {
@@ -73,11 +73,11 @@ export class Track {
     }
   }
 
-  /** Remove older track. */
+  /** Remove the steps before `oldest`, and those above the limit. */
   trim(oldest: number): void {
     let first = this.times.findIndex(time => time >= oldest);
     first = Math.max(first, this.times.length - MOST_STEPS);
-    // Not at every tick: moving all values by one place takes as long as moving them by many.
+    // Not at every tick: removing one value moves all others, which takes as long as removing many.
     if (first > this.times.length / 8) {
       this.times.splice(0, first);
       for (const { min, mean, max } of this.series.values()) {
@@ -104,11 +104,11 @@ function add(series: ISeries, place: number, value: Value): void {
   }
 }
 
-/** The history of all devices and the host in steps, as drawn; new ticks go into the last step. */
+/** The history of all devices and the host, in the steps that are drawn; new ticks go into the latest step. */
 export class Timeline {
   private readonly tracks = new Map<string, Track>();
 
-  /** @param stepSeconds zero: each tick is its own step */
+  /** @param stepSeconds length of a step; if zero, each tick is a step */
   constructor(readonly stepSeconds: number) {}
 
   track(key: string): Track {
@@ -158,7 +158,7 @@ export interface ISummary {
   readonly max: Value;
 }
 
-/** Summarise the steps with `from <= time <= to`; the mean is the mean of the track. */
+/** Summarise the steps with `from <= time <= to`; the mean is that of the steps' means. */
 export function summaryOf(
   track: Track,
   metric: string,

@@ -10,11 +10,11 @@ import type {
 import { attempt, RequestError, Rest } from '../api/rest';
 import type { LiveModel } from './live';
 
-/** Length of the band. */
+/** The time that a band covers. */
 export const BAND_SECONDS = 120;
 const POLL_MS = 2000;
 
-/** The shares of a step's time, from the bottom up. */
+/** The shares of a step's time, from the bottom of the band up. */
 export interface ISplit {
   readonly busy: number | null;
   readonly data: number;
@@ -58,7 +58,7 @@ export class TrainingModel {
     }
   }
 
-  /** Have a notebook's next steps profiled. */
+  /** Have a notebook profile its next steps. */
   async explain(key: string): Promise<void> {
     this.error = await attempt(() => this.rest.explain({ key, steps: 5 }));
     this.changed.emit();
@@ -80,7 +80,7 @@ export class TrainingModel {
     this.askedAt = performance.now();
     await attempt(async () => {
       this.seed(await this.rest.training(BAND_SECONDS));
-    }); // the connection's own line shows the error
+    }); // the line about the connection shows the error
   }
 
   /** Store the history and the current state from the server. */

@@ -7,7 +7,7 @@ import type { IKernelActions } from '../view/context';
 import { confirm } from './confirm';
 import { trans } from '../translation';
 
-/** Open, interrupt, restart and shut down, using the server's own routes. */
+/** Open notebooks; interrupt, restart and shut down kernels, using the server's own routes. */
 export function kernelActions(
   app: JupyterFrontEnd,
   done: () => void

@@ -16,7 +16,7 @@ import { codeInserter } from './insertCode';
 import { terminalWriter } from './terminal';
 import { kernelActions } from './kernelActions';
 
-/** After JupyterLab's own panels. */
+/** The position in the sidebar: after JupyterLab's own panels. */
 const RANK = 700;
 
 /** Adds the panel, and the command that opens it. */

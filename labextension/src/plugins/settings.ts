@@ -4,7 +4,7 @@ import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
 import { PLUGIN_ID } from '../tokens';
 import { trans } from '../translation';
 
-/** The keys of a schema whose values are texts. */
+/** The keys of a schema whose values are texts for people. */
 const TEXT_KEYS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
 
 /**

@@ -5,7 +5,7 @@ import { trans } from '../translation';
 import { inform } from './confirm';
 
 const CREATE = 'terminal:create-new';
-/** A shell that is slow to start gets the line anyway. */
+/** How long to wait for a prompt; then the line is written anyway. */
 const PROMPT_MS = 3000;
 
 interface ITerminalWidget {
@@ -33,7 +33,7 @@ export function terminalWriter(
   };
 }
 
-/** Resolves when the shell has printed something. */
+/** Resolves when the shell has printed something, or after `PROMPT_MS`. */
 function waitForPrompt(session: Terminal.ITerminalConnection): Promise<void> {
   return new Promise(resolve => {
     const settle = () => {

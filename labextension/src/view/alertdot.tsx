@@ -12,7 +12,7 @@ const SHAPES = {
   critical: <path d="M6 0 L12 6 L6 12 L0 6 Z" />
 };
 
-/** A dot that gets a shape and a colour when something needs attention. */
+/** A dot whose shape and colour show that something needs attention. */
 export function AlertDot(props: {
   alerts: readonly Alert[];
   findings: readonly Finding[];

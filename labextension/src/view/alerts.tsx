@@ -14,7 +14,7 @@ const SIGNS: Record<Alert['severity'], string> = {
   critical: '✕'
 };
 
-/** What needs attention now; null if nothing does. */
+/** The current alerts; null if there are none. */
 export function Alerts(): JSX.Element | null {
   const { alerts } = usePanel().live;
   return alerts.length === 0 ? null : (
@@ -48,7 +48,7 @@ export function AlertItem(
   );
 }
 
-/** A sign with a text for screen readers. */
+/** The sign of a severity, with a text for screen readers. */
 export function Sign(props: { label: string; children: string }): JSX.Element {
   return (
     <span className="jp-GpuPerf-sign" role="img" aria-label={props.label}>
@@ -70,7 +70,7 @@ export function devicePrefix(
     : '';
 }
 
-/** The name of a severity. */
+/** The name of a severity, for people. */
 export function formatSeverity(severity: Alert['severity']): string {
   const names: Record<Alert['severity'], string> = {
     info: trans.__('Note'),

@@ -3,10 +3,10 @@ import * as React from 'react';
 import { BAND_SECONDS, IBandPoint } from '../model/training';
 import { Drawing } from './drawing';
 
-/** The drawing's own units; it is stretched to the panel's width. */
+/** The size in the drawing's own units; the drawing is stretched to the panel's width. */
 const WIDTH = 240;
 const HEIGHT = 36;
-/** Points further apart than this have a gap between them. */
+/** Between points further apart than this, the band has a gap. */
 const GAP_SECONDS = 6;
 
 interface IBandProps {

@@ -22,7 +22,7 @@ export interface IBaselineComparison {
   mark(id: number): void;
 }
 
-/** Request a stored result's comparison from the server, once it is needed. */
+/** Request a stored result's comparison from the server, as soon as it is needed. */
 export function useBaselineComparison(
   id: number | null,
   needed: boolean

@@ -13,7 +13,7 @@ import { Suite } from './suites';
 
 const RECENT = 3;
 
-/** Choose one or many benchmarks, run them, follow their progress. */
+/** Choose one or many benchmarks, run them, and follow their progress. */
 export function BenchmarksSection(): JSX.Element {
   const { jobs } = usePanel();
   const [chosen, setChosen] = React.useState('');

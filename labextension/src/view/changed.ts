@@ -8,7 +8,7 @@ import {
 } from '../format';
 import { trans, translated } from '../translation';
 
-/** The change of a figure: `3.1 % slower`, `no difference`. The verdict is the server's. */
+/** The change of a figure: `3.1 % slower`, `no difference`. The server decides the verdict. */
 export function formatChange({
   figure,
   unit,
@@ -44,20 +44,20 @@ export function formatRatio({ ratio }: FigureChange): string {
     : '';
 }
 
-/** Both values in short: `11.2 ms → 11.6 ms`. */
+/** Both values, without intervals: `11.2 ms → 11.6 ms`. */
 export function formatBoth({ figure, before, after }: FigureChange): string {
   return [before, after]
     .map(each => plain(formatInterval(figure, each)))
     .join(' → ');
 }
 
-/** A benchmark's figure, with the benchmark's settings. */
+/** The name of a figure, after that of its benchmark. */
 export function formatFigureName(change: FigureChange): string {
   const label = labelOf(change.figure, translated);
   return `${change.benchmark} · ${label}`;
 }
 
-/** Readable parameters, without those that only set the precision. */
+/** Parameters as text, without those that only affect how precise the measurement is. */
 export function formatSettings(parameters: FigureChange['parameters']): string {
   return Object.entries(parameters)
     .filter(

@@ -6,7 +6,7 @@ import { onColours } from './theme';
 interface IChartProps {
   readonly uuid: string;
   readonly metric: string;
-  /** Top of the scale; null if it is not known, then it follows the data. */
+  /** Top of the scale; null if it is not known. Then the scale follows the data. */
   readonly maximum: number | null;
   readonly label: string;
   readonly height: number;
@@ -15,9 +15,9 @@ interface IChartProps {
 const SHOWN_SECONDS = 60;
 
 /**
- * The last minute of one metric as a small curve. Drawn imperatively: React does not see points. On
- * so few pixels, a minute moves by one or two per second, so it is drawn when the figures change,
- * not ten times a second.
+ * The last minute of one metric as a small curve. It is drawn imperatively: React does not see the
+ * points. So small a curve moves by only one or two pixels per second, so it is drawn when the
+ * figures change, not ten times a second.
  */
 export function Chart(props: IChartProps): JSX.Element {
   const { uuid, metric, maximum, label, height } = props;

@@ -6,7 +6,7 @@ interface IChartTableProps {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A chart's content as a table: invisible, for screen readers. */
+/** A chart's content as an invisible table, for screen readers. */
 export function ChartTable({
   caption,
   head,

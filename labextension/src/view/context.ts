@@ -13,7 +13,7 @@ export interface IKernelActions {
   shutDown(kernel: KernelInfo): void;
 }
 
-/** What every part of the panel may use. */
+/** What all parts of the panel can use. */
 export interface IPanelContext extends IGpuPerf {
   readonly kernelspecs: KernelSpec.IManager;
   readonly actions: IKernelActions;
@@ -24,7 +24,7 @@ export interface IPanelContext extends IGpuPerf {
   writeInTerminal(line: string): Promise<void>;
   /** Ask for confirmation before something is lost. */
   confirm(title: string, body: string, accept: string): Promise<boolean>;
-  /** Where the state of folds is stored; a page without it forgets them. */
+  /** Stores which sections are folded; without it, a reload of the page forgets this. */
   readonly state: IStateDB | null;
 }
 

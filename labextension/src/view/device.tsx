@@ -10,23 +10,23 @@ import { More } from './section';
 import { formatFamily, formatDeviceState } from './messages';
 import { Note } from './elements';
 
-/** The metrics that a card shows large; all others are in the table below. */
+/** The metrics that a card shows in large type; the table below contains all others. */
 const MAIN_METRICS = [
   'utilization_percent',
   'memory_used_bytes',
   'power_watts',
   'temperature_celsius'
 ];
-/** Shown below them, on its own line. */
+/** The metric on a line of its own below them. */
 const LINE_METRIC = 'clock_sm_mhz';
-/** The bit that means "idle": no reason to worry. */
+/** The bit that means "idle", which is not a problem. */
 const IDLE_FLAG = 1;
 
 interface IDeviceProps {
   readonly device: DeviceInfo;
 }
 
-/** A device with its main figures, a curve of the last minute for each, and all readings on demand. */
+/** A device with its main figures, the last minute of each as a curve, and all readings on demand. */
 export function DeviceCard({ device }: IDeviceProps): JSX.Element {
   const { live } = usePanel();
   const readings: Readings = live.latest?.devices[device.uuid] ?? {};
@@ -81,7 +81,7 @@ interface ITileProps extends IReadingsProps {
   readonly metric: MetricInfo;
 }
 
-/** A reading and its last minute; or both side by side, across the whole card. */
+/** A reading above the curve of its last minute, or beside it across the whole card. */
 function Tile({ uuid, metric, readings }: ITileProps): JSX.Element {
   const isLine = metric.name === LINE_METRIC;
   return (
@@ -146,7 +146,7 @@ interface IReadingsProps {
 
 function Throttling({ readings }: IReadingsProps): JSX.Element | null {
   const metric = usePanel().live.metric('clock_event_flags');
-  const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // 0 if it is missing
+  const mask = Number(readings['clock_event_flags']) & ~IDLE_FLAG; // a missing reading gives 0
   return metric === undefined || mask === 0 ? null : (
     <p className="jp-GpuPerf-throttling" title={trans.__(metric.help)}>
       {trans.__('%1: %2', trans.__(metric.label), formatFlags(metric, mask))}

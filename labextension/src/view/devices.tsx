@@ -7,7 +7,7 @@ import { Figure, Readings } from './figure';
 import { NoDevice } from './nodevice';
 import { Section } from './section';
 
-/** From this many devices on, each is a row. */
+/** From this many devices on, each takes only one row. */
 const MANY = 4;
 
 /** All devices, or why there is none, and the host machine. */

@@ -12,12 +12,12 @@ const HEIGHT = 24;
 interface IDistributionProps {
   readonly name: string;
   readonly samples: readonly number[];
-  /** The estimate, if there is one for the same quantity. */
+  /** The figure that was estimated from the samples, if there is one. */
   readonly interval: Interval | undefined;
 }
 
 /**
- * The distribution of a figure's samples, with the estimate and its interval; null if there is
+ * The distribution of a figure's samples, with the figure itself and its interval; null if there is
  * nothing to show.
  */
 export function Distribution(props: IDistributionProps): JSX.Element | null {

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-/** A paragraph in small, quiet letters. */
+/** A paragraph in small, muted type. */
 export function Note(
   props: React.HTMLAttributes<HTMLParagraphElement>
 ): JSX.Element {

@@ -138,7 +138,7 @@ function Check({ check }: ICheckProps): JSX.Element {
   );
 }
 
-/** The commands to type, with buttons for it. If there are several alternatives, the reader chooses. */
+/** The commands to type, with buttons that copy or type them. Among alternatives, the reader chooses. */
 function Fix({ check }: ICheckProps): JSX.Element {
   const { writeInTerminal } = usePanel();
   const command = commandOf(check.fix);
@@ -167,7 +167,7 @@ function Fix({ check }: ICheckProps): JSX.Element {
   );
 }
 
-/** Commands as one line; `null` if there is a choice to make, a gap to fill, or if they belong in a cell. */
+/** Commands as one line; `null` if the reader must choose or fill in something, or if they belong in a cell. */
 function commandOf(fix: string): string | null {
   const lines = fix.split('\n').map(each => each.trim());
   return lines.some(each => /^[#%]|…/.test(each))

@@ -6,12 +6,12 @@ import { translate } from './translate';
 import { More } from './section';
 import { Note } from './elements';
 
-/** What happened, and what to do. */
+/** An error: what happened, and what to do. */
 export function formatError(error: ErrorInfo): string {
   return `${translate(error, 'message')} ${translate(error, 'hint')}`.trim();
 }
 
-/** The same as a line; null without an error. */
+/** An error as a line; null without an error. */
 export function ErrorLine(props: {
   error: ErrorInfo | null;
   role?: 'alert';

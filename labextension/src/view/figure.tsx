@@ -17,7 +17,7 @@ export type Readings = Record<string, number | string>;
 interface IFigureProps {
   readonly metric: MetricInfo;
   readonly readings: Readings;
-  /** False inside a button, which is focusable itself. */
+  /** False inside a button, which can have the focus itself. */
   readonly focusable?: boolean;
   /** Whether to show the total: `542 of 700 W`. */
   readonly share?: boolean;
@@ -40,7 +40,7 @@ export function Figure({
   }
   const top = topOf(metric, readings);
   const figure = figureOf(metric, reading, share ? top : null);
-  // If there is text beside it, the style sheet reserves this much space.
+  // If there is text beside the figure, the style sheet reserves this much space.
   const reserved = {
     '--jp-GpuPerf-widest': `${widestOf(top, metric.unit)}ch`
   } as React.CSSProperties;
@@ -54,7 +54,7 @@ export function Figure({
   );
 }
 
-/** A formatted number, with its total if that is given. */
+/** A formatted number, with the total if one is given. */
 function figureOf(
   metric: MetricInfo,
   value: number,
@@ -79,7 +79,7 @@ export function formatFigure(
     : plain(figureOf(metric, reading, topOf(metric, readings)));
 }
 
-/** Just below the maximum: an occasional `100 %` is not worth reserving another digit. */
+/** Space is reserved for this share of the maximum: `100 %` is too rare to reserve another digit. */
 const USUAL_RATIO = 0.99;
 
 /** The widest common text of a reading, to reserve space for it. */
@@ -104,7 +104,7 @@ export function topOf(metric: MetricInfo, readings: Readings): number | null {
   return typeof top === 'number' ? top : null;
 }
 
-/** A dash with the reason. */
+/** A dash in place of a missing reading, with the reason. */
 function Missing(props: { reason: string; focusable: boolean }): JSX.Element {
   const { reason, focusable } = props;
   return (

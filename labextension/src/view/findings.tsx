@@ -12,7 +12,7 @@ import { translate } from './translate';
 import { More, Section } from './section';
 import { Button, Note } from './elements';
 
-/** Why the work is slow; null if there are no findings. Findings that are not problems are folded. */
+/** Why the work is slow; null if there are no findings. Findings that are only notes are folded. */
 export function FindingsSection(): JSX.Element | null {
   const { findings } = usePanel().live.attention;
   const urgent = findings.filter(isUrgent);
@@ -106,7 +106,7 @@ function Fix({ finding }: IFindingProps): JSX.Element {
   );
 }
 
-/** The cost, the notebook, and the confidence. */
+/** A finding's cost, notebook, and confidence. */
 function formatDetails(finding: Finding): string {
   return [
     finding.cost === null

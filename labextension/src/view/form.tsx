@@ -22,7 +22,7 @@ import { Note } from './elements';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
-  /** Shown beside the button: the choice of the benchmark. */
+  /** The choice of the benchmark, shown beside the button. */
   readonly children: React.ReactNode;
   onRun(request: JobRequest): void;
 }
@@ -95,7 +95,7 @@ export function useTarget(name: string) {
   return {
     kernels,
     kernel,
-    // A device that is gone meanwhile is not requested.
+    // Don't request a device that has disappeared since it was chosen.
     device: devices.find(each => each.uuid === uuid)?.uuid ?? null,
     kernelChoice: (
       <Choice
@@ -134,7 +134,7 @@ export function pythonKernels(manager: KernelSpec.IManager): Option[] {
   );
 }
 
-/** A value and its label. */
+/** An option: its value and its label. */
 type Option = readonly [string, string];
 
 interface IChoiceProps {
@@ -146,7 +146,7 @@ interface IChoiceProps {
   onChange(value: string): void;
 }
 
-/** One choice out of several. */
+/** A drop-down list. */
 export function Select(props: IChoiceProps): JSX.Element {
   return (
     <select
@@ -166,7 +166,7 @@ export function Select(props: IChoiceProps): JSX.Element {
   );
 }
 
-/** The same as a row of a form. */
+/** A drop-down list as a row of a form. */
 export function Choice({ label, ...props }: IChoiceProps): JSX.Element {
   return (
     <label className="jp-GpuPerf-field" title={props.help}>
@@ -178,7 +178,7 @@ export function Choice({ label, ...props }: IChoiceProps): JSX.Element {
 
 interface IFieldProps {
   readonly parameter: ParameterInfo;
-  /** By default, derived from its name. */
+  /** By default, derived from the parameter's name. */
   readonly label?: string;
   readonly value: string | boolean;
   readonly problem: Invalid | null;

@@ -9,7 +9,7 @@ interface ILimitProps {
   readonly name: string;
   readonly value: number;
   readonly limit: number;
-  /** The best value stored on this machine; undefined while it is not known. */
+  /** The best value stored on this machine; undefined if it is not known. */
   readonly best: number | undefined;
 }
 

@@ -22,7 +22,7 @@ export function formatReason(reason: string): string {
   return texts[reason] ?? trans.__('No reading.');
 }
 
-/** The problem of a device; null if it works. */
+/** What is wrong with a device; null if it works. */
 export function formatDeviceState(state: DeviceInfo['state']): string | null {
   const texts: Record<string, string> = {
     not_answering: trans.__(
@@ -35,7 +35,7 @@ export function formatDeviceState(state: DeviceInfo['state']): string | null {
   return texts[state] ?? null;
 }
 
-/** How the page gets its readings; null if all is well. */
+/** What is wrong with the connection to the server; null if nothing is. */
 export function formatConnection({
   connection,
   stale
@@ -53,7 +53,7 @@ export function formatConnection({
   return texts[stale ? 'reconnecting' : connection];
 }
 
-/** What is wrong with the typed value. */
+/** What is wrong with a typed value. */
 export function formatInvalid(
   reason: Invalid,
   { minimum, maximum }: ParameterInfo
@@ -72,7 +72,7 @@ export function formatInvalid(
   }
 }
 
-/** The heading of a family of metrics; for another package's family, its own name. */
+/** The heading of a family of metrics; families of other packages keep their names. */
 export function formatFamily(family: string): string {
   const texts: Record<string, string> = {
     activity: trans.__('Activity'),

@@ -5,7 +5,7 @@ import { trans } from '../translation';
 import { translate } from './translate';
 import { Note } from './elements';
 
-/** In parts: it wraps between them if the panel is narrow. */
+/** The parts of a command; in a narrow panel, it wraps between them. */
 const REPLAY_COMMAND = [
   'JUPYTER_GPUPERF_SOURCE=',
   'replay:',

@@ -41,7 +41,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
         ))}
       </table>
       <Sentences
-        title={trans.__('Why not more')}
+        title={trans.__('Limits')}
         sentences={translateAll(profile, 'why_not_more')}
       />
       <Sentences
@@ -61,7 +61,7 @@ export function Precision({ profile }: IPrecisionProps): JSX.Element {
 /** A mode's figures, and their limitations below. */
 function Mode(props: IPrecisionProps & { mode: PrecisionMode }): JSX.Element {
   const { mode, profile } = props;
-  const breakable = mode.mode.replace('+', '+\u200b'); // a narrow table may wrap there
+  const breakable = mode.mode.replace('+', '+\u200b'); // lets a narrow table wrap there
   const name =
     mode.mode === profile.now ? trans.__('%1 (now)', breakable) : breakable;
   const notes = mode.error ? translate(mode, 'error') : formatNotes(mode);

@@ -10,7 +10,7 @@ import { Section } from './section';
 import { formatReason } from './messages';
 import { Button, Note } from './elements';
 
-/** A kernel that holds memory is highlighted after this idle time. */
+/** A kernel that holds memory is highlighted once it has been idle this long. */
 const IDLE_SECONDS = 60;
 
 /** The memory of each notebook and process, notebooks first. */

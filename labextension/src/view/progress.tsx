@@ -9,9 +9,9 @@ import { Button } from './elements';
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   readonly run: JobInfo | SuiteInfo;
   readonly name: string;
-  /** What distinguishes it: its settings, or the environments of a suite. */
+  /** What distinguishes it from others: its settings, or the environments of a suite. */
   readonly details: string;
-  /** What it does now, or what it waits for. */
+  /** What it is doing now, or what it is waiting for. */
   readonly status: string;
   readonly log?: string;
   onCancel(): void;
@@ -59,7 +59,7 @@ function Progress(props: IProgressProps): JSX.Element {
       </Button>
       <div className="jp-GpuPerf-note">
         <span aria-live="polite">{status}</span>
-        {/* Not in the live region: a screen reader would read the countdown without end. */}
+        {/* Outside the live region, or a screen reader would read every change of the countdown. */}
         <span className="jp-GpuPerf-left">
           {left === null ? '' : trans.__('up to %1 left', formatSpan(left))}
         </span>
@@ -68,7 +68,7 @@ function Progress(props: IProgressProps): JSX.Element {
   );
 }
 
-/** A waiting time, as precise as it is known: `8 s`, `2 min`, `1 h 20 min`. */
+/** A remaining time, no more precise than an estimate is: `8 s`, `2 min`, `1 h 20 min`. */
 export function formatSpan(seconds: number): string {
   if (seconds < 90) {
     return `${Math.max(1, Math.ceil(seconds))} s`;

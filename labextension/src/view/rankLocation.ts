@@ -2,7 +2,7 @@ import type { LoaderSteps } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 
-/** Where a rank trains; `null` for a loop that trains alone. */
+/** Where a rank runs; `null` for a loop that is not part of a distributed training. */
 export function rankLocation(
   steps: LoaderSteps,
   live: LiveModel

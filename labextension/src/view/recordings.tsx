@@ -9,7 +9,7 @@ import { ErrorLine } from './errors';
 import { Section } from './section';
 import { Button, Note } from './elements';
 
-/** More than these would take too much space; the folder contains all of them. */
+/** How many recordings are listed, to save space; the folder contains all of them. */
 const MOST_SHOWN = 8;
 
 /** Record the readings, and list the recordings. Initially folded: most people never need it. */

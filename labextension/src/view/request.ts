@@ -3,8 +3,8 @@ import * as React from 'react';
 import { attempt, RequestError } from '../api/rest';
 
 /**
- * The server's answer to a request that is sent again when `dependencies` change; `null` instead of
- * a request if none is needed now.
+ * Send a request, and again whenever `dependencies` change; return its answer or its error.
+ * `request` returns `null` if nothing needs to be requested now.
  */
 export function useRequest<T>(
   request: () => Promise<T> | null,

@@ -23,7 +23,7 @@ interface IResultProps {
   readonly result: BenchmarkResult;
   /** Its number among the stored results; null if it was not stored. */
   readonly id: number | null;
-  /** Whether to show the comparison at once. */
+  /** Whether this is the latest result, whose comparison is shown from the start. */
   readonly isNewest: boolean;
 }
 
@@ -186,7 +186,7 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
       >
         {trans.__('CSV')}
       </Button>
-      {/* After all buttons: none may move away from under the pointer. */}
+      {/* After all buttons, so that none moves away from under the pointer. */}
       <span className="jp-GpuPerf-note" role="status">
         {copied ? trans.__('Copied') : ''}
       </span>
@@ -199,6 +199,6 @@ function download(name: string, type: string, content: string): void {
   link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
-  // Not at once: the browser may not have started to read it.
+  // Not immediately: the browser may not have started to read the data.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -5,7 +5,7 @@ import { translated } from '../translation';
 
 type Value = string | number | boolean | null;
 
-/** Names and values, one row each; several values are before and after. */
+/** Names and values, one row each. If there are several values, they are before and after. */
 export function Rows(props: {
   rows: readonly (readonly [string, ...Value[]])[];
 }): JSX.Element {

@@ -6,9 +6,9 @@ import { usePanel } from './context';
 interface ISectionProps {
   readonly id: string;
   readonly title: string;
-  /** A short text beside the title, visible also while it is folded. */
+  /** A short text beside the title, visible even while the section is folded. */
   readonly summary?: string | number;
-  /** The state before the user folds it. */
+  /** The state until the user changes it. */
   readonly initiallyOpen?: boolean;
   readonly children: React.ReactNode;
 }
@@ -35,7 +35,7 @@ interface IFoldProps {
 }
 
 /**
- * The line that folds. It does not use `onToggle`: browsers also send that event for changes by the
+ * The line that folds and unfolds. It does not use `onToggle`: browsers also send that event for changes by the
  * page itself, so the state at load time would overwrite the stored one.
  */
 export function Fold({ open, children, onChange }: IFoldProps): JSX.Element {
@@ -73,7 +73,7 @@ export function More(props: {
 const ON = 'on';
 const OFF = 'off';
 
-/** A switch whose state outlives the page. */
+/** A switch whose state is kept when the page is reloaded. */
 export function usePersistent(
   name: string,
   initial: boolean

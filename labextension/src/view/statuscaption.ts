@@ -12,7 +12,7 @@ import { formatFigure } from './figure';
 import { translate } from './translate';
 import { formatConnection, formatDeviceState } from './messages';
 
-/** The status bar's tooltip: what is wrong, each device in a line, and what a click does. */
+/** The status bar's tooltip: what is wrong, one line per device, and what a click does. */
 export function captionOf(
   live: LiveModel,
   settings: IStatusBarSettings
@@ -59,7 +59,7 @@ function deviceLine(device: DeviceInfo, live: LiveModel): string {
   );
 }
 
-/** Unknown names in the settings: they are left out, and reported. */
+/** Report unknown names in the settings; the status bar leaves them out. */
 function invalidSettings(
   live: LiveModel,
   settings: IStatusBarSettings

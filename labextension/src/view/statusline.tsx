@@ -61,7 +61,7 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
   );
 }
 
-/** Unless it is simply the first of several, its number identifies it. */
+/** The name of the device, with its number unless the settings choose the first device. */
 function nameOf(device: DeviceInfo, settings: IStatusBarSettings): string {
   const name = shortName(device.name);
   return settings.device === 'first'
@@ -77,9 +77,9 @@ interface IStatusFigureProps {
 
 function StatusFigure(props: IStatusFigureProps): JSX.Element {
   const { metric, readings, level } = props;
-  const share = metric.unit === 'bytes'; // power's limit would make it too long
-  // The units identify the default figures; with other metrics, two values of `40 %` would be
-  // ambiguous.
+  const share = metric.unit === 'bytes'; // not for power: its limit would make the line too long
+  // The units suffice to identify the default figures. With other metrics, two values of `40 %`
+  // would be ambiguous.
   const isDefault = STATUS_BAR_DEFAULTS.metrics.includes(metric.name);
   return (
     <span data-metric={metric.name} data-level={level ?? undefined}>

@@ -24,7 +24,7 @@ interface ISuiteFormProps {
   onRun(request: SuiteRequest): void;
 }
 
-/** Many benchmarks at once: in one kernel, or in two in alternation, for comparison. */
+/** Run many benchmarks at once, in one kernel or, for comparison, alternating between two. */
 export function SuiteForm({ benchmarks, onRun }: ISuiteFormProps): JSX.Element {
   const [open, setOpen] = usePersistent('suite', false);
   const target = useTarget('suite_kernel');

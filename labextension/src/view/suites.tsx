@@ -75,7 +75,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
   );
 }
 
-/** The suite's results, requested again when there are more. */
+/** The suite's results, requested again whenever there are more. */
 function SuiteResults({ suite }: { suite: SuiteInfo }): JSX.Element | null {
   const { rest } = usePanel();
   const results = suite.sides.reduce(

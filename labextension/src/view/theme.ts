@@ -1,9 +1,9 @@
-/** The reader's own colours, which a canvas does not apply by itself. */
+/** Whether the reader's own colours apply; a canvas does not use them by itself. */
 export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 
 /**
- * Call `draw` when the colours change: the theme's, or the reader's own. Returns a function that
- * stops this.
+ * Call `draw` whenever the theme's colours or the reader's own change. Return a function that stops
+ * this.
  */
 export function onColours(draw: () => void): () => void {
   const themes = new MutationObserver(draw);

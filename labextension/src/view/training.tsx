@@ -13,15 +13,15 @@ import { Section } from './section';
 import { StepTimes } from './steptimes';
 import { Button, Note } from './elements';
 
-/** A loop counts as stopped after this time without a step, or after so many of its steps. */
+/** A loop counts as stopped after this time without a step, or after the time of so many steps, if that is longer. */
 const STALLED_SECONDS = 15;
 const STALLED_STEPS = 3;
 
-/** The command to type; the same in every language. */
+/** The commands to type; they are not translated. */
 const LOAD = '%load_ext jupyter_gpuperf';
 const WATCH = '%gpuwatch on';
 
-/** Per watched notebook: how fast it trains, and what its steps wait for. */
+/** How fast each watched notebook trains, and what its steps wait for. */
 export function TrainingSection(): JSX.Element {
   const { notebooks, error } = usePanel().training;
   return (
@@ -112,7 +112,7 @@ function Explain({ notebook }: INotebookProps): JSX.Element {
   );
 }
 
-/** The main loop in full, the others on one line each. */
+/** The main loop in full, and the others on one line each. */
 function Loops(props: INotebookProps & { now: number }): JSX.Element {
   const { notebook, now } = props;
   const { training, live } = usePanel();
@@ -267,7 +267,7 @@ function Loader({ steps, location }: ILocatedProps): JSX.Element {
 
 /** An evaluation, another rank, or anything else that draws batches: one line. */
 function OtherLoop({ steps, location }: ILocatedProps): JSX.Element {
-  // For a rank it matters what it waits for: other ranks may wait for it.
+  // Show what a rank waits for: other ranks may wait for this rank.
   const waits = location === null ? [] : formatSplit(steps);
   return (
     <Note data-rank={steps.rank ?? undefined}>

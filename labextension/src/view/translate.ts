@@ -6,8 +6,8 @@ type Described<K extends string, T, M> = { readonly [P in K]?: T | null } & {
 };
 
 /**
- * A text of the server in the reader's language: `object[name]`, which `object[name + '_message']` describes
- * if it has figures. What the catalogue lacks stays English.
+ * Translate a text from the server: `object[name]`. If the text contains figures,
+ * `object[name + '_message']` has its template and their values. Text without a translation stays English.
  */
 export function translate<K extends string>(
   object: Described<K, string, MessageInfo>,
@@ -17,7 +17,7 @@ export function translate<K extends string>(
   return described ? filled(described) : lookUp((object[name] as string) ?? '');
 }
 
-/** Each text of a list; see `translate`. */
+/** Translate each text of a list, as `translate` does. */
 export function translateAll<K extends string>(
   object: Described<K, readonly string[], readonly (MessageInfo | null)[]>,
   name: K
@@ -36,7 +36,7 @@ function filled({ template, plural, parameters }: MessageInfo): string {
     ? trans._n(template, plural, Number(values.count))
     : lookUp(template);
   if (Object.keys(values).length === 0) {
-    return text; // a constant: its braces are only text
+    return text; // a constant text, in which braces have no meaning
   }
   return text.replace(/\{\{|\}\}|\{(\w+)\}/g, (field: string, name?: string) =>
     name === undefined ? field[0] : formatValue(values[name] ?? field)

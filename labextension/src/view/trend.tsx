@@ -11,13 +11,13 @@ interface ITrendProps {
   /** Latest first. */
   readonly history: readonly ResultSummary[];
   readonly figure: string;
-  /** The result that is shown. */
+  /** The number of the result that is shown. */
   readonly current: number;
-  /** The result that it is compared with. */
+  /** The number of the result that it is compared with; null if there is none. */
   readonly against: number | null;
 }
 
-/** A figure over several results, each with its interval; the list beside it contains the same as text. */
+/** A figure over several results, each with its interval. The list beside it has the same content as text. */
 export function Trend(props: ITrendProps): JSX.Element | null {
   const { figure, current, against } = props;
   const history = [...props.history]

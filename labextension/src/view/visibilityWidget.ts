@@ -2,12 +2,12 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 
-/** A widget that knows whether it is visible; if its container is hidden, it is hidden too. */
+/** A widget that knows whether it is visible. If its container is hidden, so is the widget. */
 export abstract class VisibilityWidget extends ReactWidget {
-  /** Called when it becomes visible or hidden. */
+  /** Called when the widget becomes visible or hidden. */
   protected abstract onVisibility(visible: boolean): void;
 
-  /** Redraw on every `changed` signal, or stop doing so. */
+  /** Redraw on every `changed` signal while `visible`. */
   protected drawOn(changed: ISignal<unknown, void>, visible: boolean): void {
     if (visible) {
       changed.connect(this.update, this);

@@ -5,12 +5,12 @@ const LINE_HEIGHT = 16;
 const GAP = 5;
 /** Distance from the time axis to the middle of its labels. */
 const BELOW = 9;
-/** Enough for all visible labels; old times are discarded. */
+/** How many pictures are kept: enough for all visible labels. */
 const MOST_PICTURES = 200;
 
 /**
- * Labels as small pictures: all charts show the same times, and rendering the text again costs ten
- * times as much.
+ * Labels as small pictures, which all charts share. Rendering the text again would take ten times as
+ * long.
  */
 const pictures = new Map<string, HTMLCanvasElement>();
 
@@ -34,7 +34,7 @@ export class Axes {
     private readonly gridColour: () => string
   ) {}
 
-  /** Options of an axis whose values are formatted by this function. */
+  /** Options of an axis whose values are formatted by `format`. */
   options(
     which: 'x' | 'y',
     format: (splits: number[]) => string[]
@@ -56,7 +56,7 @@ export class Axes {
     const line = Math.max(1, Math.round(ratio));
     const columns = this.x.at.map(each => round(plot, each, 'x'));
     const rows = this.y.at.map(each => round(plot, each, 'y'));
-    ctx.save(); // uPlot remembers the state that it set itself
+    ctx.save(); // uPlot relies on the state that it has set
     ctx.fillStyle = this.gridColour();
     columns.forEach(x => ctx.fillRect(x, bbox.top, line, bbox.height));
     rows.forEach(y => ctx.fillRect(bbox.left, y, right - bbox.left, line));
@@ -116,7 +116,7 @@ function painted(
   ctx.font = font;
   picture.width = Math.max(1, Math.ceil(ctx.measureText(label).width));
   picture.height = LINE_HEIGHT * ratio;
-  ctx.font = font; // resizing resets it
+  ctx.font = font; // resizing has reset it
   ctx.fillStyle = colour;
   ctx.textBaseline = 'middle';
   ctx.fillText(label, 0, picture.height / 2);

@@ -1,8 +1,8 @@
 import type uPlot from 'uplot';
 
 /**
- * A curve's path in whole pixels, without the points on a level line. The result is identical to
- * the pixel, and without GPU rendering each point costs time.
+ * A curve's path in whole pixels, without the points along horizontal stretches. It looks exactly
+ * the same, and saves time: without GPU rendering, each point costs some.
  */
 export const simplifiedPaths: uPlot.Series.PathBuilder = (
   plot,
@@ -30,7 +30,7 @@ export const simplifiedPaths: uPlot.Series.PathBuilder = (
   for (let i = first; i <= last; i++) {
     const value = values[i];
     if (value === undefined) {
-      continue; // a time of another device
+      continue; // another device was read at this time
     }
     if (value === null) {
       finish();

@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 
 import type { CellMark, TrainingNow } from '../../api/generated';
 
-/** A mark closer than this many pixels to the previous one has no number: it would not be readable. */
+/** A mark closer than this many pixels to the previous one has no number, which would not be readable. */
 const APART = 26;
 const HEIGHT = 7;
 

@@ -4,7 +4,7 @@ import type { DashboardModel } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { formatFamily, formatReason } from '../messages';
 
-/** Selects the shown metrics, by family; metrics that no device has are listed with the reason. */
+/** Selects the metrics to show, by family. Metrics that no device has are listed with the reason. */
 export function MetricPicker({
   model
 }: {

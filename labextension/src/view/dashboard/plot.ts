@@ -13,7 +13,7 @@ export interface ICurve {
   /** The device's UUID, or `HOST`. */
   readonly key: string;
   readonly label: string;
-  /** Its index among the devices, which sets its style in every chart. */
+  /** The device's index, which determines the curve's style in every chart. */
   readonly index: number;
 }
 
@@ -28,11 +28,11 @@ const COLOURS = [
   '#8f78d6',
   '#c0504d'
 ];
-/** Curves never differ by colour alone. */
+/** Dash patterns, so that curves never differ by colour alone. */
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3]];
-/** More bands than these hide each other. */
+/** With more bands than these, they would hide each other. */
 const MOST_BANDS = 2;
-/** All charts of a page share one cursor. */
+/** The key by which all charts of a page share one cursor. */
 const SYNC_KEY = 'jupyter_gpuperf';
 const LEGEND_MS = 500;
 const HEIGHT = 150;
@@ -104,7 +104,7 @@ export class Plot {
     this.plot.destroy();
   }
 
-  /** Times, then for each curve its mean, and minimum and maximum if these are drawn. */
+  /** The times, then the mean of each curve, followed by its minimum and maximum if these are drawn. */
   private data(): uPlot.AlignedData {
     const { model, metric, curves } = this.options;
     const tracks = curves.map(({ key }): uPlot.AlignedData => {
@@ -226,14 +226,14 @@ const CLOCK: Intl.DateTimeFormatOptions = {
   minute: '2-digit',
   hour12: false
 };
-// Creating one takes longer than drawing a curve.
+// Created once: that takes longer than drawing a curve.
 const MINUTES = new Intl.DateTimeFormat(undefined, CLOCK);
 const SECONDS = new Intl.DateTimeFormat(undefined, {
   ...CLOCK,
   second: '2-digit'
 });
 
-/** Times in the reader's format, with seconds if they differ. */
+/** Format times as the reader is used to, with seconds if the ticks are less than a minute apart. */
 function clockOf(splits: readonly number[]): (time: number) => string {
   const format = splits[1] - splits[0] < 60 ? SECONDS : MINUTES;
   return time => format.format(1000 * time);

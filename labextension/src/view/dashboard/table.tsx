@@ -10,7 +10,7 @@ function clock(seconds: number): string {
   });
 }
 
-/** Often enough to follow, rarely enough to read. */
+/** The interval between updates: short enough to follow, long enough to read. */
 const REFRESH_MS = 1000;
 
 /** A chart's content as figures: for users who can't see it, and for copying. */

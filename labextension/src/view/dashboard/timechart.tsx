@@ -8,7 +8,7 @@ import { ITimeChartProps, Plot } from './plot';
 import { Table } from './table';
 import { Button } from '../elements';
 
-/** How far an arrow key moves, and how much plus and minus zoom. */
+/** By how much an arrow key moves, and plus and minus zoom. */
 const PAN_SHARE = 0.25;
 const ZOOM_FACTOR = 2;
 
@@ -44,7 +44,7 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
 function Curves(props: ITimeChartProps & { label: string }): JSX.Element {
   const { model, metric, curves, label } = props;
   const host = React.useRef<HTMLDivElement>(null);
-  // Changes here require a new plot; new points do not.
+  // Changes to these require a new plot; new points do not.
   const shape = [
     metric.name,
     model.hasBands,
