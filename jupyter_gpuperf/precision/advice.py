@@ -163,8 +163,8 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
     fp16 = profile.mode(best.mode.replace("bf16", "fp16")) or best
     is_close = profile.recommended == best.mode and _overlap(best, fp16)
     if fp16 is not best and is_close and _fastest([best, fp16]) is fp16:
-        is_slower = "{mode} is not measurably faster and needs a gradient scaler."
-        yield Message(is_slower, mode=fp16.mode)
+        slower = "{mode} is not measurably faster and needs a gradient scaler."
+        yield Message(slower, mode=fp16.mode)
     busy = kernels.get("step_kernel_seconds")
     if busy is not None and device is not None and busy < IDLE_RATIO * device["value"]:
         yield Message(

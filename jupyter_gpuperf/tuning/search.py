@@ -32,6 +32,8 @@ FIRST_SHARE: Final = 0.4
 MOST_FINALISTS: Final = 5
 FEWEST_FINAL_ROUNDS: Final = 5
 MOST_FINALS: Final = 4
+ROUND_SHARE: Final = 0.7
+"""Share of the remaining time for a final round that does not end early; the rest is for challengers."""
 CHALLENGE_SHARE: Final = 0.1
 """Share of the total time that must be left to try one more number of workers."""
 TARGET: Final = 0.01
@@ -227,9 +229,7 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> bool:
     if not finalists or (len(finalists) == 1 and log.space.step is None):
         log.cut_short |= not finalists
         return False
-    seconds = min(
-        log.left(), max(FINAL_SHARE * log.all_seconds, 2 * _round_seconds(log, finalists))
-    )
+    seconds = max(ROUND_SHARE * log.left(), min(log.left(), _round_seconds(log, finalists)))
     while not log.bench.in_turn(finalists, seconds=seconds, target_ratio=TARGET):
         working = [each for each in finalists if each.error is None]
         if len(working) == len(finalists) or not working:

@@ -125,6 +125,8 @@ REMARKS: Final = {
     "alike": "{count} settings can't be told apart; this one needs the least resources.",
     "not in turn": "No time was left to measure the settings in turn; the figures may be off.",
     "not enough": "No setting was as fast as batches that are ready.",
+    "persistent": "Workers that persist start once: the next epoch's first batch comes after {restart_seconds:.2g} s, "
+    "not {startup_seconds:.2g} s.",
     "cut short": "Time ran out before all trials; more time may find a better setting.",
 }
 
@@ -147,11 +149,15 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
         "alike": len(found.alike) > 1,
         "not in turn": best.round_of is None and len(found.trials) > 1,
         "not enough": found.enough is False,
+        "persistent": best.setting.persistent_workers and best.restart_seconds is not None,
         "cut short": found.cut_short,
     }
-    return sentences + [
-        Message(REMARKS[each], count=len(found.alike)) for each, holds in remarks.items() if holds
-    ]
+    facts = {
+        "count": len(found.alike),
+        "restart_seconds": best.restart_seconds or 0.0,
+        "startup_seconds": best.startup_seconds or 0.0,
+    }
+    return sentences + [Message(REMARKS[each], **facts) for each, holds in remarks.items() if holds]
 
 
 def gains_of(best: Trial, found: SearchResult) -> dict[str, Interval]:

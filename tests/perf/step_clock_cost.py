@@ -144,13 +144,13 @@ def hold_ups_ms(loader, watching, address) -> dict[str, float]:
 
     Other processes delay batches only now and then, in either state; the clock's thread would delay one in every round.
     """
-    is_slower = []
+    slower = []
     for _ in range(HOLD_UP_ROUNDS):
         slowest = [slowest_batch(loader, watching, address, each) for each in (False, True)]
-        is_slower.append(1000 * (slowest[1] - slowest[0]))
+        slower.append(1000 * (slowest[1] - slowest[0]))
     return {
-        "longest_hold_up_ms": round(max(0.0, statistics.median(is_slower)), 3),
-        "longest_hold_up_at_worst_ms": round(max(0.0, *is_slower), 3),
+        "longest_hold_up_ms": round(max(0.0, statistics.median(slower)), 3),
+        "longest_hold_up_at_worst_ms": round(max(0.0, *slower), 3),
     }
 
 

@@ -94,7 +94,7 @@ def of_each(window: RuleInput, change: Callable[[ReadingSeries], ReadingSeries])
     )
 
 
-def is_slower(window: RuleInput, interval_seconds: float, offset_seconds: float = 0.0) -> RuleInput:
+def slower(window: RuleInput, interval_seconds: float, offset_seconds: float = 0.0) -> RuleInput:
     """Sample less often, as the product's own sampler would: rates over all the time in between."""
 
     def change(series: ReadingSeries) -> ReadingSeries:
@@ -235,17 +235,17 @@ Perturbation = tuple[Callable[[RuleInput], RuleInput], set[str]]
 
 PERTURBATIONS: dict[str, Perturbation] = {
     "as recorded, 10 Hz": (lambda window: window, set()),
-    "every 0.5 s": (lambda window: is_slower(window, 0.5), set()),
-    "every second": (lambda window: is_slower(window, 1.0), TOO_SHORT),
-    "every second, half a second later": (lambda window: is_slower(window, 1.0, 0.5), TOO_SHORT),
-    "every 2 s": (lambda window: is_slower(window, 2.0), TOO_SHORT),
+    "every 0.5 s": (lambda window: slower(window, 0.5), set()),
+    "every second": (lambda window: slower(window, 1.0), TOO_SHORT),
+    "every second, half a second later": (lambda window: slower(window, 1.0, 0.5), TOO_SHORT),
+    "every 2 s": (lambda window: slower(window, 2.0), TOO_SHORT),
     "without GPM": (
         lambda window: without(window, *GPM, *PCIE),
         UNSEEN_WITHOUT_GPM | UNSEEN_WITHOUT_PCIE,
     ),
     "without GPM, with PCIe counters": (lambda window: without(window, *GPM), UNSEEN_WITHOUT_GPM),
     "without GPM, every second": (
-        lambda window: is_slower(without(window, *GPM, *PCIE), 1.0),
+        lambda window: slower(without(window, *GPM, *PCIE), 1.0),
         UNSEEN_WITHOUT_GPM | UNSEEN_WITHOUT_PCIE | TOO_SHORT | TOO_RARE,
     ),
     "without the host's readings": (

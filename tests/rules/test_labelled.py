@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import pytest
-from perturbing import expected_of, is_slower, judged, labelled, labelled_window
+from perturbing import expected_of, judged, labelled, labelled_window, slower
 
 from jupyter_gpuperf.rules import RULES, RuleInput, judge
 
@@ -31,7 +31,7 @@ def test_a_recorded_workload_gives_what_it_must_and_nothing_false(name):
 @pytest.mark.parametrize("pace", ONCE_A_SECOND)
 @pytest.mark.parametrize("name", labelled())
 def test_seen_once_a_second_it_gives_the_same(name, pace):
-    missing, false = verdict(name, is_slower(recorded(name), 1.0, ONCE_A_SECOND[pace]))
+    missing, false = verdict(name, slower(recorded(name), 1.0, ONCE_A_SECOND[pace]))
     assert false == []
     if name not in UNSEEN_ONCE_A_SECOND:
         assert missing == []
@@ -40,5 +40,5 @@ def test_seen_once_a_second_it_gives_the_same(name, pace):
 def test_what_is_left_out_is_left_out_for_a_reason():
     """Where it is seen after all, it belongs among the others."""
     for name in UNSEEN_ONCE_A_SECOND:
-        windows = [is_slower(recorded(name), 1.0, offset) for offset in ONCE_A_SECOND.values()]
+        windows = [slower(recorded(name), 1.0, offset) for offset in ONCE_A_SECOND.values()]
         assert any(verdict(name, window)[0] for window in windows)
