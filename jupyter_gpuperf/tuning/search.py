@@ -14,7 +14,6 @@ from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import ROLES, Trial, is_slower
 from jupyter_gpuperf.tuning.trial_log import (
-    FINAL_SHARE,
     LOSS_RATIO,
     NEAR_RATIO,
     TrialLog,

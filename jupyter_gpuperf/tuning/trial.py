@@ -22,6 +22,9 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
 
+LEAST_RATIO: Final = 0.1
+"""Lower bound of an interval, relative to the mean: that of a few blocks may reach zero seconds."""
+
 FEWEST_TIMED_BLOCKS: Final = 3
 """Minimum number of blocks of a trial, however long they take."""
 ROLES: Final = ("recommended", "present", "golden", "kept")
@@ -88,11 +91,9 @@ class Trial:
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """Batches per second. With two blocks, the interval of the seconds may reach zero: cut at a tenth of the mean."""
+        """Batches per second; ``None`` when they could not be measured."""
         seconds = self.batch_seconds
-        if seconds is None:
-            return None
-        return inverse({**seconds, "low": max(seconds["low"], seconds["value"] / 10)})
+        return None if seconds is None else inverse(seconds)
 
     @property
     def wait_ratio(self) -> Interval | None:
@@ -157,7 +158,10 @@ class Trial:
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
     """Return the mean and its 95 % interval (of few blocks, Student's t); ``None`` for fewer than two blocks."""
-    return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
+    if len(blocks) < 2:
+        return None
+    interval = _interval(tuple(blocks))
+    return {**interval, "low": max(interval["low"], LEAST_RATIO * interval["value"])}
 
 
 @functools.lru_cache(256)  # called repeatedly with the same blocks; bootstrapping them is slow

@@ -40,7 +40,8 @@ PROBE_SHARE: Final = 0.05
 STEP_SHARE: Final = 0.05
 """Share of the total time for the step on batches that are ready."""
 READY_BATCHES: Final = 4
-CODE_SECONDS: Final = 10.0
+CODE_SHARE: Final = 0.03
+"""Share of the total time for building the loader of the printed code, and comparing it with the user's."""
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 IGNORED_WARNINGS: Final = "This DataLoader will create|.*pin_memory.*|.*multi-threaded, use of fork"
 """Warnings of torch and Python about the settings that are tried; the table shows their effect."""
@@ -95,8 +96,10 @@ def tune_loader(
         clock.alarm as alarm,
     ):
         warnings.filterwarnings("ignore", IGNORED_WARNINGS)
+        # Restoring takes about as long as saving did.
+        clock.reserved_seconds = clock.passed() + CODE_SHARE * request.budget_seconds
         try:
-            with alarm.within(clock.left()):
+            with alarm.within(clock.left() + 2 * CODE_SHARE * request.budget_seconds):
                 subject = TuningSubject(given, name, request.batch_size, names)
                 outcome = _Tuning(subject, request, clock, on_trial, before.reached.modules).run()
         except TimeIsUp:
@@ -268,7 +271,8 @@ class _Tuning:
 
     def _code(self, setting: Setting) -> str:
         try:
-            with self.clock.alarm.within(CODE_SECONDS):
+            limit = max(0.0, self.clock.left()) + CODE_SHARE * self.request.budget_seconds
+            with self.clock.alarm.within(limit):
                 return self.subject.code(setting)
         except TimeIsUp:  # the measurements are valid without the code
             return reason_as_comments("Time ran out before a loader like yours was built.", setting)
