@@ -10,7 +10,7 @@ from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, plan
 from jupyter_gpuperf.loaders.loop_blocks import Loop
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.tuning.running_trial import RunningTrial
+from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
 from jupyter_gpuperf.tuning.time_limit import TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial, interval_of
 
@@ -21,9 +21,8 @@ ROOM_ROUNDS: Final = 0.75
 """A round starts if this share of it fits into the remaining time."""
 STARTING_SHARE: Final = 0.25
 """Share of the time for the first batches of all loops, and for estimating their pace."""
-CLOSING_SECONDS: Final = 2.0
 MOST_STEPS: Final = 1000
-FEWEST_BLOCKS: Final = 2
+GOOD_ROUNDS: Final = 12
 
 
 class FinalRound:
@@ -68,8 +67,9 @@ class FinalRound:
         finally:
             with clock.alarm.suspended():
                 self._runner.worker_pause.close()  # first, so that all workers finish their batches together
+                deadline = time.perf_counter() + CLOSING_SECONDS
                 for each in self._runs:
-                    self._runner.end(each, at_once=not completed)
+                    self._runner.end(each, at_once=not completed, deadline=deadline)
         return self._keep_blocks()
 
     def _loops(self) -> list[tuple[Loop, Callable[[], float]]]:
@@ -90,9 +90,8 @@ class FinalRound:
 
     def _measure(self, loops: list[tuple[Loop, Callable[[], float]]], target_ratio: float) -> None:
         clock, left = self._runner.clock, self._end - time.perf_counter() - CLOSING_SECONDS
-        chosen = plan(
-            {str(place): loop.pace for place, (loop, _) in enumerate(loops)}, left, MOST_STEPS
-        )
+        paces = {str(place): loop.pace for place, (loop, _) in enumerate(loops)}
+        chosen = plan(paces, left, MOST_STEPS, GOOD_ROUNDS)
         for place, (loop, _) in enumerate(loops):
             loop.steps = chosen.steps[str(place)]
         self._samples = [[] for _ in loops]
@@ -118,7 +117,7 @@ class FinalRound:
 
     def _keep_blocks(self) -> bool:
         rounds = min(map(len, self._samples), default=0)
-        if rounds < FEWEST_BLOCKS:
+        if rounds < FEWEST_ROUNDS:
             return False
         blocks = [each[:rounds] for each in self._samples]
         if self._runner.step is not None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 PACE_SHARE: Final = 0.3
 """Share of a trial's time for using up the first batches, and for estimating the pace."""
+ROUND_RATIO: Final = 1.5
+"""Margin for the estimated time of a round of the workers, which the pace must include as a whole."""
+CLOSING_SECONDS: Final = 2.0
+"""Time for workers to end by themselves, while there is time."""
 
 
 class RunningTrial:
@@ -57,8 +61,9 @@ class RunningTrial:
             workers=setting.num_workers,
             prefetched=1 + setting.in_flight_batches if setting.num_workers else 0,
         )
+        round_seconds = ROUND_RATIO * runner.round_seconds(setting.num_workers)
         self.loop.warm_up(PACE_SHARE * seconds)
-        self.loop.measure_pace(PACE_SHARE * seconds)
+        self.loop.measure_pace(max(PACE_SHARE * seconds, round_seconds))
 
     def restart_seconds(self, timeout_seconds: float) -> float:
         """Return the seconds from the start of the second epoch to its first batch."""

@@ -141,7 +141,8 @@ def best_of(log: TrialLog) -> Trial | None:
     best: Trial | None = None
     for _ in range(MOST_FINALS):
         finalists = _that_fit(log, rivals)
-        if not _in_turn(log, finalists):
+        nothing_new = best is not None and all(each.round_of is best.round_of for each in finalists)
+        if nothing_new or not _in_turn(log, finalists):
             break
         best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
         if best is None:

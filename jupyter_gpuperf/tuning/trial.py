@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -22,6 +23,7 @@ from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
 
+MEMORY_SECONDS: Final = 0.2
 LEAST_RATIO: Final = 0.1
 """Lower bound of an interval, relative to the mean: that of a few blocks may reach zero seconds."""
 
@@ -206,7 +208,15 @@ class Usage:
         """Return the unique memory of all workers together; ``None`` without workers or when unknown."""
         if self._in_process:
             return None
-        return sum(self._of_each(lambda each: each.memory_full_info().uss)) or None
+        # Counting the pages of a process that uses CUDA takes long. Workers are alike, so a few stand for all.
+        read = []
+        end = time.perf_counter() + MEMORY_SECONDS
+        for process in self._processes:
+            with contextlib.suppress(psutil.Error, AttributeError):
+                read.append(process.memory_full_info().uss)
+            if time.perf_counter() > end:
+                break
+        return round(len(self._processes) * statistics.fmean(read)) if any(read) else None
 
     def _of_each(self, figure: Callable[[psutil.Process], N]) -> list[N]:
         """Return the figure of each process, except those that have ended or don't report it."""

@@ -28,7 +28,7 @@ from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.final_round import FinalRound
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.running_trial import RunningTrial
+from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, interval_of, is_slower
 
@@ -38,8 +38,6 @@ START_SECONDS: Final = 5.0
 FRESH_START_SECONDS: Final = 20.0
 """Start limit for workers that are not forked: each imports torch first."""
 MOST_STEPS: Final = 1000
-CLOSING_SECONDS: Final = 2.0
-"""Time for workers to end by themselves, while there is time."""
 
 
 @dataclass
@@ -200,9 +198,18 @@ class TrialRunner:
             with self.clock.alarm.suspended():
                 self.end(run, at_once=trial.error is not None)
 
-    def end(self, run: RunningTrial, *, at_once: bool) -> None:
-        """End a trial's workers, by force when the time is short."""
-        seconds = min(CLOSING_SECONDS, max(0.0, self.clock.left()))
+    def round_seconds(self, workers: int) -> float:
+        """Return the seconds in which each worker loads a batch and the loop uses it, estimated from the probe."""
+        crowded = max(1.0, workers / max(1.0, self.budget.cpus))
+        step = max(1, workers) * (self.ready_seconds or {"value": 0.0})["value"]
+        load = crowded * self.probe.batch_seconds
+        return max(load, step) if workers else load + step
+
+    def end(self, run: RunningTrial, *, at_once: bool, deadline: float | None = None) -> None:
+        """End a trial's workers, by force when the time is short, or at the deadline."""
+        if deadline is None:
+            deadline = time.perf_counter() + CLOSING_SECONDS
+        seconds = max(0.0, min(deadline - time.perf_counter(), self.clock.left()))
         slow = self.probe.batch_seconds > SLOW_BATCH_SECONDS or seconds == 0
         run.end(at_once=at_once or slow, seconds=seconds)
 
@@ -210,6 +217,4 @@ class TrialRunner:
         """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
         start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
         rounds = 3 + FEWEST_TIMED_BLOCKS + (setting.prefetch_factor or 0)
-        crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
-        step = max(1, setting.num_workers) * (self.ready_seconds or {"value": 0.0})["value"]
-        return start + 2 * rounds * (crowded * self.probe.batch_seconds + step)
+        return start + 2 * rounds * self.round_seconds(setting.num_workers)

@@ -108,7 +108,11 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         loader, step = LOADS[name](Path(folder), device)
         began = time.perf_counter()
         request = TuneRequest(budget_seconds=options.budget_seconds, step=step)
-        answer = tune_loader(loader, "loader", request, context)
+        ends: list[tuple[str, float]] = []
+        on_trial = lambda trial: ends.append(
+            (trial.setting.describe(), time.perf_counter() - began)
+        )
+        answer = tune_loader(loader, "loader", request, context, on_trial)
         tuner_seconds = time.perf_counter() - began
         tried = {}
         for setting in grid(options.cpus):
@@ -134,6 +138,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "printed": answer["gains"].get("present"),
         "summary": answer["summary"],
         "tuner_seconds": tuner_seconds,
+        "ends": ends,
         "grid": {each.describe(): value for each, value in tried.items()},
         "trials": answer["trials"],
     }
