@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
-from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
-from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.batches import map_tensors, with_new_containers
+from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
+from jupyter_gpuperf.loaders.device_timeline import timeline_of
+from jupyter_gpuperf.loaders.loop_blocks import EndlessBatches, Loop
 from jupyter_gpuperf.loaders.rebuilding import loader_with
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
@@ -119,12 +121,12 @@ def headroom(
 
     def keep(batch: Any) -> None:
         if len(cached) < CACHED_BATCHES:
-            cached.append(_copied_to(bench.device, batch))
+            cached.append(map_tensors(lambda each: each.to(bench.device), batch))
 
     def loops() -> Iterator[Loop]:
         # The second loop repeats batches of the first: starting workers again just for them would take seconds.
         yield bench.loop(EndlessBatches(loader, keep), loader)
-        yield bench.loop(itertools.cycle(cached))
+        yield bench.loop(map(with_new_containers, itertools.cycle(cached)))
 
     return bench.compare(Message("data for free"), loops())
 
@@ -185,7 +187,8 @@ class _Bench:
         # The step runs on the device of its models.
         parameters = (each for module in self._models for each in module.parameters())
         self.device = next((each.device for each in parameters), None)
-        self._torch, self._step, self._steps = torch, step, steps
+        self._step, self._steps = step, steps
+        self._timeline = timeline_of(torch, self._models, clock)
         self._loops: list[Loop] = []
         self._worker_pause = WorkerPause()
 
@@ -195,7 +198,7 @@ class _Bench:
             self._worker_pause.close()  # first, so that the workers of all loops finish at the same time
             for each in self._loops:
                 each.close()
-            self._wait()
+            self._timeline.wait()
         finally:
             with uninterrupted():
                 self._snapshot.restore()
@@ -207,11 +210,10 @@ class _Bench:
         loop = Loop(
             batches,
             self._step,
-            wait=self._wait,
+            timeline=self._timeline,
             worker_pause=self._worker_pause,
             workers=workers,
             prefetched=1 + ahead if workers else 0,
-            clock=self._clock,
         )
         self._loops.append(loop)
         loop.warm_up(WARM_UP_RATIO * self._left_seconds())
@@ -267,10 +269,6 @@ class _Bench:
         spent_seconds = self._clock() - self._began
         return self._limit_seconds - spent_seconds - ending_seconds
 
-    def _wait(self) -> None:
-        if self.device is not None and self.device.type == "cuda":
-            self._torch.cuda.synchronize(self.device)
-
 
 def _joined(first: str | None, second: str) -> str:
     return Message("{first} {second}", first=first, second=second) if first else second
@@ -284,17 +282,3 @@ def _of_the_step(reached: Iterable[tuple[str, Any]]) -> list[Any]:
 def _unwrapped(loader: Any) -> Any:
     """Return a loader without the wrapper that the step clock puts around it."""
     return loader.unwrapped if isinstance(loader, TimedIterable) else loader
-
-
-def _copied_to(device: Any, batch: Any) -> Any:
-    """Return a batch with its tensors on the device."""
-    if hasattr(batch, "to"):
-        return batch.to(device)
-    if isinstance(batch, Mapping):
-        # Keep the batch's own type, such as transformers' BatchEncoding.
-        return type(batch)({name: _copied_to(device, each) for name, each in batch.items()})  # type: ignore[call-arg]  # its type hints don't say so
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_copied_to(device, each) for each in batch))
-    if isinstance(batch, (list, tuple)):
-        return type(batch)(_copied_to(device, each) for each in batch)
-    return batch

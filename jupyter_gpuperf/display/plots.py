@@ -116,9 +116,8 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
         look: dict[str, Any] = {"fmt": MARKERS[role], "color": color, "capsize": 2, "label": label}
         axes.errorbar(trial["num_workers"], rate["value"], yerr=errors, **look)
     if data["step_seconds"]:
-        axes.axhline(
-            1 / data["step_seconds"], linewidth=1, linestyle="--", label="required by the step"
-        )
+        label = "with batches that are ready"
+        axes.axhline(1 / data["step_seconds"], linewidth=1, linestyle="--", label=label)
     axes.set(xlabel="workers", ylabel="batches/s")
     axes.set_ylim(bottom=0)
     axes.legend()

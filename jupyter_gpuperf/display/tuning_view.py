@@ -132,8 +132,7 @@ def row_of(trial: Mapping[str, Any]) -> tuple[str, ...]:
     if trial["batches_per_second"] is not None:
         rate, interval = format_interval(Interval(**trial["batches_per_second"]), "")
     wait, workers = trial["wait_ratio"], trial["num_workers"]
-    # A trial that later ran with the step has a result, even if its rate measurement was stopped.
-    stopped = Message("stopped early") if trial["aborted"] and wait is None else ""
+    stopped = Message("stopped early") if trial["aborted"] else ""
     any_order = "" if trial["in_order"] else Message("in any order")
     return (
         joined([ROLES[each] for each in trial["roles"]], ", "),

@@ -94,17 +94,6 @@ def _start_seconds(loader: DataLoader[Any], progress: Progress, number: int) -> 
     return time.perf_counter() - began
 
 
-def copied_to_gpu(batch: Any, non_blocking: bool) -> Any:
-    """Return a batch with its tensors copied to the GPU, however they are nested."""
-    if hasattr(batch, "is_cuda"):
-        return batch.to("cuda", non_blocking=non_blocking)
-    if isinstance(batch, Mapping):
-        return {name: copied_to_gpu(each, non_blocking) for name, each in batch.items()}
-    if isinstance(batch, (list, tuple)):
-        return [copied_to_gpu(each, non_blocking) for each in batch]
-    return batch
-
-
 @dataclass
 class BatchBlocks:
     """Times blocks of a loader's batches, after those that were prefetched at the start. Restarts when the data ends.

@@ -27,23 +27,26 @@ REASONS: Final = {
 }
 
 
-def infeasible_reason(setting: Setting, probe: Probe, budget: Budget) -> Message | None:
-    """Return why this machine has no room for a setting; ``None`` if it has."""
-    if not setting.num_workers:
-        return None
-    batches = setting.in_flight_batches + 2
-    flight = batches * probe.batch_bytes
-    worker = WORKER_BYTES if setting.start_method in (None, "fork") else FRESH_WORKER_BYTES
-    in_memory = 2 * flight if setting.pin_memory else flight
-    files = FILES_PER_WORKER * setting.num_workers + FILES_PER_BATCH * batches
+def infeasible_reason(*settings: Setting, probe: Probe, budget: Budget) -> Message | None:
+    """Return why these settings can't all have their workers here at the same time; ``None`` when they fit."""
+    flight = in_memory = in_workers = files = 0
+    for each in settings:
+        if each.num_workers:
+            batches = each.in_flight_batches + 2
+            flight += batches * probe.batch_bytes
+            in_memory += batches * probe.batch_bytes * (2 if each.pin_memory else 1)
+            forked = each.start_method in (None, "fork")
+            in_workers += each.num_workers * (WORKER_BYTES if forked else FRESH_WORKER_BYTES)
+            files += FILES_PER_WORKER * each.num_workers + FILES_PER_BATCH * batches
     needs = {
         "shared memory": (flight, SHARED_SHARE, budget.shared_memory_bytes),
         "memory": (in_memory, MEMORY_SHARE, budget.memory_bytes),
-        "workers": (setting.num_workers * worker, 2 * MEMORY_SHARE, budget.memory_bytes),
+        "workers": (in_workers, 2 * MEMORY_SHARE, budget.memory_bytes),
         "files": (files, FILES_SHARE, budget.open_files),
     }
     for reason, (size, share, free) in needs.items():
         if free is not None and size > share * free:
             sizes = {"size": gib(size), "free": gib(free), "files": files, "limit": free}
-            return Message(REASONS[reason], workers=setting.num_workers, **sizes)
+            workers = sum(each.num_workers for each in settings)
+            return Message(REASONS[reason], workers=workers, **sizes)
     return None

@@ -1,45 +1,40 @@
-"""What the user asks the tuner for, and the timing of the training step. Standard library only at module level."""
+"""The request for a tuning, and its training step. Standard library only."""
 
 from __future__ import annotations
 
 import math
-import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.batches import with_new_containers
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
 from jupyter_gpuperf.loaders.setting import Setting
 
-WARM_UP_STEPS: Final = 3
-MOST_STEPS: Final = 50
+MOST_WARM_UP_STEPS: Final = 50
+STEADY_STEPS: Final = 3
+STEADY_RATIO: Final = 1.2
+"""The step is warm when its last two times are within this ratio of its shortest."""
 
 Step = Callable[[Any], object]
 
 
-def synchronized_step(step: Step) -> Step:
-    """Return a step that also waits until the GPU has finished its work."""
-
-    def run(batch: Any) -> None:
-        step(batch)
-        torch: Any = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-
-    return run
-
-
-def step_seconds_of(step: Step, batch: Any, limit_seconds: float) -> float:
-    """Return the seconds that the step takes without loading: the median after a warm-up, if there is time for one."""
+def warm_up(
+    step: Step, batches: Sequence[Any], timeline: HostTimeline, limit_seconds: float
+) -> None:
+    """Run the step until its time is steady: first steps allocate memory, choose algorithms, or compile."""
     taken: list[float] = []
     began = time.perf_counter()
-    while len(taken) < WARM_UP_STEPS + MOST_STEPS and time.perf_counter() < began + limit_seconds:
+    while len(taken) < MOST_WARM_UP_STEPS:
         start = time.perf_counter()
-        step(batch)
+        step(with_new_containers(batches[len(taken) % len(batches)]))
+        timeline.wait()
         taken.append(time.perf_counter() - start)
-    return statistics.median(taken[WARM_UP_STEPS:] or taken[-1:])
+        is_steady = len(taken) > STEADY_STEPS and max(taken[-2:]) <= STEADY_RATIO * min(taken)
+        if is_steady or time.perf_counter() > began + limit_seconds:
+            break
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,6 @@ STOPPED: Final = {
 POLL_SECONDS: Final = 0.1
 KILLED_SECONDS: Final = 2.0
 """How long torch may take to close an iterator whose workers are dead."""
-SHUTDOWN_SECONDS: Final = 20.0
-"""How long torch may take when the workers are alive: it gives each worker five seconds to finish its work."""
 
 
 class Watchdog(threading.Thread):
@@ -99,13 +97,17 @@ def kill(processes: Sequence[Any]) -> None:
                 os.kill(process.pid, signal.SIGKILL)
 
 
-def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
+def close(
+    iterator: Any, processes: Sequence[Any], *, at_once: bool, seconds: float = KILLED_SECONDS
+) -> None:
     """Close a loader's iterator and end its remaining workers.
 
     Parameters
     ----------
     at_once
         Don't wait for the workers' current batches, which may take long or never finish.
+    seconds
+        How long to wait for them otherwise.
     """
     if at_once:
         with contextlib.suppress(Exception):
@@ -116,7 +118,7 @@ def close(iterator: Any, processes: Sequence[Any], *, at_once: bool) -> None:
                 _remove_worker_pids(id(iterator))
                 iterator._worker_pids_set = False
         kill(processes)
-    _shut_down(iterator, KILLED_SECONDS if at_once else SHUTDOWN_SECONDS)
+    _shut_down(iterator, KILLED_SECONDS if at_once else seconds)
     kill(processes)
     for process in processes:
         with contextlib.suppress(Exception):

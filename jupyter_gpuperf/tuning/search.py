@@ -11,10 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, is_slower
-from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, WAIT_RATIO, TrialLog, cost_of, load_seconds
+from jupyter_gpuperf.tuning.trial import ROLES, Trial, is_slower
+from jupyter_gpuperf.tuning.trial_log import (
+    LOSS_RATIO,
+    NEAR_RATIO,
+    TrialLog,
+    cost_of,
+    keeps_up,
+)
 from jupyter_gpuperf.tuning.trial_runner import TrialRunner
 from jupyter_gpuperf.tuning.worker_search import FIRST_COUNTS, WorkerSearch
 
@@ -22,14 +27,16 @@ HIGH_VARIATION: Final = 2.0
 """If items' times vary more (95th percentile to mean), deeper prefetching or ``in_order=False`` may help."""
 DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
-"""Share of the remaining time that the trials that are always run may take."""
-MOST_FINALISTS: Final = 3
-TARGET: Final = 0.02
-"""Half-width of the interval, relative to the mean, at which a finalist's turn ends early."""
-TURN_SECONDS: Final = 1.25
-"""Time limit for one turn of a finalist."""
-HOPELESS_RATIO: Final = 1.25
-"""A trial that predicts this many times the best time is not run with the step: rates vary by less than that."""
+"""Share of the time for the trials that are always run."""
+MOST_FINALISTS: Final = 5
+FEWEST_FINAL_ROUNDS: Final = 5
+MOST_FINALS: Final = 4
+ROUND_SHARE: Final = 0.7
+"""Share of the remaining time for a final round that does not end early; the rest is for challengers."""
+CHALLENGE_SHARE: Final = 0.1
+"""Share of the total time that must be left to try one more number of workers."""
+TARGET: Final = 0.01
+"""Half-width of the final intervals, relative to the mean, at which measuring ends early."""
 FIRST_OF_SLOW: Final = 4
 """Number of workers to start with when trials are slow and none has been measured: a model needs one trial."""
 
@@ -53,9 +60,12 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
         WorkerSearch(log).run()
     _vary_other_settings(log)
     best = best_of(log)
-    enough = keeps_up(best) if best is not None and best.waits else None
     return SearchResult(
-        trials=list(log.trials.values()), best=best, enough=enough, cut_short=log.cut_short
+        trials=list(log.trials.values()),
+        best=best,
+        enough=keeps_up(best) if best is not None and best.ready_seconds is not None else None,
+        cut_short=log.cut_short,
+        alike=log.nearly_fastest(_in_round(best)) if best is not None else [],
     )
 
 
@@ -69,14 +79,14 @@ def _is_slow(log: TrialLog) -> bool:
 def _measure_named(log: TrialLog) -> None:
     """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
-    log.measure_loading(log.space.base.with_changes(num_workers=0))
+    log.measure(log.space.base.with_changes(num_workers=0))
     for role in log.space.named:
         _measure(log, role)
 
 
 def _measure(log: TrialLog, role: str) -> None:
     setting = log.space.named.get(role)
-    if setting is not None and (trial := log.measure_loading(setting)) is not None:
+    if setting is not None and (trial := log.measure(setting)) is not None:
         trial.roles.add(role)
 
 
@@ -94,8 +104,8 @@ def _vary_other_settings(log: TrialLog) -> None:
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
     """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
-    if best is not None and not log.is_fast_enough(best):
-        log.measure_loading(change(best.setting))
+    if best is not None and not keeps_up(best):
+        log.measure(change(best.setting))
 
 
 def _persistence(log: TrialLog) -> None:
@@ -104,116 +114,126 @@ def _persistence(log: TrialLog) -> None:
     best = _fastest_once_started(log)
     if best is None or not best.setting.num_workers or not space.batches:
         return
-    epoch = best.epoch_seconds(space.batches, space.step_seconds) or 0.0
+    epoch = best.epoch_seconds(space.batches) or 0.0
     if best.start_seconds <= NEAR_RATIO * epoch:
         return
     for method in space.start_methods:
-        log.measure_loading(best.setting.with_changes(start_method=method))
+        log.measure(best.setting.with_changes(start_method=method))
     persistent = (_fastest_once_started(log) or best).setting.with_changes(persistent_workers=True)
-    trial = log.measure_loading(persistent)
+    trial = log.measure(persistent)
     if trial is not None and trial.error is None:
-        trial.restart_seconds = log.bench.measure_starts(persistent).restart_seconds
+        trial.restart_seconds = log.bench.restart_seconds(persistent)
 
 
 def _fastest_once_started(log: TrialLog) -> Trial | None:
-    """Return the leader by the time without start-up, because persistent workers start only once."""
-    return log.leader(lambda trial: trial.step_seconds_with_wait(log.space.step_seconds))
+    """Return the leader when the start is not counted: persistent workers start only once."""
+    return log.leader(lambda trial: trial.mean_seconds)
 
 
 def best_of(log: TrialLog) -> Trial | None:
-    """Run the final round and return the recommended trial; ``None`` when nothing could be measured."""
-    if log.space.step is not None:
-        return _best_with_step(log, log.space.step)
-    finalists = _finalists(log)
-    if len(finalists) > 1:
-        _measure_in_turn(log, finalists)
-    best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
-    if best is None:
+    """Return the recommended trial after the final rounds; ``None`` when nothing could be measured.
+
+    All that is said about the recommended setting comes from the last round in which it was measured in turn.
+    """
+    if log.leader() is None:
         return None
-    others = [each for each in log.measured() if each.roles and each not in finalists]
-    # Trials with a role may look faster only because the machine has slowed down since then.
-    ahead = [each for each in others if is_slower(best, each)]
-    if not ahead:
-        return best
-    _measure_in_turn(log, [best, *ahead])
-    return log.cheapest_of_fastest([best, *ahead])
+    rivals = _rivals(log)
+    best: Trial | None = None
+    for _ in range(MOST_FINALS):
+        finalists = _that_fit(log, rivals)
+        nothing_new = best is not None and all(each.round_of is best.round_of for each in finalists)
+        if nothing_new or not _in_turn(log, finalists):
+            break
+        best = log.cheapest_of_fastest([each for each in finalists if each.error is None])
+        if best is None:
+            return log.leader()
+        rivals = _challengers(log, best)
+        if not rivals:
+            return best
+    return best or log.leader()
 
 
-def keeps_up(trial: Trial) -> bool:
-    """Return whether the step's wait is at most ``WAIT_RATIO`` of the step."""
-    ratio = trial.wait_ratio
-    return ratio is not None and ratio["value"] <= WAIT_RATIO
+def _in_round(best: Trial) -> list[Trial]:
+    """Return the trials that were measured in turn with the best one, and this one."""
+    return [each for each in best.round_of or [best] if each.error is None and each.blocks]
 
 
-def _finalists(log: TrialLog) -> list[Trial]:
-    """Return the leader, then up to two trials that may be as good; those with a role come first."""
-    leader = log.leader()
-    if leader is None:
-        return []
-    bound = (1 + 2 * NEAR_RATIO) * log.epoch_batch_seconds(leader)
-    rivals = [
+def _rivals(log: TrialLog) -> list[Trial]:
+    """Return the trials for the first final round, the most important first."""
+    leader, fastest = log.leader(), log.fastest()
+    named = sorted((each for each in log.measured() if each.roles), key=_role_order)
+    bound = (1 + 2 * LOSS_RATIO) * min(map(log.epoch_seconds, log.measured()))
+    near = sorted(
+        (each for each in log.measured() if log.epoch_seconds(each) <= bound), key=cost_of
+    )
+    first = (leader, *named[:1], fastest, *near[:1], *named[1:], *near[1:])
+    return list({id(each): each for each in first if each is not None}.values())[:MOST_FINALISTS]
+
+
+def _role_order(trial: Trial) -> int:
+    return min(map(ROLES.index, trial.roles))
+
+
+def _challengers(log: TrialLog, best: Trial) -> list[Trial]:
+    """Return the trials for another final round: the best, the current setting, and what may be better.
+
+    That is a trial that looks faster only because the machine has slowed down since then, or a number of workers
+    between the best one and the most that are too few.
+    """
+    faster = [
         each
         for each in log.measured()
-        if each is not leader
-        and (log.epoch_batch_seconds(each) <= bound or (each.roles and not is_slower(each, leader)))
+        if each.round_of is not best.round_of and is_slower(best, each)
     ]
-    rivals.sort(key=lambda each: (not each.roles, log.epoch_batch_seconds(each)))
-    return [leader, *rivals[: MOST_FINALISTS - 1]]
+    if not faster:
+        count = WorkerSearch(log).fewer_than(best)
+        trial = (
+            None
+            if count is None
+            else log.measure(best.setting.with_changes(num_workers=count), share=CHALLENGE_SHARE)
+        )
+        if trial is None or trial.error is not None or is_slower(trial, best):
+            return []
+        faster = [trial]
+    current = [each for each in log.measured() if "present" in each.roles]
+    chosen = [best, *sorted(faster, key=log.epoch_seconds)[:2], *current]
+    return list({id(each): each for each in chosen}.values())
 
 
-def _measure_in_turn(log: TrialLog, finalists: Sequence[Trial]) -> None:
-    if 2 * sum(log.least_seconds(each.setting) for each in finalists) > log.left():
-        log.cut_short = True
-        return
-    seconds = min(TURN_SECONDS, log.left() / (2 * len(finalists) + 1))
-    blocks: dict[int, list[float]] = {id(each): [] for each in finalists}
-    for trial in (*finalists, *reversed(finalists)):
-        if log.left() > seconds / 2:
-            made = log.bench.measure_loading(trial.setting, seconds=seconds, target_ratio=TARGET)
-            blocks[id(trial)] += made.blocks
-    # Compare only trials that were measured side by side, so all need a turn.
-    if all(len(each) > 1 for each in blocks.values()):
-        for trial in finalists:
-            trial.blocks, trial.aborted = blocks[id(trial)], False
+def _that_fit(log: TrialLog, rivals: Sequence[Trial]) -> list[Trial]:
+    """Return the first rival, and the others for which there is time and memory; none if the first does not fit.
 
-
-def _best_with_step(log: TrialLog, step: Step) -> Trial | None:
-    """Run trials with the step, the cheapest first, until one keeps up, then those with a role; return the best."""
-    enough = sorted(filter(log.is_fast_enough, log.measured()), key=cost_of)
-    others = sorted(log.measured(), key=load_seconds)
-    order = [*enough, *(each for each in others if each not in enough)][: 2 * MOST_FINALISTS]
-    for trial in order:
-        if _may_win(log, trial) and _run_with_step(log, trial, step) and keeps_up(trial):
+    The workers of all exist at the same time.
+    """
+    chosen: list[Trial] = []
+    for each in rivals:
+        trials = [*chosen, each]
+        fit = log.bench.fit_together([one.setting for one in trials])
+        if fit and _round_seconds(log, trials) <= log.left():
+            chosen = trials
+        elif not chosen:
             break
-    for trial in log.measured():
-        if trial.roles and not trial.waits:
-            _run_with_step(log, trial, step)
-    held = [each for each in log.measured() if each.waits]
-    kept = [each for each in held if keeps_up(each)]
-    if kept:
-        return min(kept, key=cost_of)
-    # If there was no time to try the leader with the step, use its rate.
-    leader = log.leader()
-    return log.cheapest_of_fastest([*held, *([leader] if leader and not leader.waits else [])])
+    return chosen
 
 
-def _may_win(log: TrialLog, trial: Trial) -> bool:
-    """Return whether, by its rate, the trial may be better than those already run with the step."""
-    step = log.space.step_seconds
-    held = [each.step_seconds_with_wait(step) for each in log.measured() if each.waits]
-    return not held or trial.step_seconds_with_wait(step) <= HOPELESS_RATIO * min(held)
+def _round_seconds(log: TrialLog, trials: Sequence[Trial]) -> float:
+    """Return the least seconds to measure trials in turn: the starts, and the fewest rounds."""
+    step = log.space.step_seconds or 0.0
+    starts = sum((each.startup_seconds or 0.0) + log.least_seconds(each.setting) for each in trials)
+    blocks = sum(max(2, each.setting.num_workers) * max(each.mean_seconds, step) for each in trials)
+    return starts + FEWEST_FINAL_ROUNDS * blocks
 
 
-def _run_with_step(log: TrialLog, trial: Trial, step: Step) -> bool:
-    """Run a trial's setting with the step; return whether it could be measured."""
-    left = log.left()
-    needed = log.least_seconds_with_step(trial.setting, log.space.step_seconds or 0.0)
-    if left <= 0 or (needed > left and any(each.waits for each in log.measured())):
-        log.cut_short = True
+def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> bool:
+    """Measure the finalists in turn; return whether it worked."""
+    if not finalists or (len(finalists) == 1 and log.space.step is None):
+        log.cut_short |= not finalists
         return False
-    made = log.bench.measure_with_step(trial.setting, step, seconds=min(3.0, max(0.5, left / 6)))
-    trial.waits, trial.step_seconds = made.waits, made.step_seconds
-    log.cut_short |= made.out_of_time
-    if not made.out_of_time:  # otherwise the trial keeps its rate
-        trial.error = trial.error or made.error
-    return bool(trial.waits)
+    seconds = max(ROUND_SHARE * log.left(), min(log.left(), _round_seconds(log, finalists)))
+    while not log.bench.in_turn(finalists, seconds=seconds, target_ratio=TARGET):
+        working = [each for each in finalists if each.error is None]
+        if len(working) == len(finalists) or not working:
+            log.cut_short = True
+            return False
+        finalists, seconds = working, min(seconds, log.left())
+    return True

@@ -72,14 +72,14 @@ class SearchResult:
     trials: Sequence[Trial]
     best: Trial | None
     enough: bool | None
-    """Whether the loader keeps up with the step; ``None`` without a step, or without time to run it."""
+    """Whether the loop can't be told apart from one whose batches are ready; ``None`` without a step."""
     cut_short: bool
+    alike: Sequence[Trial] = ()
+    """The trials of the last round that can't be told apart from the best, itself included."""
 
 
 def build_space(
     bench: TrialRunner,
-    step: Step | None,
-    step_seconds: float | None,
     *,
     kept: Setting | None,
     start_method: str | None,
@@ -108,7 +108,9 @@ def build_space(
         most = min(most, bench.most_workers)
     if probed.uses_cuda and start_method is None and default_start_method() == "fork":
         most = 0
-    while most > 0 and infeasible_reason(base.with_changes(num_workers=most), probed, budget):
+    while most > 0 and infeasible_reason(
+        base.with_changes(num_workers=most), probe=probed, budget=budget
+    ):
         most -= 1
     used = method or default_start_method()
     can_fork = "fork" in multiprocessing.get_all_start_methods()
@@ -119,8 +121,8 @@ def build_space(
         cpus=budget.cpus,
         computing=computing,
         variation=probed.variation,
-        step=step,
-        step_seconds=step_seconds,
+        step=bench.step,
+        step_seconds=bench.ready_seconds["value"] if bench.ready_seconds else None,
         batches=subject.batches_per_epoch,
         batch_seconds=probed.batch_seconds,
         pinning=bench.to_gpu,

@@ -99,13 +99,15 @@ class Countdown:
 
     def __init__(self, budget_seconds: float, context: Context) -> None:
         self._budget, self._context = budget_seconds, context
+        self.reserved_seconds = 0.0
+        """Part of the time for what comes after the measurements."""
         self._began, self._reported = time.monotonic(), 0.0
         self._activity: str = Message("Examining items")
         self.alarm = Alarm(self.look)
 
     def left(self) -> float:
-        """Return the seconds that are left."""
-        return self._budget - self.passed()
+        """Return the seconds that are left for measurements."""
+        return self._budget - self.passed() - self.reserved_seconds
 
     def passed(self) -> float:
         """Return the seconds since the start."""

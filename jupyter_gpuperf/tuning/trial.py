@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -16,10 +17,15 @@ from typing import Any, Final, TypeVar
 import psutil
 
 from jupyter_gpuperf.loaders.setting import Setting
+from jupyter_gpuperf.measure.interleaved import paired_ratio
 from jupyter_gpuperf.measure.statistics import Interval, inverse, mean_interval, small_sample_mean
 from jupyter_gpuperf.measure.stopping import FEWEST_BLOCKS
 
 N = TypeVar("N", int, float)
+
+MEMORY_SECONDS: Final = 0.2
+LEAST_RATIO: Final = 0.1
+"""Lower bound of an interval, relative to the mean: that of a few blocks may reach zero seconds."""
 
 FEWEST_TIMED_BLOCKS: Final = 3
 """Minimum number of blocks of a trial, however long they take."""
@@ -39,13 +45,11 @@ class Trial:
     Attributes
     ----------
     blocks
-        Seconds per batch while nothing else is done; one value per block of whole rounds.
-    waits
-        Seconds that the step waited for a batch; the mean of each block. Empty without a step.
-    step_seconds
-        Mean seconds of the step in that run, without the waits.
-    startup_seconds
-        Seconds from the start of the loader to its first batch.
+        Seconds per step of the loop, or per batch when there is no step; one value per block.
+    ready_seconds
+        Seconds per step with batches that are ready, measured beside; ``None`` without a step.
+    round_of
+        The trials that were measured in turn with this one; ``None`` when it was measured alone.
     cpu_cores
         Mean number of CPU cores that the workers used; without workers, that this process used.
     machine_busy_ratio
@@ -69,8 +73,8 @@ class Trial:
     setting: Setting
     roles: set[str] = field(default_factory=set)
     blocks: list[float] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    step_seconds: float | None = None
+    ready_seconds: Interval | None = None
+    round_of: Sequence[Trial] | None = field(default=None, repr=False, compare=False)
     startup_seconds: float | None = None
     restart_seconds: float | None = None
     cpu_cores: float | None = None
@@ -84,38 +88,56 @@ class Trial:
 
     @property
     def batch_seconds(self) -> Interval | None:
-        """Seconds per batch; ``None`` when it could not be measured."""
+        """Seconds per step, or per batch without a step; ``None`` when it could not be measured."""
         return interval_of(self.blocks)
 
     @property
     def batches_per_second(self) -> Interval | None:
-        """Batches per second. With two blocks, the interval of the seconds may reach zero: cut at a tenth of the mean."""
+        """Batches per second; ``None`` when they could not be measured."""
         seconds = self.batch_seconds
-        if seconds is None:
-            return None
-        return inverse({**seconds, "low": max(seconds["low"], seconds["value"] / 10)})
+        return None if seconds is None else inverse(seconds)
 
     @property
     def wait_ratio(self) -> Interval | None:
-        """The wait as a share of the step; ``None`` without a step."""
-        wait, step = interval_of(self.waits), self.step_seconds
-        return {name: value / step for name, value in wait.items()} if wait and step else None
+        """The share of the loop's time that it would save with batches that are ready; ``None`` without a step."""
+        loop, ready = self.batch_seconds, self.ready_seconds
+        if loop is None or ready is None:
+            return None
+        ratios = {
+            "value": ready["value"] / loop["value"],
+            "low": ready["high"] / loop["low"],
+            "high": ready["low"] / loop["high"],
+        }
+        return {name: max(0.0, 1 - ratio) for name, ratio in ratios.items()}
 
-    def epoch_seconds(self, batches: int | None, step_seconds: float | None) -> float | None:
-        """Return an epoch's seconds, computed from the figures; ``None`` without timed batches or a known length."""
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds per step with batches that are ready; ``None`` without a step."""
+        return None if self.ready_seconds is None else self.ready_seconds["value"]
+
+    @property
+    def mean_seconds(self) -> float:
+        """Mean seconds per step, or per batch without a step."""
+        return statistics.fmean(self.blocks)
+
+    def epoch_seconds(self, batches: int | None) -> float | None:
+        """Return the seconds of an epoch by the measured figures; ``None`` when its number of batches is unknown."""
         if not self.blocks or not batches:
             return None
-        each = self.step_seconds_with_wait(step_seconds)
-        return self.start_seconds + max(0, batches - 1) * each
+        return self.start_seconds + max(0, batches - 1) * self.mean_seconds
 
-    def step_seconds_with_wait(self, step_seconds: float | None) -> float:
-        """Return the seconds of a step with its wait, without start-up; without a step, the seconds to load a batch."""
-        load = statistics.fmean(self.blocks)
-        if step_seconds is None:
-            return load
-        if self.waits:
-            return step_seconds + statistics.fmean(self.waits)
-        return step_seconds + load if not self.setting.num_workers else max(step_seconds, load)
+    def gain_over(self, other: Trial) -> Interval | None:
+        """Return how many times as fast as the other this trial is; ``None`` when one of them was not measured.
+
+        The ratio is paired by rounds where both were measured in turn.
+        """
+        if self.round_of is not None and self.round_of is other.round_of:
+            return paired_ratio(other.blocks, self.blocks)
+        mine, others = self.batch_seconds, other.batch_seconds
+        if mine is None or others is None:
+            return None
+        ends = {"low": others["low"] / mine["high"], "high": others["high"] / mine["low"]}
+        return {"value": others["value"] / mine["value"], **ends}
 
     @property
     def start_seconds(self) -> float:
@@ -124,21 +146,24 @@ class Trial:
             return self.restart_seconds
         return self.startup_seconds or 0.0
 
-    def to_dict(self, batches: int | None, step_seconds: float | None) -> dict[str, Any]:
+    def to_dict(self, batches: int | None) -> dict[str, Any]:
         """Return the trial as plain data."""
         return {
             **self.setting.to_dict(),
             **{name: getattr(self, name) for name in FIGURES},
             "roles": [each for each in ROLES if each in self.roles],
-            "epoch_seconds": self.epoch_seconds(batches, step_seconds),
+            "epoch_seconds": self.epoch_seconds(batches),
             "storage_bytes_per_batch": self.storage_bytes,
-            "samples": {"batch_seconds": list(self.blocks), "wait_seconds": list(self.waits)},
+            "samples": {"batch_seconds": list(self.blocks)},
         }
 
 
 def interval_of(blocks: Sequence[float]) -> Interval | None:
     """Return the mean and its 95 % interval (of few blocks, Student's t); ``None`` for fewer than two blocks."""
-    return None if len(blocks) < 2 else dict(_interval(tuple(blocks)))
+    if len(blocks) < 2:
+        return None
+    interval = _interval(tuple(blocks))
+    return {**interval, "low": max(interval["low"], LEAST_RATIO * interval["value"])}
 
 
 @functools.lru_cache(256)  # called repeatedly with the same blocks; bootstrapping them is slow
@@ -183,7 +208,15 @@ class Usage:
         """Return the unique memory of all workers together; ``None`` without workers or when unknown."""
         if self._in_process:
             return None
-        return sum(self._of_each(lambda each: each.memory_full_info().uss)) or None
+        # Counting the pages of a process that uses CUDA takes long. Workers are alike, so a few stand for all.
+        read = []
+        end = time.perf_counter() + MEMORY_SECONDS
+        for process in self._processes:
+            with contextlib.suppress(psutil.Error, AttributeError):
+                read.append(process.memory_full_info().uss)
+            if time.perf_counter() > end:
+                break
+        return round(len(self._processes) * statistics.fmean(read)) if any(read) else None
 
     def _of_each(self, figure: Callable[[psutil.Process], N]) -> list[N]:
         """Return the figure of each process, except those that have ended or don't report it."""

@@ -1,35 +1,43 @@
-"""Run trials. Each has a new loader, which is watched, limited in time, and closed at the end."""
+"""Run trials for real: the user's loop, with a loader that is watched, limited in time, and closed on return.
+
+A trial runs the training step as the loop does: nothing waits for the GPU after a step, so the host prepares the next
+batch meanwhile. Without a step, the batches are only copied to the GPU.
+"""
 
 from __future__ import annotations
 
-import statistics
+import contextlib
+import itertools
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.batches import map_tensors, with_new_containers
+from jupyter_gpuperf.loaders.block_planning import plan
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
+from jupyter_gpuperf.loaders.loop_blocks import Loop
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject
-from jupyter_gpuperf.loaders.timing import BLOCK_SECONDS, BatchBlocks, copied_to_gpu
-from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.measure.statistics import mean_interval
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
+from jupyter_gpuperf.measure.statistics import Interval, mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.feasibility import infeasible_reason
+from jupyter_gpuperf.tuning.final_round import FinalRound
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
+from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
-from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, is_slower
+from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, interval_of, is_slower
 
 SLOW_BATCH_SECONDS: Final = 0.5
 """When batches take longer than this, a trial ends without waiting for the workers' current batches."""
 START_SECONDS: Final = 5.0
 FRESH_START_SECONDS: Final = 20.0
 """Start limit for workers that are not forked: each imports torch first."""
+MOST_STEPS: Final = 1000
 
 
 @dataclass
@@ -38,28 +46,65 @@ class TrialRunner:
 
     Parameters
     ----------
+    step
+        The training step; ``None`` to measure the loader alone.
+    ready
+        Some batches, to run the step without waiting for data; empty without a step.
+    timeline
+        Where the steps are timed.
     to_gpu
-        Whether the time includes the copy of each batch to the GPU.
+        Whether batches are copied to the GPU when there is no step.
     clock
         Countdown for the whole tuning; also reports progress.
     most_workers
         Maximum useful number of workers: more would repeat a stream or have nothing to do. ``None`` without a limit.
     on_trial
-        Called with each :meth:`measure_loading` trial when it has ended.
+        Called with each trial when it has ended.
     """
 
     subject: TuningSubject
     probe: Probe
     budget: Budget
     clock: Countdown
+    step: Step | None = None
+    ready: Sequence[Any] = ()
+    timeline: HostTimeline = field(default_factory=HostTimeline)
     to_gpu: bool = False
     most_workers: int | None = None
     on_trial: Callable[[Trial], object] = lambda trial: None
 
-    def measure_loading(
+    def __post_init__(self) -> None:
+        self.worker_pause = WorkerPause()
+        self.ready_seconds: Interval | None = None
+        """Seconds of a step whose batch is ready; ``None`` without a step, or before :meth:`measure_ready`."""
+
+    def step_of(self, setting: Setting) -> Step:
+        """Return what a trial does with each batch."""
+        if self.step is not None:
+            return self.step
+        if not self.to_gpu:
+            return lambda batch: None
+        # As training does; that is the purpose of pinned memory.
+        move = {"device": "cuda", "non_blocking": setting.pin_memory}
+        return lambda batch: map_tensors(lambda each: each.to(**move), batch)
+
+    def measure_ready(self, seconds: float) -> None:
+        """Measure the step on ready batches: no setting can be faster."""
+        loop = self.ready_loop()
+        loop.measure_pace(seconds / 4)
+        loop.steps = plan({"": loop.pace}, seconds / 2, MOST_STEPS).steps[""]
+        end, blocks = (
+            time.perf_counter() + seconds,
+            [loop.block() for _ in range(FEWEST_TIMED_BLOCKS)],
+        )
+        while time.perf_counter() < end:
+            blocks.append(loop.block())
+        self.ready_seconds = interval_of(blocks)
+
+    def measure(
         self, setting: Setting, *, seconds: float, target_ratio: float, best: Trial | None = None
     ) -> Trial:
-        """Measure how fast the loader returns batches when nothing else is done.
+        """Measure the seconds per step with a setting.
 
         Parameters
         ----------
@@ -68,156 +113,108 @@ class TrialRunner:
         best
             The best trial so far. A trial that is clearly slower is stopped early.
         """
-        import torch
-
-        def work(run: _Run) -> None:
-            trial, size = run.trial, max(1, setting.num_workers)
-            hooks: dict[str, Callable[..., object]] = {"on_start": run.on_start}
-            if self.to_gpu:  # as in training; without copies, pinning has no effect
-                hooks["on_batch"] = lambda batch: copied_to_gpu(batch, setting.pin_memory)
-                hooks["on_block_end"] = torch.cuda.synchronize
-            batches = BatchBlocks(run.loader, 1 + setting.in_flight_batches, **hooks)
-            trial.startup_seconds = batches.startup_seconds
-            if self.probe.batch_seconds < BLOCK_SECONDS:
-                size = batches.block_length(size)
-            usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
+        trial = self._new_trial(setting)
+        if trial.error is not None:
+            return trial
+        run = RunningTrial(self, setting)
+        with self._limited(trial, run, seconds) as limit:
+            run.start(seconds, max(1.0, limit))
+            trial.startup_seconds = run.loop.startup_seconds
+            # Half of the time, so that enough blocks for a good interval fit.
+            run.loop.steps = plan({"": run.loop.pace}, seconds / 2, MOST_STEPS).steps[""]
             rule = StopRule(
                 target_ratio=target_ratio, limit_seconds=seconds, interval_of=mean_interval
             )
             trial.blocks = rule.blocks
+            usage, began = Usage([each.pid for each in run.processes]), time.perf_counter()
             while len(rule.blocks) < FEWEST_TIMED_BLOCKS or not rule.done:
-                rule.add(batches.seconds_per_batch(size))
+                rule.add(run.block())
                 self.clock.report(setting.describe())
                 is_known = len(rule.blocks) >= FEWEST_TIMED_BLOCKS
                 if best is not None and is_known and is_slower(trial, best):
                     trial.aborted = True
                     break
-            wall = time.perf_counter() - began
-            trial.cpu_cores = usage.cpu_seconds() / wall
+            trial.cpu_cores = usage.cpu_seconds() / (time.perf_counter() - began)
             trial.machine_busy_ratio = usage.machine_busy_ratio()
-            trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * size)
+            trial.storage_bytes = usage.storage_bytes() / (len(rule.blocks) * run.loop.steps)
             trial.memory_bytes = usage.memory_bytes()
-
-        trial = self._run(setting, seconds, work)
+        trial.shared_memory_bytes = run.shared_memory_bytes
+        trial.ready_seconds = self.ready_seconds
         self.on_trial(trial)
         return trial
 
-    def measure_with_step(self, setting: Setting, step: Step, *, seconds: float) -> Trial:
-        """Measure how long the step waits for its batches."""
+    def in_turn(self, trials: Sequence[Trial], *, seconds: float, target_ratio: float) -> bool:
+        """Measure trials again, in turn; see :class:`FinalRound`. Return whether all have new blocks."""
+        return FinalRound(self, trials, seconds).run(target_ratio)
 
-        def work(run: _Run) -> None:
-            trial, block = run.trial, max(1, setting.num_workers)
-            steps: list[float] = []
+    def fit_together(self, settings: Sequence[Setting]) -> bool:
+        """Return whether the workers of all these settings may exist at the same time."""
+        return infeasible_reason(*settings, probe=self.probe, budget=self.budget) is None
 
-            def timed_step(batch: Any) -> None:
-                began = time.perf_counter()
-                step(batch)
-                steps.append(time.perf_counter() - began)
-
-            # Time from the second batch on, while few are in reserve, so that a slow loader shows at once.
-            batches = BatchBlocks(run.loader, 1, timed_step, on_start=run.on_start)
-            end = time.perf_counter() + seconds
-            while len(trial.waits) < FEWEST_TIMED_BLOCKS or time.perf_counter() < end:
-                whole = batches.seconds_per_batch(block)
-                trial.waits.append(whole - statistics.fmean(steps[-block:]))
-                trial.step_seconds = statistics.fmean(steps)
-                self.clock.report(setting.describe())
-
-        return self._run(setting, seconds, work)
-
-    def measure_starts(self, setting: Setting) -> Trial:
-        """Measure the start of a second epoch with the same persistent workers."""
-
-        def work(run: _Run) -> None:
-            BatchBlocks(run.loader, 1, on_start=run.on_start)
-            restarted = BatchBlocks(run.loader, 1, on_start=run.on_start)
+    def restart_seconds(self, setting: Setting) -> float | None:
+        """Return the seconds from the start of another epoch with persistent workers to its first batch."""
+        trial, run = self._new_trial(setting), RunningTrial(self, setting)
+        seconds = None
+        with self._limited(trial, run, 0.0) as limit:
             # Subtract batches already in flight; a real epoch ends with none.
             pending = (setting.in_flight_batches / setting.num_workers) * self.probe.batch_seconds
-            waited = restarted.startup_seconds - pending
-            run.trial.restart_seconds = max(self.probe.batch_seconds, waited)
+            waited = run.restart_seconds(max(1.0, limit)) - pending
+            seconds = max(self.probe.batch_seconds, waited)
+        return seconds
 
-        return self._run(setting, 0.0, work)
+    def ready_loop(self) -> Loop:
+        """Return a loop that runs the step on ready batches, over and over."""
+        batches = map(with_new_containers, itertools.cycle(self.ready))
+        assert self.step is not None
+        return Loop(batches, self.step, timeline=self.timeline, worker_pause=self.worker_pause)
 
-    def first_batch(self) -> Any:
-        """Return a batch as the training gets it, made in this process.
-
-        Raises
-        ------
-        Exception
-            Whatever the dataset raises.
-        TimeIsUp
-            No batch came in time.
-        """
-        loader, _ = self.subject.make_loader(Setting.of(num_workers=0), 0.0)
-        limit = min(self.clock.left(), START_SECONDS + 3 * self.probe.batch_seconds)
-        with self.clock.alarm.within(limit):
-            return next(iter(loader))
-
-    def _run(self, setting: Setting, seconds: float, work: Callable[[_Run], None]) -> Trial:
-        trial = Trial(setting=setting, error=infeasible_reason(setting, self.probe, self.budget))
+    def _new_trial(self, setting: Setting) -> Trial:
+        reason = infeasible_reason(setting, probe=self.probe, budget=self.budget)
+        trial = Trial(setting=setting, error=reason)
         most = self.most_workers
         if most is not None and setting.num_workers > most:
             trial.error = Message("not tried: the stream can use {count} at most", count=most)
-        if trial.error is not None:
-            return trial
-        self.clock.report(setting.describe())
-        run = _Run(trial, self.budget)
-        allowed = seconds + self._expected_seconds(setting)
+        return trial
+
+    @contextlib.contextmanager
+    def _limited(self, trial: Trial, run: RunningTrial, seconds: float) -> Iterator[float]:
+        """Limit a trial's time, note its failure, and end its workers."""
+        self.clock.report(trial.setting.describe())
+        allowed = seconds + self._expected_seconds(trial.setting)
         limit = min(self.clock.left(), allowed)
         try:
             with self.clock.alarm.within(limit):
-                run.loader, run.processes = self.subject.make_loader(setting, max(1.0, limit))
-                work(run)
+                yield limit
         except TimeIsUp:
-            if not trial.blocks and not trial.waits:
+            if len(trial.blocks) < 2:
                 trial.out_of_time = limit < allowed
                 template = "too slow: not enough batches within {seconds:.0f} s"
                 if trial.out_of_time:
                     template = "not enough batches in the remaining {seconds:.0f} s"
                 trial.error = Message(template, seconds=limit)
-        except GpuPerfError as error:
-            trial.error = error.message
         except Exception as error:  # from the user's code or one of its workers  # noqa: BLE001
-            trial.error = describe_failure(error, run.processes, run.watchdog)
+            trial.error = run.failure(error)
         finally:
             with self.clock.alarm.suspended():
-                run.end(at_once=self.probe.batch_seconds > SLOW_BATCH_SECONDS)
-        return trial
+                self.end(run, at_once=trial.error is not None)
+
+    def round_seconds(self, workers: int) -> float:
+        """Return the seconds in which each worker loads a batch and the loop uses it, estimated from the probe."""
+        crowded = max(1.0, workers / max(1.0, self.budget.cpus))
+        step = max(1, workers) * (self.ready_seconds or {"value": 0.0})["value"]
+        load = crowded * self.probe.batch_seconds
+        return max(load, step) if workers else load + step
+
+    def end(self, run: RunningTrial, *, at_once: bool, deadline: float | None = None) -> None:
+        """End a trial's workers, by force when the time is short, or at the deadline."""
+        if deadline is None:
+            deadline = time.perf_counter() + CLOSING_SECONDS
+        seconds = max(0.0, min(deadline - time.perf_counter(), self.clock.left()))
+        slow = self.probe.batch_seconds > SLOW_BATCH_SECONDS or seconds == 0
+        run.end(at_once=at_once or slow, seconds=seconds)
 
     def _expected_seconds(self, setting: Setting) -> float:
         """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
         start = START_SECONDS if setting.start_method in (None, "fork") else FRESH_START_SECONDS
         rounds = 3 + FEWEST_TIMED_BLOCKS + (setting.prefetch_factor or 0)
-        crowded = max(1.0, setting.num_workers / max(1.0, self.budget.cpus))
-        return start + 2 * rounds * crowded * self.probe.batch_seconds
-
-
-class _Run:
-    """A running trial: its loader, iterator, workers and watchdog."""
-
-    def __init__(self, trial: Trial, budget: Budget) -> None:
-        self.trial, self._budget = trial, budget
-        self.loader: Any = None
-        self.processes: list[Any] = []
-        self._iterator: Any = None
-        self.watchdog: Watchdog | None = None
-        self._shared_before = resources.shared_memory_free_bytes()
-
-    def on_start(self, iterator: Any) -> None:
-        """Remember the current iterator, and watch its workers."""
-        self._iterator = iterator
-        if self.processes and self.watchdog is None:
-            self.watchdog = Watchdog(self.processes, self._budget)
-            self.watchdog.start()
-
-    def end(self, *, at_once: bool) -> None:
-        """Stop the watchdog and close the iterator and the workers."""
-        if self.watchdog is not None:
-            self.watchdog.stop()
-            least = self.watchdog.least_shared_bytes
-            if least is not None and self._shared_before is not None:
-                self.trial.shared_memory_bytes = max(0, self._shared_before - least)
-        close(self._iterator, self.processes, at_once=at_once or self.trial.error is not None)
-        with suppress(AttributeError):
-            self.loader._iterator = None  # kept by persistent workers
-        self._iterator = self.loader = None
+        return start + 2 * rounds * self.round_seconds(setting.num_workers)

@@ -5,15 +5,18 @@ Standard library only at module level, except what trials need.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.loaders.device_timeline import timeline_of
 from jupyter_gpuperf.loaders.printed_code import reason_as_comments
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject, default_start_method
@@ -25,16 +28,20 @@ from jupyter_gpuperf.state.snapshot import state_restored
 from jupyter_gpuperf.tuning import verdict
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_in_process, repeats_items
-from jupyter_gpuperf.tuning.request import Step, TuneRequest, step_seconds_of, synchronized_step
+from jupyter_gpuperf.tuning.request import TuneRequest, warm_up
 from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.space import SearchResult, Space, build_space
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_runner import TrialRunner
+from jupyter_gpuperf.tuning.trial_runner import START_SECONDS, TrialRunner
 
 PROBE_SHARE: Final = 0.05
-CODE_SECONDS: Final = 10.0
+STEP_SHARE: Final = 0.05
+"""Share of the total time for the step on batches that are ready."""
+READY_BATCHES: Final = 4
+CODE_SHARE: Final = 0.03
+"""Share of the total time for building the loader of the printed code, and comparing it with the user's."""
 CUDA_IN_FORK: Final = "Cannot re-initialize CUDA in forked subprocess"
 IGNORED_WARNINGS: Final = "This DataLoader will create|.*pin_memory.*|.*multi-threaded, use of fork"
 """Warnings of torch and Python about the settings that are tried; the table shows their effect."""
@@ -54,7 +61,9 @@ def tune_loader(
     ``trials`` has a dictionary per trial in the order they were run; see :meth:`Trial.to_dict`. ``regime`` is ``warm``
     or ``cold`` (page cache or storage), ``mixed``, or ``no files``. ``limit`` is the bottleneck of the recommended
     setting (``step``, ``cpu``, ``quota``, ``others``, ``storage``, ``transfer`` or ``unknown``), ``advice`` what to do
-    about it. ``step_seconds`` and ``enough`` are ``None`` without a step or a target rate.
+    about it. ``gains`` is how many times as fast as the current setting (``present``) and the common recipe (``golden``)
+    it is, each an interval. ``step_seconds``, the time with batches that are ready, and ``enough`` are ``None`` without a
+    step or a target rate.
 
     Parameters
     ----------
@@ -87,10 +96,12 @@ def tune_loader(
         clock.alarm as alarm,
     ):
         warnings.filterwarnings("ignore", IGNORED_WARNINGS)
+        # Restoring takes about as long as saving did.
+        clock.reserved_seconds = clock.passed() + CODE_SHARE * request.budget_seconds
         try:
-            with alarm.within(clock.left()):
+            with alarm.within(clock.left() + 2 * CODE_SHARE * request.budget_seconds):
                 subject = TuningSubject(given, name, request.batch_size, names)
-                outcome = _Tuning(subject, request, clock, on_trial).run()
+                outcome = _Tuning(subject, request, clock, on_trial, before.reached.modules).run()
         except TimeIsUp:
             message = "The dataset returned nothing to measure within {seconds:.0f} s."
             hint = "Load an item in its own cell. If it is only slow, increase budget_seconds."
@@ -109,6 +120,7 @@ class _Tuning:
     request: TuneRequest
     clock: Countdown
     on_trial: Callable[[Trial], object]
+    models: Sequence[tuple[str, Any]]
     budget: Budget = field(default_factory=current_budget)
     start_method: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -135,10 +147,11 @@ class _Tuning:
             most_workers=self._stream_limit(),
             on_trial=self.on_trial,
         )
-        space = build_space(
-            bench, *self._step(bench), kept=self.request.kept, start_method=self.start_method
-        )
-        return self._outcome(search(space, bench, self.clock.left), space, probed)
+        with contextlib.closing(bench.worker_pause):
+            self._prepare_step(bench)
+            space = build_space(bench, kept=self.request.kept, start_method=self.start_method)
+            found = search(space, bench, self.clock.left)
+        return self._outcome(found, space, probed)
 
     def _probe_items(self) -> Probe:
         limit = max(0.5, PROBE_SHARE * self.request.budget_seconds)
@@ -171,19 +184,25 @@ class _Tuning:
             return 1
         return None
 
-    def _step(self, bench: TrialRunner) -> tuple[Step | None, float | None]:
-        request = self.request
+    def _prepare_step(self, bench: TrialRunner) -> None:
+        """Warm the step up, and measure it on batches that are ready."""
+        import torch
+
+        request, limit = self.request, max(0.5, STEP_SHARE * self.request.budget_seconds)
         if request.target_rate is not None:
             seconds = 1 / request.target_rate
             # Sleep, because a step on the GPU leaves the CPU free.
-            return lambda batch: time.sleep(seconds), seconds
-        if request.step is None:
-            return None, None
+            bench.step, bench.ready = lambda batch: time.sleep(seconds), [None]
+        elif request.step is None:
+            bench.timeline = timeline_of(torch, ())
+            return
+        else:
+            bench.step, bench.ready = request.step, self._first_batches(bench)
+            bench.timeline = timeline_of(torch, [model for _, model in self.models])
         self.clock.report(Message("timing the step"))
-        step = synchronized_step(request.step)
-        batch = bench.first_batch()
         try:
-            return step, step_seconds_of(step, batch, max(0.5, request.budget_seconds / 20))
+            warm_up(bench.step, bench.ready, bench.timeline, 2 * limit)
+            bench.measure_ready(limit)
         except TimeIsUp:
             message = "The step did not end within {seconds:.0f} s."
             hint = "Call it with one batch in its own cell. If it is only slow, increase budget_seconds."
@@ -192,6 +211,15 @@ class _Tuning:
             message = "The step raised {error!r}."
             hint = "It is called with a batch as the loader returns it."
             raise GpuPerfError("step_failed", message, hint, error=error) from error
+
+    def _first_batches(self, bench: TrialRunner) -> list[Any]:
+        """Return a few batches as the training gets them, made in this process."""
+        seconds = bench.probe.batch_seconds
+        setting = Setting.of(num_workers=0, pin_memory=bench.to_gpu)
+        count = max(1, min(READY_BATCHES, int(STEP_SHARE * self.clock.left() / max(1e-9, seconds))))
+        loader, _ = self.subject.make_loader(setting, 0.0)
+        with self.clock.alarm.within(min(self.clock.left(), START_SECONDS + 3 * count * seconds)):
+            return list(itertools.islice(loader, count))
 
     def _outcome(self, found: SearchResult, space: Space, probed: Probe) -> dict[str, Any]:
         best, subject = found.best, self.subject
@@ -207,7 +235,7 @@ class _Tuning:
         regime = verdict.regime_of_trial(best, probed)
         return {
             "loader": subject.name,
-            "trials": [each.to_dict(space.batches, space.step_seconds) for each in found.trials],
+            "trials": [each.to_dict(space.batches) for each in found.trials],
             "recommended": best.setting.to_dict(),
             "code": self._code(best.setting),
             "regime": regime,
@@ -219,8 +247,9 @@ class _Tuning:
             "warnings": [*self.warnings, *verdict.doubts(probed, self.budget, best)],
             "batch_size": subject.batch_size,
             "batches_per_epoch": subject.batches_per_epoch,
-            "step_seconds": space.step_seconds,
+            "step_seconds": best.step_seconds,
             "enough": found.enough,
+            "gains": verdict.gains_of(best, found),
             "probe": probed.to_dict(),
             "budget": asdict(self.budget),
             "environment": self._environment(),
@@ -242,7 +271,8 @@ class _Tuning:
 
     def _code(self, setting: Setting) -> str:
         try:
-            with self.clock.alarm.within(CODE_SECONDS):
+            limit = max(0.0, self.clock.left()) + CODE_SHARE * self.request.budget_seconds
+            with self.clock.alarm.within(limit):
                 return self.subject.code(setting)
         except TimeIsUp:  # the measurements are valid without the code
             return reason_as_comments("Time ran out before a loader like yours was built.", setting)

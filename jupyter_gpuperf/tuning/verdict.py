@@ -6,12 +6,12 @@ import math
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.subject import TuningSubject
+from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe, regime_of
 from jupyter_gpuperf.tuning.space import SearchResult, Space
-from jupyter_gpuperf.tuning.trial import Trial, is_slower
-from jupyter_gpuperf.tuning.trial_log import WAIT_RATIO, load_seconds
+from jupyter_gpuperf.tuning.trial import Trial
 
 BUSY_RATIO: Final = 0.85
 """If the loader uses this share of the available CPUs, they are the bottleneck."""
@@ -107,7 +107,7 @@ def _bottleneck(best: Trial, probe: Probe, budget: Budget) -> str:
         return "storage"
     if not workers:
         return "process"
-    return "transfer" if probe.batch_cpu_seconds < load_seconds(best) * cores else "unknown"
+    return "transfer" if probe.batch_cpu_seconds < best.mean_seconds * cores else "unknown"
 
 
 RIVALS: Final = {"present": Message("your current setting"), "golden": Message("the common recipe")}
@@ -115,25 +115,29 @@ RIVALS: Final = {"present": Message("your current setting"), "golden": Message("
 COMPARISONS: Final = {
     "same": "This is {name}.",
     "failed": "No result for {name} ({setting}): {error}.",
-    "faster": "{gain:.2f} times as fast as {name} ({setting}).",
-    "faster with the step": "With this step, {gain:.2f} times as fast as {name} ({setting}).",
-    "maybe faster": "On average {gain:.2f} times as fast as {name} ({setting}), but the intervals overlap.",
-    "equal": "As fast as {name} ({setting}), within the measured intervals.",
+    "faster": "{gain:.2f} times as fast as {name} ({setting}), 95 % interval {low:.2f} to {high:.2f}.",
+    "equal": "Can't be told apart from {name} ({setting}): {gain:.2f} times as fast, "
+    "95 % interval {low:.2f} to {high:.2f}.",
+    "slower": "{gain:.2f} times as fast as {name} ({setting}), 95 % interval {low:.2f} to {high:.2f}; "
+    "that one needs more resources.",
 }
 REMARKS: Final = {
-    "step not run": "No time was left to run the step; this is judged by the rate alone.",
-    "not enough": "No setting keeps the wait below {percent:.0f} % of the step; this one has the shortest wait.",
+    "alike": "{count} settings can't be told apart; this one needs the least resources.",
+    "not in turn": "No time was left to measure the settings in turn; the figures may be off.",
+    "not enough": "No setting was as fast as batches that are ready.",
+    "persistent": "Workers that persist start once: the next epoch's first batch comes after {restart_seconds:.2g} s, "
+    "not {startup_seconds:.2g} s.",
     "cut short": "Time ran out before all trials; more time may find a better setting.",
 }
 
 
 def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
-    """Return sentences on the recommendation: first its figure, then comparisons and remarks."""
-    sentences = [_result(best, space)]
+    """Return the recommendation in sentences, the figure first."""
+    sentences = [_result(best)]
     for role, name in RIVALS.items():
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None:
-            sentences.append(_comparison(best, other, name, space.step_seconds))
+            sentences.append(_comparison(best, other, name))
         elif (own := space.named.get(role)) is not None:
             setting = own.describe()
             sentences.append(
@@ -142,48 +146,51 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
                 )
             )
     remarks = {
-        "step not run": space.step_seconds is not None and not best.waits,
+        "alike": len(found.alike) > 1,
+        "not in turn": best.round_of is None and len(found.trials) > 1,
         "not enough": found.enough is False,
+        "persistent": best.setting.persistent_workers and best.restart_seconds is not None,
         "cut short": found.cut_short,
     }
-    percent = 100 * WAIT_RATIO
-    return sentences + [
-        Message(REMARKS[each], percent=percent) for each, holds in remarks.items() if holds
-    ]
+    facts = {
+        "count": len(found.alike),
+        "restart_seconds": best.restart_seconds or 0.0,
+        "startup_seconds": best.startup_seconds or 0.0,
+    }
+    return sentences + [Message(REMARKS[each], **facts) for each, holds in remarks.items() if holds]
 
 
-def _result(best: Trial, space: Space) -> str:
-    setting, wait, rate = best.setting.describe(), best.wait_ratio, best.batches_per_second
-    if space.step_seconds is not None and wait is not None:
-        template = "{setting}: the step waits {percent:.1f} % of its {step_ms:.3g} ms."
-        percent, step_ms = 100 * wait["value"], 1000 * space.step_seconds
-        return Message(template, setting=setting, percent=percent, step_ms=step_ms)
-    if rate is None:
+def gains_of(best: Trial, found: SearchResult) -> dict[str, Interval]:
+    """Return role → how many times as fast the recommended setting is; without those that have no result."""
+    gains = {role: best.gain_over(each) for each in found.trials for role in each.roles & {*RIVALS}}
+    return {role: gain for role, gain in gains.items() if gain is not None}
+
+
+def _result(best: Trial) -> str:
+    setting, loop, wait = best.setting.describe(), best.batch_seconds, best.wait_ratio
+    if loop is None:
         return setting
-    return Message("{setting}: {rate:.3g} batches/s.", setting=setting, rate=rate["value"])
+    facts = {"setting": setting, "rate": 1 / loop["value"], "ms": 1000 * loop["value"]}
+    if wait is None:
+        return Message("{setting}: {rate:.3g} batches/s.", **facts)
+    template = "{setting}: {ms:.3g} ms per step ({rate:.3g} batches/s), {percent:.1f} % of it waiting for data."
+    return Message(template, percent=100 * wait["value"], **facts)
 
 
-def _comparison(best: Trial, other: Trial, name: Message, step_seconds: float | None) -> Message:
+def _comparison(best: Trial, other: Trial, name: Message) -> Message:
     facts: dict[str, Any] = {
         "name": name,
         "setting": other.setting.describe(),
         "error": other.error,
     }
+    gain = best.gain_over(other)
     if other.setting == best.setting:
         result = "same"
-    elif other.error is not None:
+    elif other.error is not None or gain is None:
         result = "failed"
     else:
-        gain = other.step_seconds_with_wait(step_seconds) / best.step_seconds_with_wait(
-            step_seconds
-        )
-        facts["gain"] = gain
-        if step_seconds is None and is_slower(other, best):
-            result = "faster"
-        elif gain <= 1 + WAIT_RATIO:
-            result = "equal"
-        else:
-            result = "maybe faster" if step_seconds is None else "faster with the step"
+        facts |= {"gain": gain["value"], "low": gain["low"], "high": gain["high"]}
+        result = "faster" if gain["low"] > 1 else "slower" if gain["high"] < 1 else "equal"
     return Message(COMPARISONS[result], **facts)
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.tuning.model import WorkerTimeModel, fit_model
-from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.trial_log import KEEP_UP_RATIO, NEAR_RATIO, TrialLog, load_seconds
+from jupyter_gpuperf.tuning.trial import Trial, is_slower
+from jupyter_gpuperf.tuning.trial_log import NEAR_RATIO, TrialLog, keeps_up
 
 MOST_TRIALS: Final = 9
 FIRST_COUNTS: Final = (0, 1, 2)
@@ -22,6 +22,8 @@ FINENESS: Final = 8
 HOPELESS_RATIO: Final = 1.1
 """Stop when even the predicted best takes longer than this multiple of the time without workers."""
 
+KEEP_UP_RATIO: Final = 0.95
+"""To keep up with a step, a loader must take at most this share of its time, because times vary."""
 FALLS_SHORT_RATIO: Final = 1.1
 """A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
 FEWEST_OTHERS: Final = 2
@@ -45,12 +47,13 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            if self._log.is_fast_enough(self._log.measure_loading(self._setting(workers))):
+            trial = self._log.measure(self._setting(workers))
+            if trial is not None and keeps_up(trial):
                 return
         for _ in range(MOST_TRIALS):
             workers_next = self._next() or self._as_many_as_lead()
             if workers_next is not None:
-                if self._log.measure_loading(self._setting(workers_next)) is None:
+                if self._log.measure(self._setting(workers_next)) is None:
                     return
             elif not self._repeat_disturbed():
                 return
@@ -67,29 +70,37 @@ class WorkerSearch:
         }
         return dict(sorted(found.items()))
 
-    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> WorkerTimeModel | None:
+    def _model(self, curve: Mapping[int, Trial], *, without: int = 0) -> WorkerTimeModel:
         # Fall back to trials that differ in other settings: they still show the effect of workers.
         others = {each.setting.num_workers: each for each in self._log.measured()}
         known = {**others, **curve}.items()
-        times = {count: load_seconds(each) for count, each in known if count not in (0, without)}
+        # Where the loop keeps up, its time is that of the step, not of the loader.
+        times = {
+            count: each.mean_seconds
+            for count, each in known
+            if count not in (0, without) and not keeps_up(each)
+        }
         space = self._space
-        return fit_model(times, cpus=space.cpus, computing=space.computing) if times else None
+        times = times or {1: space.batch_seconds}
+        return fit_model(times, cpus=space.cpus, computing=space.computing)
 
     def _next(self) -> int | None:
         """Return the number to try next: the model's best, then neighbors; ``None`` when nothing is left to try."""
         curve = self._curve()
-        model = self._model(curve)
-        if model is None or self._is_hopeless(model, curve):
+        if not self._log.measured():
             return None
-        workers_next = self._predicted(model)
-        if self._is_new(workers_next):
-            return workers_next
+        model = self._model(curve)
+        if self._is_hopeless(model, curve):
+            return None
         workers = [count for count in curve if count]
-        enough = [count for count in workers if self._log.is_fast_enough(curve[count])]
-        if enough:
-            return self._below(enough[0], curve)
-        best = min(workers, key=lambda count: load_seconds(curve[count]))
-        return next((each for each in self._around(best, workers) if self._is_new(each)), None)
+        enough = [count for count in workers if keeps_up(curve[count])]
+        if not enough and self._is_new(workers_next := self._predicted(model)):
+            return workers_next
+        if not workers:
+            return None
+        best = min(workers, key=lambda count: curve[count].mean_seconds)
+        above = None if enough else self._above(best, curve)
+        return above if above is not None else self.fewer_than(curve[best])
 
     def _predicted(self, model: WorkerTimeModel) -> int:
         most, goal = self._space.most_workers, self._space.step_seconds
@@ -101,41 +112,48 @@ class WorkerSearch:
         if 0 not in curve or len(curve) <= len(FIRST_COUNTS) - 1:
             return False
         most = self._space.most_workers
-        return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * load_seconds(curve[0])
+        return model.seconds(model.best_workers(most)) > HOPELESS_RATIO * curve[0].mean_seconds
 
-    def _around(self, best: int, workers: Sequence[int]) -> list[int]:
-        """Return neighbors to try: halfway to the tried numbers on each side; above all of them, 1.5 times the best."""
-        above = min((each for each in workers if each > best), default=None)
-        below = max((each for each in workers if each < best), default=0)
+    def _above(self, best: int, curve: Mapping[int, Trial]) -> int | None:
+        """Return a larger number than the best so far, if it may be better and is new."""
+        more = min((count for count in curve if count > best), default=None)
         near = max(1, best // 4)
-        found = []
-        if above is None:
-            found.append(min(self._space.most_workers, best + max(1, best // 2)))
-        elif above - best > near:
-            found.append((best + above) // 2)
-        if best - below > near:
-            found.append((best + below + 1) // 2)
-        return found
+        if more is not None:
+            return (
+                middle
+                if more - best > near and self._is_new(middle := (best + more) // 2)
+                else None
+            )
+        fewer = max((count for count in curve if count < best), default=None)
+        if fewer is not None and not is_slower(curve[fewer], curve[best]):
+            return None  # more workers have stopped helping
+        further = min(self._space.most_workers, best + max(1, best // 2))
+        return further if self._is_new(further) else None
+
+    def fewer_than(self, best: Trial) -> int | None:
+        """Return a new number between the fewest that can't be told apart from the best and the most that are too few."""
+        curve = self._curve()
+        alike = [
+            each.setting.num_workers for each in self._log.nearly_fastest([*curve.values(), best])
+        ]
+        reached = min(alike, default=0)
+        failed = max((count for count in curve if count < reached), default=0)
+        middle = (failed + reached) // 2
+        return middle if failed < middle < reached and self._is_new(middle) else None
 
     def _is_new(self, workers: int) -> bool:
         alike = (each for each in self._log.trials if each == self._setting(each.num_workers))
         fits = 0 < workers <= self._space.most_workers
         return fits and all(FINENESS * abs(workers - each.num_workers) > workers for each in alike)
 
-    def _below(self, reached: int, curve: Mapping[int, Trial]) -> int | None:
-        """Return a new number halfway between the most workers that are too few and the fewest that are enough."""
-        failed = max((count for count in curve if count < reached), default=0)
-        middle = (failed + reached) // 2
-        return middle if failed < middle < reached and self._is_new(middle) else None
-
     def _as_many_as_lead(self) -> int | None:
         """Return the fastest trial's number of workers if the base was not tried with it: it may explain the lead."""
         curve = self._curve().values()
         if not curve:
             return None
-        lead = min(self._log.measured(), key=load_seconds)
+        lead = min(self._log.measured(), key=_seconds)
         workers = lead.setting.num_workers
-        leads = (1 + NEAR_RATIO) * load_seconds(lead) < min(map(load_seconds, curve))
+        leads = (1 + NEAR_RATIO) * lead.mean_seconds < min(map(_seconds, curve))
         return workers if leads and self._is_new(workers) else None
 
     def _repeat_disturbed(self) -> bool:
@@ -153,9 +171,10 @@ class WorkerSearch:
     def _falls_short(self, count: int, curve: Mapping[int, Trial]) -> bool:
         """Return whether a model of the other trials predicts that this one is by far the best."""
         others = {each: trial for each, trial in curve.items() if each != count}
-        if len(others) < FEWEST_OTHERS or (model := self._model(others, without=count)) is None:
+        if len(others) < FEWEST_OTHERS or keeps_up(curve[count]):
             return False
-        best = min(map(load_seconds, curve.values()))
+        model = self._model(others, without=count)
+        best = min(map(_seconds, curve.values()))
         return FALLS_SHORT_RATIO * model.seconds(count) < best
 
 
@@ -166,3 +185,7 @@ def _is_bent(count: int, curve: Mapping[int, Trial]) -> bool:
     sides = [curve[each].batch_seconds for each in (*counts[:place][-1:], *counts[place + 1 :][:1])]
     low = (curve[count].batch_seconds or {"low": 0.0})["low"]
     return len(sides) == 2 and all(side is not None and low > side["high"] for side in sides)
+
+
+def _seconds(trial: Trial) -> float:
+    return trial.mean_seconds

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from jupyter_gpuperf.ab_tests.ab_test import headroom
-from jupyter_gpuperf.ab_tests.planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
+from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, GOOD_ROUNDS, Pace, plan
 
 torch = pytest.importorskip("torch", reason="its loaders are torch's")
 

@@ -129,7 +129,7 @@ def tuning():
     budget = dataclasses.replace(BUDGET, quota_cpus=2.0, local_ranks=2)
     data = {
         "loader": "train_loader",
-        "trials": [each.to_dict(100, None) for each in trials],
+        "trials": [each.to_dict(100) for each in trials],
         "recommended": best.to_dict(),
         "code": "",
         "summary": summary_of(trials[0], found, space),

@@ -7,10 +7,11 @@ import random
 
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.tuning.budget import Budget
+from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.space import Space
-from jupyter_gpuperf.tuning.trial import Trial
+from jupyter_gpuperf.tuning.trial import Trial, interval_of
 
 GIB = 2**30
 BUDGET = Budget(
@@ -45,8 +46,10 @@ PROBE = Probe(
 class SimulatedBench:
     """Answers as a loader would whose batches take ``seconds_of(setting)``.
 
-    Each trial uses up its time of the budget: what it is given, and with ``dear`` what a real one would take, which ends
-    when the budget does. ``fails`` gives the error of a setting, or nothing. Blocks scatter by ``noise_ratio`` to either side.
+    With a step, workers load beside it; without workers, the host loads before it, or while the GPU works (``ahead``).
+    Handing a batch over from a worker adds ``handing_seconds`` to each step. Each trial uses up its time of the budget: what
+    it is given, and with ``dear`` what a real one would take, which ends when the budget does. ``fails`` gives the error of
+    a setting, or nothing. Blocks scatter by ``noise_ratio`` to either side.
     """
 
     def __init__(
@@ -59,12 +62,19 @@ class SimulatedBench:
         seed=7,
         dear=False,
         budget_seconds=60.0,
+        step_seconds=None,
+        ahead=False,
+        handing_seconds=0.0,
     ):
         self.dear, self.budget_seconds = dear, budget_seconds
         self.seconds_of, self.startup, self.fails = seconds_of, startup, fails
+        self.ahead, self.handing_seconds = ahead, handing_seconds
         self.used_seconds = 0.0
-        self.drained = []
+        self.drained, self.rounds = [], []
         self.noise_ratio, self.noise = noise_ratio, random.Random(seed)
+        self.step_seconds, self.ready_seconds = step_seconds, None
+        if step_seconds is not None:
+            self.ready_seconds = interval_of(self.blocks(step_seconds))
 
     def left(self):
         return self.budget_seconds - self.used_seconds
@@ -76,8 +86,21 @@ class SimulatedBench:
         self.used_seconds += min(taken, max(0.0, self.left()))
         return fits
 
-    def measure_loading(self, setting, *, seconds, target_ratio, best=None):
-        mean = self.seconds_of(setting)
+    def loop_seconds(self, setting):
+        """The seconds that a step takes with its wait, start to start."""
+        load, step = self.seconds_of(setting), self.step_seconds
+        if step is None:
+            return load
+        if setting.num_workers:
+            return max(load, step + self.handing_seconds)
+        return max(load, step) if self.ahead else load + step
+
+    def blocks(self, mean):
+        scatter = lambda: 1 + self.noise.uniform(-self.noise_ratio, self.noise_ratio)
+        return [mean * scatter() for _ in range(10)]
+
+    def measure(self, setting, *, seconds, target_ratio, best=None):
+        mean = self.loop_seconds(setting)
         batches = 1 + setting.in_flight_batches + 3 * max(1, setting.num_workers)
         self.drained.append(setting)
         if not self.has_time(seconds, self.dear * (self.startup(setting) + batches * mean)):
@@ -87,27 +110,32 @@ class SimulatedBench:
             return Trial(setting=setting, error=error)
         return Trial(
             setting=setting,
-            blocks=[
-                mean * (1 + self.noise.uniform(-self.noise_ratio, self.noise_ratio))
-                for _ in range(10)
-            ],
+            blocks=self.blocks(mean),
             startup_seconds=self.startup(setting),
+            ready_seconds=self.ready_seconds,
         )
 
-    def measure_with_step(self, setting, step, *, seconds):
-        mean, step_seconds = self.seconds_of(setting), step(None)
-        steps = 3 * max(1, setting.num_workers) * max(mean, step_seconds)
-        if not self.has_time(seconds, self.dear * (self.startup(setting) + steps)):
-            return Trial(setting=setting, error="the time was up", out_of_time=True)
-        wait = max(0.0, mean - step_seconds) if setting.num_workers else mean
-        return Trial(setting=setting, waits=[wait] * 8, step_seconds=step_seconds)
-
-    def measure_starts(self, setting):
-        return Trial(
-            setting=setting,
-            startup_seconds=self.startup(setting),
-            restart_seconds=self.seconds_of(setting),
+    def in_turn(self, trials, *, seconds, target_ratio):
+        needed = sum(
+            self.startup(each.setting)
+            + 3 * max(2, each.setting.num_workers) * self.loop_seconds(each.setting)
+            for each in trials
         )
+        if not self.has_time(seconds if not self.dear else needed):
+            return False
+        self.rounds.append([each.setting for each in trials])
+        if self.step_seconds is not None:
+            self.ready_seconds = interval_of(self.blocks(self.step_seconds))
+        for each in trials:
+            each.blocks, each.aborted = self.blocks(self.loop_seconds(each.setting)), False
+            each.round_of, each.ready_seconds = trials, self.ready_seconds
+        return True
+
+    def fit_together(self, settings):
+        return infeasible_reason(*settings, probe=PROBE, budget=BUDGET) is None
+
+    def restart_seconds(self, setting):
+        return self.seconds_of(setting)
 
 
 def scaling(item, *, cpus=math.inf, serial=0.0, alone=None, crowding=0.0):
@@ -129,11 +157,10 @@ def space(**given):
         "most_workers": 32,
         "cpus": 4.0,
     }
-    step_seconds = given.get("step_seconds")
-    if step_seconds is not None:
-        given["step"] = lambda batch: step_seconds
     return Space(**{**defaults, **given})
 
 
 def found(bench, **given):
+    if bench.step_seconds is not None:
+        given |= {"step": lambda batch: None, "step_seconds": bench.step_seconds}
     return search(space(**given), bench, bench.left)

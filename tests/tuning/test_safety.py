@@ -27,7 +27,7 @@ EIGHT = Setting.of(num_workers=8)
 
 
 def test_what_fits_is_tried():
-    assert infeasible_reason(EIGHT, PROBE, BUDGET) is None
+    assert infeasible_reason(EIGHT, probe=PROBE, budget=BUDGET) is None
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_what_fits_is_tried():
     ],
 )
 def test_what_does_not_fit_is_not_tried_and_says_why(changes, words):
-    reason = infeasible_reason(EIGHT, PROBE, dataclasses.replace(BUDGET, **changes))
+    reason = infeasible_reason(EIGHT, probe=PROBE, budget=dataclasses.replace(BUDGET, **changes))
     assert reason.startswith("not tried")
     assert words in reason
-    assert infeasible_reason(Setting.of(num_workers=0), PROBE, BUDGET) is None
+    assert infeasible_reason(Setting.of(num_workers=0), probe=PROBE, budget=BUDGET) is None
 
 
 class Process:

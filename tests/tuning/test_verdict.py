@@ -57,22 +57,55 @@ def test_a_loader_that_keeps_up_is_limited_by_the_step_whatever_else_is_busy():
     assert limit["limit"] == "step"
 
 
-def test_a_gain_is_claimed_only_where_intervals_stay_apart():
+def in_turn(*trials):
+    for each in trials:
+        each.round_of = trials
+    return trials[0]
+
+
+def test_a_gain_is_claimed_only_where_the_rounds_show_one():
     best, own = trial(4, 0.015), trial(1, 0.03, roles={"present"})
-    assert (
-        "2.00 times as fast as your current setting" in summary_of(best, found(best, own), SPACE)[1]
+    in_turn(best, own)
+    said = summary_of(best, found(best, own), SPACE)
+    assert "2.00 times as fast as your current setting" in said[1]
+    noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.0145, 0.0162] * 5)
+    in_turn(best, noisy)
+    said = summary_of(best, found(best, noisy), SPACE)
+    assert "Can't be told apart from your current setting (1 worker)" in said[1]
+
+
+def test_a_gain_is_that_of_the_rounds_not_of_the_means():
+    """The machine became three times slower halfway; both settings felt it."""
+    drift = [1.0] * 5 + [3.0] * 5
+    best = Trial(setting=Setting.of(num_workers=2), blocks=[0.02 * each for each in drift])
+    own = Trial(
+        setting=Setting.of(num_workers=1), roles={"present"}, blocks=[0.03 * each for each in drift]
     )
-    noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.005, 0.035] * 5)
-    assert "intervals overlap" in summary_of(best, found(best, noisy), SPACE)[1]
+    in_turn(best, own)
+    gain = best.gain_over(own)
+    assert [gain[name] for name in ("low", "value", "high")] == pytest.approx([1.5] * 3)
+
+
+def test_it_says_that_settings_cannot_be_told_apart_and_why_it_took_this_one():
+    best, other = trial(1), trial(4)
+    in_turn(best, other)
+    answer = dataclasses.replace(found(best, other), alike=[best, other])
+    said = " ".join(summary_of(best, answer, SPACE))
+    assert "2 settings can't be told apart; this one needs the least resources" in said
+
+
+def test_the_wait_is_what_ready_batches_would_save():
+    ready = {"value": 0.018, "low": 0.0179, "high": 0.0181}
+    best = trial(4, 0.02, ready_seconds=ready)
+    assert best.wait_ratio["value"] == pytest.approx(0.1)
+    assert (
+        "20 ms per step (50 batches/s), 10.0 % of it waiting for data"
+        in summary_of(best, found(best), SPACE)[0]
+    )
 
 
 def test_it_says_what_there_was_no_time_for():
-    space = dataclasses.replace(
-        SPACE,
-        named={"golden": Setting.of(num_workers=8)},
-        step=lambda batch: None,
-        step_seconds=0.02,
-    )
-    said = " ".join(summary_of(best := trial(4), found(best), space))
+    space = dataclasses.replace(SPACE, named={"golden": Setting.of(num_workers=8)})
+    said = " ".join(summary_of(best := trial(4), found(best, trial(2)), space))
     assert "There was no time to measure the common recipe (8 workers)" in said
-    assert "No time was left to run the step" in said
+    assert "No time was left to measure the settings in turn" in said

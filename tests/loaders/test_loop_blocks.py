@@ -16,9 +16,10 @@ from job_tools import is_alive, wait_until
 
 torch = pytest.importorskip("torch")
 
-from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, WorkerPause
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
+from jupyter_gpuperf.loaders.loop_blocks import EndlessBatches, Loop
+from jupyter_gpuperf.loaders.worker_pause import AVAILABLE, WorkerPause
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold processes")
@@ -37,7 +38,8 @@ def loader(**options):
 
 
 def loop(batches, worker_pause, step=lambda batch: None, **options):
-    return Loop(batches, step, wait=lambda: None, worker_pause=worker_pause, **options)
+    timeline = HostTimeline(options.pop("clock", time.perf_counter))
+    return Loop(batches, step, timeline=timeline, worker_pause=worker_pause, **options)
 
 
 def stopped(pids):
@@ -175,15 +177,18 @@ def test_a_loader_goes_on_epoch_after_epoch_and_an_empty_one_is_told():
 
 NOTEBOOK = """
 import time, torch
-from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
+from jupyter_gpuperf.loaders.loop_blocks import EndlessBatches, Loop
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
 
 class Data(torch.utils.data.Dataset):
     def __len__(self): return 64
     def __getitem__(self, index): return index
 
 batches = EndlessBatches(torch.utils.data.DataLoader(Data(), batch_size=4, num_workers=2))
-Loop(batches, lambda batch: None, wait=lambda: None, worker_pause=WorkerPause(), workers=2).warm_up(5)
+Loop(
+    batches, lambda batch: None, timeline=HostTimeline(), worker_pause=WorkerPause(), workers=2
+).warm_up(5)
 print(*batches.worker_pids, flush=True)
 time.sleep(600)
 """
@@ -226,7 +231,7 @@ def test_workers_that_are_held_end_when_their_notebook_is_killed(start_notebook)
 
 HOLDS_ONE_THAT_HAS_NOT_BEGUN = """
 import subprocess, sys, time
-from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
 
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 worker_pause = WorkerPause()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.ab_tests.planning import FEWEST_STEPS, Pace, whole_rounds
-from jupyter_gpuperf.ab_tests.worker_pause import WorkerPause
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.block_planning import FEWEST_STEPS, Pace, whole_rounds
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
 
 PACE_STEPS: Final = 3
 """Number of steps to time for a loop's pace, rounded up to whole rounds of the workers."""
@@ -31,6 +32,13 @@ class EndlessBatches:
     ----------
     each
         Called with each batch before the batch is returned.
+    on_start
+        Called with the loader's iterator when an epoch starts, before its first batch.
+
+    Attributes
+    ----------
+    starts
+        Number of epochs started.
 
     Raises
     ------
@@ -38,8 +46,14 @@ class EndlessBatches:
         ``empty_loader``, raised by ``next()``: the loader returned no batch.
     """
 
-    def __init__(self, loader: Any, each: Callable[[Any], None] = lambda batch: None) -> None:
-        self._loader, self._each = loader, each
+    def __init__(
+        self,
+        loader: Any,
+        each: Callable[[Any], None] = lambda batch: None,
+        on_start: Callable[[Any], None] = lambda iterator: None,
+    ) -> None:
+        self._loader, self._each, self._on_start = loader, each, on_start
+        self.starts = 0
         self._epoch: Any = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,6 +65,8 @@ class EndlessBatches:
         batch = _NOTHING if self._epoch is None else next(self._epoch, _NOTHING)
         if batch is _NOTHING:
             self._epoch = iter(self._loader)
+            self.starts += 1
+            self._on_start(self._epoch)
             batch = next(self._epoch, _NOTHING)
         if batch is _NOTHING:
             raise BadRequest("empty_loader", "The loader returned no batch.", "Check its dataset.")
@@ -73,29 +89,28 @@ class Loop:
 
     Parameters
     ----------
-    wait
-        Waits until the device has finished its work.
+    timeline
+        The timeline on which the steps are timed.
     workers
         Number of DataLoader workers.
     prefetched
         Maximum number of batches in the queue when the first batch arrives.
-    clock
-        Returns the seconds of a monotonic clock.
     steps
         Number of steps per block.
     """
 
     batches: Iterator[Any]
     step: Callable[[Any], object]
-    wait: Callable[[], None]
+    timeline: HostTimeline
     worker_pause: WorkerPause
     workers: int = 0
     prefetched: int = 0
-    clock: Callable[[], float] = time.perf_counter
     steps: int = FEWEST_STEPS
 
     def __post_init__(self) -> None:
         self._step_seconds = 0.0
+        self.startup_seconds = 0.0
+        """Seconds from the start of the workers to the first batch."""
         self._waits_seconds: deque[float] = deque(maxlen=max(1, self.workers))
 
     def warm_up(self, limit_seconds: float) -> None:
@@ -104,10 +119,11 @@ class Loop:
         The start of the workers is not limited; ``limit_seconds`` applies to the rest.
         """
         with self._workers_running(limit_seconds):
-            began = self.clock()
-            self._take()
+            began = self.timeline.clock()
+            self.startup_seconds = self._take()
             # This estimate sets the timeout of the next steps, which must be long for slow steps.
-            self._step_seconds = self.clock() - began
+            self._step_seconds = self.timeline.clock() - began
+            self._waits_seconds.clear()  # this wait includes the start of the workers
             self._drain(limit_seconds)
 
     def measure_pace(self, limit_seconds: float) -> None:
@@ -125,7 +141,7 @@ class Loop:
         return Pace(
             seconds=self._step_seconds,
             workers=self.workers,
-            lead_steps=0 if self.worker_pause.is_possible else self.prefetched,
+            lead_steps=self._lead_steps,
             comes_in_bursts=max(self._waits_seconds) > BURST_STEPS * self._step_seconds,
         )
 
@@ -145,19 +161,26 @@ class Loop:
         if isinstance(self.batches, EndlessBatches):
             self.batches.close()
 
-    def _timed(self, steps: int, limit_seconds: float = float("inf")) -> int:
+    @property
+    def _lead_steps(self) -> int:
+        if not self.worker_pause.is_possible:
+            return self.prefetched
+        return 1 if self.timeline.runs_ahead else 0
+
+    def _timed(self, steps: int, limit_seconds: float = math.inf) -> int:
         """Time up to ``steps`` steps, at least one, until the limit; return how many were run."""
         taken = 0
         with self._workers_running(5 * steps * self._step_seconds):
             if not self.worker_pause.is_possible:
-                self._drain(float("inf"))
-            self.wait()
-            began = self.clock()
-            while not taken or (taken < steps and self.clock() - began < limit_seconds):
+                self._drain(math.inf)
+            elif self.timeline.runs_ahead:
+                self._take()  # the host loads the first timed batch while the device runs this step, as in the real loop
+            began, begin = self.timeline.clock(), self.timeline.mark()
+            while not taken or (taken < steps and self.timeline.clock() - began < limit_seconds):
                 self._take()
                 taken += 1
-            self.wait()
-            self._step_seconds = (self.clock() - began) / taken
+            self._step_seconds = self.timeline.seconds(begin, self.timeline.mark()) / taken
+            self.timeline.wait()
         return taken
 
     @contextlib.contextmanager
@@ -169,22 +192,20 @@ class Loop:
         self.worker_pause.pause(self._pids)
 
     def _drain(self, limit_seconds: float) -> None:
-        began = self.clock()
+        began = self.timeline.clock()
         for _ in range(self.prefetched):
-            step_began = self.clock()
-            waited_seconds = self._take()
-            self.wait()
-            now = self.clock()
-            # If the wait is longer than the rest of the step, the queue is empty.
-            is_dry = waited_seconds > max(DRY_SECONDS, (now - step_began) / 2)
-            if is_dry or now - began > limit_seconds:
+            asked = self.timeline.clock()
+            next(self.batches)  # without the step, during which workers would fill the queue again
+            now = self.timeline.clock()
+            self._waits_seconds.append(now - asked)
+            if now - asked > DRY_SECONDS or now - began > limit_seconds:
                 break
 
     def _take(self) -> float:
         """Run one step; return the seconds spent waiting for its batch."""
-        began = self.clock()
+        began = self.timeline.clock()
         batch = next(self.batches)
-        waited_seconds = self.clock() - began
+        waited_seconds = self.timeline.clock() - began
         self._waits_seconds.append(waited_seconds)
         self.step(batch)
         return waited_seconds

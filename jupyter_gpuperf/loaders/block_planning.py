@@ -80,7 +80,9 @@ class Plan:
     fits: bool
 
 
-def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
+def plan(
+    paces: Mapping[str, Pace], seconds: float, most_steps: int, good_rounds: int = GOOD_ROUNDS
+) -> Plan:
     """Choose the longest blocks of which enough rounds fit into ``seconds``.
 
     If time is short, first the number of rounds is reduced, then blocks are cut to less than a round of the workers.
@@ -90,12 +92,14 @@ def plan(paces: Mapping[str, Pace], seconds: float, most_steps: int) -> Plan:
     ----------
     most_steps
         Maximum number of steps per block, unless one round of the workers is longer.
+    good_rounds
+        Number of rounds to aim for; fewer if they don't fit.
     """
     seconds *= PLANNED_RATIO
     whole = {name: pace.fewest_whole_round_steps() for name, pace in paces.items()}
     fewest = {name: pace.fewest_representative_steps() for name, pace in paces.items()}
     for least in (whole, fewest):
-        for rounds in range(GOOD_ROUNDS, FEWEST_ROUNDS - 1, -1):
+        for rounds in range(good_rounds, FEWEST_ROUNDS - 1, -1):
             if _round_seconds(paces, least) <= seconds / rounds:
                 steps = _shared(paces, least, seconds / rounds, most_steps)
                 return Plan(steps, rounds, _round_seconds(paces, steps), fits=True)
