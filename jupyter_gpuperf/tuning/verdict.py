@@ -124,8 +124,8 @@ COMPARISONS: Final = {
 REMARKS: Final = {
     "alike": "{count} settings can't be told apart; this one needs the least resources.",
     "not in turn": "No time was left to measure the settings in turn; the figures may be off.",
-    "not enough": "No setting was as fast as batches that are ready.",
-    "persistent": "Workers that persist start once: the next epoch's first batch comes after {restart_seconds:.2g} s, "
+    "not enough": "No setting reaches the speed of a loop whose data is always ready.",
+    "persistent": "Persistent workers start only once: the next epoch's first batch comes after {restart_seconds:.2g} s, "
     "not {startup_seconds:.2g} s.",
     "cut short": "Time ran out before all trials; more time may find a better setting.",
 }
