@@ -1,4 +1,4 @@
-"""Measure the best settings in turn, so that all that is said about them comes from the same minutes."""
+"""Measure the best settings in turn, so that everything reported about them comes from the same minutes."""
 
 from __future__ import annotations
 

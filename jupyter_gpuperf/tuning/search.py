@@ -133,7 +133,7 @@ def _fastest_once_started(log: TrialLog) -> Trial | None:
 def best_of(log: TrialLog) -> Trial | None:
     """Return the recommended trial after the final rounds; ``None`` when nothing could be measured.
 
-    All that is said about the recommended setting comes from the last round in which it was measured in turn.
+    Everything reported about the recommended setting comes from the last round in which it was measured in turn.
     """
     if log.leader() is None:
         return None

@@ -72,10 +72,10 @@ class SearchResult:
     trials: Sequence[Trial]
     best: Trial | None
     enough: bool | None
-    """Whether the loop can't be told apart from one whose batches are ready; ``None`` without a step."""
+    """Whether the loop can't be distinguished from one whose batches are ready; ``None`` without a step."""
     cut_short: bool
     alike: Sequence[Trial] = ()
-    """The trials of the last round that can't be told apart from the best, itself included."""
+    """The trials of the last round that can't be distinguished from the best, itself included."""
 
 
 def build_space(

@@ -95,16 +95,16 @@ class TrialLog:
     def cheapest_of_fastest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> Trial | None:
-        """Return the cheapest of the trials that can't be told apart from the fastest; ``None`` without trials."""
+        """Return the cheapest of the trials that can't be distinguished from the fastest; ``None`` without trials."""
         near = self.nearly_fastest(trials, seconds_of)
         return min(near, key=cost_of, default=None)
 
     def nearly_fastest(
         self, trials: Sequence[Trial], seconds_of: Callable[[Trial], float] | None = None
     ) -> list[Trial]:
-        """Return the trials that can't be told apart from the fastest of them, or hardly differ from it.
+        """Return the trials that can't be distinguished from the fastest of them, or hardly differ from it.
 
-        None of them is clearly slower than the current setting or a recipe: nobody should be told to slow down.
+        None of them is clearly slower than the current setting or a recipe: a recommendation must not slow anybody down.
         """
         seconds_of = seconds_of or self.epoch_seconds
         fastest = min(trials, key=seconds_of, default=None)

@@ -116,13 +116,13 @@ COMPARISONS: Final = {
     "same": "This is {name}.",
     "failed": "No result for {name} ({setting}): {error}.",
     "faster": "{gain:.2f} times as fast as {name} ({setting}), 95 % interval {low:.2f} to {high:.2f}.",
-    "equal": "Can't be told apart from {name} ({setting}): {gain:.2f} times as fast, "
+    "equal": "Can't be distinguished from {name} ({setting}): {gain:.2f} times as fast, "
     "95 % interval {low:.2f} to {high:.2f}.",
     "slower": "{gain:.2f} times as fast as {name} ({setting}), 95 % interval {low:.2f} to {high:.2f}; "
     "that one needs more resources.",
 }
 REMARKS: Final = {
-    "alike": "{count} settings can't be told apart; this one needs the least resources.",
+    "alike": "{count} settings can't be distinguished; this one needs the least resources.",
     "not in turn": "No time was left to measure the settings in turn; the figures may be off.",
     "not enough": "No setting reaches the speed of a loop whose data is always ready.",
     "persistent": "Persistent workers start only once: the next epoch's first batch comes after {restart_seconds:.2g} s, "

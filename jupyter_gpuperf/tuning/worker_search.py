@@ -131,7 +131,7 @@ class WorkerSearch:
         return further if self._is_new(further) else None
 
     def fewer_than(self, best: Trial) -> int | None:
-        """Return a new number between the fewest that can't be told apart from the best and the most that are too few."""
+        """Return a new number between the fewest that can't be distinguished from the best and the most that are too few."""
         curve = self._curve()
         alike = [
             each.setting.num_workers for each in self._log.nearly_fastest([*curve.values(), best])

@@ -71,7 +71,7 @@ def test_a_gain_is_claimed_only_where_the_rounds_show_one():
     noisy = Trial(setting=own.setting, roles={"present"}, blocks=[0.0145, 0.0162] * 5)
     in_turn(best, noisy)
     said = summary_of(best, found(best, noisy), SPACE)
-    assert "Can't be told apart from your current setting (1 worker)" in said[1]
+    assert "Can't be distinguished from your current setting (1 worker)" in said[1]
 
 
 def test_a_gain_is_that_of_the_rounds_not_of_the_means():
@@ -91,7 +91,7 @@ def test_it_says_that_settings_cannot_be_told_apart_and_why_it_took_this_one():
     in_turn(best, other)
     answer = dataclasses.replace(found(best, other), alike=[best, other])
     said = " ".join(summary_of(best, answer, SPACE))
-    assert "2 settings can't be told apart; this one needs the least resources" in said
+    assert "2 settings can't be distinguished; this one needs the least resources" in said
 
 
 def test_the_wait_is_what_ready_batches_would_save():
