@@ -17,7 +17,7 @@ LOSS_RATIO: Final = 0.03
 WAIT_RATIO: Final = 0.02
 """A loop that loses less than this share of its time to data keeps up."""
 SCREEN_TARGET: Final = 0.05
-FINAL_SHARE: Final = 0.35
+FINAL_SHARE: Final = 0.3
 """Share of the total time reserved for the finalists."""
 
 

@@ -202,7 +202,7 @@ class _Tuning:
         self.clock.report(Message("timing the step"))
         try:
             warm_up(bench.step, bench.ready, bench.timeline, 2 * limit)
-            bench.measure_ready(limit)
+            bench.measure_ready(limit / 2)
         except TimeIsUp:
             message = "The step did not end within {seconds:.0f} s."
             hint = "Call it with one batch in its own cell. If it is only slow, increase budget_seconds."
