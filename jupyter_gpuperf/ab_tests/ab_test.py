@@ -67,7 +67,7 @@ class ABTestResult:
     restored
         Type names of the objects that the steps changed and that were restored.
     doubt
-        Why the result may be inaccurate: the interval is still wide, the time limit was too short, or something was not
+        Why the result may be inaccurate: the interval is still wide, the time limit was too short, or an object was not
         restored; otherwise ``None``.
     cost_seconds
         Duration of the whole test, until everything was restored.

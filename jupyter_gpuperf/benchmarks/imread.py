@@ -89,7 +89,7 @@ def _usable_readers(
         try:
             for path in names:
                 reader(path)
-        except Exception as error:  # each library raises other types  # noqa: BLE001
+        except Exception as error:  # each library raises different types  # noqa: BLE001
             message = "Skipped {name}, which can't read all images: {error}"
             context.warn(Message(message, name=name, error=error))
         else:

@@ -48,7 +48,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
         read_bytes, files = sum(path.stat().st_size for path in large), len(small)
-        # Name of the figure → amount read per block (bytes, reads or files), and the block.
+        # Name of the figure → (amount read per call, in bytes, reads or files; function that times one call).
         plan: dict[str, tuple[int, Callable[[], float]]] = {
             "cold_read_bytes": (read_bytes, lambda: _time_cold(large, _read)),
             "warm_read_bytes": (read_bytes, lambda: _time_warm(large)),

@@ -22,7 +22,7 @@ from jupyter_gpuperf.messages import Message
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
-"""Number of rows that the Python engine reads at most; it is about fifty times slower than the others."""
+"""Maximum number of rows for the Python engine, which is about fifty times slower than the others."""
 ROW_BYTES: Final = 70
 WORDS: Final = 500
 

@@ -64,7 +64,7 @@ def _list_largest(folder: str) -> str:
 
 
 def file_system_label(machine: Machine, mount: Mount) -> str:
-    """Return the file system's type, such as ``ext4``, with ``(SSD)`` if the disk reports it.
+    """Return the file system's type, such as ``ext4``, followed by ``(SSD)`` if the disk reports itself as one.
 
     Virtual disks often report themselves as rotational.
     """

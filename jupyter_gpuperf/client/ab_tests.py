@@ -60,7 +60,7 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> SpeedupView:
-    """Measure the gain of other DataLoader settings, by running the loop with old and new ones in turn.
+    """Measure the gain of other DataLoader settings, by running the loop alternately with the old and the new settings.
 
     ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
     example ``{"num_workers": 4}``. It can also be a finding with such ``settings``, or the result of a tuning. The
@@ -69,7 +69,7 @@ def apply(
     Raises
     ------
     BadRequest
-        ``no_settings``: the change contains none. ``unknown_setting``: the loader has no such setting.
+        ``no_settings``: the change contains no settings. ``unknown_setting``: the loader has no such setting.
         ``not_rebuildable``: the loader can't be rebuilt. ``no_state_found``, ``no_torch``: see :func:`headroom`.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}

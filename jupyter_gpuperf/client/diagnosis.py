@@ -27,7 +27,7 @@ from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
 
 SHORTEST_SECONDS: Final = 10.0
-"""A shorter recording shows no steady state."""
+"""A shorter recording contains no steady state."""
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}

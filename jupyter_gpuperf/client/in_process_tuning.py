@@ -118,7 +118,7 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 
 
 def stored_tuning(digest: str) -> KeptResult | None:
-    """Return the latest tuning stored under this fingerprint."""
+    """Return the latest tuning stored under this fingerprint; ``None`` if there is none."""
     with contextlib.suppress(GpuPerfError):  # if the file is unreadable, there is nothing to reuse
         kept = ResultStore(default_path()).latest(NAME, MOST_RESULTS)
         return next((x for x in kept if x.result.environment.get("fingerprint") == digest), None)

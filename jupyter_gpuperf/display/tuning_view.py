@@ -28,7 +28,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(USAGE_TITLES, "number"),
     Message("remarks"): "quiet",
 }
-"""Heading → look."""
+"""Heading → key of ``style.CELLS`` for its column."""
 ROLES: Final = {
     "recommended": Message("recommended"),
     "present": Message("current"),

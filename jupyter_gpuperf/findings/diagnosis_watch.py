@@ -53,7 +53,7 @@ class DiagnosisWatch:
     history
         The past readings of all devices and of the host.
     steps
-        Takes a duration in seconds, and returns the steps that step clocks reported in this time up to now.
+        Takes a duration in seconds, and returns the steps that step clocks have reported since that long ago.
     alerts
         Returns the current alerts. A finding whose problem is already reported by an alert is marked, so that pages
         show the problem only once.

@@ -26,9 +26,9 @@ LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
 """The figures leave out readings with a lower utilization: libraries are being loaded, or code is being compiled."""
 OTHER_PROCESS_PERCENT: Final = 5.0
-"""SM share at which another process counts as a disturbance."""
+"""SM utilization from which on another process counts as a disturbance."""
 THROTTLED_RATIO: Final = 0.02
-"""Share of the run's time; throttling that takes more is reported."""
+"""Throttling is reported if it lasts for more than this share of the run."""
 OTHER_WORK_PERCENT: Final = 50.0
 """If more of the CPU was in use before the run, other work counts as a disturbance."""
 

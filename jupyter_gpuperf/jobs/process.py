@@ -189,7 +189,7 @@ class WorkerProcess:
             elif kind == "ended":
                 self._end = message
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            self._tail.add(line)  # something printed to stdout before the worker took it over
+            self._tail.add(line)  # output written to stdout before the worker took it over
 
     def _read_log(self, stderr: IO[bytes]) -> None:
         while part := os.read(stderr.fileno(), 65536):

@@ -129,7 +129,7 @@ class JobRegistry:
         The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
-            # Never longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
+            # Never wait longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
             wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NOTIFY_SECONDS
             if wait_seconds <= 0:
                 self.notify(job)

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False  # not imported: old Pythons lack it
+TYPE_CHECKING = False  # not imported: old Pythons have no typing
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -127,7 +127,7 @@ class NotebookSession:
     def recent_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return the process id, the description and the window's tallies of each loader with a recent batch."""
+        """Return (process id, description, tallies in the window) of each loader with a recent batch."""
         return [
             # Steps may be longer than the window; the latest tally is then shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])

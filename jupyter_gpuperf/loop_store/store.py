@@ -169,7 +169,7 @@ class TrainingStore:
         ]
 
     def observe(self, frame: Frame) -> TrainingNow | None:
-        """Return the message to send to the pages after a tick of the sampler, or ``None`` if none is due."""
+        """Return the message that is due for the pages after this tick of the sampler, or ``None`` if none is due."""
         replayed_training = self.replayed_training()
         if replayed_training is not None and replayed_training is not self._replayed:
             self._replayed = replayed_training

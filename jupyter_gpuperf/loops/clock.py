@@ -18,12 +18,12 @@ MOST_WAITING: Final = 8192
 """Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
 
 NESTED_STEPS: Final = 2
-"""A step counts as nested, that is, as containing another loop such as an evaluation, if at least this many batches of
-other loaders were given during the step. A single batch only means that the loop draws from a second loader."""
+"""A step counts as interrupted by another loop, such as an evaluation, if other loaders gave at least this many batches
+during the step. A single batch only means that the loop draws from a second loader."""
 
 PAUSE_BATCHES: Final = 1000
-"""A pause counts as this many batches of another loop, so that its step counts as nested. Pauses are the end of a cell,
-and the time while the watch is off."""
+"""A pause counts as this many batches of another loop, so that the step around it counts as interrupted. Pauses are the
+end of a cell, and the time while the watch is off."""
 
 
 class StepTimes(NamedTuple):
@@ -38,7 +38,7 @@ class StepTimes(NamedTuple):
 
 
 RawStep = tuple[float, float, float, int, bool, bool]
-"""The fields of a :class:`StepTimes`."""
+"""A step as a plain tuple, with the fields of :class:`StepTimes`."""
 
 
 class BatchCounter:

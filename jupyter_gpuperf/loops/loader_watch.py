@@ -108,7 +108,7 @@ class LoaderWatch:
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
-        """Don't time batches within the context, because its steps are not the notebook's own."""
+        """Within the context, don't time batches: they do not belong to the notebook's own loops."""
         quiet, self.patch.quiet = self.patch.quiet, True
         try:
             yield

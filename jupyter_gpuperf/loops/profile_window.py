@@ -12,7 +12,7 @@ from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
 FIRST_STEPS: Final = 1
-"""Number of skipped steps: in the first step workers start, and caches are cold."""
+"""Number of steps skipped at the beginning: workers start in the first step, and caches are cold."""
 
 PLAIN_STEPS: Final = 3
 """Number of steps timed before the profiler starts, to find out how much the profiler slows them down."""

@@ -51,7 +51,7 @@ class TelemetryThread(ReportingThread):
     ) -> None:
         super().__init__("gpuperf-steps", link, look_seconds)
         self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The latest tallies, for the output in the notebook itself."""
+        """The latest tallies, for the output of ``%gpuwatch`` in this notebook."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)

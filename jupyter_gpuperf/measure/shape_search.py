@@ -1,7 +1,7 @@
 """Search for the shape of a matrix product with the highest rate, within a time limit.
 
-The search measures a coarse grid, then the neighbors of its best shapes, and then, in final rounds, the best shapes of
-all, each time fewer and for longer. This module uses only the standard library.
+The search measures a coarse grid, then the neighbors of its best shapes, and then, in final rounds, ever fewer of the
+best shapes, each for longer. This module uses only the standard library.
 """
 
 from __future__ import annotations

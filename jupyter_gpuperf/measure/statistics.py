@@ -12,7 +12,7 @@ Interval = dict[str, float]
 """``{"value", "low", "high"}``: an estimate with its 95 % confidence interval."""
 
 RESAMPLES: Final = 2000
-"""Number of bootstrap resamples of a final interval."""
+"""Number of bootstrap resamples for a final interval."""
 SEED: Final = 20_260
 """Fixed seed of the bootstrap, so that the same samples always have the same interval."""
 
@@ -156,7 +156,10 @@ def inverse(interval: Interval, numerator: float = 1.0) -> Interval:
 
 
 def half_width_ratio(interval: Interval) -> float:
-    """Return the half-width of an interval as a share of its value; infinite if only the value is zero."""
+    """Return the half-width of an interval as a share of its value.
+
+    Infinite if the value is zero but its interval is not.
+    """
     if interval["value"] == 0:
         return 0.0 if interval["high"] == interval["low"] else math.inf
     return (interval["high"] - interval["low"]) / 2 / abs(interval["value"])

@@ -94,7 +94,7 @@ class StopRule:
         return min(1.0, (self.clock() - self._began) / self.limit_seconds)
 
     def doubt(self) -> str | None:
-        """Return a sentence if the interval is still wider than requested, otherwise ``None``."""
+        """Return a warning if the interval is still wider than requested, otherwise ``None``."""
         if self.converged:
             return None
         return not_converged(self._ratio, self.target_ratio, len(self.blocks))

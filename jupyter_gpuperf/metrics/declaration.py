@@ -21,7 +21,7 @@ HIGHEST_PLAUSIBLE: Final = {
     "lanes": 64.0,
 }
 HIGHEST_OF_ALL: Final = 9.0e18
-"""Highest plausible value of all other units. Drivers return numbers near 2**63 for "no value"."""
+"""Highest plausible value for every other unit. Drivers return numbers near 2**63 for "no value"."""
 
 
 Kind = Literal["gauge", "counter", "limit", "flags"]
@@ -58,7 +58,7 @@ class Metric(Struct, frozen=True):
     name
         Unique, snake_case, ending in the unit: ``power_watts``.
     read
-        A function of :class:`Calls` that returns the value in ``unit``, or ``None`` if the driver has no value.
+        Function that takes a :class:`Calls` and returns the value in ``unit``, or ``None`` if the driver has no value.
     family
         Group in which pages show the metric.
     unit

@@ -201,7 +201,7 @@ class _Table:
 
 
 class _Changes(Generic[T]):
-    """A value that changes over time: each holds from its time on, until the next one."""
+    """A value that changes over time: each value applies from its time until that of the next one."""
 
     def __init__(self, first: T) -> None:
         self._seconds = [-math.inf]

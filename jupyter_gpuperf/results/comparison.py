@@ -66,7 +66,8 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(one[0])
         if all(figure in each.figures for each in (*one, *other))
     ]
-    # Use the environments of shared benchmarks only: entries of a benchmark that one side lacks would count as changes.
+    # Use the environments of shared benchmarks only: entries of a benchmark that only one side has would count as
+    # changes.
     old_shared, new_shared = ([each for pair in shared for each in pair[i]] for i in (0, 1))
     figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(

@@ -38,7 +38,8 @@ def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     NotFound
         ``file_not_found``: the file can't be read.
     BadRequest
-        The file has another content. The error has the given code and message (with fields ``path`` and ``error``).
+        The content is not a valid ``kind``. The error has the given code and message (with fields ``path`` and
+        ``error``).
     """
     hint = "Choose a file written by --save."
     try:

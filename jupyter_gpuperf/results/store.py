@@ -89,7 +89,7 @@ class ResultStore:
             return int(row.lastrowid or 0)
 
     def latest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
-        """Return the latest ``limit`` results, latest first, of one benchmark or of all."""
+        """Return the latest ``limit`` results of one benchmark, or of all benchmarks; latest first."""
         return self._all(
             "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
         )

@@ -3,7 +3,7 @@
 There are three signs, each with a physical reason:
 
 - **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which no kernel ran
-  means a gap as long as the sampling interval: the device waited for something slow.
+  means a gap as long as the sampling interval: the device waited for a slow operation.
 - **Fill**, the share of multiprocessors that a kernel uses. A program limited by launches keeps the device busy for
   5 % of the time or more, since a launch takes about as long as a small kernel. Kernels that fill the chip run much
   longer than a launch: a device that is seldom busy with such kernels is not waiting for launches.

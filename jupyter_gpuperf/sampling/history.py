@@ -131,7 +131,7 @@ class HistoryStore:
     def recent(self, seconds: float) -> tuple[dict[str, HistoryPiece], HistoryPiece]:
         """Return copies of the last ``seconds`` at full rate: for each device, and for the host.
 
-        A value that a tick lacked is NaN. Used to detect patterns over time.
+        Values that are missing from a tick are NaN. Used to detect patterns over time.
         """
         with self._lock:
             oldest = self._newest_seconds - seconds

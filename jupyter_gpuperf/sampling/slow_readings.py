@@ -23,8 +23,8 @@ def mean_within(
 ) -> float | None:
     """Return the mean of the readings that cover only time within the span.
 
-    The value at the start of a span was read before it, and the next reading also covers time before it. With these
-    two, a device that is busy from a loop's first step on would seem idle for ten seconds.
+    The value at the start of a span was read before it, and the next reading also covers time before it. If these two
+    were included, a device that is busy from a loop's first step on would seem idle for ten seconds.
 
     Parameters
     ----------

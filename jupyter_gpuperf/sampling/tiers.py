@@ -177,7 +177,7 @@ class TieredHistory:
         )
 
     def restore(self, dump: TieredHistoryDump) -> None:
-        """Replace everything with a dump; resolutions that it lacks stay empty.
+        """Replace everything with a dump; resolutions that are missing from the dump become empty.
 
         Raises
         ------

@@ -14,7 +14,8 @@ from tornado.ioloop import IOLoop
 logger = logging.getLogger(__name__)
 
 Message = bytes | Callable[[], bytes | None]
-"""A message, or a function that creates it when it is the client's turn; it returns ``None`` to send nothing."""
+"""A message, or a function that is called when it is the client's turn: it returns the message, or ``None`` to send
+none."""
 
 LONGEST_GAP_SECONDS: Final = 0.002
 """Maximum pause between the messages to two clients. Sending one message takes about 0.1 ms. Thanks to the pauses,

@@ -71,7 +71,9 @@ NOT_ANSWERING: Final = NoDevices(
 
 
 class DriverRefused(LookupError):
-    """The device lacks something, or the driver's answer contains an error code, for which pynvml raises no error.
+    """The device does not support a request, or the driver's answer contains an error code.
+
+    pynvml raises no error in these cases.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def read_suite(path: Path) -> Suite:
     NotFound
         ``file_not_found``: the file can't be read.
     BadRequest
-        ``not_a_suite``: the file has another content, or a format that this version does not support.
+        ``not_a_suite``: the file does not contain a suite, or has a format that this version does not support.
     """
     suite = read_as(Suite, path, "not_a_suite", message="{path} is not a suite: {error}.")
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:

@@ -26,7 +26,7 @@ export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
 const WINDOW_SECONDS = 120;
-/** Figures that change faster can't be read, and cost the page a tenth of a CPU core. */
+/** Figures that change faster can't be read, and would take a tenth of a CPU core. */
 const THROTTLE_MS = 300;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;

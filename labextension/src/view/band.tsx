@@ -17,8 +17,8 @@ interface IBandProps {
 }
 
 /**
- * The last two minutes of steps as a stacked band: busy at the bottom, waiting for data above it,
- * hatched, and the remaining host time.
+ * The last two minutes of steps as a stacked band. From the bottom up: busy, waiting for data
+ * (hatched), and the remaining host time.
  */
 export function Band({ points, now, label }: IBandProps): JSX.Element {
   const id = React.useId();

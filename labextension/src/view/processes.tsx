@@ -173,7 +173,7 @@ const STEPS = [
   [1, 's']
 ] as const;
 
-/** `45 s`, `40 min`, `3 h`, `2 d`. */
+/** Format an age: `45 s`, `40 min`, `3 h`, `2 d`. */
 export function formatAge(seconds: number): string {
   const [size, unit] = STEPS.find(([each]) => seconds >= each) ?? STEPS[3];
   return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
