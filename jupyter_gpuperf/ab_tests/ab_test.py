@@ -179,7 +179,7 @@ class _Bench:
             raise BadRequest(
                 "no_state_found",
                 "The step refers to no model, so its changes could not be restored.",
-                "Pass the objects that it changes: state=[model, optimizer].",
+                "Pass the objects that it changes: state=[model, optimizer]",
             )
         self._snapshot_seconds = clock() - self._began
         # The step runs on the device of its models.

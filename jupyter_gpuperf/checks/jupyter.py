@@ -165,7 +165,7 @@ def _server_extensions(machine: Machine) -> Outcome:
             )
     return fine(
         "{count} enabled: {names}.",
-        then="To measure what each costs, run %gpubench startup.",
+        then="To measure what each costs, run: %gpubench startup",
         names=sorted(files)[:SHOWN],
         count=len(files),
     )

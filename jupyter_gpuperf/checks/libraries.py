@@ -121,7 +121,7 @@ def _loaded_libraries(machine: Machine) -> Outcome:
             return suspect(
                 "{name} is loaded more than once: {paths}.",
                 fix="unset LD_LIBRARY_PATH",
-                then="Then restart the kernel. To find the packages: pip list | grep nvidia.",
+                then="Then restart the kernel. To find the packages: pip list | grep nvidia",
                 name=name,
                 paths=paths,
             )
@@ -132,7 +132,7 @@ def _loaded_libraries(machine: Machine) -> Outcome:
 
 @check(
     label="pynvml module",
-    why="Two packages provide pynvml. The old one hides NVIDIA's and lacks newer calls.",
+    why="Two packages provide pynvml. The old one hides NVIDIA's, but has no newer functions.",
     expected="Only nvidia-ml-py.",
     link="https://docs.nvidia.com/deploy/nvml-api/index.html",
     messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),

@@ -66,7 +66,7 @@ def _blas(machine: Machine) -> Outcome:
         return suspect(
             "NumPy {version} has no BLAS: matrix products use one core and no vector instructions.",
             fix=machine.pip_command("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
-            then="To compare them, run %gpubench blas.",
+            then="To compare them, run: %gpubench blas",
             **numpy,
         )
     if not blas:

@@ -55,7 +55,7 @@ def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
     return fine(
         "On: each new shape triggers a search, which takes memory. Good for fixed shapes.",
         fix="torch.backends.cudnn.benchmark = False",
-        then="To compare on and off, run %gpubench cudnn.",
+        then="To compare on and off, run: %gpubench cudnn",
     )
 
 

@@ -57,7 +57,7 @@ def _launch_blocking(machine: Machine) -> Outcome:
 
 @check(
     label="Debugging variables",
-    why="They check or print something in every step, and are easily forgotten.",
+    why="They add checks or output to every step, and are easily forgotten.",
     expected="None.",
     link=CUDA_VARIABLES,
     messages=("Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions", "NCCL INFO"),

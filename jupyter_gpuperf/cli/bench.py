@@ -29,7 +29,7 @@ def _bench(parsed: argparse.Namespace) -> int:
 
     if parsed.name is None:
         if parsed.rest:
-            hint = "See jupyter gpuperf bench --help."
+            hint = "See: jupyter gpuperf bench --help"
             raise BadRequest("usage", "The benchmark's name must come first.", hint)
         return _list_benchmarks(as_json=parsed.json)
     if parsed.name in ("history", "suite"):

@@ -92,7 +92,7 @@ def changed_settings(change: Any) -> Mapping[str, Any]:
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)
     if not isinstance(inner, Mapping) or not inner:
-        hint = 'Pass them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).'
+        hint = 'Example: gpuperf.apply({"num_workers": 4}, loader=…, step=…)'
         raise BadRequest("no_settings", "The change contains no DataLoader settings.", hint=hint)
     return inner
 

@@ -120,7 +120,8 @@ def diagnosis_of(path: Path) -> Diagnosis:
         if isinstance(error, OSError):
             message = "{path} can't be read: {error}"
         hint = "jupyter gpuperf record FILE creates a recording."
-        raise BadRequest("not_a_recording", message, hint, path=path, error=error) from error
+        reason = getattr(error, "strerror", None) or error  # without the path
+        raise BadRequest("not_a_recording", message, hint, path=path, error=reason) from error
     findings = [
         finding_of(each, _since(rule_input, each.device)) for each in judge(rule_input, all_rules())
     ]

@@ -203,5 +203,5 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         message = "%%amp_profile needs torch, which {python} does not have."
-        hint = "Run {python} -m pip install torch, or choose another kernel."
+        hint = "Choose another kernel, or run: {python} -m pip install torch"
         raise Unavailable("package_missing", message, hint, python=sys.executable)

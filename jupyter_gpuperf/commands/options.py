@@ -24,7 +24,7 @@ class OptionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ``BadRequest`` (``usage``) with a hint that names the manual."""
         named = {"problem": f"{message[:1].upper()}{message[1:]}", "program": self.prog}
-        raise BadRequest("usage", "{problem}.", "See {program} --help.", **named)
+        raise BadRequest("usage", "{problem}.", "See: {program} --help", **named)
 
 
 class Option(NamedTuple):

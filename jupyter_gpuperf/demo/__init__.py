@@ -56,7 +56,7 @@ def demo(
     """
     if importlib.util.find_spec("jupyterlab") is None:
         message = "The demo needs jupyterlab, which is not installed for {python}."
-        hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'."
+        hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'"
         raise Unavailable("package_missing", message, hint, python=sys.executable)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
@@ -93,7 +93,7 @@ def _copy_into(folder: Path) -> Path:
     except OSError as error:
         message, hint = "Can't write to {folder}: {error}.", "Choose another folder."
         raise BadRequest(
-            "folder_not_writable", message, hint, folder=folder, error=error
+            "folder_not_writable", message, hint, folder=folder, error=error.strerror or error
         ) from error
     return copy
 

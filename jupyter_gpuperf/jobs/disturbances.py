@@ -87,7 +87,7 @@ class DisturbanceLog:
 
     def _disturbances(self) -> Iterator[str]:
         for each in self.other_processes:
-            message = "Process {pid} also used this GPU: {percent:.0f} % of its SMs at the start."
+            message = "Process {pid} also used this GPU: SM utilization {percent:.0f} % at start."
             yield Message(message, pid=each.pid, percent=_number(each.sm_utilization_percent))
         for name in THROTTLING_MESSAGES:
             is_of_host = name.startswith("host_")

@@ -90,7 +90,7 @@ def small_sample_geometric_mean(samples: Sequence[float]) -> Interval:
 def _student(samples: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the half-width of Student's t interval."""
     if not 2 <= len(samples) <= len(STUDENT_T) + 1:
-        raise ValueError("Student's interval is for 2 to 10 samples here")
+        raise ValueError("Student's t interval needs 2 to 10 samples here")
     half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
     return statistics.fmean(samples), half
 

@@ -16,7 +16,7 @@ SHARE_PERCENT = Threshold(
     margin="An idle program uses 0 by definition; two training programs were recorded without their shares.",
 )
 BUSY_RATIO = Threshold(
-    0.5, reason="A device with time to spare can be shared.", margin="Two that train 0.97."
+    0.5, reason="A device with time to spare can be shared.", margin="Two training programs 0.97."
 )
 TOGETHER_RATIO = Threshold(
     0.3,

@@ -69,7 +69,7 @@ RUN_BUSY_RATIO = Threshold(
 IDLE_HOST_CORES = Threshold(
     0.5,
     reason="A program that launches, decodes or copies keeps one core busy.",
-    margin="Every working loop of ours 0.9 and more; an idle host 0.05.",
+    margin="All our working loops 0.9 and more; an idle host 0.05.",
 )
 IDLE_HOST_BYTES_PER_SECOND = Threshold(
     20e6,

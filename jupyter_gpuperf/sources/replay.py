@@ -49,9 +49,10 @@ class ReplaySource:
                 self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
                 self._recordings = []
+                reason = getattr(error, "strerror", None) or error  # without the path
                 self._reason = NoDevices(
                     code="recording_unreadable",
-                    message=Message("Can't replay {path}: {error}.", path=path, error=error),
+                    message=Message("Can't replay {path}: {error}.", path=path, error=reason),
                     hint="Set c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE to replay:FILE[,FILE…].",
                 )
                 break

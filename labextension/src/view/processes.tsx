@@ -98,7 +98,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
           item(process, process.pid ?? process.driver_pid, [
             typeof process.sm_utilization_percent === 'number'
               ? trans.__(
-                  '%1 % of SMs',
+                  'SM utilization %1 %',
                   process.sm_utilization_percent.toFixed(0)
                 )
               : null,
