@@ -63,7 +63,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), work.flop)
         environment[f"{kind}_shape"] = "×".join(map(str, shape))
-        environment |= work.described(chip, kind, prefix=f"{kind}_")
+        environment |= work.environment_entries(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
     environment["limits_from"] = chip.source if chip else None

@@ -80,7 +80,7 @@ def tune_in_process(
         context = Context(progress=job.report_progress, warn=lambda _: None)
         on_trial = lambda trial: view.add(trial.setting.describe(), trial.batches_per_second)
         data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
-        job.finished = finished = store_for_user(tuning_as_result(data, request, digest))
+        job.finished_run = finished = store_for_user(tuning_as_result(data, request, digest))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
         note = None

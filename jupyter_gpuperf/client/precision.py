@@ -116,8 +116,8 @@ def _run(
             job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))
             raise _as_the_cell_raised(error, subject.code) from None
         profile.warnings += notes
-        job.finished = store_profile(profile, options)
-        job.final = result = AmpProfile(profile, job.finished.number)
+        job.finished_run = store_profile(profile, options)
+        job.final = result = AmpProfile(profile, job.finished_run.number)
     if display_result:
         show_once.mark_shown(result)
     return result

@@ -17,7 +17,7 @@ from typing import Final
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.metrics import all_metrics
-from jupyter_gpuperf.recordings.load import PACKAGED
+from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER
 from jupyter_gpuperf.sources import Source, source_from
 
 NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
@@ -80,7 +80,7 @@ def demo_source(make: Callable[[], Source] | None = None) -> str:
         has_device = bool(source.devices().devices)
     finally:
         source.close()
-    files = ",".join(str(path) for path in sorted(PACKAGED.glob("*.gz")))
+    files = ",".join(str(path) for path in sorted(PACKAGED_FOLDER.glob("*.gz")))
     return "auto" if has_device else f"replay:{files}"
 
 

@@ -74,7 +74,7 @@ class DiagnosisWatch:
         self.current = FindingsChanged(findings=[])
         """All current findings, worst first."""
 
-    def observe(self, _frame: Frame) -> FindingsChanged | None:
+    def message_after(self, _frame: Frame) -> FindingsChanged | None:
         """Update the alert marks at each tick; return all findings if a mark changed, else ``None``."""
         with self._marking:
             marked = self._marked(self.current.findings)
@@ -83,7 +83,7 @@ class DiagnosisWatch:
             self.current = marked
             return marked
 
-    def look(
+    def check(
         self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
     ) -> bool:
         """Check the recent past, and return whether the findings changed or their figures were updated.

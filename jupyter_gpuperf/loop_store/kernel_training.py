@@ -44,8 +44,8 @@ class KernelTraining:
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
             send = session.send  # bind it once: the store identifies the connection by this object
-            self.store.connected(key, session.pid, send)
-            session.on_close(lambda: self.store.disconnected(self._keys.pop(session), send))
+            self.store.add_connection(key, session.pid, send)
+            session.on_close(lambda: self.store.remove_connection(self._keys.pop(session), send))
         return key
 
     async def _answer(self, session: KernelSession, cell: CellRan) -> None:

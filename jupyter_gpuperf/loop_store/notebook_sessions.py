@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.loop_store.step_window import merged
-from jupyter_gpuperf.sampling.tiers import COARSE, TieredHistory, TieredHistoryDump
+from jupyter_gpuperf.sampling.tiers import COARSE_TIERS, TieredHistory, TieredHistoryDump
 from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
 
 TALLY_SECONDS: Final = 0.5
@@ -22,7 +22,7 @@ MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16
 KEPT_CELLS: Final = 200
 
-STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+STEPS_SECONDS: Final = [size.step_seconds for size in COARSE_TIERS]
 
 WINDOW_SECONDS: Final = 10.0
 """Time span whose mean is shown as the current state: long enough for the driver's slow counters."""
@@ -85,13 +85,13 @@ class NotebookSession:
         self.pid: int | None = None
         self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
-        self.track = TieredHistory(KEPT_TALLIES, COARSE)
+        self.track = TieredHistory(KEPT_TALLIES, COARSE_TIERS)
         self.told_until_seconds = 0.0
         """End of the latest step in the track, as Unix time."""
         self.seen_seconds = 0.0
         self.connections: list[tuple[int | None, SendToKernel]] = []
 
-    def connected(self, pid: int | None, send: SendToKernel) -> None:
+    def add_connection(self, pid: int | None, send: SendToKernel) -> None:
         """Add the connection of a process. Drop the reports of processes that ended, such as before a restart."""
         self.connections.append((pid, send))
         self.pid = self.connections[0][0]  # the kernel; later connections are its child processes
@@ -99,7 +99,7 @@ class NotebookSession:
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]
 
-    def disconnected(self, send: SendToKernel) -> None:
+    def remove_connection(self, send: SendToKernel) -> None:
         """Remove the connection of a process; its reports stay."""
         self.connections = [each for each in self.connections if each[1] is not send]
 

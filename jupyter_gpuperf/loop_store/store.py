@@ -84,19 +84,19 @@ class TrainingStore:
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
         """The last message sent to the pages."""
 
-    def connected(self, key: str, pid: int | None, send: SendToKernel) -> None:
+    def add_connection(self, key: str, pid: int | None, send: SendToKernel) -> None:
         """Add a kernel's connection; ``send`` sends the kernel a message."""
         with self._lock:
-            self._notebooks.of(key).connected(pid, send)
+            self._notebooks.of(key).add_connection(pid, send)
             first = self._notebooks.connections == 1
             self._changed = True
         if first:
             self.on_active(True)
 
-    def disconnected(self, key: str, send: SendToKernel) -> None:
+    def remove_connection(self, key: str, send: SendToKernel) -> None:
         """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
-            self._notebooks.of(key).disconnected(send)
+            self._notebooks.of(key).remove_connection(send)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
@@ -168,7 +168,7 @@ class TrainingStore:
             each for each in (*steps, *replayed_training) if each and each.last_seconds >= since
         ]
 
-    def observe(self, frame: Frame) -> TrainingNow | None:
+    def message_after(self, frame: Frame) -> TrainingNow | None:
         """Return the message that is due for the pages after this tick of the sampler, or ``None`` if none is due."""
         replayed_training = self.replayed_training()
         if replayed_training is not None and replayed_training is not self._replayed:

@@ -17,7 +17,7 @@ from jupyter_gpuperf.schemas.training import WatchedLoader
 MOST_WAITING: Final = 8192
 """Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
 
-NESTED_STEPS: Final = 2
+INTERRUPTING_BATCHES: Final = 2
 """A step counts as interrupted by another loop, such as an evaluation, if other loaders gave at least this many batches
 during the step. A single batch only means that the loop draws from a second loader."""
 
@@ -33,7 +33,7 @@ class StepTimes(NamedTuple):
     given: float
     ended: float
     samples: int
-    nested: bool
+    interrupted: bool
     training: bool
 
 
@@ -75,12 +75,12 @@ class IteratorClock:
 
     Parameters
     ----------
-    grad_enabled
+    is_grad_enabled
         torch's ``is_grad_enabled``, which distinguishes training from evaluation.
     """
 
     _loader: LoaderClock
-    _grad_enabled: Callable[[], bool]
+    _is_grad_enabled: Callable[[], bool]
     batches: int = 0
     """Number of batches given in the current epoch."""
     _began: float = 0.0
@@ -105,14 +105,14 @@ class IteratorClock:
         try:
             given = self._given
             if given:
-                nested = self._shared.count - self._count >= NESTED_STEPS
+                interrupted = self._shared.count - self._count >= INTERRUPTING_BATCHES
                 # Append a plain tuple: creating a named tuple takes longer than all the rest.
-                self._append((self._began, given, now, self._samples, nested, self._training))
+                self._append((self._began, given, now, self._samples, interrupted, self._training))
                 self._given = 0.0
                 pair = self._pair
                 if pair is not None and self._idle_timer is not None:
                     self._pair = None
-                    if nested:
+                    if interrupted:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, now - self._began)
@@ -132,7 +132,7 @@ class IteratorClock:
                 self._idle_timer.batch_received(self._pair)
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
-            self._training = self._grad_enabled()
+            self._training = self._is_grad_enabled()
             shared = self._shared
             self._count = shared.count = shared.count + 1
             self.batches += 1

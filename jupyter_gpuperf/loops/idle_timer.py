@@ -14,7 +14,7 @@ from typing import Any, Final
 MOST_PAIRS: Final = 32
 """Maximum number of event pairs: if the host is this many steps ahead of the device, further steps get no events."""
 
-READS_A_STEP: Final = 2
+READS_PER_STEP: Final = 2
 """Maximum number of finished pairs that are read per step, so that no step is slowed down by many of them."""
 
 Pair = tuple[Any, Any]
@@ -53,7 +53,7 @@ class IdleTimer:
     def batch_requested(self) -> Pair | None:
         """Record the first event of a pair when the loop asks for a batch; ``None`` if all pairs are in use."""
         pending = self._pending
-        for _ in range(READS_A_STEP):
+        for _ in range(READS_PER_STEP):
             if not pending or not pending[0][1].query():
                 break
             first, second, step_seconds = pending.popleft()

@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, StepProfile, summarize_profile
+from jupyter_gpuperf.loops.step_profile import (
+    NEXT_RANGE,
+    ProfileEvent,
+    StepProfile,
+    summarize_profile,
+)
 from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
-FIRST_STEPS: Final = 1
+SKIPPED_STEPS: Final = 1
 """Number of steps skipped at the beginning: workers start in the first step, and caches are cold."""
 
 PLAIN_STEPS: Final = 3
@@ -66,7 +71,7 @@ class ProfileWindow:
         try:
             if self._profile is None:
                 return original(iterator)
-            with self.torch.profiler.record_function(NEXT):
+            with self.torch.profiler.record_function(NEXT_RANGE):
                 return original(iterator)
         except BaseException:
             self._guarded(self._ended_early)
@@ -75,13 +80,13 @@ class ProfileWindow:
     def _border(self) -> None:
         self._asked += 1
         now = time.perf_counter()
-        if self._asked == FIRST_STEPS + 1:
+        if self._asked == SKIPPED_STEPS + 1:
             self._first_asked = now
-        elif self._asked == FIRST_STEPS + PLAIN_STEPS + 1:
+        elif self._asked == SKIPPED_STEPS + PLAIN_STEPS + 1:
             self._plain_step_seconds = (now - self._first_asked) / PLAIN_STEPS
             self._start()
         elif self._profile is not None:
-            if self._asked == FIRST_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self.steps:
+            if self._asked == SKIPPED_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self.steps:
                 self._stop()
             else:
                 self._profile.step()

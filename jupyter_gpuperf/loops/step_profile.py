@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-NEXT: Final = "gpuperf::next"
+NEXT_RANGE: Final = "gpuperf::next"
 """Name of the range that marks each ``next()`` of the loader in the profile."""
 
-STEP: Final = "ProfilerStep"
+STEP_RANGE: Final = "ProfilerStep"
 COPIES: Final = ("Memcpy", "Memset")
-SYNCHRONISING: Final = (
+SYNCHRONIZING_CALLS: Final = (
     "cudaStreamSynchronize",
     "cudaDeviceSynchronize",
     "cudaEventSynchronize",
@@ -22,7 +22,7 @@ SYNCHRONISING: Final = (
 )
 """CUDA runtime calls in which the host waits for the device."""
 
-SHOWN: Final = 5
+MOST_SHOWN: Final = 5
 """Number of entries of each kind in a summary."""
 
 
@@ -93,20 +93,20 @@ def summarize_profile(
 ) -> StepProfile | None:
     """Return the summary of a profile's steps; ``None`` if the profile contains no complete step."""
     everything = list(events)
-    steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
+    steps = [each for each in everything if each.name.startswith(STEP_RANGE) and not each.on_device]
     if not steps:
         return None
     count = len(steps)
     began, ended = min(each.began for each in steps), max(each.ended for each in steps)
     within = [each for each in everything if each.ended > began and each.began < ended]
-    inside = [each for each in within if not each.name.startswith(STEP)]
+    inside = [each for each in within if not each.name.startswith(STEP_RANGE)]
     on_host = [each for each in inside if not each.on_device]
     # Ranges that the host marks also appear as events of the device, but they are not work.
     host_names = {each.name for each in on_host}
     on_device = [each for each in inside if each.on_device and each.name not in host_names]
     copies = [each for each in on_device if each.name.startswith(COPIES)]
     kernels = [each for each in on_device if not each.name.startswith(COPIES)]
-    waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT])
+    waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT_RANGE])
     work = united([(max(began, each.began), min(ended, each.ended)) for each in on_device])
     idle = _between(work, began, ended)
     idle_in_next = _overlap(idle, waits)
@@ -124,10 +124,14 @@ def summarize_profile(
         kernel_seconds=mean if kernels else None,
         gaps_per_step=len(idle) / count if known else 0.0,
         copies=_shares(copies, count),
-        syncs=_shares([each for each in on_host if each.name in SYNCHRONISING], count),
+        syncs=_shares([each for each in on_host if each.name in SYNCHRONIZING_CALLS], count),
         kernels=_shares(kernels, count),
         operations=_shares(
-            [each for each in on_host if not each.name.startswith("cuda") and each.name != NEXT],
+            [
+                each
+                for each in on_host
+                if not each.name.startswith("cuda") and each.name != NEXT_RANGE
+            ],
             count,
             lambda each: each.self_cpu_seconds,
         ),
@@ -175,4 +179,4 @@ def _shares(
     shares = [
         ProfileEntry(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()
     ]
-    return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]
+    return sorted(shares, key=lambda share: -share.seconds_per_step)[:MOST_SHOWN]

@@ -27,7 +27,7 @@ BUSY_SECONDS: Final = 5.0
 """Maximum time to wait while another process is writing."""
 LAYOUT: Final = 2
 """Version of the tables."""
-MOST_LOOKED_AT: Final = 1000
+MOST_SEARCHED: Final = 1000
 """Maximum number of results searched for the best value: reading many years of results would be slow."""
 
 TABLES: Final = """
@@ -153,7 +153,7 @@ class ResultStore:
         """
         if not figures:
             return {}
-        newest = self.latest(result.benchmark, MOST_LOOKED_AT)
+        newest = self.latest(result.benchmark, MOST_SEARCHED)
         device = device_of(result)
         alike = [each.result.figures for each in newest if device_of(each.result) == device]
         rates = {name: [each[name].value for each in alike if name in each] for name in figures}

@@ -16,7 +16,7 @@ from msgspec import Struct
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import (
-    COARSE,
+    COARSE_TIERS,
     HistoryPiece,
     TieredHistory,
     TieredHistoryDump,
@@ -61,7 +61,7 @@ class HistoryStore:
     shortest_interval_seconds: float
     device_metrics: Sequence[str]
     host_metrics: Sequence[str]
-    coarse: Sequence[TierSize] = COARSE
+    coarse: Sequence[TierSize] = COARSE_TIERS
 
     def __post_init__(self) -> None:
         self.reach_seconds = max([self.seconds, *(size.seconds for size in self.coarse)])

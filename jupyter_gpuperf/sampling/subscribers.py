@@ -24,7 +24,7 @@ FINDINGS: Final = "findings"
 OFTEN_MS: Final = 500
 """The longest interval between readings after :meth:`Subscribers.read_often`."""
 
-TOLERANCE: Final = 0.9
+DUE_RATIO: Final = 0.9
 """A tick that comes slightly early still serves a listener if this share of its interval has passed."""
 
 
@@ -40,7 +40,7 @@ class Subscription:
         """Return whether this listener is due for a frame. If it is, the frame counts as delivered."""
         if now_seconds < self._due_seconds:
             return False
-        self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
+        self._due_seconds = now_seconds + DUE_RATIO * self.interval_ms / 1000
         return True
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from jupyter_gpuperf.sampling.ring import Ring, RingDump
 from jupyter_gpuperf.schemas import Reading
 
-LOWEST, MEAN, HIGHEST = "<", "=", ">"
+LOWEST_SUFFIX, MEAN_SUFFIX, HIGHEST_SUFFIX = "<", "=", ">"
 """Suffixes of a metric's name, for the columns of a condensed entry."""
 
 
@@ -23,7 +23,7 @@ class TierSize(NamedTuple):
     seconds: float
 
 
-COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
+COARSE_TIERS: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
 """Resolutions beside the full rate: two hours in steps of 5 s, and a day in steps of a minute."""
 
 
@@ -85,7 +85,11 @@ class CoarseTier:
             return
         entry: dict[str, float] = {}
         for name, (count, total, least, most) in self._running.items():
-            entry |= {name + MEAN: total / count, name + LOWEST: least, name + HIGHEST: most}
+            entry |= {
+                name + MEAN_SUFFIX: total / count,
+                name + LOWEST_SUFFIX: least,
+                name + HIGHEST_SUFFIX: most,
+            }
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 
@@ -110,12 +114,18 @@ class CoarseTier:
     def piece(self, oldest: float, newest: float, names: Iterable[str]) -> HistoryPiece:
         """Return the stored steps with ``oldest <= time < newest``."""
         names = list(names)
-        wanted = [name + kind for name in names for kind in (LOWEST, MEAN, HIGHEST)]
+        wanted = [
+            name + kind for name in names for kind in (LOWEST_SUFFIX, MEAN_SUFFIX, HIGHEST_SUFFIX)
+        ]
         times, columns = self.ring.between(oldest, newest, wanted)
         metrics = {
-            name: (columns[name + LOWEST], columns[name + MEAN], columns[name + HIGHEST])
+            name: (
+                columns[name + LOWEST_SUFFIX],
+                columns[name + MEAN_SUFFIX],
+                columns[name + HIGHEST_SUFFIX],
+            )
             for name in names
-            if name + MEAN in columns
+            if name + MEAN_SUFFIX in columns
         }
         return HistoryPiece(times, metrics)
 

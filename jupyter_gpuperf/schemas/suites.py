@@ -24,7 +24,7 @@ class SuiteFailure(Struct, frozen=True, kw_only=True):
     error: ErrorInfo
 
 
-class Suite(Struct, frozen=True, kw_only=True):
+class SuiteResults(Struct, frozen=True, kw_only=True):
     """The results of a suite in one environment, as stored by ``bench suite --save``.
 
     There is one result per benchmark and round, each from its own process.

@@ -8,17 +8,17 @@ import msgspec
 
 from jupyter_gpuperf.results.aggregate_runs import combined
 from jupyter_gpuperf.results.comparison import compare
-from jupyter_gpuperf.schemas import BenchmarkResult, Suite, SuiteInfo, SuiteReport
+from jupyter_gpuperf.schemas import BenchmarkResult, SuiteInfo, SuiteReport, SuiteResults
 
 
-def build_suite_report(info: SuiteInfo, suites: Sequence[Suite]) -> SuiteReport:
+def build_suite_report(info: SuiteInfo, suites: Sequence[SuiteResults]) -> SuiteReport:
     """Return the report of a suite with its results so far; ``suites`` has one item per environment."""
     if len(suites) == 2:
         return SuiteReport(suite=info, comparison=compare(*suites), results=[])
     return SuiteReport(suite=info, comparison=None, results=combine_rounds(suites[0]))
 
 
-def combine_rounds(suite: Suite) -> list[BenchmarkResult]:
+def combine_rounds(suite: SuiteResults) -> list[BenchmarkResult]:
     """Combine the rounds of each benchmark into one result, without samples; see :func:`combined`."""
     rounds: dict[str, list[BenchmarkResult]] = {}
     for each in suite.results:

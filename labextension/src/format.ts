@@ -11,8 +11,8 @@ export function plain({ text, unit }: IFigure): string {
   return `${text} ${unit}`.trim();
 }
 
-const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
+const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const DECIMAL_PREFIXES = ['', 'k', 'M', 'G', 'T', 'P'];
 /** Rates use powers of a thousand, as links and data sheets do. */
 const RATES: Record<string, string> = {
   bytes_per_second: 'B/s',
@@ -53,16 +53,19 @@ export function formatQuantity(value: number, unit: string): string {
 }
 
 function formatBytes(value: number): IFigure {
-  const [scaled, power] = scaledBy(1024, value, BINARY);
-  return { text: scaled.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
+  const [scaled, power] = scaledBy(1024, value, BINARY_UNITS);
+  return {
+    text: scaled.toFixed(power >= 3 ? 1 : 0),
+    unit: BINARY_UNITS[power]
+  };
 }
 
 /** `57000000000` bytes per second → `57.0` and `GB/s`. */
 function formatRate(value: number, unit: string): IFigure {
-  const [scaled, power] = scaledBy(1000, value, DECIMAL);
+  const [scaled, power] = scaledBy(1000, value, DECIMAL_PREFIXES);
   return {
     text: power === 0 ? value.toFixed(0) : significant(scaled),
-    unit: DECIMAL[power] + RATES[unit]
+    unit: DECIMAL_PREFIXES[power] + RATES[unit]
   };
 }
 

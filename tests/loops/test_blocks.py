@@ -133,12 +133,12 @@ class Bursts:
         return loop(self, worker_pause, self.step, **options)
 
 
-@pytest.mark.parametrize("look_seconds", [1e-4, 0.0015, 5.0, 100.0])
-def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, look_seconds):
+@pytest.mark.parametrize("interval_seconds", [1e-4, 0.0015, 5.0, 100.0])
+def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, interval_seconds):
     bursts = Bursts()
     one = bursts.loop(worker_pause)
     one.warm_up(1e-4)
-    one.measure_pace(look_seconds)
+    one.measure_pace(interval_seconds)
     assert 0.9 <= one.pace.seconds <= 5.0
 
 

@@ -25,7 +25,7 @@ from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import terminal_view
 from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined
 from jupyter_gpuperf.results.comparison import compare, compared_figures
-from jupyter_gpuperf.schemas import BenchmarkResult, Suite
+from jupyter_gpuperf.schemas import BenchmarkResult, SuiteResults
 from jupyter_gpuperf.suites.rounds import ROUNDS
 
 
@@ -83,7 +83,7 @@ def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, i
     # Group consecutive runs, as in a real suite, so that a slow drift shows between two suites.
     count = len(runs) // ROUNDS
     suites = [
-        Suite(
+        SuiteResults(
             format="gpuperf-suite",
             format_version=1,
             created_seconds=0.0,

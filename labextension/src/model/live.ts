@@ -214,7 +214,7 @@ export class LiveModel {
     const error = await attempt(async () => {
       const frame = await this.rest.latest();
       this.show(frame);
-      await this.attention.ask(this.rest);
+      await this.attention.fetch(this.rest);
       if (!this.knows(frame)) {
         this.catalog = await this.rest.catalog();
         this.devices = await this.rest.devices();

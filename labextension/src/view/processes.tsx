@@ -166,7 +166,7 @@ function formatMemory(bytes: number | null): string {
     : formatQuantity(bytes, 'bytes');
 }
 
-const STEPS = [
+const AGE_UNITS = [
   [86400, 'd'],
   [3600, 'h'],
   [60, 'min'],
@@ -175,6 +175,7 @@ const STEPS = [
 
 /** Format an age: `45 s`, `40 min`, `3 h`, `2 d`. */
 export function formatAge(seconds: number): string {
-  const [size, unit] = STEPS.find(([each]) => seconds >= each) ?? STEPS[3];
+  const [size, unit] =
+    AGE_UNITS.find(([each]) => seconds >= each) ?? AGE_UNITS[3];
   return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }
