@@ -40,7 +40,7 @@ class AmpProfile(DisplayedOnce):
     profile
         The complete profile; :meth:`to_dict` returns the documented shape.
     number
-        Its number among the stored results; ``None`` if it was not stored.
+        The result's number among the stored results; ``None`` if it was not stored.
     """
 
     wide: ClassVar[bool] = True

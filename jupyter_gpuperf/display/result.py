@@ -32,7 +32,7 @@ class Result(PlainDataView, DisplayedOnce):
     data
         The complete measurement, as sent over the wire.
     number
-        Its number among the stored results; ``None`` if it was not stored.
+        The result's number among the stored results; ``None`` if it was not stored.
     best
         Figure → the highest value ever stored for this benchmark and device.
     comparison

@@ -40,7 +40,7 @@ class IdleTimer:
         """(idle seconds, step seconds) of each pair that the device has passed and that has been read."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Comparing raw streams shows whether the stream changed, at a tenth of the cost of getting the stream object.
+        # Compare raw streams to detect a change: that takes a tenth of the time of getting the stream object.
         # If torch has no such function, the stream object is fetched at every step.
         self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
         self._raw: object = None

@@ -62,7 +62,7 @@ class ProfileWindow:
         self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
-        """Return the next batch of any iterator; profile the step if it is the first iterator that was drawn from."""
+        """Return the next batch of any iterator; profile the step if the iterator is the one drawn from first."""
         if self._iterator is None:
             self._iterator = iterator
         if self._iterator is not iterator:

@@ -173,7 +173,7 @@ class ResultStore:
     def open(self, purpose: str) -> Iterator[sqlite3.Connection]:
         """Open a connection for one transaction within the context.
 
-        ``purpose`` is ``read``, or ``kept`` or ``marked`` for writing; it determines the error.
+        ``purpose`` is ``read`` or, for writing, ``kept`` or ``marked``. It determines which error is raised.
 
         Raises
         ------

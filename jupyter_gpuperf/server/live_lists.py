@@ -1,7 +1,7 @@
 """Lists that pages follow on the live socket: jobs, suites, recordings.
 
 A page that starts to follow a list gets the current list immediately, and then only changes. For each page, only the
-version that it knows is stored; its message is created when the page can take it, so a stalled page uses no memory.
+version that it knows is stored. A message is created only when the page can take it, so a stalled page uses no memory.
 """
 
 from __future__ import annotations

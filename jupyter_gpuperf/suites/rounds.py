@@ -122,7 +122,7 @@ class Rounds:
 
 
 def empty_suite(created_seconds: float) -> SuiteResults:
-    """Return a suite without results."""
+    """Return a suite's results before the first round: none."""
     return SuiteResults(
         format=SUITE_FORMAT,
         format_version=SUITE_VERSION,

@@ -177,13 +177,13 @@ export type Translate = (text: string) => string;
 const IN_ENGLISH: Translate = text => text;
 
 /** Stored tunings call the current setting `present`, and the common recipe `golden`. */
-const today = (name: string) =>
+const currentName = (name: string) =>
   name.replace(/^present_/, 'current_').replace(/^golden_/, 'common_recipe_');
 
 /** `startup_seconds` → `startup`, `images_per_second` → `images per second`. */
 export function readableName(name: string): string {
   const unit = unitOf(name).replace(/^per_second$/, '');
-  return today(unit ? name.slice(0, -unit.length - 1) : name).replace(
+  return currentName(unit ? name.slice(0, -unit.length - 1) : name).replace(
     /_/g,
     ' '
   );
@@ -204,7 +204,7 @@ export function rowLabelOf(name: string, translate = IN_ENGLISH): string {
   const symbol = SYMBOLS[unitOf(name)];
   return symbol
     ? `${translate(readableName(name))} (${symbol})`
-    : translate(today(name).replace(/_/g, ' '));
+    : translate(currentName(name).replace(/_/g, ' '));
 }
 
 function capitalised(text: string): string {

@@ -19,7 +19,7 @@ export interface ISplit {
   readonly busy: number | null;
   readonly data: number;
   readonly host: number | null;
-  /** Whose wait `data` is: the GPU's, or if that is not known, the host's in `next()`. */
+  /** Whose waiting time `data` is: the GPU's or, if that is not known, the host's in `next()`. */
   readonly source: 'gpu' | 'host';
 }
 
