@@ -115,9 +115,9 @@ class Parts:
             "recordings": recordings,
         }
         lists = {topic: LiveList(topic, each) for topic, each in live.items()}
-        self.jobs.on_change = lists["jobs"].changed
-        self.suites.on_change = lists["suites"].changed
-        self.recordings.on_change = lists["recordings"].changed
+        self.jobs.on_change = lists["jobs"].send_soon
+        self.suites.on_change = lists["suites"].send_soon
+        self.recordings.on_change = lists["recordings"].send_soon
         self.services = Services(
             catalog=catalog_of(metrics),
             history=self.history,

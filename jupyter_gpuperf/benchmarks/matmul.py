@@ -20,7 +20,7 @@ from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
+from jupyter_gpuperf.measure.shape_search import GRID_STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.timer import block_timer, flusher
 from jupyter_gpuperf.messages import Message
@@ -149,7 +149,7 @@ class Products:
 
     def grid(self) -> list[Shape]:
         """Return the shapes of the coarse grid, medium sizes first, so that even a search cut short has tried these."""
-        step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
+        step = GRID_STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
         middle = self.largest / 3
@@ -180,8 +180,8 @@ class Products:
         if self.device.type != "cuda":
             return
         free_bytes, _ = self._torch.cuda.mem_get_info(self.device)
-        while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > STEP:
-            self.largest -= STEP
+        while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > GRID_STEP:
+            self.largest -= GRID_STEP
 
 
 def _is_supported(torch: Any, device: Any, kind: str) -> bool:

@@ -10,7 +10,7 @@ from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not
 from jupyter_gpuperf.checks.probes.installed import version_of
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
-from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 OFF: Final = ("", "0", "false", "off", "no")
 VERBOSE_LEVELS: Final = {
@@ -51,7 +51,7 @@ def is_on(machine: Machine, name: str) -> bool:
 def _launch_blocking(machine: Machine) -> Outcome:
     if not is_on(machine, "CUDA_LAUNCH_BLOCKING"):
         return fine("Off.")
-    steps = unset(machine, "CUDA_LAUNCH_BLOCKING")
+    steps = unset_advice(machine, "CUDA_LAUNCH_BLOCKING")
     return broken("On: Python waits for each GPU kernel, and the GPU for Python.", **steps)
 
 
@@ -70,7 +70,7 @@ def _debugging_variables(machine: Machine) -> Outcome:
     ]
     if not names:
         return fine("None is set.")
-    return suspect("Set for debugging: {names}.", names=names, **unset(machine, *names))
+    return suspect("Set for debugging: {names}.", names=names, **unset_advice(machine, *names))
 
 
 @check(
@@ -85,7 +85,7 @@ def _debugging_variables(machine: Machine) -> Outcome:
 )
 def _allocator(machine: Machine) -> Outcome:
     if is_on(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"):
-        steps = unset(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING")
+        steps = unset_advice(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING")
         return broken("PyTorch's memory cache is off: each tensor waits for the driver.", **steps)
     names = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
     name = next((each for each in names if machine.environment.get(each)), None)
@@ -117,7 +117,7 @@ def _allocator(machine: Machine) -> Outcome:
 )
 def _compile_caches(machine: Machine, _: str) -> Outcome:
     if is_on(machine, "CUDA_CACHE_DISABLE"):
-        steps = unset(machine, "CUDA_CACHE_DISABLE")
+        steps = unset_advice(machine, "CUDA_CACHE_DISABLE")
         return suspect("CUDA_CACHE_DISABLE is set: the driver recompiles at each start.", **steps)
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")

@@ -103,5 +103,5 @@ def _measured(
     torch = sys.modules.get("torch")
     if torch is None:
         raise BadRequest("no_torch", "torch is not imported.", "Import it first.")
-    with session().watching.silent():
+    with session().watching.timing_suspended():
         return SpeedupView(measure(torch, *given, **pace))

@@ -24,7 +24,7 @@ from jupyter_gpuperf.jobs.device_assignment import (
     assign_device,
 )
 from jupyter_gpuperf.jobs.job import WorkerJob, new_record
-from jupyter_gpuperf.jobs.locking import locked
+from jupyter_gpuperf.jobs.locking import hold_locks
 from jupyter_gpuperf.jobs.process import (
     WORKER,
     WorkerCancelled,
@@ -35,7 +35,7 @@ from jupyter_gpuperf.jobs.process import (
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.results.aggregate_runs import combined, run_count
+from jupyter_gpuperf.results.aggregate_runs import combine_runs, run_count
 from jupyter_gpuperf.schemas import BenchmarkResult, DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class JobManager(JobRegistry):
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)
                 ]
-                result, number = finish(combined(results))
+                result, number = finish(combine_runs(results))
             with self._lock:
                 job.change(state="done", result=result, result_id=number, progress_ratio=1.0)
         except WorkerCancelled:
@@ -228,7 +228,7 @@ class JobManager(JobRegistry):
             if job.cancelled.wait(seconds):
                 raise WorkerCancelled
 
-        return locked(job.assignment.locks, self._lock_directory, wait=wait)
+        return hold_locks(job.assignment.locks, self._lock_directory, wait=wait)
 
     def _start(
         self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int

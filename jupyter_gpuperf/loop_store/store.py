@@ -108,7 +108,7 @@ class TrainingStore:
             self._notebooks.of(key).store_steps(pid, steps)
             self._changed = True
 
-    def name(self, key: str, path: str | None) -> None:
+    def set_path(self, key: str, path: str | None) -> None:
         """Set the path of a kernel's notebook. Unlike the kernel, the server knows the path after a rename."""
         with self._lock:
             notebook = self._notebooks.get(key)

@@ -36,7 +36,7 @@ class IdleTimer:
 
     def __init__(self, torch: Any, device: int) -> None:
         self.device = device
-        self.read: deque[tuple[float, float]] = deque(maxlen=8192)
+        self.durations: deque[tuple[float, float]] = deque(maxlen=8192)
         """(idle seconds, step seconds) of each pair that the device has passed and that has been read."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
@@ -57,7 +57,7 @@ class IdleTimer:
             if not pending or not pending[0][1].query():
                 break
             first, second, step_seconds = pending.popleft()
-            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # from ms
+            self.durations.append((first.elapsed_time(second) / 1000, step_seconds))  # from ms
             self._free.append((first, second))
         pair = self._pair()
         if pair is not None:

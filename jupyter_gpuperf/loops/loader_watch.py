@@ -28,7 +28,7 @@ MOST_LOADERS: Final = 64
 """Maximum number of loaders to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
 
-FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
+LATE_FIELDS: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
 """Fields of a loader that are still unknown when its first batch is requested."""
 
 
@@ -107,7 +107,7 @@ class LoaderWatch:
         self.given.count += PAUSE_BATCHES
 
     @contextlib.contextmanager
-    def silent(self) -> Iterator[None]:
+    def timing_suspended(self) -> Iterator[None]:
         """Within the context, don't time batches: they do not belong to the notebook's own loops."""
         quiet, self.patch.quiet = self.patch.quiet, True
         try:
@@ -243,7 +243,7 @@ def _rank_in(torch: Any) -> tuple[int, int] | None:
 
 
 def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
-    return msgspec.structs.replace(one, id=0, **dict.fromkeys(FOUND_LATER)) == other
+    return msgspec.structs.replace(one, id=0, **dict.fromkeys(LATE_FIELDS)) == other
 
 
 def _reference(thing: Any) -> Callable[[], Any]:

@@ -32,7 +32,7 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
     if not steps:
         return None
     plain = [step for step in steps if not step.interrupted]
-    idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.read))
+    idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.durations))
     return StepTally(
         loader=clock.info.id,
         began_seconds=steps[0].began + wall_offset_seconds,

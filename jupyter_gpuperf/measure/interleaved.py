@@ -24,7 +24,7 @@ from jupyter_gpuperf.measure.stopping import (
     FEWEST_BLOCKS,
     INTERIM_RESAMPLES,
     MOST_BLOCKS,
-    not_converged,
+    not_converged_warning,
 )
 from jupyter_gpuperf.messages import Message
 
@@ -156,4 +156,4 @@ def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
         return None
     if math.isinf(widest):
         return Message("One round is too few for an interval. Raise the time limit.")
-    return not_converged(widest, target_ratio, rounds)
+    return not_converged_warning(widest, target_ratio, rounds)

@@ -147,7 +147,7 @@ class HoldOff:
 
 
 AT_ONCE: Final = HoldOff()
-A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
+FIVE_SECONDS: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
 TWO_CHECKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
 )

@@ -21,7 +21,7 @@ ALERTS: Final = "alerts"
 FINDINGS: Final = "findings"
 """Topic of the diagnosis."""
 
-OFTEN_MS: Final = 500
+OFTEN_INTERVAL_MS: Final = 500
 """The longest interval between readings after :meth:`Subscribers.read_often`."""
 
 DUE_RATIO: Final = 0.9
@@ -57,7 +57,7 @@ class Subscribers:
         self.on_change = on_change
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
-        self._often = Subscription(lambda message, topic: None, OFTEN_MS)
+        self._often = Subscription(lambda message, topic: None, OFTEN_INTERVAL_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
         """Add a listener. ``deliver`` takes a message and its topic; the sampler's thread calls it, so it must not block."""

@@ -100,7 +100,7 @@ class LiveList:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def changed(self) -> None:
+    def send_soon(self) -> None:
         """Send the changes of the list soon. Call this from any thread; it returns immediately."""
         if self._loop is not None and self._known:
             with contextlib.suppress(RuntimeError):  # the event loop is closed

@@ -113,7 +113,7 @@ class SuiteManager:
             suite.cancel()
         return self.get(suite_id)
 
-    def suites_of(self, suite_id: str) -> list[SuiteResults]:
+    def results_of(self, suite_id: str) -> list[SuiteResults]:
         """Return the results of a suite so far, as one :class:`SuiteResults` per side."""
         suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:

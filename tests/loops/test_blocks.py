@@ -17,11 +17,11 @@ from job_tools import is_alive, wait_until
 torch = pytest.importorskip("torch")
 
 from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, WorkerPause
+from jupyter_gpuperf.ab_tests.worker_pause import CAN_PAUSE, WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold processes")
+pytestmark = pytest.mark.skipif(not CAN_PAUSE, reason="this system can't hold processes")
 
 
 @pytest.fixture
