@@ -36,7 +36,7 @@ from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport,
 from jupyter_gpuperf.schemas.processes import Processes
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
-from jupyter_gpuperf.server.live_lists import ChangingList, LiveList, WholeList
+from jupyter_gpuperf.server.live_lists import ListFeed, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -109,11 +109,7 @@ class Parts:
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
-        live: dict[str, ChangingList] = {
-            "jobs": self.jobs,
-            "suites": suites,
-            "recordings": recordings,
-        }
+        live: dict[str, ListFeed] = {"jobs": self.jobs, "suites": suites, "recordings": recordings}
         lists = {topic: LiveList(topic, each) for topic, each in live.items()}
         self.jobs.on_change = lists["jobs"].send_soon
         self.suites.on_change = lists["suites"].send_soon

@@ -13,7 +13,7 @@ from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
 from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 OFF: Final = ("", "0", "false", "off", "no")
-VERBOSE_LEVELS: Final = {
+VERBOSE_AT: Final = {
     "NCCL_DEBUG": ("INFO", "TRACE"),
     "TORCH_DISTRIBUTED_DEBUG": ("DETAIL",),
     "TORCH_CPP_LOG_LEVEL": ("INFO",),
@@ -65,9 +65,7 @@ def _launch_blocking(machine: Machine) -> Outcome:
 def _debugging_variables(machine: Machine) -> Outcome:
     values = machine.environment
     names = [name for name in SWITCHES if is_on(machine, name)]
-    names += [
-        name for name in VERBOSE_LEVELS if values.get(name, "").upper() in VERBOSE_LEVELS[name]
-    ]
+    names += [name for name in VERBOSE_AT if values.get(name, "").upper() in VERBOSE_AT[name]]
     if not names:
         return fine("None is set.")
     return suspect("Set for debugging: {names}.", names=names, **unset_advice(machine, *names))

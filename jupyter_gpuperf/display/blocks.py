@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Literal
 
 import msgspec
 
-RIGHT_ALIGNED: Final = ("value", "number", "quiet_number")
+RIGHT: Final = ("value", "number", "quiet_number")
 """Keys of ``style.CELLS`` for right-aligned columns."""
 Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
@@ -95,9 +95,7 @@ class Table(Block, frozen=True):
         ]
         for line in lines:
             yield "  ".join(
-                cell.text
-                if isinstance(cell, Span)
-                else padded(cell, width, right=look in RIGHT_ALIGNED)
+                cell.text if isinstance(cell, Span) else padded(cell, width, right=look in RIGHT)
                 for cell, width, look in zip(line, widths, looks, strict=False)
             ).rstrip()
 

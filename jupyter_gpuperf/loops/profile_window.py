@@ -7,12 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.step_profile import (
-    NEXT_RANGE,
-    ProfileEvent,
-    StepProfile,
-    summarize_profile,
-)
+from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, StepProfile, summarize_profile
 from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
@@ -71,7 +66,7 @@ class ProfileWindow:
         try:
             if self._profile is None:
                 return original(iterator)
-            with self.torch.profiler.record_function(NEXT_RANGE):
+            with self.torch.profiler.record_function(NEXT):
                 return original(iterator)
         except BaseException:
             self._guarded(self._ended_early)

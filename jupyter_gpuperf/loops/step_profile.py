@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-NEXT_RANGE: Final = "gpuperf::next"
+NEXT: Final = "gpuperf::next"
 """Name of the range that marks each ``next()`` of the loader in the profile."""
 
-STEP_RANGE: Final = "ProfilerStep"
+STEP: Final = "ProfilerStep"
 COPIES: Final = ("Memcpy", "Memset")
 SYNCHRONIZING_CALLS: Final = (
     "cudaStreamSynchronize",
@@ -23,7 +23,7 @@ SYNCHRONIZING_CALLS: Final = (
 """CUDA runtime calls in which the host waits for the device."""
 
 MOST_SHOWN: Final = 5
-"""Number of entries of each kind in a summary."""
+"""Maximum number of entries of each kind in a summary."""
 
 
 class ProfileEvent(NamedTuple):
@@ -93,20 +93,20 @@ def summarize_profile(
 ) -> StepProfile | None:
     """Return the summary of a profile's steps; ``None`` if the profile contains no complete step."""
     everything = list(events)
-    steps = [each for each in everything if each.name.startswith(STEP_RANGE) and not each.on_device]
+    steps = [each for each in everything if each.name.startswith(STEP) and not each.on_device]
     if not steps:
         return None
     count = len(steps)
     began, ended = min(each.began for each in steps), max(each.ended for each in steps)
     within = [each for each in everything if each.ended > began and each.began < ended]
-    inside = [each for each in within if not each.name.startswith(STEP_RANGE)]
+    inside = [each for each in within if not each.name.startswith(STEP)]
     on_host = [each for each in inside if not each.on_device]
     # Ranges that the host marks also appear as events of the device, but they are not work.
     host_names = {each.name for each in on_host}
     on_device = [each for each in inside if each.on_device and each.name not in host_names]
     copies = [each for each in on_device if each.name.startswith(COPIES)]
     kernels = [each for each in on_device if not each.name.startswith(COPIES)]
-    waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT_RANGE])
+    waits = united([(each.began, each.ended) for each in on_host if each.name == NEXT])
     work = united([(max(began, each.began), min(ended, each.ended)) for each in on_device])
     idle = _between(work, began, ended)
     idle_in_next = _overlap(idle, waits)
@@ -127,11 +127,7 @@ def summarize_profile(
         syncs=_shares([each for each in on_host if each.name in SYNCHRONIZING_CALLS], count),
         kernels=_shares(kernels, count),
         operations=_shares(
-            [
-                each
-                for each in on_host
-                if not each.name.startswith("cuda") and each.name != NEXT_RANGE
-            ],
+            [each for each in on_host if not each.name.startswith("cuda") and each.name != NEXT],
             count,
             lambda each: each.self_cpu_seconds,
         ),

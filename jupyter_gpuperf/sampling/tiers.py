@@ -12,7 +12,7 @@ from msgspec import Struct
 from jupyter_gpuperf.sampling.ring import Ring, RingDump
 from jupyter_gpuperf.schemas import Reading
 
-LOWEST_SUFFIX, MEAN_SUFFIX, HIGHEST_SUFFIX = "<", "=", ">"
+LOWEST, MEAN, HIGHEST = "<", "=", ">"
 """Suffixes of a metric's name, for the columns of a condensed entry."""
 
 
@@ -85,11 +85,7 @@ class CoarseTier:
             return
         entry: dict[str, float] = {}
         for name, (count, total, least, most) in self._running.items():
-            entry |= {
-                name + MEAN_SUFFIX: total / count,
-                name + LOWEST_SUFFIX: least,
-                name + HIGHEST_SUFFIX: most,
-            }
+            entry |= {name + MEAN: total / count, name + LOWEST: least, name + HIGHEST: most}
         self.ring.append(self._step * self.size.step_seconds, entry)
         self._running = {}
 
@@ -114,18 +110,12 @@ class CoarseTier:
     def piece(self, oldest: float, newest: float, names: Iterable[str]) -> HistoryPiece:
         """Return the stored steps with ``oldest <= time < newest``."""
         names = list(names)
-        wanted = [
-            name + kind for name in names for kind in (LOWEST_SUFFIX, MEAN_SUFFIX, HIGHEST_SUFFIX)
-        ]
+        wanted = [name + kind for name in names for kind in (LOWEST, MEAN, HIGHEST)]
         times, columns = self.ring.between(oldest, newest, wanted)
         metrics = {
-            name: (
-                columns[name + LOWEST_SUFFIX],
-                columns[name + MEAN_SUFFIX],
-                columns[name + HIGHEST_SUFFIX],
-            )
+            name: (columns[name + LOWEST], columns[name + MEAN], columns[name + HIGHEST])
             for name in names
-            if name + MEAN_SUFFIX in columns
+            if name + MEAN in columns
         }
         return HistoryPiece(times, metrics)
 

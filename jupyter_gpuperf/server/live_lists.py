@@ -33,7 +33,7 @@ RUNNING_STATES: Final = ("queued", "running", "recording")
 Item = TypeVar("Item", SuiteInfo, RecordingInfo)
 
 
-class ChangingList(Protocol):
+class ListFeed(Protocol):
     """The interface of a list that pages can follow."""
 
     @property
@@ -93,7 +93,7 @@ class WholeList(Generic[Item]):
 class LiveList:
     """Sends changes of a list to the clients that follow it. Without such clients, the list is not read."""
 
-    def __init__(self, topic: str, changing: ChangingList) -> None:
+    def __init__(self, topic: str, changing: ListFeed) -> None:
         self._topic, self._changing = topic, changing
         self._known: dict[Outbox, int] = {}
         self._news = asyncio.Event()

@@ -17,7 +17,7 @@ import pytest
 from jupyter_gpuperf.loops import LoaderWatch
 from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS
 from jupyter_gpuperf.loops.profile_window import _events
-from jupyter_gpuperf.loops.step_profile import NEXT_RANGE, STEP_RANGE, summarize_profile
+from jupyter_gpuperf.loops.step_profile import NEXT, STEP, summarize_profile
 from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")
@@ -109,7 +109,7 @@ def loader_of(name, watching):
 
 def marked(iterator, original):
     """Mark the wait itself in the profile: what the clock does before and after it, and its cost, are not data's."""
-    with torch.profiler.record_function(NEXT_RANGE):
+    with torch.profiler.record_function(NEXT):
         return original(iterator)
 
 
@@ -117,7 +117,7 @@ def epoch(loader, step):
     batches = iter(loader)
     is_torchs = isinstance(loader, torch.utils.data.DataLoader)
     while True:
-        with contextlib.nullcontext() if is_torchs else torch.profiler.record_function(NEXT_RANGE):
+        with contextlib.nullcontext() if is_torchs else torch.profiler.record_function(NEXT):
             following = next(batches, None)
         if following is None:
             break
@@ -145,7 +145,7 @@ def measured(name):
     while taken(clock) is not None:
         pass
     with torch.profiler.profile(acc_events=True) as profile:
-        with torch.profiler.record_function(f"{STEP_RANGE}all"):
+        with torch.profiler.record_function(f"{STEP}all"):
             epoch(loader, step)
         torch.cuda.synchronize()
     tally = taken(clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
-from jupyter_gpuperf.loops.step_profile import NEXT_RANGE, ProfileEvent, summarize_profile, united
+from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, summarize_profile, united
 
 torch = pytest.importorskip("torch")
 
@@ -20,13 +20,13 @@ def gpu(name, began, ended):
 
 STEPS = [
     host("ProfilerStep*", 0.0, 1.0),
-    host(NEXT_RANGE, 0.0, 0.4),
+    host(NEXT, 0.0, 0.4),
     host("cudaStreamSynchronize", 0.8, 0.9),
     host("aten::mm", 0.4, 0.5, 0.1),
     gpu("Memcpy HtoD (Pageable -> Device)", 0.4, 0.5),
     gpu("gemm", 0.5, 0.7),
     gpu("gemm", 0.65, 0.8),
-    gpu(NEXT_RANGE, 0.0, 0.4),  # the range as the device's timeline draws it: no work
+    gpu(NEXT, 0.0, 0.4),  # the range as the device's timeline draws it: no work
     gpu("before", -1.0, -0.5),
 ]
 
