@@ -20,7 +20,7 @@ from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 HIDDEN_CONDITIONS: Final = ("interpreter", "platform")
-"""Left out of the environment line because they are long; ``.environment`` has them."""
+"""Entries that are too long for the environment line; ``.environment`` has them."""
 
 
 @dataclass(frozen=True, repr=False)

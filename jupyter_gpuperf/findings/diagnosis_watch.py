@@ -37,7 +37,8 @@ WORKING_PERCENT: Final = 50.0
 REFRESH_SECONDS: Final = 10.0
 """Time between two updates of the figures of findings that persist."""
 FEWEST_READINGS: Final = 8
-"""A device with fewer readings is not judged. They take 0.8 s at the highest rate, and 40 s while no page is open."""
+"""A device with fewer readings is not judged. This many take 0.8 s at the highest rate, and 40 s while no page is
+open."""
 YIELD_SECONDS: Final = 0.0002
 """Sleep after each rule. It lets a request of the server run, which would otherwise wait 5 ms for the interpreter."""
 

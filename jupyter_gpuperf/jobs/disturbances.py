@@ -108,8 +108,8 @@ class DisturbanceWatcher:
     Parameters
     ----------
     has_reading_before_run
-        Whether the sampler's latest reading predates the run. If the sampler has just started, that reading covers the
-        start of this process instead.
+        Whether the sampler's latest reading describes the time before the run. If the sampler has just started, that
+        reading covers the start of this process instead.
     """
 
     sampler: Sampler

@@ -22,8 +22,8 @@ class KernelTraining:
     Parameters
     ----------
     wait_for_tick
-        Blocks until the devices have been read again, for at most the given number of seconds; returns whether they
-        have.
+        Waits until the devices have been read again, at most for the given number of seconds; returns whether they
+        were.
     """
 
     store: TrainingStore

@@ -44,7 +44,7 @@ class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     path: str | None
     seen_seconds: float
-    told_until_seconds: float
+    track_until_seconds: float = msgspec.field(name="told_until_seconds")
     cells: list[CellMark]
     track: TieredHistoryDump
 
@@ -86,7 +86,7 @@ class NotebookSession:
         self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
         self.track = TieredHistory(KEPT_TALLIES, COARSE_TIERS)
-        self.told_until_seconds = 0.0
+        self.track_until_seconds = 0.0
         """End of the latest step in the track, as Unix time."""
         self.seen_seconds = 0.0
         self.connections: list[tuple[int | None, SendToKernel]] = []
@@ -137,11 +137,11 @@ class NotebookSession:
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
         """Add values to the track if there were new steps: a stopped loop leaves a gap, not a flat line."""
-        if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
+        if self.track_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
             self.track.forget_from(time_seconds)
-            self.told_until_seconds = 0.0
-        if steps_until_seconds > self.told_until_seconds:
-            self.told_until_seconds = steps_until_seconds
+            self.track_until_seconds = 0.0
+        if steps_until_seconds > self.track_until_seconds:
+            self.track_until_seconds = steps_until_seconds
             self.track.append(time_seconds, values)
 
     def dump(self, *, full: bool) -> NotebookDump:
@@ -150,7 +150,7 @@ class NotebookSession:
             key=self.key,
             path=self.path,
             seen_seconds=self.seen_seconds,
-            told_until_seconds=self.told_until_seconds,
+            track_until_seconds=self.track_until_seconds,
             cells=list(self.cells),
             track=self.track.dump(full=full),
         )
@@ -158,7 +158,7 @@ class NotebookSession:
     def prepend_past(self, earlier: NotebookSession) -> None:
         """Prepend the past from the file, for a kernel that reported before the file was read."""
         self.path = self.path or earlier.path
-        self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
+        self.track, self.track_until_seconds = earlier.track, earlier.track_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
 
 
@@ -178,7 +178,8 @@ def notebooks_of(dump: TrainingDump) -> list[NotebookSession]:
 def _notebook_of(dump: NotebookDump) -> NotebookSession:
     notebook = NotebookSession(dump.key)
     notebook.path = dump.path
-    notebook.seen_seconds, notebook.told_until_seconds = dump.seen_seconds, dump.told_until_seconds
+    notebook.seen_seconds = dump.seen_seconds
+    notebook.track_until_seconds = dump.track_until_seconds
     notebook.cells.extend(dump.cells)
     notebook.track.restore(dump.track)
     return notebook

@@ -173,7 +173,7 @@ class Recording:
 
 
 class _Table:
-    """Readings in columns: values, and the reasons for missing ones."""
+    """Readings in columns: values, and reasons for missing values."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values = {name: array("d") for name in names}

@@ -53,7 +53,7 @@ VARYING_ENTRIES: Final = (
     "_shape",
     "flop_per_byte",
 )
-"""Parts of the names of environment entries that vary between runs and don't explain a difference."""
+"""Parts of names: environment entries with such a name vary between runs, and don't explain a difference."""
 
 
 def compare(before: SuiteResults, after: SuiteResults) -> SuiteComparison:

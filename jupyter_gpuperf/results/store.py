@@ -190,7 +190,7 @@ class ResultStore:
                 "Can't read {path}: {error}." if is_read else "Can't save to {path}: {error}.",
                 "Free some disk space, or change c.GpuPerf.results_file.",
                 path=self.path,
-                error=error,
+                error=getattr(error, "strerror", None) or error,  # without the path
             ) from error
 
     def _connected(self) -> sqlite3.Connection:

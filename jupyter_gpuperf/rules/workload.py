@@ -15,8 +15,8 @@ from jupyter_gpuperf.rules.rule_input import ReadingSeries
 BUSY_QUANTILE: Final = 0.9
 """Quantile of the readings that counts as the level of a busy device."""
 IDLE_SHARE: Final = {SM: 0.05, UTILIZATION: 0.1}
-"""A reading below this share of the level at ``BUSY_QUANTILE`` counts as idle. The driver's utilization needs a second to fall,
-hence its higher share."""
+"""A reading below this share of the level at ``BUSY_QUANTILE`` counts as idle. The driver's utilization needs a second
+to fall, hence its higher share."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -197,7 +197,7 @@ def columns_of(
     """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
-    # A step is a run of equal numbers; there is no step where there were no ticks.
+    # Ticks with the same step number form a step. Times without ticks have no step.
     starts = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
     bounds = list(pairwise([*starts, len(steps)]))
     return Columns(

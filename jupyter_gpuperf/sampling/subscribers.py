@@ -25,7 +25,7 @@ OFTEN_INTERVAL_MS: Final = 500
 """The longest interval between readings after :meth:`Subscribers.read_often`."""
 
 DUE_RATIO: Final = 0.9
-"""A tick that comes slightly early still serves a listener if this share of its interval has passed."""
+"""A listener is due if this share of its interval has passed, so that a slightly early tick still serves it."""
 
 
 class Subscription:

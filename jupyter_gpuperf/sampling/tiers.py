@@ -157,7 +157,7 @@ class TieredHistory:
         since = coarse[0].current_step_seconds if enough else self._full.complete_from_seconds()
         parts = [self.full_rate(max(oldest, since), names)]
         for tier in coarse:
-            # If the finer part has only a part of a step, take the step from this tier, unless it is the current one.
+            # If the finer tier has only part of a step, take the step from this tier, unless it is the current step.
             begin = min(tier.end_of_step(since), tier.current_step_seconds)
             parts[-1] = parts[-1].since(begin)
             parts.append(tier.piece(oldest, begin, names))

@@ -22,7 +22,7 @@ RETRY_LOST_SECONDS: Final = 60.0
 without rates for one tick."""
 
 DEVICE_FOLDERS: Final = Path("/proc/driver/nvidia/gpus")
-"""On Linux, the driver shows a folder for each device here."""
+"""Folder in which the Linux driver creates a subfolder for each device."""
 
 
 class AutoDriver:

@@ -122,7 +122,7 @@ class Rounds:
 
 
 def empty_suite(created_seconds: float) -> SuiteResults:
-    """Return a suite's results before the first round: none."""
+    """Return the results of a suite that has not run yet."""
     return SuiteResults(
         format=SUITE_FORMAT,
         format_version=SUITE_VERSION,
