@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-CAN_PAUSE: Final = hasattr(signal, "SIGSTOP")
+AVAILABLE: Final = hasattr(signal, "SIGSTOP")
 
 GUARD: Final = """
 import contextlib, os, select, signal, sys
@@ -67,7 +67,7 @@ class WorkerPause:
     @property
     def is_possible(self) -> bool:
         """Whether processes can be paused: the system supports it, and pausing has not been given up."""
-        return CAN_PAUSE and not self._given_up
+        return AVAILABLE and not self._given_up
 
     @contextlib.contextmanager
     def giving_up_after(self, seconds: float) -> Iterator[None]:

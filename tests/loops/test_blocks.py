@@ -17,11 +17,11 @@ from job_tools import is_alive, wait_until
 torch = pytest.importorskip("torch")
 
 from jupyter_gpuperf.ab_tests.blocks import EndlessBatches, Loop
-from jupyter_gpuperf.ab_tests.worker_pause import CAN_PAUSE, WorkerPause
+from jupyter_gpuperf.ab_tests.worker_pause import AVAILABLE, WorkerPause
 from jupyter_gpuperf.errors import BadRequest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not CAN_PAUSE, reason="this system can't hold processes")
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system can't hold processes")
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ class Bursts:
         return loop(self, worker_pause, self.step, **options)
 
 
-@pytest.mark.parametrize("interval_seconds", [1e-4, 0.0015, 5.0, 100.0])
-def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, interval_seconds):
+@pytest.mark.parametrize("look_seconds", [1e-4, 0.0015, 5.0, 100.0])
+def test_a_look_is_not_deceived_by_what_workers_give_at_once(worker_pause, look_seconds):
     bursts = Bursts()
     one = bursts.loop(worker_pause)
     one.warm_up(1e-4)
-    one.measure_pace(interval_seconds)
+    one.measure_pace(look_seconds)
     assert 0.9 <= one.pace.seconds <= 5.0
 
 
