@@ -57,7 +57,7 @@ class DisturbanceLog:
         self.cpu_before_percent: float | None = None
 
     def take(self, frame: Frame | None) -> None:
-        """Add a frame's readings."""
+        """Keep the readings of the device and the host in a frame; do nothing without a frame."""
         if frame is not None:
             self._host_readings.append(frame.host)
             if self._device in frame.devices:

@@ -178,7 +178,7 @@ class JobManager(JobRegistry):
     def _cancel(self, job: WorkerJob) -> None:
         if job.has_ended:
             return
-        job.cancelled.set()
+        job.cancel_event.set()
         if job.process is not None:
             job.process.cancel()  # its queue's thread records the end, once no process is left
         elif job.record.started_seconds is None:
@@ -225,7 +225,7 @@ class JobManager(JobRegistry):
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, Message("Waiting: another server uses this device"))
-            if job.cancelled.wait(seconds):
+            if job.cancel_event.wait(seconds):
                 raise WorkerCancelled
 
         return hold_locks(job.assignment.locks, self._lock_directory, wait=wait)
@@ -234,7 +234,7 @@ class JobManager(JobRegistry):
         self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int
     ) -> WorkerProcess:
         with self._lock:
-            if job.cancelled.is_set():
+            if job.cancel_event.is_set():
                 raise WorkerCancelled
             job.process = WorkerProcess(
                 replace(job.order, lock_descriptors=descriptors, marker=uuid.uuid4().hex),

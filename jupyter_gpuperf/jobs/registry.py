@@ -72,7 +72,7 @@ class JobRegistry:
             return not all(job.has_ended for job in self._jobs.values())
 
     def add(self, job: Job) -> None:
-        """Add a job."""
+        """Add a job, drop old jobs that have ended, and notify all listeners."""
         with self._lock:
             self._jobs[job.id] = job
             self._forget_old()

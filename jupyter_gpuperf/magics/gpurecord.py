@@ -124,7 +124,7 @@ class RecordingProcess:
 
 @magics_class
 class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
-    """The magics ``%gpurecord`` and ``%%gpurecord``."""
+    """The class in which IPython finds ``%gpurecord`` and ``%%gpurecord``."""
 
     current: RecordingProcess | None = None
 

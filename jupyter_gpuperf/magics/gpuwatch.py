@@ -43,7 +43,7 @@ MOST_STEPS: Final = 50
 
 @magics_class
 class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
-    """The magic ``%gpuwatch``."""
+    """The class in which IPython finds ``%gpuwatch``."""
 
     log: CellLog | None = None
 
