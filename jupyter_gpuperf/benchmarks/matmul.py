@@ -172,7 +172,7 @@ class Products:
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the floating-point operations per second of this shape, measured for about ``seconds``."""
         time_block = block_timer(self.call(shape), self.device, self.flush)
-        once = time_block(1)  # also selects the GPU kernel
+        once = time_block(1)  # this call also selects the GPU kernel
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
 

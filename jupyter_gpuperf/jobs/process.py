@@ -153,7 +153,7 @@ class WorkerProcess:
             self._give_order()
             self._read_messages(self._process.stdout)
         finally:
-            # However the reading ended, leave no process behind. Stdout is closed first, so that
+            # Leave no process behind, however reading ended. Stdout is closed first, so that
             # a supervisor with more output does not wait for a reader.
             self._close_lifeline()
             self._process.stdout.close()

@@ -32,7 +32,7 @@ from typing import Any
 LIFELINE = 0
 
 
-def _posix() -> Any:  # a module
+def _posix() -> Any:  # returns a module
     # In isolated mode (``python -I``), this package can't be imported; only this one file is needed.
     spec = importlib.util.spec_from_file_location("_posix", Path(__file__).with_name("posix.py"))
     assert spec is not None

@@ -94,7 +94,7 @@ class NotebookSession:
     def add_connection(self, pid: int | None, send: SendToKernel) -> None:
         """Add the connection of a process. Drop the reports of processes that ended, such as before a restart."""
         self.connections.append((pid, send))
-        self.pid = self.connections[0][0]  # the kernel; later connections are its child processes
+        self.pid = self.connections[0][0]  # the kernel connects before its child processes
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]

@@ -148,7 +148,7 @@ class TrainingStore:
         if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
-        _, send = connections[0]  # the kernel; its ranks have no cell in which to show the profile
+        _, send = connections[0]  # of the kernel: its ranks have no cell for the profile
         send(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:

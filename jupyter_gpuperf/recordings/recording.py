@@ -132,7 +132,7 @@ class Recording:
             self._began_seconds = time_seconds
         elapsed_seconds = time_seconds - self._began_seconds
         if self.seconds and elapsed_seconds <= self.seconds[-1]:
-            # The clock was set back: continue from the last time.
+            # The clock was set back: continue at the latest time so far.
             self._began_seconds = time_seconds - self.seconds[-1] - 1e-3
             elapsed_seconds = time_seconds - self._began_seconds
         place = len(self.seconds)

@@ -223,7 +223,7 @@ class Sampler:
             return
         try:
             listed = self.source.read_processes()
-        except Exception as error:  # from any source: the callers get it, sampling goes on
+        except Exception as error:  # of any source: the callers get it, and sampling continues
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)

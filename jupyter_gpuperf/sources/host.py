@@ -64,7 +64,7 @@ class HostReader:
             self._module = psutil
         return self._module
 
-    def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
+    def _call(self, function: str, *arguments: int) -> Any:  # returns psutil's types
         if function in self._functions:
             return self._functions[function]()
         return getattr(self._psutil, function)(*arguments)

@@ -24,7 +24,7 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # Key → time of the last reading, the total and the rate then (``None``: there was no rate).
+        # Key → (time of the last reading, its total, and its rate or ``None``).
         self._kept: dict[Hashable, tuple[float, float, float | None]] = {}
 
     def rate(

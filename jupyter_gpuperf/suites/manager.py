@@ -183,7 +183,7 @@ class SuiteManager:
         with self._lock:
             ended = [name for name, each in self._suites.items() if each.has_ended]
             for name in ended[:-KEPT_SUITES]:
-                del self._suites[name]  # it is still in the file
+                del self._suites[name]  # the suite is still in the file
 
     def _loaded(self, info: SuiteInfo, side: SuiteSide) -> SuiteResults:
         results = []

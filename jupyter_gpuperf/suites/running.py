@@ -157,7 +157,7 @@ class RunningSuite:
 
     def _submit(self, side: int, name: str, parameters: Mapping[str, Any]) -> JobInfo:
         place = self._sides[side]
-        with self._lock:  # cancel() runs before the job is submitted, or when its id is known
+        with self._lock:  # so that cancel() never runs between submitting and storing the id
             if self._cancelled:
                 raise cancelled_error()
             job = self._jobs.submit(

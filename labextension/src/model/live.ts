@@ -198,7 +198,7 @@ export class LiveModel {
       LONGEST_RETRY_MS,
       FIRST_RETRY_MS * 2 ** (this.failures - 1)
     );
-    // Up to half as much again, so that many pages don't reconnect at the same moment.
+    // Add a random part, up to half, so that many pages don't reconnect at the same moment.
     const jittered = wait * (1 + this.environment.random() / 2);
     this.timer = setTimeout(
       () => this.open(this.poller.running ? 'polling' : 'reconnecting'),
