@@ -149,12 +149,12 @@ def test_a_server_that_reads_nothing_stops_neither_the_thread_nor_the_loop(
     server.accept()
     server.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
     watching.watch_everything()
-    looks = telemetry._looks
+    reports = telemetry._reports_count
     again = loader(items=400, batch_size=1)
     until = time.monotonic() + 1
     while time.monotonic() < until:
         list(again)
-    wait_until(lambda: telemetry._looks > looks + 3)
+    wait_until(lambda: telemetry._reports_count > reports + 3)
     assert telemetry.is_alive()
     assert len(telemetry.recent) > 0  # for %gpuwatch itself
 
