@@ -153,7 +153,7 @@ class LoaderWatch:
             if not self.watches_all and named() is not sampler:
                 return None
             clock = self._clock_of(iterator, sampler)
-            fresh = IteratorClock(clock, self._is_grad_enabled())
+            fresh = IteratorClock(clock, self._grad_check())
             setattr(iterator, SLOT, fresh)
             if clock.idle_timer is None:
                 self.find_device()
@@ -161,7 +161,7 @@ class LoaderWatch:
             return None
         return fresh
 
-    def _is_grad_enabled(self) -> Callable[[], bool]:
+    def _grad_check(self) -> Callable[[], bool]:
         enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
         return enabled
 
@@ -212,7 +212,7 @@ class LoaderWatch:
         def new_clock() -> IteratorClock:
             if clock.idle_timer is None:
                 self.find_device()
-            return IteratorClock(clock, self._is_grad_enabled())
+            return IteratorClock(clock, self._grad_check())
 
         if isinstance(loader, Iterator):
             return TimedIterator(loader, new_clock())
