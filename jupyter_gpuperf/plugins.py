@@ -40,7 +40,7 @@ def with_additions(
         Returns the name of an object, which must be unique.
     """
     found = {name_of(each): each for each in own}
-    for point in points_of(group):
+    for point in entry_points_of(group):
         for addition in _loaded(point, kind):
             if not isinstance(addition, kind):
                 logger.error("%s is not a %s; skipped.", point.value, kind.__name__)
@@ -76,7 +76,7 @@ def _all_entry_points(_path: tuple[str, ...]) -> EntryPoints | SelectableGroups 
         return None
 
 
-def points_of(group: str) -> Sequence[EntryPoint]:
+def entry_points_of(group: str) -> Sequence[EntryPoint]:
     """Return the entry points of all packages in one of this package's groups, without loading them."""
     every = _all_entry_points(tuple(sys.path))
     return () if every is None else tuple(every.select(group=PREFIX + group))

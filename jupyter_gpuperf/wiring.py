@@ -36,7 +36,7 @@ from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport,
 from jupyter_gpuperf.schemas.processes import Processes
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
-from jupyter_gpuperf.server.live_lists import Changing, LiveList, WholeList
+from jupyter_gpuperf.server.live_lists import ListFeed, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
 from jupyter_gpuperf.server.threads import in_thread
@@ -80,9 +80,9 @@ class Parts:
             idle_interval_ms=settings.idle_interval_ms if settings.sample_when_idle else None,
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
             observers={
-                ALERTS: alerts.observe,
-                FINDINGS: patterns.observe,
-                TRAINING: training.observe,
+                ALERTS: alerts.message_after,
+                FINDINGS: patterns.message_after,
+                TRAINING: training.message_after,
             },
         )
         results = ResultStore(Path(settings.results_file).expanduser())
@@ -109,11 +109,11 @@ class Parts:
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))
-        live: dict[str, Changing] = {"jobs": self.jobs, "suites": suites, "recordings": recordings}
+        live: dict[str, ListFeed] = {"jobs": self.jobs, "suites": suites, "recordings": recordings}
         lists = {topic: LiveList(topic, each) for topic, each in live.items()}
-        self.jobs.on_change = lists["jobs"].changed
-        self.suites.on_change = lists["suites"].changed
-        self.recordings.on_change = lists["recordings"].changed
+        self.jobs.on_change = lists["jobs"].send_soon
+        self.suites.on_change = lists["suites"].send_soon
+        self.recordings.on_change = lists["recordings"].send_soon
         self.services = Services(
             catalog=catalog_of(metrics),
             history=self.history,

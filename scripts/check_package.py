@@ -32,8 +32,8 @@ LISTED = {
 IMPORTS = """
 import jupyter_gpuperf, pathlib, sys
 assert pathlib.Path(jupyter_gpuperf.__file__).is_relative_to(sys.prefix), jupyter_gpuperf.__file__
-from jupyter_gpuperf.recordings.load import PACKAGED
-assert list(PACKAGED.glob("*.gz")), "the recordings are missing"
+from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER
+assert list(PACKAGED_FOLDER.glob("*.gz")), "the recordings are missing"
 from jupyterlab_server.translation_utils import get_installed_packages_locale
 assert "jupyter_gpuperf" in get_installed_packages_locale("zh_CN")[0], "the translations are missing"
 from IPython.core.interactiveshell import InteractiveShell

@@ -69,7 +69,7 @@ class ABTestResult:
     restored
         Type names of the objects that the steps changed and that were restored.
     doubt
-        Why the result may be inaccurate: the interval is still wide, the time limit was too short, or something was not
+        Why the result may be inaccurate: the interval is still wide, the time limit was too short, or an object was not
         restored; otherwise ``None``.
     cost_seconds
         Duration of the whole test, until everything was restored.
@@ -181,7 +181,7 @@ class _Bench:
             raise BadRequest(
                 "no_state_found",
                 "The step refers to no model, so its changes could not be restored.",
-                "Pass the objects that it changes: state=[model, optimizer].",
+                "Pass the objects that it changes: state=[model, optimizer]",
             )
         self._snapshot_seconds = clock() - self._began
         # The step runs on the device of its models.

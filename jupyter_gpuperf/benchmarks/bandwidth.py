@@ -91,7 +91,7 @@ def _on_device(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndByt
 def _over_the_link(torch: Any, device: Any, size_bytes: int) -> dict[str, CallAndBytes]:
     target = torch.empty(size_bytes, dtype=torch.uint8, device=device)
     source = torch.empty_like(target)
-    # Ones, not empty: writing to a page allocates it.
+    # Use ones, not empty: only writing to a page allocates it.
     pinned = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pinned_target = torch.ones(size_bytes, dtype=torch.uint8).pin_memory()
     pageable = torch.ones(size_bytes, dtype=torch.uint8)

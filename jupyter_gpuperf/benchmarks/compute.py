@@ -79,7 +79,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     environment = {
         **describe(torch, device),
         "cudnn_tf32": tf32,
-        **requested.work.described(chip, kind, prefix="model_"),
+        **requested.work.environment_entries(chip, kind, prefix="model_"),
         "limits_from": chip.source if chip else None,
     }
     return Measured(

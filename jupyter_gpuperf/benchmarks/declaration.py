@@ -19,7 +19,7 @@ Scalar = bool | int | float | str
 LARGEST_NUMBER: Final = sys.float_info.max
 """Default bound of numbers, so that infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
-"""Most characters in a text: the length of the longest path on Linux."""
+"""Maximum length of a text parameter: that of the longest path on Linux."""
 LIMIT_HELP: Final = "Stop after this time, even if the interval is still wide."
 
 

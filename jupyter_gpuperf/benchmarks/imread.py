@@ -44,11 +44,11 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     installed = installed_readers()
     if not installed:
         message = "None of OpenCV, Pillow and torchvision is installed."
-        hint = "Run: pip install opencv-python-headless pillow."
+        hint = "Run: pip install opencv-python-headless pillow"
         raise Unavailable("package_missing", message, hint)
     for name, package in (("opencv", "opencv-python-headless"), ("pillow", "pillow")):
         if name not in installed:
-            message = "Skipped {name}: not installed. Run: pip install {package}."
+            message = "Skipped {name}: not installed. Run: pip install {package}"
             context.warn(Message(message, name=name, package=package))
     with tempfile.TemporaryDirectory(prefix="gpuperf-imread-") as folder:
         context.progress(0.0, "Listing the images" if parameters["folder"] else "Making the images")
@@ -89,7 +89,7 @@ def _usable_readers(
         try:
             for path in names:
                 reader(path)
-        except Exception as error:  # each library raises other types  # noqa: BLE001
+        except Exception as error:  # each library raises different types  # noqa: BLE001
             message = "Skipped {name}, which can't read all images: {error}"
             context.warn(Message(message, name=name, error=error))
         else:

@@ -38,7 +38,7 @@ SMALL_BYTES: Final = 110_000
 """The typical size of a photograph in a dataset."""
 COLD_RATIO: Final = 0.05
 """A read is cold if at most this share of the pages is in memory."""
-KEEP_FREE: Final = 0.1
+KEPT_FREE_RATIO: Final = 0.1
 """Share of the free disk space that the temporary files must not use."""
 MOST_FILES: Final = 4096
 
@@ -48,7 +48,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     size = MIB * parameters["size_mib"]
     with _files(parameters["folder"], size, context) as (large, small, folder):
         read_bytes, files = sum(path.stat().st_size for path in large), len(small)
-        # Name of the figure → amount read per block (bytes, reads or files), and the block.
+        # Name of the figure → (amount read per call, in bytes, reads or files; function that times one call).
         plan: dict[str, tuple[int, Callable[[], float]]] = {
             "cold_read_bytes": (read_bytes, lambda: _time_cold(large, _read)),
             "warm_read_bytes": (read_bytes, lambda: _time_warm(large)),
@@ -88,7 +88,7 @@ def _files(
     with tempfile.TemporaryDirectory(prefix="gpuperf-io-", ignore_cleanup_errors=True) as made:
         own = Path(made)
         free = shutil.disk_usage(own).free
-        if size + SMALL_FILES * SMALL_BYTES > (1 - KEEP_FREE) * free:
+        if size + SMALL_FILES * SMALL_BYTES > (1 - KEPT_FREE_RATIO) * free:
             raise BadRequest(
                 "disk_too_full",
                 "The files need {needed:.1f} GiB; {free:.1f} GiB are free in {folder}.",

@@ -20,7 +20,7 @@ from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.measure.bounds import Work
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.shape_search import STEP, Search, Shape
+from jupyter_gpuperf.measure.shape_search import GRID_STEP, Search, Shape
 from jupyter_gpuperf.measure.statistics import inverse, median_interval
 from jupyter_gpuperf.measure.timer import block_timer, flusher
 from jupyter_gpuperf.messages import Message
@@ -63,7 +63,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         samples[f"{kind}_seconds"] = seconds
         figures[f"{kind}_flops_per_second"] = inverse(median_interval(seconds), work.flop)
         environment[f"{kind}_shape"] = "×".join(map(str, shape))
-        environment |= work.described(chip, kind, prefix=f"{kind}_")
+        environment |= work.environment_entries(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
     environment["limits_from"] = chip.source if chip else None
@@ -149,7 +149,7 @@ class Products:
 
     def grid(self) -> list[Shape]:
         """Return the shapes of the coarse grid, medium sizes first, so that even a search cut short has tried these."""
-        step = STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
+        step = GRID_STEP if self.device.type == "cuda" else SMALLEST_ON_CPU
         sizes = range(step, self.largest + 1, step)
         shapes = list(itertools.product(sizes, sizes, sizes))
         middle = self.largest / 3
@@ -172,7 +172,7 @@ class Products:
     def rate(self, shape: Shape, seconds: float) -> float:
         """Return the floating-point operations per second of this shape, measured for about ``seconds``."""
         time_block = block_timer(self.call(shape), self.device, self.flush)
-        once = time_block(1)  # also selects the GPU kernel
+        once = time_block(1)  # this call also selects the GPU kernel
         calls = max(1, math.ceil(seconds / max(min(once, time_block(1)), 1e-7)))
         return _flop(shape) / time_block(calls)
 
@@ -180,8 +180,8 @@ class Products:
         if self.device.type != "cuda":
             return
         free_bytes, _ = self._torch.cuda.mem_get_info(self.device)
-        while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > STEP:
-            self.largest -= STEP
+        while 4 * 4 * self.largest**2 > SHARE_OF_MEMORY * free_bytes and self.largest > GRID_STEP:
+            self.largest -= GRID_STEP
 
 
 def _is_supported(torch: Any, device: Any, kind: str) -> bool:

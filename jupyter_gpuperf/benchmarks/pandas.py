@@ -22,7 +22,7 @@ from jupyter_gpuperf.messages import Message
 
 ENGINES: Final = ("c", "pyarrow", "python")
 PYTHON_ENGINE_ROWS: Final = 20_000
-"""Number of rows that the Python engine reads at most; it is about fifty times slower than the others."""
+"""Maximum number of rows for the Python engine, which is about fifty times slower than the others."""
 ROW_BYTES: Final = 70
 WORDS: Final = 500
 
@@ -55,7 +55,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
     resources.check_available_memory(12 * ROW_BYTES * rows, hint="Choose fewer rows.")
     engines = [each for each in ENGINES if each != "pyarrow" or importlib.util.find_spec("pyarrow")]
     if "pyarrow" not in engines:
-        context.warn("Skipped the pyarrow engine: not installed. Run: pip install pyarrow.")
+        context.warn("Skipped the pyarrow engine: not installed. Run: pip install pyarrow")
     figures: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     version = None

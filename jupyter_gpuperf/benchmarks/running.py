@@ -52,7 +52,7 @@ def _check_packages(benchmark: Benchmark) -> None:
             raise Unavailable(
                 "package_missing",
                 "{benchmark} needs {package}, which is not installed for {python}.",
-                "Run: {python} -m pip install {package}, or choose another kernel.",
+                "Choose another kernel, or run: {python} -m pip install {package}",
                 benchmark=benchmark.name,
                 package=package,
                 python=sys.executable,

@@ -23,7 +23,8 @@ class Outcome:
     Parameters
     ----------
     status
-        ``ok``; ``warn`` if it works, but costs speed, memory or trust; ``fail`` if it does not work; or ``unknown``.
+        ``ok``; ``warn`` if the part works, but costs speed, memory or trust; ``fail`` if it does not work; or
+        ``unknown``.
     found
         What the check found, or why the result is unknown; one sentence.
     fix
@@ -49,9 +50,9 @@ def _outcome(
 fine = partial(_outcome, "ok")
 """Return the outcome of a check that passes; running its ``fix`` is optional."""
 suspect = partial(_outcome, "warn")
-"""Return the outcome of something that works, but costs speed, memory or trust."""
+"""Return the outcome for a part that works, but costs speed, memory or trust."""
 broken = partial(_outcome, "fail")
-"""Return the outcome of something that does not work."""
+"""Return the outcome for a part that does not work."""
 not_known = partial(_outcome, "unknown")
 """Return the outcome of a check that can't decide here; ``found`` says why."""
 

@@ -10,7 +10,7 @@ from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not
 from jupyter_gpuperf.checks.probes import gpus
 from jupyter_gpuperf.checks.probes.gpus import Gpu
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 BUSY_PERCENT: Final = 50.0
 LOWERED_RATIO: Final = 0.98
@@ -34,7 +34,7 @@ def _visible_devices(machine: Machine, devices: list[Gpu]) -> Outcome:
     entries = [each.strip() for each in value.split(",")] if value else []
     unknown = [each for each in entries if not _is_device(each, devices)]
     if entries in ([], ["-1"], ["NoDevFiles"]):
-        steps = unset(machine, "CUDA_VISIBLE_DEVICES")
+        steps = unset_advice(machine, "CUDA_VISIBLE_DEVICES")
         return broken("CUDA_VISIBLE_DEVICES={value!r} hides all devices.", value=value, **steps)
     if unknown:
         return broken(

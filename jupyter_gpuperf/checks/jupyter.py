@@ -17,7 +17,7 @@ PACKAGE: Final = "jupyter_gpuperf"
 OUR_PANEL: Final = "jupyter-gpuperf"
 OLDEST_LAB: Final = (4, 4)
 SAFE_SERVER: Final = (2, 18)
-SHOWN: Final = 6
+MOST_SHOWN: Final = 6
 RESTART_SERVER: Final = Message("Then restart the Jupyter server.")
 EXTENSIONS: Final = "https://jupyterlab.readthedocs.io/en/stable/user/extensions.html"
 
@@ -120,7 +120,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
                 supported=supported,
                 lab=lab,
             )
-    count, shown = len(extensions), sorted(disabled)[:SHOWN]
+    count, shown = len(extensions), sorted(disabled)[:MOST_SHOWN]
     if not disabled:
         return fine("Prebuilt extensions: {count}.", count=count)
     return fine("Prebuilt extensions: {count}. Disabled: {disabled}.", count=count, disabled=shown)
@@ -165,8 +165,8 @@ def _server_extensions(machine: Machine) -> Outcome:
             )
     return fine(
         "{count} enabled: {names}.",
-        then="To measure what each costs, run %gpubench startup.",
-        names=sorted(files)[:SHOWN],
+        then="To measure what each costs, run: %gpubench startup",
+        names=sorted(files)[:MOST_SHOWN],
         count=len(files),
     )
 
@@ -191,4 +191,4 @@ def _kernel_specs(machine: Machine) -> Outcome:
             )
     if not specs:
         return fine("Only the server's own Python.")
-    return fine("{names}: their programs exist.", names=sorted(specs)[:SHOWN])
+    return fine("{names}: their programs exist.", names=sorted(specs)[:MOST_SHOWN])

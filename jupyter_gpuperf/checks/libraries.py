@@ -16,7 +16,7 @@ from jupyter_gpuperf.checks.probes.imports import (
 )
 from jupyter_gpuperf.checks.probes.installed import canonical, installed, version_numbers, versions
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 CUDA_LIBRARY: Final = re.compile(
     r"(lib(?:cudart|cudnn|cublas|cublasLt|nccl|cufft|cusparse))\.so[.\d]*$"
@@ -39,7 +39,7 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
     for variable in ("CUDA_HOME", "CUDA_PATH"):
         home = machine.environment.get(variable)
         if home and not machine.exists(home):
-            values = {"variable": variable, "home": home, **unset(machine, variable)}
+            values = {"variable": variable, "home": home, **unset_advice(machine, variable)}
             return suspect("{variable} is {home}, which does not exist.", **values)
     folders = filter(re.compile(r"cuda-\d+\.\d+").fullmatch, machine.listdir("/usr/local"))
     installed = ", ".join(name.removeprefix("cuda-") for name in folders) or "–"
@@ -121,7 +121,7 @@ def _loaded_libraries(machine: Machine) -> Outcome:
             return suspect(
                 "{name} is loaded more than once: {paths}.",
                 fix="unset LD_LIBRARY_PATH",
-                then="Then restart the kernel. To find the packages: pip list | grep nvidia.",
+                then="Then restart the kernel. To find the packages: pip list | grep nvidia",
                 name=name,
                 paths=paths,
             )
@@ -132,7 +132,7 @@ def _loaded_libraries(machine: Machine) -> Outcome:
 
 @check(
     label="pynvml module",
-    why="Two packages provide pynvml. The old one hides NVIDIA's and lacks newer calls.",
+    why="Two packages provide pynvml. The old one hides NVIDIA's, but has no newer functions.",
     expected="Only nvidia-ml-py.",
     link="https://docs.nvidia.com/deploy/nvml-api/index.html",
     messages=("The pynvml package is deprecated", "module 'pynvml' has no attribute"),

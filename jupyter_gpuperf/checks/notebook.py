@@ -38,7 +38,7 @@ def _widgets(machine: Machine) -> Outcome:
     manager = server.lab_extensions(machine).get(MANAGER)
     upgrade = server.pip_command(machine, "install", "--upgrade", "jupyterlab_widgets")
     if manager is None:
-        found = "ipywidgets {kernel} is in the kernel, but JupyterLab lacks its extension."
+        found = "ipywidgets {kernel} is in the kernel, but its JupyterLab extension is missing."
         return suspect(found, fix=upgrade, then=RELOAD, kernel=kernel)
     lab = str((manager.package or {}).get("version", ""))
     needed = MANAGER_VERSIONS.get(version_numbers(kernel)[0])
@@ -112,7 +112,7 @@ def _retina_figures(machine: Machine, _: str) -> Outcome:
     return fine(
         "Single resolution, IPython's default.",
         fix=f"mkdir -p {folder}/profile_default && echo '{line}' >> {profile}",
-        then='Or in one notebook: %config InlineBackend.figure_formats = ["retina"].',
+        then='Or in one notebook: %config InlineBackend.figure_formats = ["retina"]',
     )
 
 
@@ -142,7 +142,7 @@ def _output_limit(machine: Machine) -> Outcome:
 @check(
     label="Terminal start",
     why="Each new terminal waits for the programs in the shell's startup files.",
-    expected="Nothing slow.",
+    expected="No slow programs.",
     link="https://www.gnu.org/software/bash/manual/bash.html#Bash-Startup-Files",
 )
 def _shell_start(machine: Machine) -> Outcome:

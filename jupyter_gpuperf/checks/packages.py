@@ -46,7 +46,7 @@ def _dependencies(machine: Machine) -> Outcome:
     return suspect(
         wrong[0].message,
         fix=machine.pip_command("install", *names),
-        then="Conflicts: {count}. To list them all, run pip check.",
+        then="Conflicts: {count}. To list them all, run: pip check",
         count=len(wrong),
     )
 
@@ -98,7 +98,7 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
 
 @check(
     label="OpenCV",
-    why="Four packages provide cv2. Those with a GUI need libraries that servers lack.",
+    why="Four packages provide cv2. Those with a GUI need libraries that servers don't have.",
     expected="Only one; headless on a server.",
     link="https://github.com/opencv/opencv-python#installation-and-usage",
     messages=(
@@ -148,7 +148,7 @@ def _pillow(machine: Machine) -> Outcome:
         return suspect(
             "Pillow {pillow} and Pillow-SIMD {simd} write to the same folder, PIL.",
             fix=machine.replacement_commands(["pillow", "pillow-simd"], "pillow"),
-            then="To compare them, run %gpubench imread.",
+            then="To compare them, run: %gpubench imread",
             pillow=pillow,
             simd=simd,
         )
@@ -171,7 +171,7 @@ def _pandas_reader(machine: Machine, pandas: str) -> Outcome:
     return fine(
         "pandas {pandas} without pyarrow: read_csv uses its own parser.",
         fix=machine.pip_command("install", "pyarrow"),
-        then="To compare them, run %gpubench pandas.",
+        then="To compare them, run: %gpubench pandas",
         pandas=pandas,
     )
 

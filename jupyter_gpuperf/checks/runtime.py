@@ -170,9 +170,9 @@ def _compute_capability(machine: Machine) -> Outcome:
 
 
 def binary_support(architectures: Sequence[str], capability: tuple[int, ...]) -> str:
-    """Return whether a device runs code built for these architectures.
+    """Return how a device can run code built for these architectures.
 
-    ``yes``, ``no``, or ``ptx`` if the driver must compile the code first.
+    ``yes``: directly; ``ptx``: the driver must compile the code first; ``no``: not at all.
     """
     ptx = False
     for each in architectures:

@@ -44,14 +44,14 @@ def _working_folder(machine: Machine) -> Outcome:
         return suspect(
             "{folder} is on {kind}, where opening a file is slow.",
             fix=f"cp -r {folder}/data /tmp/data",
-            then="Read data from a local disk. To measure the difference, run %gpubench io.",
+            then="Read data from a local disk. To measure the difference, run: %gpubench io",
             folder=folder,
             kind=mount.kind,
         )
     if mount.kind in NETWORK_TYPES:
         return fine(
             "{gib:.1f} GiB are free in {folder}, on a network file system ({kind}).",
-            then="Many small files are slow there. To measure it, run %gpubench io.",
+            then="Many small files are slow there. To measure it, run: %gpubench io",
             kind=mount.kind,
             **values,
         )
@@ -64,7 +64,7 @@ def _list_largest(folder: str) -> str:
 
 
 def file_system_label(machine: Machine, mount: Mount) -> str:
-    """Return the file system's type, such as ``ext4``, with ``(SSD)`` if the disk reports it.
+    """Return the file system's type, such as ``ext4``, followed by ``(SSD)`` if the disk reports itself as one.
 
     Virtual disks often report themselves as rotational.
     """

@@ -9,7 +9,7 @@ from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, 
 from jupyter_gpuperf.checks.probes import limits
 from jupyter_gpuperf.checks.probes.imports import import_facts, importing_check, loaded_libraries
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.unset import SET_EARLY, unset
+from jupyter_gpuperf.checks.probes.unset import SET_EARLY, unset_advice
 
 COUNT_VARS: Final = tuple(f"{each}_NUM_THREADS" for each in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"))
 PINNING_VARS: Final = ("GOMP_CPU_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES")
@@ -29,7 +29,7 @@ def _thread_counts(machine: Machine) -> Outcome:
     for name, value in values.items():
         first = value.split(",")[0].strip()
         if not first.isdigit():
-            steps = unset(machine, name)
+            steps = unset_advice(machine, name)
             return suspect("{name}={value} is not a number.", name=name, value=value, **steps)
         if int(first) > max(1.0, cpus) * 1.25:
             return suspect(
@@ -66,7 +66,7 @@ def _blas(machine: Machine) -> Outcome:
         return suspect(
             "NumPy {version} has no BLAS: matrix products use one core and no vector instructions.",
             fix=machine.pip_command("install", "--force-reinstall", "--only-binary=:all:", "numpy"),
-            then="To compare them, run %gpubench blas.",
+            then="To compare them, run: %gpubench blas",
             **numpy,
         )
     if not blas:
@@ -89,7 +89,7 @@ def _blas(machine: Machine) -> Outcome:
 def _openmp_runtimes(machine: Machine) -> Outcome:
     loaded = loaded_libraries(machine, OPENMP)
     if machine.environment.get("KMP_DUPLICATE_LIB_OK", "").upper() in ("TRUE", "1"):
-        steps = unset(machine, "KMP_DUPLICATE_LIB_OK")
+        steps = unset_advice(machine, "KMP_DUPLICATE_LIB_OK")
         return suspect(
             "KMP_DUPLICATE_LIB_OK allows several runtimes: results may be wrong.", **steps
         )
@@ -120,7 +120,7 @@ def _pinned_threads(machine: Machine) -> Outcome:
         names.append("KMP_AFFINITY")
     if names:
         found = "{names} pins threads, so all DataLoader workers share the same CPUs."
-        return suspect(found, names=names, **unset(machine, *names))
+        return suspect(found, names=names, **unset_advice(machine, *names))
     if affinity and not has_reader:
         return fine("KMP_AFFINITY has no effect: Intel's OpenMP is not loaded.")
     return fine(f"KMP_AFFINITY={affinity}" if affinity else "None is set.")

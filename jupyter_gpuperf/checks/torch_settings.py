@@ -9,7 +9,7 @@ from typing import Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.imports import importing_check, no_torch_outcome, torch_facts
 from jupyter_gpuperf.checks.probes.machine import Machine
-from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 BACKENDS: Final = "https://pytorch.org/docs/stable/backends.html"
 
@@ -55,7 +55,7 @@ def _cudnn_benchmark(_: Machine, is_on: bool) -> Outcome:
     return fine(
         "On: each new shape triggers a search, which takes memory. Good for fixed shapes.",
         fix="torch.backends.cudnn.benchmark = False",
-        then="To compare on and off, run %gpubench cudnn.",
+        then="To compare on and off, run: %gpubench cudnn",
     )
 
 
@@ -91,7 +91,7 @@ def _deterministic(machine: Machine, is_on: bool) -> Outcome:
 )
 def _tf32(machine: Machine, is_on: bool) -> Outcome:
     if machine.environment.get("NVIDIA_TF32_OVERRIDE") == "0":
-        steps = unset(machine, "NVIDIA_TF32_OVERRIDE")
+        steps = unset_advice(machine, "NVIDIA_TF32_OVERRIDE")
         return suspect("NVIDIA_TF32_OVERRIDE=0 turns TF32 off for all libraries.", **steps)
     if not is_on:
         found = "cudnn.allow_tf32 is False: float32 convolutions use no tensor cores."

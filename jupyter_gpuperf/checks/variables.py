@@ -10,10 +10,10 @@ from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not
 from jupyter_gpuperf.checks.probes.installed import version_of
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
-from jupyter_gpuperf.checks.probes.unset import unset
+from jupyter_gpuperf.checks.probes.unset import unset_advice
 
 OFF: Final = ("", "0", "false", "off", "no")
-VERBOSE: Final = {
+VERBOSE_AT: Final = {
     "NCCL_DEBUG": ("INFO", "TRACE"),
     "TORCH_DISTRIBUTED_DEBUG": ("DETAIL",),
     "TORCH_CPP_LOG_LEVEL": ("INFO",),
@@ -51,13 +51,13 @@ def is_on(machine: Machine, name: str) -> bool:
 def _launch_blocking(machine: Machine) -> Outcome:
     if not is_on(machine, "CUDA_LAUNCH_BLOCKING"):
         return fine("Off.")
-    steps = unset(machine, "CUDA_LAUNCH_BLOCKING")
+    steps = unset_advice(machine, "CUDA_LAUNCH_BLOCKING")
     return broken("On: Python waits for each GPU kernel, and the GPU for Python.", **steps)
 
 
 @check(
     label="Debugging variables",
-    why="They check or print something in every step, and are easily forgotten.",
+    why="They add checks or output to every step, and are easily forgotten.",
     expected="None.",
     link=CUDA_VARIABLES,
     messages=("Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions", "NCCL INFO"),
@@ -65,10 +65,10 @@ def _launch_blocking(machine: Machine) -> Outcome:
 def _debugging_variables(machine: Machine) -> Outcome:
     values = machine.environment
     names = [name for name in SWITCHES if is_on(machine, name)]
-    names += [name for name in VERBOSE if values.get(name, "").upper() in VERBOSE[name]]
+    names += [name for name in VERBOSE_AT if values.get(name, "").upper() in VERBOSE_AT[name]]
     if not names:
         return fine("None is set.")
-    return suspect("Set for debugging: {names}.", names=names, **unset(machine, *names))
+    return suspect("Set for debugging: {names}.", names=names, **unset_advice(machine, *names))
 
 
 @check(
@@ -83,7 +83,7 @@ def _debugging_variables(machine: Machine) -> Outcome:
 )
 def _allocator(machine: Machine) -> Outcome:
     if is_on(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING"):
-        steps = unset(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING")
+        steps = unset_advice(machine, "PYTORCH_NO_CUDA_MEMORY_CACHING")
         return broken("PyTorch's memory cache is off: each tensor waits for the driver.", **steps)
     names = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
     name = next((each for each in names if machine.environment.get(each)), None)
@@ -115,7 +115,7 @@ def _allocator(machine: Machine) -> Outcome:
 )
 def _compile_caches(machine: Machine, _: str) -> Outcome:
     if is_on(machine, "CUDA_CACHE_DISABLE"):
-        steps = unset(machine, "CUDA_CACHE_DISABLE")
+        steps = unset_advice(machine, "CUDA_CACHE_DISABLE")
         return suspect("CUDA_CACHE_DISABLE is set: the driver recompiles at each start.", **steps)
     user = machine.environment.get("USER") or Path(machine.home).name
     temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed.rest = rest
     try:
         if rest and not parsed.takes_rest:
-            message, hint = "Unknown argument: {argument}.", "See jupyter gpuperf {command} --help."
+            message, hint = "Unknown argument: {argument}.", "See: jupyter gpuperf {command} --help"
             raise BadRequest("usage", message, hint, argument=rest[0], command=parsed.command)
         return int(parsed.run(parsed))
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``bench`` to the commands of ``jupyter gpuperf``."""
     meaning = "run a benchmark, the suite, or show the history; without a name, list the benchmarks"
     # Without argparse's --help: each benchmark has its own help page.
     parser = add_command(commands, "bench", _bench, takes_rest=True, add_help=False, help=meaning)
@@ -29,7 +29,7 @@ def _bench(parsed: argparse.Namespace) -> int:
 
     if parsed.name is None:
         if parsed.rest:
-            hint = "See jupyter gpuperf bench --help."
+            hint = "See: jupyter gpuperf bench --help"
             raise BadRequest("usage", "The benchmark's name must come first.", hint)
         return _list_benchmarks(as_json=parsed.json)
     if parsed.name in ("history", "suite"):

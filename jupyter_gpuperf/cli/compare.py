@@ -10,7 +10,7 @@ from jupyter_gpuperf.cli.bench import subcommand
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``compare`` to the commands of ``jupyter gpuperf``."""
     meaning = "compare the results of two environments"
     parser = add_command(commands, "compare", _compare, takes_rest=True, help=meaning)
     parser.add_argument("before", metavar="BEFORE", help="a file saved by bench suite --save")

@@ -9,7 +9,7 @@ from jupyter_gpuperf.cli.answers import add_command
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``demo`` to the commands of ``jupyter gpuperf``."""
     meaning = "open JupyterLab with an example notebook; without a GPU, on a recorded H100"
     parser = add_command(commands, "demo", _demo, has_json=False, help=meaning)
     meaning = "folder for the copy of the notebook"

@@ -11,7 +11,7 @@ from jupyter_gpuperf.cli.answers import add_command, print_result
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``diagnose`` to the commands of ``jupyter gpuperf``."""
     meaning = "find out why work is slow, from a recording or from this machine's GPUs"
     parser = add_command(commands, "diagnose", _diagnose, help=meaning)
     what = parser.add_mutually_exclusive_group(required=True)

@@ -10,7 +10,7 @@ from jupyter_gpuperf.cli.answers import DONE, FAILED, add_command, print_line
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``doctor`` to the commands of ``jupyter gpuperf``."""
     from jupyter_gpuperf.commands.doctor_options import add_options
 
     meaning = "check everything that can make a GPU notebook slow or broken, and show how to fix it"

@@ -9,7 +9,7 @@ from jupyter_gpuperf.cli.answers import add_command
 
 
 def add(commands: Any) -> None:  # argparse keeps the type private
-    """Add the command."""
+    """Add ``record`` to the commands of ``jupyter gpuperf``."""
     meaning = "record the GPUs' readings to FILE, until Ctrl-C"
     parser = add_command(commands, "record", _record, help=meaning)
     parser.add_argument("file", metavar="FILE", help="a new file, such as run.jsonl.gz")

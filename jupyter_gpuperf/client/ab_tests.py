@@ -60,7 +60,7 @@ def apply(
     steps: int = 20,
     limit_seconds: float = 30.0,
 ) -> SpeedupView:
-    """Measure the gain of other DataLoader settings, by running the loop with old and new ones in turn.
+    """Measure the gain of other DataLoader settings, by running the loop alternately with the old and the new settings.
 
     ``change`` contains any of ``num_workers``, ``prefetch_factor``, ``pin_memory`` and ``persistent_workers``, for
     example ``{"num_workers": 4}``. It can also be a finding with such ``settings``, or the result of a tuning. The
@@ -69,7 +69,7 @@ def apply(
     Raises
     ------
     BadRequest
-        ``no_settings``: the change contains none. ``unknown_setting``: the loader has no such setting.
+        ``no_settings``: the change contains no settings. ``unknown_setting``: the loader has no such setting.
         ``not_rebuildable``: the loader can't be rebuilt. ``no_state_found``, ``no_torch``: see :func:`headroom`.
     """
     pace = {"state": tuple(state), "steps": steps, "limit_seconds": limit_seconds}
@@ -92,7 +92,7 @@ def changed_settings(change: Any) -> Mapping[str, Any]:
     if inner is None and isinstance(change, Mapping):
         inner = change.get("settings", change)
     if not isinstance(inner, Mapping) or not inner:
-        hint = 'Pass them: gpuperf.apply({"num_workers": 4}, loader=…, step=…).'
+        hint = 'Example: gpuperf.apply({"num_workers": 4}, loader=…, step=…)'
         raise BadRequest("no_settings", "The change contains no DataLoader settings.", hint=hint)
     return inner
 
@@ -103,5 +103,5 @@ def _measured(
     torch = sys.modules.get("torch")
     if torch is None:
         raise BadRequest("no_torch", "torch is not imported.", "Import it first.")
-    with session().watching.silent():
+    with session().watching.timing_suspended():
         return SpeedupView(measure(torch, *given, **pace))

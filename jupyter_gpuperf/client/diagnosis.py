@@ -27,7 +27,7 @@ from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
 
 SHORTEST_SECONDS: Final = 10.0
-"""A shorter recording shows no steady state."""
+"""A shorter recording contains no steady state."""
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
 SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
@@ -120,7 +120,8 @@ def diagnosis_of(path: Path) -> Diagnosis:
         if isinstance(error, OSError):
             message = "{path} can't be read: {error}"
         hint = "jupyter gpuperf record FILE creates a recording."
-        raise BadRequest("not_a_recording", message, hint, path=path, error=error) from error
+        reason = getattr(error, "strerror", None) or error  # without the path
+        raise BadRequest("not_a_recording", message, hint, path=path, error=reason) from error
     findings = [
         finding_of(each, _since(rule_input, each.device)) for each in judge(rule_input, all_rules())
     ]

@@ -78,7 +78,7 @@ def run_on_object(
     if measure is None:
         message, hint = (
             "{benchmark} can't measure an object of the notebook.",
-            "See %gpubench {benchmark} --help.",
+            "See: %gpubench {benchmark} --help",
         )
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
     checked = benchmark.check(given)

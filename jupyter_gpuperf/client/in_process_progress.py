@@ -30,12 +30,12 @@ class InProcessJob:
 
     Attributes
     ----------
-    final, finished, failure
+    final, finished_run, failure
         Set when the job ends: the object for the user, the stored result, the error.
     """
 
     final: object | None = None
-    finished: FinishedRun | None = None
+    finished_run: FinishedRun | None = None
     failure: ErrorInfo | None = None
 
     def __init__(self, name: str, view: ProgressView) -> None:
@@ -58,7 +58,7 @@ class InProcessJob:
         if self._view.cancel_wanted():
             raise CancelClicked
 
-    def ended(self) -> JobInfo:
+    def ended_job(self) -> JobInfo:
         """Return the job in its final state."""
         state = "cancelled" if self.final is None else "done"
         return msgspec.structs.replace(self._job, state=state, ended_seconds=time.time())
@@ -90,10 +90,10 @@ def in_process_job(
         job.failure = job.failure or ErrorInfo(**error.to_dict())
         raise BenchmarkError.of(error) from None
     finally:
-        ended = job.ended()
+        ended = job.ended_job()
         view.end(job.final if display_result else None, format_status(ended, time.time()))
         if isinstance(view, ReportingView):
-            view.report_end(ended, job.finished, job.failure)
+            view.report_end(ended, job.finished_run, job.failure)
 
 
 class ReportingView(ProgressView):

@@ -25,7 +25,7 @@ from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.results.store import ResultStore, default_path
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
-NAME: Final = "tune"
+TUNING_NAME: Final = "tune"
 """Name under which tunings are stored; no benchmark has this name."""
 MOST_RESULTS: Final = 200
 """How many of the latest stored tunings are searched for one of the same dataset and machine."""
@@ -74,13 +74,13 @@ def tune_in_process(
     view = ReportingView(new_view(), {"loader": name})
     # The trials are not the notebook's own loops, so don't report them.
     with (
-        in_process_job(NAME, view, display_result=display_result) as job,
-        session().watching.silent(),
+        in_process_job(TUNING_NAME, view, display_result=display_result) as job,
+        session().watching.timing_suspended(),
     ):
         context = Context(progress=job.report_progress, warn=lambda _: None)
         on_trial = lambda trial: view.add(trial.setting.describe(), trial.batches_per_second)
         data = tune_loader(subject, name, request, context, on_trial, notebook_names() or None)
-        job.finished = finished = store_for_user(tuning_as_result(data, request, digest))
+        job.finished_run = finished = store_for_user(tuning_as_result(data, request, digest))
         if finished.number is None:
             data["warnings"] += finished.result.warnings[len(data["warnings"]) :]
         note = None
@@ -118,9 +118,9 @@ def fingerprint(subject: object, name: str, batch_size: int | None) -> str:
 
 
 def stored_tuning(digest: str) -> KeptResult | None:
-    """Return the latest tuning stored under this fingerprint."""
+    """Return the latest tuning stored under this fingerprint; ``None`` if there is none."""
     with contextlib.suppress(GpuPerfError):  # if the file is unreadable, there is nothing to reuse
-        kept = ResultStore(default_path()).latest(NAME, MOST_RESULTS)
+        kept = ResultStore(default_path()).latest(TUNING_NAME, MOST_RESULTS)
         return next((x for x in kept if x.result.environment.get("fingerprint") == digest), None)
     return None
 
@@ -136,7 +136,7 @@ def tuning_as_result(data: Mapping[str, Any], request: Any, digest: str) -> Benc
             samples[figure] = [1 / each for each in trial["samples"]["batch_seconds"]]
     where = data["environment"]
     content = {
-        "benchmark": NAME,
+        "benchmark": TUNING_NAME,
         "parameters": {
             "loader": data["loader"],
             "data_set": where["data_set"],

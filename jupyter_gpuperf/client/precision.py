@@ -116,8 +116,8 @@ def _run(
             job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))
             raise _as_the_cell_raised(error, subject.code) from None
         profile.warnings += notes
-        job.finished = store_profile(profile, options)
-        job.final = result = AmpProfile(profile, job.finished.number)
+        job.finished_run = store_profile(profile, options)
+        job.final = result = AmpProfile(profile, job.finished_run.number)
     if display_result:
         show_once.mark_shown(result)
     return result
@@ -203,5 +203,5 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         message = "%%amp_profile needs torch, which {python} does not have."
-        hint = "Run {python} -m pip install torch, or choose another kernel."
+        hint = "Choose another kernel, or run: {python} -m pip install torch"
         raise Unavailable("package_missing", message, hint, python=sys.executable)

@@ -181,7 +181,7 @@ def _best(result: BenchmarkResult) -> dict[str, float]:
     from jupyter_gpuperf.results.baseline_comparison import best_on_machine
     from jupyter_gpuperf.results.store import ResultStore, default_path
 
-    with contextlib.suppress(GpuPerfError):  # the result is valid without it
+    with contextlib.suppress(GpuPerfError):  # the result is valid without the best value
         return best_on_machine(ResultStore(default_path()), result)
     return {}
 
@@ -218,7 +218,7 @@ def run_benchmark(
             try:
                 view = new_view()
             except KeyboardInterrupt:
-                _wait(run, _CancellingView())  # the error promises that nothing is left running
+                _wait(run, _CancellingView())  # the error says that nothing is left running
                 raise
             return finish(run, view, display_result=display_result, baseline=baseline)
     except KeyboardInterrupt:  # raised before the wait, which handles interrupts itself

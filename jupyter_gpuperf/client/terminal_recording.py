@@ -57,7 +57,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
         source=parsed.source or os.environ.get(SOURCE_VARIABLE) or "auto",
         stopping=stop.is_set,
         started=started,
-        observers={ALERTS: AlertWatch(all_rules()).observe},
+        observers={ALERTS: AlertWatch(all_rules()).message_after},
     )
     summary = {
         "file": str(recorder.path),

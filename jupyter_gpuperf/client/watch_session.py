@@ -151,7 +151,10 @@ def notebook_names() -> dict[str, Any]:
 
 
 def name_in_notebook(target: object) -> str | None:
-    """Return the name of the variable that holds the object, or the DataLoader of which it is the index sampler."""
+    """Return the name of the variable that holds ``target``, or the DataLoader whose index sampler is ``target``.
+
+    ``None`` if there is none.
+    """
     for name, value in list(notebook_names().items()):
         if name.startswith("_"):
             continue
@@ -185,7 +188,10 @@ def _kernel_id() -> str | None:
 
 
 def _kernel_above() -> str | None:
-    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to its notebook."""
+    """Return the id of the kernel that is an ancestor of this process, as for a training rank.
+
+    ``None`` if there is none.
+    """
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil

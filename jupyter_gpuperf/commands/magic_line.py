@@ -23,7 +23,7 @@ def words_of(line: str) -> list[str]:
         ``usage``: a quotation mark is not closed.
     """
     found = BEFORE_COMMENT.match(line.strip())
-    assert found is not None  # it matches the empty text, too
+    assert found is not None  # the pattern matches any text
     rest = line.strip()[found.end() :]
     text = found.group() if not rest or rest.lstrip().startswith("#") else line
     try:

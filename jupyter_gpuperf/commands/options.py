@@ -24,7 +24,7 @@ class OptionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ``BadRequest`` (``usage``) with a hint that names the manual."""
         named = {"problem": f"{message[:1].upper()}{message[1:]}", "program": self.prog}
-        raise BadRequest("usage", "{problem}.", "See {program} --help.", **named)
+        raise BadRequest("usage", "{problem}.", "See: {program} --help", **named)
 
 
 class Option(NamedTuple):
@@ -46,7 +46,8 @@ def flag(name: str) -> str:
 
 
 def option_of(parameter: Parameter) -> Option:
-    """Return a parameter's option. It accepts any value: the benchmark checks the range, the same for all callers."""
+    """Return a parameter's option. It accepts any value: the benchmark checks the range, so that all callers get the
+    same errors."""
     facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
     if parameter.minimum is not None and parameter.maximum is not None:
         facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")

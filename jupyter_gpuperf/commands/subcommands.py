@@ -51,7 +51,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
 
 
 def add_history_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``history``."""
+    """Add the options of ``history`` to its parser."""
     parser.add_argument("benchmark", nargs="?", help="list only results of this one")
     parser.add_argument("--limit", type=_count, default=LIMIT, help="list this many (default 20)")
     meaning = "compare later runs with this one"
@@ -59,7 +59,7 @@ def add_history_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``suite``."""
+    """Add the options of ``suite`` to its parser."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the results here")
     parser.add_argument("--only", default="", metavar="NAMES", help="comma-separated benchmarks")
     meaning = f"the maximum number of rounds (default {ROUNDS})"
@@ -73,7 +73,7 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``compare``."""
+    """Add the options of ``compare`` to its parser."""
     parser.add_argument("before", type=Path, help="a file saved by suite --save")
     parser.add_argument("after", type=Path, help="another such file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")

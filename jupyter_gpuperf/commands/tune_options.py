@@ -45,7 +45,8 @@ def tune(
         There is no such variable, or a parameter was given that the tuner decides.
     """
     if subject is None:
-        raise BadRequest("usage", "--tune needs a loader.", "%gpubench dataloader LOADER --tune")
+        message, hint = "--tune needs a loader.", "Example: %gpubench dataloader LOADER --tune"
+        raise BadRequest("usage", message, hint)
     if decided := [name for name in parameters if name != "batch_size"]:
         raise BadRequest("usage", "--tune chooses {names} itself.", "Omit it.", names=decided)
     if (name := asked.get("step")) is not None:

@@ -17,7 +17,7 @@ from typing import Final
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.metrics import all_metrics
-from jupyter_gpuperf.recordings.load import PACKAGED
+from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER
 from jupyter_gpuperf.sources import Source, source_from
 
 NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
@@ -56,7 +56,7 @@ def demo(
     """
     if importlib.util.find_spec("jupyterlab") is None:
         message = "The demo needs jupyterlab, which is not installed for {python}."
-        hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'."
+        hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'"
         raise Unavailable("package_missing", message, hint, python=sys.executable)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
@@ -80,7 +80,7 @@ def demo_source(make: Callable[[], Source] | None = None) -> str:
         has_device = bool(source.devices().devices)
     finally:
         source.close()
-    files = ",".join(str(path) for path in sorted(PACKAGED.glob("*.gz")))
+    files = ",".join(str(path) for path in sorted(PACKAGED_FOLDER.glob("*.gz")))
     return "auto" if has_device else f"replay:{files}"
 
 
@@ -93,7 +93,7 @@ def _copy_into(folder: Path) -> Path:
     except OSError as error:
         message, hint = "Can't write to {folder}: {error}.", "Choose another folder."
         raise BadRequest(
-            "folder_not_writable", message, hint, folder=folder, error=error
+            "folder_not_writable", message, hint, folder=folder, error=error.strerror or error
         ) from error
     return copy
 

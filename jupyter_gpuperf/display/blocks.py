@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 RIGHT: Final = ("value", "number", "quiet_number")
-"""Looks of right-aligned columns."""
+"""Keys of ``style.CELLS`` for right-aligned columns."""
 Look = Literal["plain", "strong", "quiet", "small", "warning"]
 
 
@@ -76,7 +76,7 @@ Cell = str | Bar | Span
 
 
 class Table(Block, frozen=True):
-    """Rows of cells. Each column has a look from ``style.CELLS``; ``bold`` holds the indices of bold rows."""
+    """Rows of cells. ``looks`` has one key of ``style.CELLS`` per column; ``bold`` has the indices of the bold rows."""
 
     rows: Sequence[Sequence[Cell]]
     looks: Sequence[str]

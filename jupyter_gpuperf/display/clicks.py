@@ -2,10 +2,10 @@
 
 A click is a comm message on the kernel's shell channel. Recent front ends send it over a subshell, which
 has its own thread, and ipywidgets runs the callback there. Otherwise the message goes to the main thread,
-which the running cell blocks. That is always so in ipykernel 6, and in ipykernel 7 when it routes a comm's replies to
-the shell that was used last. The message would then wait for the very cell that it is meant to end.
-So the running cell searches the queue itself, takes the click out, and puts all other messages back in
-order. The kernel handles them after the cell.
+which the running cell blocks. This is always the case in ipykernel 6, and in ipykernel 7 when it routes a comm's
+replies to the shell that was used last. The message would then wait for the very cell that it is meant to end. So the
+running cell searches the queue itself, takes the click out, and puts all other messages back in order. The kernel
+handles them after the cell.
 """
 
 from __future__ import annotations

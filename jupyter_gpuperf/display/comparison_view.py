@@ -129,7 +129,7 @@ def _cells(change: FigureChange) -> tuple[str, ...]:
 
 
 def distinguishing_parameters(parameters: Mapping[str, Scalar]) -> str:
-    """Return the parameters that distinguish one run from another."""
+    """Return the parameters that distinguish one run from another, as text."""
     return " · ".join(
         format_parameter(name, value)
         for name, value in parameters.items()

@@ -25,7 +25,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     Message("computed in"): ("sentence",),
     Message("numbers"): ("sentence",),
 }
-"""Title → the looks of the columns below it; the title is above the first of them."""
+"""Title → keys of ``style.CELLS`` for the columns that share it; the title is above the first of them."""
 LOOKS: Final = [look for looks in COLUMNS.values() for look in looks]
 HEAD: Final = [text for name, looks in COLUMNS.items() for text in (name, "")[: len(looks)]]
 FORMATS: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
@@ -40,7 +40,7 @@ class AmpProfile(DisplayedOnce):
     profile
         The complete profile; :meth:`to_dict` returns the documented shape.
     number
-        Its number among the stored results; ``None`` if it was not stored.
+        The result's number among the stored results; ``None`` if it was not stored.
     """
 
     wide: ClassVar[bool] = True
@@ -95,7 +95,7 @@ class AmpProfile(DisplayedOnce):
 
 
 def all_outcomes(profile: Profile) -> list[ModeOutcome]:
-    """Return the outcomes of all modes, preceded by the cell's current mode if that is none of them."""
+    """Return the outcomes of all modes, preceded by that of the cell's current mode, unless it is one of them."""
     return [each for each in (profile.now, *profile.modes) if each is not None]
 
 

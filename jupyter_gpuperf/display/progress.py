@@ -22,7 +22,7 @@ STATES: Final = {"done": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 class ProgressView:
-    """The base view. It shows no progress; scripts without a terminal use it as it is."""
+    """The base view. It shows no progress; scripts without a terminal use it unchanged."""
 
     def show(self, job: JobInfo) -> None:
         """Show the job's current state."""

@@ -20,7 +20,7 @@ from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 HIDDEN_CONDITIONS: Final = ("interpreter", "platform")
-"""Left out of the environment line because they are long; ``.environment`` has them."""
+"""Entries that are too long for the environment line; ``.environment`` has them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +32,7 @@ class Result(PlainDataView, DisplayedOnce):
     data
         The complete measurement, as sent over the wire.
     number
-        Its number among the stored results; ``None`` if it was not stored.
+        The result's number among the stored results; ``None`` if it was not stored.
     best
         Figure → the highest value ever stored for this benchmark and device.
     comparison

@@ -12,14 +12,14 @@ from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, p
 from jupyter_gpuperf.display.history_view import name_and_figures
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.comparison import compare
-from jupyter_gpuperf.schemas import Suite, SuiteFailure, SuiteInfo
+from jupyter_gpuperf.schemas import SuiteFailure, SuiteInfo, SuiteResults
 
 
 @dataclass(frozen=True, repr=False)
 class SuiteView(PlainDataView, Displayed):
     """A suite's results: the last round of each benchmark, and what could not run."""
 
-    data: Suite
+    data: SuiteResults
     path: Path | None
 
     def blocks(self) -> Iterator[Block]:
@@ -33,7 +33,7 @@ class SuiteView(PlainDataView, Displayed):
         yield from (Line(_skipped(each), "quiet") for each in self.data.failures)
 
 
-def suite_page(info: SuiteInfo, suites: Sequence[Suite]) -> str:
+def suite_page(info: SuiteInfo, suites: Sequence[SuiteResults]) -> str:
     """Return an HTML page that compares the results of two kernels, or shows those of one."""
     first, *others = [side.title for side in info.sides]
     if not others:

@@ -28,7 +28,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(USAGE_TITLES, "number"),
     Message("remarks"): "quiet",
 }
-"""Heading → look."""
+"""Heading → key of ``style.CELLS`` for its column."""
 ROLES: Final = {
     "recommended": Message("recommended"),
     "present": Message("current"),
@@ -47,7 +47,7 @@ class TuningView(DisplayedOnce):
     data
         The documented shape; see :meth:`to_dict`.
     number
-        Its number among the stored results; ``None`` if it was not stored.
+        The result's number among the stored results; ``None`` if it was not stored.
     earlier
         A line about the previous tuning: its recommendation or, if its result is shown again, its date.
     """

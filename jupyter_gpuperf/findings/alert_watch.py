@@ -29,29 +29,29 @@ class AlertWatch:
         self._holding = CurrentFindings(self._rules)
         self._kept: dict[str, _Kept] = {}
         """Device UUID (``HOST`` for the machine) → times and columns of the metrics that the rules use."""
-        self._looked_seconds = -math.inf
+        self._checked_seconds = -math.inf
         self.current = AlertsChanged(alerts=[])
         """All current alerts, worst first."""
 
-    def observe(self, frame: Frame) -> AlertsChanged | None:
+    def message_after(self, frame: Frame) -> AlertsChanged | None:
         """Check a frame; return all alerts if one appeared, ended or changed its severity, else ``None``."""
         now = frame.time_seconds
-        if 0 <= now - self._looked_seconds < SPACING_SECONDS:
+        if 0 <= now - self._checked_seconds < SPACING_SECONDS:
             return None
-        if now < self._looked_seconds:  # the clock was set back
+        if now < self._checked_seconds:  # the clock was set back
             self._kept.clear()
-        self._looked_seconds = now
+        self._checked_seconds = now
         for gone in self._kept.keys() - {HOST, *frame.devices}:
             del self._kept[gone]
-        found = self._look(HOST, frame.host, now)
+        found = self._check(HOST, frame.host, now)
         for uuid, readings in frame.devices.items():
-            found += self._look(uuid, readings, now)
+            found += self._check(uuid, readings, now)
         changed = self._holding.take(found, now, present={None, *frame.devices})
         # Always assign a new object: a request may be reading the old one in another thread.
         self.current = AlertsChanged(alerts=[alert_of(*each) for each in self._holding.current])
         return self.current if changed else None
 
-    def _look(self, uuid: str, readings: Mapping[str, Reading], now: float) -> list[Finding]:
+    def _check(self, uuid: str, readings: Mapping[str, Reading], now: float) -> list[Finding]:
         scope = "host" if uuid == HOST else "device"
         rules = [rule for rule in self._rules if rule.scope == scope]
         times, columns = self._kept.setdefault(uuid, ([], {}))

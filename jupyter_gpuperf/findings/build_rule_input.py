@@ -134,7 +134,7 @@ def input_of_history(
 
 def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], place: int) -> None:
     for name, column in columns.items():
-        # Fill the column up if the device appeared after the first reading.
+        # Pad the column if the device appeared after the first reading.
         column.extend(["not_recorded"] * (place - len(column)))
         column.append(readings.get(name, "not_recorded"))
 

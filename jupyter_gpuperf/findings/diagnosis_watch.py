@@ -37,7 +37,8 @@ WORKING_PERCENT: Final = 50.0
 REFRESH_SECONDS: Final = 10.0
 """Time between two updates of the figures of findings that persist."""
 FEWEST_READINGS: Final = 8
-"""A device with fewer readings is not judged. They take 0.8 s at the highest rate, and 40 s while no page is open."""
+"""A device with fewer readings is not judged. This many take 0.8 s at the highest rate, and 40 s while no page is
+open."""
 YIELD_SECONDS: Final = 0.0002
 """Sleep after each rule. It lets a request of the server run, which would otherwise wait 5 ms for the interpreter."""
 
@@ -53,7 +54,7 @@ class DiagnosisWatch:
     history
         The past readings of all devices and of the host.
     steps
-        Takes a duration in seconds, and returns the steps that step clocks reported in this time up to now.
+        Takes a duration in seconds, and returns the steps that step clocks have reported since that long ago.
     alerts
         Returns the current alerts. A finding whose problem is already reported by an alert is marked, so that pages
         show the problem only once.
@@ -74,7 +75,7 @@ class DiagnosisWatch:
         self.current = FindingsChanged(findings=[])
         """All current findings, worst first."""
 
-    def observe(self, _frame: Frame) -> FindingsChanged | None:
+    def message_after(self, _frame: Frame) -> FindingsChanged | None:
         """Update the alert marks at each tick; return all findings if a mark changed, else ``None``."""
         with self._marking:
             marked = self._marked(self.current.findings)
@@ -83,7 +84,7 @@ class DiagnosisWatch:
             self.current = marked
             return marked
 
-    def look(
+    def check(
         self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
     ) -> bool:
         """Check the recent past, and return whether the findings changed or their figures were updated.

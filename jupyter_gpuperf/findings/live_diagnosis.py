@@ -49,9 +49,9 @@ class LiveDiagnosis:
 
     def __post_init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
-        self._looking = asyncio.Lock()
-        self._looked_at = self._listed_at = self._seen_seconds = -math.inf
-        self._look_seconds = 0.0
+        self._checking = asyncio.Lock()
+        self._checked_at = self._listed_at = self._seen_seconds = -math.inf
+        self._check_seconds = 0.0
 
     @property
     def current(self) -> FindingsChanged:
@@ -70,12 +70,12 @@ class LiveDiagnosis:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Check now, and send changed findings to all pages, unless the last check was less than a second ago."""
-        async with self._looking:
-            if time.monotonic() - self._looked_at < POLL_SECONDS / 2:
+        async with self._checking:
+            if time.monotonic() - self._checked_at < POLL_SECONDS / 2:
                 return
-            self._looked_at = time.monotonic()
+            self._checked_at = time.monotonic()
             latest = self.sampler.latest
             if latest is None or not self.sampler.is_fresh(STALE_SECONDS):
                 return
@@ -85,17 +85,17 @@ class LiveDiagnosis:
             listed = await self._listed(latest)
             infos = self.sampler.devices.devices
             began = time.monotonic()
-            news = await asyncio.to_thread(self.watch.look, latest, infos, listed)
-            self._look_seconds = time.monotonic() - began
+            news = await asyncio.to_thread(self.watch.check, latest, infos, listed)
+            self._check_seconds = time.monotonic() - began
             if news:
                 self.subscribers.announce(encode(self.current), FINDINGS)
 
     async def _run(self) -> None:
         while True:
-            pause_seconds = max(POLL_SECONDS, self._look_seconds / SHARE_OF_A_CORE)
+            pause_seconds = max(POLL_SECONDS, self._check_seconds / SHARE_OF_A_CORE)
             await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
             try:
-                await self.look()
+                await self.check()
             except Exception:  # a bug in one check must not end the diagnosis
                 logger.exception("The diagnosis failed; it continues.")
 

@@ -139,7 +139,7 @@ def server_facts_of_kernel() -> dict[str, Any]:
         return server_facts()  # no server started this process: assume one in this environment
     with contextlib.suppress(OSError):
         command = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")[0].decode()
-        python = shutil.which(command)  # without a path, the server found it on the same PATH
+        python = shutil.which(command)  # the server searched the same PATH
         if python is not None and Path(python).parent == Path(sys.executable).parent:
             return server_facts()
     return {}

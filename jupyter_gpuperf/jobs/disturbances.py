@@ -26,9 +26,9 @@ LISTING_SECONDS: Final = 2.0
 BUSY_PERCENT: Final = 50.0
 """The figures leave out readings with a lower utilization: libraries are being loaded, or code is being compiled."""
 OTHER_PROCESS_PERCENT: Final = 5.0
-"""SM share at which another process counts as a disturbance."""
+"""SM utilization from which on another process counts as a disturbance."""
 THROTTLED_RATIO: Final = 0.02
-"""Share of the run's time; throttling that takes more is reported."""
+"""Throttling is reported if it lasts for more than this share of the run."""
 OTHER_WORK_PERCENT: Final = 50.0
 """If more of the CPU was in use before the run, other work counts as a disturbance."""
 
@@ -57,7 +57,7 @@ class DisturbanceLog:
         self.cpu_before_percent: float | None = None
 
     def take(self, frame: Frame | None) -> None:
-        """Add a frame's readings."""
+        """Keep the readings of the device and the host in a frame; do nothing without a frame."""
         if frame is not None:
             self._host_readings.append(frame.host)
             if self._device in frame.devices:
@@ -87,7 +87,7 @@ class DisturbanceLog:
 
     def _disturbances(self) -> Iterator[str]:
         for each in self.other_processes:
-            message = "Process {pid} also used this GPU: {percent:.0f} % of its SMs at the start."
+            message = "Process {pid} also used this GPU: SM utilization {percent:.0f} % at start."
             yield Message(message, pid=each.pid, percent=_number(each.sm_utilization_percent))
         for name in THROTTLING_MESSAGES:
             is_of_host = name.startswith("host_")
@@ -108,8 +108,8 @@ class DisturbanceWatcher:
     Parameters
     ----------
     has_reading_before_run
-        Whether the sampler's latest reading predates the run. If the sampler has just started, that reading covers the
-        start of this process instead.
+        Whether the sampler's latest reading describes the time before the run. If the sampler has just started, that
+        reading covers the start of this process instead.
     """
 
     sampler: Sampler

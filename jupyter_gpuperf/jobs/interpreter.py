@@ -46,6 +46,6 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
     interpreter = shutil.which(command)
     if interpreter is None:
         message = "The kernel {kernel!r} starts {command}, which does not exist."
-        hint = "Reinstall its environment, or remove it with jupyter kernelspec remove."
+        hint = "Reinstall its environment, or remove the kernel: jupyter kernelspec remove"
         raise BadRequest("kernel_interpreter_missing", message, hint, **facts)
     return interpreter, environment

@@ -78,7 +78,7 @@ class WorkerJob(Job):
     assignment: DeviceAssignment
     order: WorkerOrder
     tail: LogTail = field(default_factory=LogTail)
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancel_event: threading.Event = field(default_factory=threading.Event)
     process: WorkerProcess | None = None
     remaining: RemainingTime = field(default_factory=RemainingTime)
 

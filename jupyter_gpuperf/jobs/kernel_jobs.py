@@ -50,7 +50,7 @@ class KernelJobs:
         )
 
         def changed(now: JobInfo) -> None:
-            if now.state in ENDED:  # before the update, as the next request may follow at once
+            if now.state in ENDED:  # before sending: the next request may follow at once
                 self._requested.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 

@@ -18,7 +18,7 @@ LOCK_RETRY_SECONDS: Final = 0.1
 
 
 @contextlib.contextmanager
-def locked(
+def hold_locks(
     keys: Sequence[str], folder: Path | None, *, wait: Callable[[float], None]
 ) -> Iterator[tuple[int, ...]]:
     """Lock all ``keys``, waiting while others hold them; yield the descriptors that hold the locks.
@@ -34,7 +34,7 @@ def locked(
     try:
         try:
             # Always in the same order: otherwise two jobs that need several locks could deadlock.
-            for key in sorted(keys if posix.AVAILABLE else ()):
+            for key in sorted(keys if posix.IS_POSIX else ()):
                 path = lock_path(key, folder)
                 while (descriptor := posix.try_lock(path)) is None:
                     wait(LOCK_RETRY_SECONDS)

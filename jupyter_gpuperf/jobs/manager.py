@@ -24,7 +24,7 @@ from jupyter_gpuperf.jobs.device_assignment import (
     assign_device,
 )
 from jupyter_gpuperf.jobs.job import WorkerJob, new_record
-from jupyter_gpuperf.jobs.locking import locked
+from jupyter_gpuperf.jobs.locking import hold_locks
 from jupyter_gpuperf.jobs.process import (
     WORKER,
     WorkerCancelled,
@@ -35,7 +35,7 @@ from jupyter_gpuperf.jobs.process import (
 from jupyter_gpuperf.jobs.registry import JobRegistry
 from jupyter_gpuperf.jobs.run_hooks import RunHooks
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.results.aggregate_runs import combined, run_count
+from jupyter_gpuperf.results.aggregate_runs import combine_runs, run_count
 from jupyter_gpuperf.schemas import BenchmarkResult, DeviceInfo, ErrorInfo, JobInfo, JobRequest
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class JobManager(JobRegistry):
     def _cancel(self, job: WorkerJob) -> None:
         if job.has_ended:
             return
-        job.cancelled.set()
+        job.cancel_event.set()
         if job.process is not None:
             job.process.cancel()  # its queue's thread records the end, once no process is left
         elif job.record.started_seconds is None:
@@ -206,7 +206,7 @@ class JobManager(JobRegistry):
                     self._start(job, descriptors, number, runs).wait_for(BenchmarkResult)
                     for number in range(runs)
                 ]
-                result, number = finish(combined(results))
+                result, number = finish(combine_runs(results))
             with self._lock:
                 job.change(state="done", result=result, result_id=number, progress_ratio=1.0)
         except WorkerCancelled:
@@ -225,16 +225,16 @@ class JobManager(JobRegistry):
 
         def wait(seconds: float) -> None:
             self._progress(job, 0.0, Message("Waiting: another server uses this device"))
-            if job.cancelled.wait(seconds):
+            if job.cancel_event.wait(seconds):
                 raise WorkerCancelled
 
-        return locked(job.assignment.locks, self._lock_directory, wait=wait)
+        return hold_locks(job.assignment.locks, self._lock_directory, wait=wait)
 
     def _start(
         self, job: WorkerJob, descriptors: tuple[int, ...], number: int, runs: int
     ) -> WorkerProcess:
         with self._lock:
-            if job.cancelled.is_set():
+            if job.cancel_event.is_set():
                 raise WorkerCancelled
             job.process = WorkerProcess(
                 replace(job.order, lock_descriptors=descriptors, marker=uuid.uuid4().hex),

@@ -17,7 +17,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-AVAILABLE = os.name == "posix"
+IS_POSIX = os.name == "posix"
 
 
 def try_lock(path: Path) -> int | None:

@@ -30,7 +30,7 @@ HERE: Final = Path(__file__).parent
 WORKER: Final = (str(HERE / "worker.py"),)
 """The interpreter's arguments that start the worker."""
 LONGEST_LINE_MIB: Final = 16
-REPORT: Final = Message("Please report this, with the log.")
+REPORT_HINT: Final = Message("Please report this, with the log.")
 
 WITHHELD_PREFIXES: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
 """Prefixes of the server's environment variables that are withheld from workers; some hold tokens."""
@@ -101,7 +101,7 @@ class WorkerProcess:
     def __init__(
         self, order: WorkerOrder, *, on_progress: Callable[[float, str], None], tail: LogTail
     ) -> None:
-        if not posix.AVAILABLE:
+        if not posix.IS_POSIX:
             message = "Benchmarks can't run on {platform}."
             hint = "Use Linux or macOS; on Windows, use WSL."
             raise Unavailable("jobs_unsupported", message, hint, platform=sys.platform)
@@ -153,7 +153,7 @@ class WorkerProcess:
             self._give_order()
             self._read_messages(self._process.stdout)
         finally:
-            # However the reading ended, leave no process behind. Stdout is closed first, so that
+            # Leave no process behind, however reading ended. Stdout is closed first, so that
             # a supervisor with more output does not wait for a reader.
             self._close_lifeline()
             self._process.stdout.close()
@@ -189,7 +189,7 @@ class WorkerProcess:
             elif kind == "ended":
                 self._end = message
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            self._tail.add(line)  # something printed to stdout before the worker took it over
+            self._tail.add(line)  # output written to stdout before the worker took it over
 
     def _read_log(self, stderr: IO[bytes]) -> None:
         while part := os.read(stderr.fileno(), 65536):
@@ -223,7 +223,7 @@ class WorkerProcess:
             )
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
             too_long = "The worker sent a line of more than {mib} MiB."
-            raise JobFailed("worker_protocol", too_long, REPORT, mib=LONGEST_LINE_MIB)
+            raise JobFailed("worker_protocol", too_long, REPORT_HINT, mib=LONGEST_LINE_MIB)
         if self._answer is None:
             raise _death(self._end.get("returncode", self._process.returncode))
         if self._answer["type"] == "error":
@@ -232,7 +232,7 @@ class WorkerProcess:
             return msgspec.convert(self._answer.get("result"), shape)
         except msgspec.ValidationError as error:
             message = "The worker's result has the wrong format: {error}."
-            raise JobFailed("worker_protocol", message, REPORT, error=error) from error
+            raise JobFailed("worker_protocol", message, REPORT_HINT, error=error) from error
 
 
 def _death(returncode: int | None) -> JobFailed:

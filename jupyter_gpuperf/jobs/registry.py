@@ -72,7 +72,7 @@ class JobRegistry:
             return not all(job.has_ended for job in self._jobs.values())
 
     def add(self, job: Job) -> None:
-        """Add a job."""
+        """Add a job, drop old jobs that have ended, and notify all listeners."""
         with self._lock:
             self._jobs[job.id] = job
             self._forget_old()
@@ -129,7 +129,7 @@ class JobRegistry:
         The last change of a burst is reported, too: the next one may be minutes away.
         """
         with self._lock:
-            # Never longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
+            # Never wait longer than SHORTEST_NOTIFY_SECONDS, even if the clock was set back.
             wait_seconds = min(job.reported_at - self._clock(), 0.0) + SHORTEST_NOTIFY_SECONDS
             if wait_seconds <= 0:
                 self.notify(job)

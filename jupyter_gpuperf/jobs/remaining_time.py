@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final
 
 SHORTEST_SECONDS: Final = 1.0
-"""Progress over a shorter time says nothing about the pace."""
+"""Shortest time of progress from which the pace is estimated."""
 LEAST_RATIO: Final = 0.02
 """After less progress, there is no estimate."""
 MOST_PACE_RATIO: Final = 2.0

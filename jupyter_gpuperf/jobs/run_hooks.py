@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class FinishedRun(NamedTuple):
-    """A result, and its number among the stored results; ``None`` if it was not stored."""
+    """A result, and its number among the stored results, which is ``None`` if it was not stored."""
 
     result: BenchmarkResult
     number: int | None
@@ -39,7 +39,7 @@ def store_result(
     try:
         return FinishedRun(result, store.add(result, now_seconds))
     except Unavailable as error:
-        # The result must not be lost because it can't be stored.
+        # If the result can't be stored, it must still be returned.
         logger.warning("%s", error.message)
         message = "The result was not saved. {error} {what_to_do}"
         warning = Message(message, error=error.message, what_to_do=error.hint)

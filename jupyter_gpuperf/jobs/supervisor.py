@@ -32,8 +32,8 @@ from typing import Any
 LIFELINE = 0
 
 
-def _posix() -> Any:  # a module
-    # Isolated mode has no import path to this package, and only this one file is needed.
+def _posix() -> Any:  # returns a module
+    # In isolated mode (``python -I``), this package can't be imported; only this one file is needed.
     spec = importlib.util.spec_from_file_location("_posix", Path(__file__).with_name("posix.py"))
     assert spec is not None
     assert spec.loader is not None

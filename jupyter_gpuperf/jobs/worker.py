@@ -13,18 +13,18 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False  # not imported: old Pythons lack it
+TYPE_CHECKING = False  # not imported: old Pythons have no typing
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-OLDEST = (3, 10)
+OLDEST_PYTHON = (3, 10)
 
 
 def main() -> None:
     """Run the request from standard input, and send the result or an error."""
     send = _take_over_stdout()
-    if sys.version_info < OLDEST:
+    if sys.version_info < OLDEST_PYTHON:
         hint = "Choose a kernel with Python 3.10 or newer."
         send(_too_old(message="This kernel runs Python {version}.", hint=hint))
         return

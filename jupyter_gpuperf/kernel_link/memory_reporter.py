@@ -56,13 +56,13 @@ class MemoryReporter(ReportingThread):
         link: ServerLink | None = None,
         *,
         memory: Callable[[], MemoryReport] = lambda: memory_report(sys.modules.get("torch")),
-        look_seconds: float = POLL_SECONDS,
+        interval_seconds: float = POLL_SECONDS,
     ) -> None:
-        super().__init__("gpuperf-memory", link or ServerLink(), look_seconds)
+        super().__init__("gpuperf-memory", link or ServerLink(), interval_seconds)
         self._memory = memory
         self._reported = MemoryReport()
 
-    def look(self) -> None:
+    def report_once(self) -> None:
         """Report the memory, unless the server already knows it."""
         self.link.receive()  # updates whether the link is connected
         if not self.link.connected:

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_LINE_BYTES: Final = 1 << 16
 MOST_UNSENT: Final = 16
-ONE_A_LINE: Final = "Send one JSON object per line."
+ONE_PER_LINE_HINT: Final = "Send one JSON object per line."
 
-UNEXPECTED: Final = SocketError(
+UNEXPECTED_ERROR: Final = SocketError(
     code="internal_error",
     message="An error occurred in the server.",
     hint="See the server log for details, and please report it.",
@@ -98,7 +98,7 @@ class KernelSession:
             self.send(SocketError(**error.to_dict()))
         except Exception:  # a bug must not end the connection
             logger.exception("Unexpected error while serving a kernel")
-            self.send(UNEXPECTED)
+            self.send(UNEXPECTED_ERROR)
 
     def close(self) -> None:
         """End the session; called when the kernel has disconnected."""
@@ -110,7 +110,7 @@ class KernelSession:
 def _decoded(line: bytes | None) -> FromKernel:
     if line is None:
         too_long = "A line is longer than {bytes} bytes."
-        raise BadRequest("line_too_long", too_long, ONE_A_LINE, bytes=LONGEST_LINE_BYTES)
+        raise BadRequest("line_too_long", too_long, ONE_PER_LINE_HINT, bytes=LONGEST_LINE_BYTES)
     try:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
@@ -118,4 +118,4 @@ def _decoded(line: bytes | None) -> FromKernel:
         raise BadRequest("invalid_request", f"{error}.", hint) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = "The line is not JSON: {error}."
-        raise BadRequest("malformed_json", message, ONE_A_LINE, error=error) from error
+        raise BadRequest("malformed_json", message, ONE_PER_LINE_HINT, error=error) from error

@@ -22,8 +22,8 @@ class KernelTraining:
     Parameters
     ----------
     wait_for_tick
-        Blocks until the devices have been read again, for at most the given number of seconds; returns whether they
-        have.
+        Waits until the devices have been read again, at most for the given number of seconds; returns whether they
+        were.
     """
 
     store: TrainingStore
@@ -44,8 +44,8 @@ class KernelTraining:
         if key is None:
             key = self._keys[session] = kernel_id or str(session.pid)
             send = session.send  # bind it once: the store identifies the connection by this object
-            self.store.connected(key, session.pid, send)
-            session.on_close(lambda: self.store.disconnected(self._keys.pop(session), send))
+            self.store.add_connection(key, session.pid, send)
+            session.on_close(lambda: self.store.remove_connection(self._keys.pop(session), send))
         return key
 
     async def _answer(self, session: KernelSession, cell: CellRan) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.loop_store.step_window import merged
-from jupyter_gpuperf.sampling.tiers import COARSE, TieredHistory, TieredHistoryDump
+from jupyter_gpuperf.sampling.tiers import COARSE_TIERS, TieredHistory, TieredHistoryDump
 from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
 
 TALLY_SECONDS: Final = 0.5
@@ -22,7 +22,7 @@ MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16
 KEPT_CELLS: Final = 200
 
-STEPS_SECONDS: Final = [size.step_seconds for size in COARSE]
+STEPS_SECONDS: Final = [size.step_seconds for size in COARSE_TIERS]
 
 WINDOW_SECONDS: Final = 10.0
 """Time span whose mean is shown as the current state: long enough for the driver's slow counters."""
@@ -44,7 +44,7 @@ class NotebookDump(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     path: str | None
     seen_seconds: float
-    told_until_seconds: float
+    track_until_seconds: float = msgspec.field(name="told_until_seconds")
     cells: list[CellMark]
     track: TieredHistoryDump
 
@@ -85,21 +85,21 @@ class NotebookSession:
         self.pid: int | None = None
         self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
-        self.track = TieredHistory(KEPT_TALLIES, COARSE)
-        self.told_until_seconds = 0.0
+        self.track = TieredHistory(KEPT_TALLIES, COARSE_TIERS)
+        self.track_until_seconds = 0.0
         """End of the latest step in the track, as Unix time."""
         self.seen_seconds = 0.0
         self.connections: list[tuple[int | None, SendToKernel]] = []
 
-    def connected(self, pid: int | None, send: SendToKernel) -> None:
+    def add_connection(self, pid: int | None, send: SendToKernel) -> None:
         """Add the connection of a process. Drop the reports of processes that ended, such as before a restart."""
         self.connections.append((pid, send))
-        self.pid = self.connections[0][0]  # the kernel; later connections are its child processes
+        self.pid = self.connections[0][0]  # the kernel connects before its child processes
         alive = {each for each, _ in self.connections}
         for key in [key for key in self.loaders if key[0] not in alive]:
             del self.loaders[key]
 
-    def disconnected(self, send: SendToKernel) -> None:
+    def remove_connection(self, send: SendToKernel) -> None:
         """Remove the connection of a process; its reports stay."""
         self.connections = [each for each in self.connections if each[1] is not send]
 
@@ -127,7 +127,7 @@ class NotebookSession:
     def recent_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return the process id, the description and the window's tallies of each loader with a recent batch."""
+        """Return (process id, description, tallies in the window) of each loader with a recent batch."""
         return [
             # Steps may be longer than the window; the latest tally is then shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
@@ -137,11 +137,11 @@ class NotebookSession:
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:
         """Add values to the track if there were new steps: a stopped loop leaves a gap, not a flat line."""
-        if self.told_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
+        if self.track_until_seconds > time_seconds + SKEW_SECONDS:  # the clock was set back
             self.track.forget_from(time_seconds)
-            self.told_until_seconds = 0.0
-        if steps_until_seconds > self.told_until_seconds:
-            self.told_until_seconds = steps_until_seconds
+            self.track_until_seconds = 0.0
+        if steps_until_seconds > self.track_until_seconds:
+            self.track_until_seconds = steps_until_seconds
             self.track.append(time_seconds, values)
 
     def dump(self, *, full: bool) -> NotebookDump:
@@ -150,7 +150,7 @@ class NotebookSession:
             key=self.key,
             path=self.path,
             seen_seconds=self.seen_seconds,
-            told_until_seconds=self.told_until_seconds,
+            track_until_seconds=self.track_until_seconds,
             cells=list(self.cells),
             track=self.track.dump(full=full),
         )
@@ -158,7 +158,7 @@ class NotebookSession:
     def prepend_past(self, earlier: NotebookSession) -> None:
         """Prepend the past from the file, for a kernel that reported before the file was read."""
         self.path = self.path or earlier.path
-        self.track, self.told_until_seconds = earlier.track, earlier.told_until_seconds
+        self.track, self.track_until_seconds = earlier.track, earlier.track_until_seconds
         self.cells.extendleft(reversed(earlier.cells))
 
 
@@ -178,7 +178,8 @@ def notebooks_of(dump: TrainingDump) -> list[NotebookSession]:
 def _notebook_of(dump: NotebookDump) -> NotebookSession:
     notebook = NotebookSession(dump.key)
     notebook.path = dump.path
-    notebook.seen_seconds, notebook.told_until_seconds = dump.seen_seconds, dump.told_until_seconds
+    notebook.seen_seconds = dump.seen_seconds
+    notebook.track_until_seconds = dump.track_until_seconds
     notebook.cells.extend(dump.cells)
     notebook.track.restore(dump.track)
     return notebook

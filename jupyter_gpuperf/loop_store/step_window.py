@@ -19,7 +19,7 @@ from jupyter_gpuperf.schemas.training import (
 )
 
 SUMS: Final = (
-    *("count", "training_count", "nested_count", "samples_count"),
+    *("count", "training_count", "interrupted_count", "samples_count"),
     *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
 )
 """Fields that are summed when two tallies of one loader are merged."""

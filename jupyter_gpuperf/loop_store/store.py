@@ -84,19 +84,19 @@ class TrainingStore:
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
         """The last message sent to the pages."""
 
-    def connected(self, key: str, pid: int | None, send: SendToKernel) -> None:
+    def add_connection(self, key: str, pid: int | None, send: SendToKernel) -> None:
         """Add a kernel's connection; ``send`` sends the kernel a message."""
         with self._lock:
-            self._notebooks.of(key).connected(pid, send)
+            self._notebooks.of(key).add_connection(pid, send)
             first = self._notebooks.connections == 1
             self._changed = True
         if first:
             self.on_active(True)
 
-    def disconnected(self, key: str, send: SendToKernel) -> None:
+    def remove_connection(self, key: str, send: SendToKernel) -> None:
         """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
-            self._notebooks.of(key).disconnected(send)
+            self._notebooks.of(key).remove_connection(send)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
@@ -108,7 +108,7 @@ class TrainingStore:
             self._notebooks.of(key).store_steps(pid, steps)
             self._changed = True
 
-    def name(self, key: str, path: str | None) -> None:
+    def set_path(self, key: str, path: str | None) -> None:
         """Set the path of a kernel's notebook. Unlike the kernel, the server knows the path after a rename."""
         with self._lock:
             notebook = self._notebooks.get(key)
@@ -148,7 +148,7 @@ class TrainingStore:
         if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
-        _, send = connections[0]  # the kernel; its ranks have no cell in which to show the profile
+        _, send = connections[0]  # of the kernel: its ranks have no cell for the profile
         send(ExplainNow(steps=steps))
 
     def steps_over(self, seconds: float) -> list[LoaderSteps]:
@@ -168,8 +168,8 @@ class TrainingStore:
             each for each in (*steps, *replayed_training) if each and each.last_seconds >= since
         ]
 
-    def observe(self, frame: Frame) -> TrainingNow | None:
-        """Return the message to send to the pages after a tick of the sampler, or ``None`` if none is due."""
+    def message_after(self, frame: Frame) -> TrainingNow | None:
+        """Return the message that is due for the pages after this tick of the sampler, or ``None`` if none is due."""
         replayed_training = self.replayed_training()
         if replayed_training is not None and replayed_training is not self._replayed:
             self._replayed = replayed_training

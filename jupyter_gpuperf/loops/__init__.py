@@ -1,8 +1,8 @@
 """The step clock: measure inside a notebook what its training loops wait for, at a negligible cost.
 
-It runs in the kernel and does not import torch. :mod:`watching` decides which loaders are watched, :mod:`patch` and
-:mod:`clock` run at each batch, and :mod:`events` times the device. :mod:`tallies` and :mod:`telemetry` report to the
-server.
+It runs in the kernel and does not import torch. :mod:`loader_watch` decides which loaders are watched, :mod:`patch` and
+:mod:`clock` run at each batch, and :mod:`idle_timer` times the device. :mod:`tallies` and :mod:`telemetry` report to
+the server.
 """
 
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch

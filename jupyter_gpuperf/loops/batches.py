@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-DEEPEST: Final = 4
+DEEPEST_NESTING: Final = 4
 
 
 def size_of(batch: object, depth: int = 0) -> int | None:
@@ -14,12 +14,12 @@ def size_of(batch: object, depth: int = 0) -> int | None:
     Parameters
     ----------
     depth
-        How many containers the batch is nested in; the search ends at ``DEEPEST``.
+        How many containers the batch is nested in; the search ends at ``DEEPEST_NESTING``.
     """
     shape = getattr(batch, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else None
-    if depth == DEEPEST:
+    if depth == DEEPEST_NESTING:
         return None
     parts: object = batch
     if isinstance(batch, Mapping):

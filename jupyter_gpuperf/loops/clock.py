@@ -17,13 +17,13 @@ from jupyter_gpuperf.schemas.training import WatchedLoader
 MOST_WAITING: Final = 8192
 """Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
 
-NESTED_STEPS: Final = 2
-"""A step counts as nested, that is, as containing another loop such as an evaluation, if at least this many batches of
-other loaders were given during the step. A single batch only means that the loop draws from a second loader."""
+INTERRUPTING_BATCHES: Final = 2
+"""A step counts as interrupted by another loop, such as an evaluation, if other loaders gave at least this many batches
+during the step. A single batch only means that the loop draws from a second loader."""
 
 PAUSE_BATCHES: Final = 1000
-"""A pause counts as this many batches of another loop, so that its step counts as nested. Pauses are the end of a cell,
-and the time while the watch is off."""
+"""A pause counts as this many batches of another loop, so that the step around it counts as interrupted. Pauses are the
+end of a cell, and the time while the watch is off."""
 
 
 class StepTimes(NamedTuple):
@@ -33,12 +33,12 @@ class StepTimes(NamedTuple):
     given: float
     ended: float
     samples: int
-    nested: bool
+    interrupted: bool
     training: bool
 
 
 RawStep = tuple[float, float, float, int, bool, bool]
-"""The fields of a :class:`StepTimes`."""
+"""A step as a plain tuple, with the fields of :class:`StepTimes`."""
 
 
 class BatchCounter:
@@ -75,12 +75,12 @@ class IteratorClock:
 
     Parameters
     ----------
-    grad_enabled
+    is_grad_enabled
         torch's ``is_grad_enabled``, which distinguishes training from evaluation.
     """
 
     _loader: LoaderClock
-    _grad_enabled: Callable[[], bool]
+    _is_grad_enabled: Callable[[], bool]
     batches: int = 0
     """Number of batches given in the current epoch."""
     _began: float = 0.0
@@ -105,14 +105,14 @@ class IteratorClock:
         try:
             given = self._given
             if given:
-                nested = self._shared.count - self._count >= NESTED_STEPS
+                interrupted = self._shared.count - self._count >= INTERRUPTING_BATCHES
                 # Append a plain tuple: creating a named tuple takes longer than all the rest.
-                self._append((self._began, given, now, self._samples, nested, self._training))
+                self._append((self._began, given, now, self._samples, interrupted, self._training))
                 self._given = 0.0
                 pair = self._pair
                 if pair is not None and self._idle_timer is not None:
                     self._pair = None
-                    if nested:
+                    if interrupted:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, now - self._began)
@@ -132,7 +132,7 @@ class IteratorClock:
                 self._idle_timer.batch_received(self._pair)
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
-            self._training = self._grad_enabled()
+            self._training = self._is_grad_enabled()
             shared = self._shared
             self._count = shared.count = shared.count + 1
             self.batches += 1

@@ -14,7 +14,7 @@ from typing import Any, Final
 MOST_PAIRS: Final = 32
 """Maximum number of event pairs: if the host is this many steps ahead of the device, further steps get no events."""
 
-READS_A_STEP: Final = 2
+READS_PER_STEP: Final = 2
 """Maximum number of finished pairs that are read per step, so that no step is slowed down by many of them."""
 
 Pair = tuple[Any, Any]
@@ -36,11 +36,11 @@ class IdleTimer:
 
     def __init__(self, torch: Any, device: int) -> None:
         self.device = device
-        self.read: deque[tuple[float, float]] = deque(maxlen=8192)
+        self.durations: deque[tuple[float, float]] = deque(maxlen=8192)
         """(idle seconds, step seconds) of each pair that the device has passed and that has been read."""
         self._new = torch.cuda.Event
         self._current_stream = torch.cuda.current_stream
-        # Comparing raw streams shows whether the stream changed, at a tenth of the cost of getting the stream object.
+        # Compare raw streams to detect a change: that takes a tenth of the time of getting the stream object.
         # If torch has no such function, the stream object is fetched at every step.
         self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
         self._raw: object = None
@@ -53,11 +53,11 @@ class IdleTimer:
     def batch_requested(self) -> Pair | None:
         """Record the first event of a pair when the loop asks for a batch; ``None`` if all pairs are in use."""
         pending = self._pending
-        for _ in range(READS_A_STEP):
+        for _ in range(READS_PER_STEP):
             if not pending or not pending[0][1].query():
                 break
             first, second, step_seconds = pending.popleft()
-            self.read.append((first.elapsed_time(second) / 1000, step_seconds))  # from ms
+            self.durations.append((first.elapsed_time(second) / 1000, step_seconds))  # from ms
             self._free.append((first, second))
         pair = self._pair()
         if pair is not None:

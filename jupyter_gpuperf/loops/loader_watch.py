@@ -28,7 +28,7 @@ MOST_LOADERS: Final = 64
 """Maximum number of loaders to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
 
-FOUND_LATER: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
+LATE_FIELDS: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
 """Fields of a loader that are still unknown when its first batch is requested."""
 
 
@@ -107,8 +107,8 @@ class LoaderWatch:
         self.given.count += PAUSE_BATCHES
 
     @contextlib.contextmanager
-    def silent(self) -> Iterator[None]:
-        """Don't time batches within the context, because its steps are not the notebook's own."""
+    def timing_suspended(self) -> Iterator[None]:
+        """Within the context, don't time batches: they do not belong to the notebook's own loops."""
         quiet, self.patch.quiet = self.patch.quiet, True
         try:
             yield
@@ -153,7 +153,7 @@ class LoaderWatch:
             if not self.watches_all and named() is not sampler:
                 return None
             clock = self._clock_of(iterator, sampler)
-            fresh = IteratorClock(clock, self._grad_enabled())
+            fresh = IteratorClock(clock, self._grad_check())
             setattr(iterator, SLOT, fresh)
             if clock.idle_timer is None:
                 self.find_device()
@@ -161,7 +161,7 @@ class LoaderWatch:
             return None
         return fresh
 
-    def _grad_enabled(self) -> Callable[[], bool]:
+    def _grad_check(self) -> Callable[[], bool]:
         enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
         return enabled
 
@@ -212,7 +212,7 @@ class LoaderWatch:
         def new_clock() -> IteratorClock:
             if clock.idle_timer is None:
                 self.find_device()
-            return IteratorClock(clock, self._grad_enabled())
+            return IteratorClock(clock, self._grad_check())
 
         if isinstance(loader, Iterator):
             return TimedIterator(loader, new_clock())
@@ -243,7 +243,7 @@ def _rank_in(torch: Any) -> tuple[int, int] | None:
 
 
 def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
-    return msgspec.structs.replace(one, id=0, **dict.fromkeys(FOUND_LATER)) == other
+    return msgspec.structs.replace(one, id=0, **dict.fromkeys(LATE_FIELDS)) == other
 
 
 def _reference(thing: Any) -> Callable[[], Any]:

@@ -11,8 +11,8 @@ from jupyter_gpuperf.loops.step_profile import NEXT, ProfileEvent, StepProfile, 
 from jupyter_gpuperf.measure.profiling import keeping_events
 from jupyter_gpuperf.messages import Message
 
-FIRST_STEPS: Final = 1
-"""Number of skipped steps: in the first step workers start, and caches are cold."""
+SKIPPED_STEPS: Final = 1
+"""Number of steps skipped at the beginning: workers start in the first step, and caches are cold."""
 
 PLAIN_STEPS: Final = 3
 """Number of steps timed before the profiler starts, to find out how much the profiler slows them down."""
@@ -57,7 +57,7 @@ class ProfileWindow:
         self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
-        """Return the next batch of any iterator; profile the step if it is the first iterator that was drawn from."""
+        """Return the next batch of any iterator; profile the step if the iterator is the one drawn from first."""
         if self._iterator is None:
             self._iterator = iterator
         if self._iterator is not iterator:
@@ -75,13 +75,13 @@ class ProfileWindow:
     def _border(self) -> None:
         self._asked += 1
         now = time.perf_counter()
-        if self._asked == FIRST_STEPS + 1:
+        if self._asked == SKIPPED_STEPS + 1:
             self._first_asked = now
-        elif self._asked == FIRST_STEPS + PLAIN_STEPS + 1:
+        elif self._asked == SKIPPED_STEPS + PLAIN_STEPS + 1:
             self._plain_step_seconds = (now - self._first_asked) / PLAIN_STEPS
             self._start()
         elif self._profile is not None:
-            if self._asked == FIRST_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self.steps:
+            if self._asked == SKIPPED_STEPS + PLAIN_STEPS + 1 + WARM_STEPS + self.steps:
                 self._stop()
             else:
                 self._profile.step()

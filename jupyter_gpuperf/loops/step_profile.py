@@ -14,7 +14,7 @@ NEXT: Final = "gpuperf::next"
 
 STEP: Final = "ProfilerStep"
 COPIES: Final = ("Memcpy", "Memset")
-SYNCHRONISING: Final = (
+SYNCHRONIZING_CALLS: Final = (
     "cudaStreamSynchronize",
     "cudaDeviceSynchronize",
     "cudaEventSynchronize",
@@ -22,8 +22,8 @@ SYNCHRONISING: Final = (
 )
 """CUDA runtime calls in which the host waits for the device."""
 
-SHOWN: Final = 5
-"""Number of entries of each kind in a summary."""
+MOST_SHOWN: Final = 5
+"""Maximum number of entries of each kind in a summary."""
 
 
 class ProfileEvent(NamedTuple):
@@ -124,7 +124,7 @@ def summarize_profile(
         kernel_seconds=mean if kernels else None,
         gaps_per_step=len(idle) / count if known else 0.0,
         copies=_shares(copies, count),
-        syncs=_shares([each for each in on_host if each.name in SYNCHRONISING], count),
+        syncs=_shares([each for each in on_host if each.name in SYNCHRONIZING_CALLS], count),
         kernels=_shares(kernels, count),
         operations=_shares(
             [each for each in on_host if not each.name.startswith("cuda") and each.name != NEXT],
@@ -175,4 +175,4 @@ def _shares(
     shares = [
         ProfileEntry(name, len(all_) / steps, sum(all_) / steps) for name, all_ in times.items()
     ]
-    return sorted(shares, key=lambda share: -share.seconds_per_step)[:SHOWN]
+    return sorted(shares, key=lambda share: -share.seconds_per_step)[:MOST_SHOWN]

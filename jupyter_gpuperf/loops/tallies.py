@@ -31,15 +31,15 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
     steps = [StepTimes(*each) for each in _taken(clock.steps)]
     if not steps:
         return None
-    plain = [step for step in steps if not step.nested]
-    idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.read))
+    plain = [step for step in steps if not step.interrupted]
+    idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.durations))
     return StepTally(
         loader=clock.info.id,
         began_seconds=steps[0].began + wall_offset_seconds,
         ended_seconds=steps[-1].ended + wall_offset_seconds,
         count=len(plain),
         training_count=sum(step.training for step in plain),
-        nested_count=len(steps) - len(plain),
+        interrupted_count=len(steps) - len(plain),
         samples_count=float(sum(step.samples for step in plain)),
         step_seconds=math.fsum(step.ended - step.began for step in plain),
         wait_seconds=math.fsum(step.given - step.began for step in plain),

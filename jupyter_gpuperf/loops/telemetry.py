@@ -20,8 +20,8 @@ from jupyter_gpuperf.loops.worker_threads import WorkerThreads
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
 
 POLL_SECONDS: Final = 0.5
-SLOW_LOOKS: Final = 6
-"""The device, the rank and the workers' threads are checked only every this many calls of ``look``."""
+SLOW_CHECKS: Final = 6
+"""The device, the rank and the workers' threads are checked only every this many calls of ``report_once``."""
 KEPT_TALLIES: Final = 7200
 KEPT_CELLS: Final = 64
 YIELD_SECONDS: Final = 0.0005
@@ -47,29 +47,29 @@ class TelemetryThread(ReportingThread):
         hear: Callable[[ServerMessage], None] = lambda message: None,
         kernel_id: str | None = None,
         notebook_path: str | None = None,
-        look_seconds: float = POLL_SECONDS,
+        interval_seconds: float = POLL_SECONDS,
     ) -> None:
-        super().__init__("gpuperf-steps", link, look_seconds)
+        super().__init__("gpuperf-steps", link, interval_seconds)
         self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The latest tallies, for the output in the notebook itself."""
+        """The latest tallies, for the output of ``%gpuwatch`` in this notebook."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
         self._threads: dict[int, WorkerThreads] = {}
-        self._looks = 0
+        self._reports_count = 0
 
     def cell_ran(self, cell: CellRan) -> None:
         """Queue the report that a cell ran; the thread sends it soon."""
         self._cells.append(cell)
         self.wake()
 
-    def look(self) -> None:
+    def report_once(self) -> None:
         """Add up the new steps, handle the server's messages, and report steps and cells."""
-        if self._looks % SLOW_LOOKS == 0:
+        if self._reports_count % SLOW_CHECKS == 0:
             self._watching.find_device()
             self._watching.find_rank()
-            self._look_at_workers()
-        self._looks += 1
+            self._count_worker_threads()
+        self._reports_count += 1
         tallies = self._tally()
         self.recent.extend(tallies)
         for message in self.link.receive():
@@ -97,9 +97,9 @@ class TelemetryThread(ReportingThread):
                 time.sleep(YIELD_SECONDS)
         return tallies
 
-    def _look_at_workers(self) -> None:
+    def _count_worker_threads(self) -> None:
         for clock in self._watching.clocks:
             if clock.worker_pids:
-                looker = self._threads.setdefault(clock.info.id, WorkerThreads())
-                if (threads := looker.look(clock.worker_pids[0])) is not None:
+                counter = self._threads.setdefault(clock.info.id, WorkerThreads())
+                if (threads := counter.count(clock.worker_pids[0])) is not None:
                     clock.info = msgspec.structs.replace(clock.info, worker_threads=threads)

@@ -10,13 +10,13 @@ WORKING_SHARE: Final = 0.1
 
 
 class WorkerThreads:
-    """Counts the computing threads of a worker between two calls of :meth:`look`."""
+    """Counts the computing threads of a worker between two calls of :meth:`count`."""
 
     def __init__(self) -> None:
         self._pid = 0
         self._seconds: dict[int, float] = {}
 
-    def look(self, pid: int) -> int | None:
+    def count(self, pid: int) -> int | None:
         """Return how many threads of the worker computed since the last call.
 
         ``None`` at the first call for a process, or if the process ended or did nothing.
@@ -28,8 +28,8 @@ class WorkerThreads:
             threads = psutil.Process(pid).threads()
             seconds = {each.id: each.user_time + each.system_time for each in threads}
         used = [spent - self._seconds.get(thread, 0.0) for thread, spent in seconds.items()]
-        most, first_look = max(used, default=0.0), pid != self._pid
+        most, first_count = max(used, default=0.0), pid != self._pid
         self._pid, self._seconds = pid, seconds
-        if first_look or most <= 0:
+        if first_count or most <= 0:
             return None
         return sum(each >= WORKING_SHARE * most for each in used)

@@ -15,7 +15,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
     for magic in (gpubench, gpudoctor, gpurecord, gpuwatch, amp_profile):
         magic.register(ipython)
-    if is_nested():  # the driver reports other pids, so only the kernel knows its own memory
+    if is_nested():  # the driver reports host pids: only the kernel knows its memory
         from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter
 
         start_memory_reporter()

@@ -82,7 +82,7 @@ def parse(line: str) -> Command | None:
 
 @magics_class
 class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
-    """The magics that measure on demand."""
+    """The class in which IPython finds ``%gpubench``."""
 
     @line_magic  # type: ignore[untyped-decorator]
     @shortened_errors()

@@ -124,7 +124,7 @@ class RecordingProcess:
 
 @magics_class
 class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
-    """The magics that record."""
+    """The class in which IPython finds ``%gpurecord`` and ``%%gpurecord``."""
 
     current: RecordingProcess | None = None
 
@@ -157,7 +157,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def _start(self, words: list[str]) -> None:
         if self.current is not None and self.current.is_recording:
             message, file = "A recording to {file} is already running.", self.current.recording.file
-            raise BadRequest("recording_runs", message, "Stop it with %gpurecord stop.", file=file)
+            raise BadRequest("recording_runs", message, "To stop it: %gpurecord stop", file=file)
         file, options = parse(words)
         self.current = RecordingProcess(file, options)
         atexit.register(self.current.stop)

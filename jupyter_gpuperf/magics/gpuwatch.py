@@ -43,7 +43,7 @@ MOST_STEPS: Final = 50
 
 @magics_class
 class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
-    """The magic that watches."""
+    """The class in which IPython finds ``%gpuwatch``."""
 
     log: CellLog | None = None
 
@@ -93,7 +93,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         names = given.names
         if len(names) != 2 or not all(name in self.shell.user_ns for name in names):
             message = "headroom takes two variables: the loader and the step function."
-            raise BadRequest("usage", message, "Try %gpuwatch headroom train_loader train_step.")
+            raise BadRequest("usage", message, "Try %gpuwatch headroom train_loader train_step")
         loader, step = (self.shell.user_ns[name] for name in names)
         return headroom(loader, step, steps=given.steps or 20)
 

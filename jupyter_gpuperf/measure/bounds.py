@@ -34,7 +34,7 @@ class Work:
         roofs = self._roofs(chip, kind)
         return max(roofs) if roofs else None
 
-    def described(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
+    def environment_entries(self, chip: Chip | None, kind: str, *, prefix: str) -> dict[str, Any]:
         """Return entries for the environment of a result: ``<prefix>flop_per_byte`` and, if known, ``bound_by``.
 
         Parameters

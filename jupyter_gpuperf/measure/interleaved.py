@@ -24,7 +24,7 @@ from jupyter_gpuperf.measure.stopping import (
     FEWEST_BLOCKS,
     INTERIM_RESAMPLES,
     MOST_BLOCKS,
-    not_converged,
+    not_converged_warning,
 )
 from jupyter_gpuperf.messages import Message
 
@@ -45,7 +45,7 @@ class Interleaved:
     samples
         Variant → its samples in seconds per call, one per round, in the order of the rounds.
     doubt
-        A sentence if an interval is wider than requested, otherwise ``None``.
+        A warning if an interval is wider than requested, otherwise ``None``.
     """
 
     samples: dict[str, list[float]]
@@ -56,7 +56,7 @@ class Interleaved:
         return _middle(self.samples[name])
 
     def speedup(self, name: str, reference: str) -> Interval:
-        """Return how many times as fast as ``reference`` the variant ``name`` is, with its 95 % interval."""
+        """Return the speedup of the variant ``name`` over ``reference``, with its 95 % interval."""
         return paired_ratio(self.samples[reference], self.samples[name])
 
     def figures(self, suffix: str, reference: str) -> dict[str, Interval]:
@@ -116,7 +116,7 @@ def time_interleaved(
         if enough and rounds >= fewest_rounds:
             break
     if math.isinf(widest) and rounds > 1:
-        widest = _widest(samples)  # only for the message: the loop skips this for so few rounds
+        widest = _widest(samples)  # needed for the message; the loop skips it for so few rounds
     return Interleaved(samples=samples, doubt=_doubt(widest, target_ratio, rounds))
 
 
@@ -156,4 +156,4 @@ def _doubt(widest: float, target_ratio: float, rounds: int) -> str | None:
         return None
     if math.isinf(widest):
         return Message("One round is too few for an interval. Raise the time limit.")
-    return not_converged(widest, target_ratio, rounds)
+    return not_converged_warning(widest, target_ratio, rounds)

@@ -1,7 +1,7 @@
 """Search for the shape of a matrix product with the highest rate, within a time limit.
 
-The search measures a coarse grid, then the neighbors of its best shapes, and then, in final rounds, the best shapes of
-all, each time fewer and for longer. This module uses only the standard library.
+The search measures a coarse grid, then the neighbors of its best shapes, and then, in final rounds, ever fewer of the
+best shapes, each for longer. This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Final
 Shape = tuple[int, int, int]
 """Dimensions of a product: (m, n, k) for an m×k matrix times a k×n matrix."""
 
-STEP: Final = 2048
+GRID_STEP: Final = 2048
 """Step of the coarse grid. Neighbors differ by half a step."""
 BLOCK_SECONDS: Final = 0.012
 """Duration of the first measurement of a shape: long enough that the fastest shapes reach the final rounds."""
-CENTRES: Final = 24
+CENTRES_COUNT: Final = 24
 """Number of the best coarse shapes whose neighbors are measured."""
 
 
-FINALS: Final = ((48, 2, 0.05), (12, 5, 0.2))
+FINAL_ROUNDS: Final = ((48, 2, 0.05), (12, 5, 0.2))
 """Final rounds: number of shapes, measurements per shape, and seconds per measurement. At the power limit, a single
 short measurement is off by several percent, while the best shapes differ by only one percent.
 """
@@ -59,7 +59,7 @@ class Search:
     def best_of(self, grid: Sequence[Shape]) -> Shape:
         """Return the fastest shape among ``grid`` and the neighbors of its best shapes."""
         self._look_at(grid)
-        self._look_at(neighbours(self._top(CENTRES), STEP // 2, self._largest))
+        self._look_at(neighbours(self._top(CENTRES_COUNT), GRID_STEP // 2, self._largest))
         return self._final()
 
     def _look_at(self, shapes: Iterable[Shape]) -> None:
@@ -71,8 +71,8 @@ class Search:
                 self._say(min(1.0, self._used_ratio()), max(self.rates.values()))
 
     def _final(self) -> Shape:
-        best = self._top(FINALS[0][0])
-        for shapes, rounds, seconds in FINALS:
+        best = self._top(FINAL_ROUNDS[0][0])
+        for shapes, rounds, seconds in FINAL_ROUNDS:
             looks: dict[Shape, list[float]] = {shape: [] for shape in best[:shapes]}
             # Measure the shapes alternately, so that a drifting clock affects all of them equally.
             for shape in [*looks] * rounds:

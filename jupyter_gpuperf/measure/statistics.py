@@ -12,7 +12,7 @@ Interval = dict[str, float]
 """``{"value", "low", "high"}``: an estimate with its 95 % confidence interval."""
 
 RESAMPLES: Final = 2000
-"""Number of bootstrap resamples of a final interval."""
+"""Number of bootstrap resamples for a final interval."""
 SEED: Final = 20_260
 """Fixed seed of the bootstrap, so that the same samples always have the same interval."""
 
@@ -90,7 +90,7 @@ def small_sample_geometric_mean(samples: Sequence[float]) -> Interval:
 def _student(samples: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the half-width of Student's t interval."""
     if not 2 <= len(samples) <= len(STUDENT_T) + 1:
-        raise ValueError("Student's interval is for 2 to 10 samples here")
+        raise ValueError("Student's t interval needs 2 to 10 samples here")
     half = STUDENT_T[len(samples) - 2] * statistics.stdev(samples) / math.sqrt(len(samples))
     return statistics.fmean(samples), half
 
@@ -156,7 +156,10 @@ def inverse(interval: Interval, numerator: float = 1.0) -> Interval:
 
 
 def half_width_ratio(interval: Interval) -> float:
-    """Return the half-width of an interval as a share of its value; infinite if only the value is zero."""
+    """Return the half-width of an interval as a share of its value.
+
+    Infinite if the value is zero but its interval is not.
+    """
     if interval["value"] == 0:
         return 0.0 if interval["high"] == interval["low"] else math.inf
     return (interval["high"] - interval["low"]) / 2 / abs(interval["value"])

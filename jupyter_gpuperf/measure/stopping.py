@@ -94,13 +94,13 @@ class StopRule:
         return min(1.0, (self.clock() - self._began) / self.limit_seconds)
 
     def doubt(self) -> str | None:
-        """Return a sentence if the interval is still wider than requested, otherwise ``None``."""
+        """Return a warning if the interval is still wider than requested, otherwise ``None``."""
         if self.converged:
             return None
-        return not_converged(self._ratio, self.target_ratio, len(self.blocks))
+        return not_converged_warning(self._ratio, self.target_ratio, len(self.blocks))
 
 
-def not_converged(half_width: float, target: float, count: int) -> Message:
+def not_converged_warning(half_width: float, target: float, count: int) -> Message:
     """Return the warning about an interval that is still wider than requested.
 
     ``half_width`` and ``target`` are shares of the value; ``count`` is the number of samples.

@@ -23,7 +23,7 @@ SETTLED_RATIO: Final = 0.02
 BLOCK_SECONDS: Final = 0.002
 """Minimum length of a block on a GPU: 4000 times the resolution of a CUDA event (0.5 µs)."""
 LAUNCH_CALLS: Final = 20
-"""Number of calls for timing the host; few, so that the device's queue does not fill up and block."""
+"""Number of calls for timing the host. With more, the device's queue could fill up and block the host."""
 GRAPH_BLOCKS: Final = 20
 GRAPH_WARM_CALLS: Final = 3
 """Number of calls on a side stream before capture. CUDA graphs require this, so that lazy allocations and algorithm
@@ -43,7 +43,7 @@ class Timing:
     launch_seconds
         On a GPU, the seconds that the host needs to queue one call; empty on a CPU.
     doubt
-        A sentence if the interval is wider than requested, otherwise ``None``.
+        A warning if the interval is wider than requested, otherwise ``None``.
     graph_seconds
         Seconds per call when it is replayed as a CUDA graph. Empty if this was not requested, or if the call was not
         launch-bound or could not be captured.
@@ -83,7 +83,7 @@ def time_call(
     flush
         Called before each call, outside the timed part, to empty the device's cache; see :func:`flusher`.
     graph
-        Whether to time a launch-bound call also as a CUDA graph. Only for calls that always use the same memory.
+        Whether to time a launch-bound call also as a CUDA graph. The call must always use the same memory.
     """
     time_block = block_timer(call, device, flush)
     estimate_seconds = _warm_up(time_block)
@@ -210,7 +210,8 @@ def _graph_seconds(call: Callable[[], object], device: Any) -> list[float]:
 def _captured(call: Callable[[], object], device: Any) -> Callable[[], object] | None:
     """Return a function that replays ``call`` as a CUDA graph.
 
-    ``None`` if the call can't be captured, for example because it synchronizes. It must always use the same memory.
+    ``None`` if the call can't be captured, for example because it synchronizes. The call must always use the same
+    memory.
     """
     import torch
 

@@ -78,7 +78,7 @@ class Message(str):
     def from_template(cls, template: str, parameters: Mapping[str, Any] | None = None) -> Message:
         """Return a message; without parameters, braces in ``template`` are ordinary text.
 
-        A ``template`` that is a message already is returned as it is.
+        A ``template`` that is already a message is returned unchanged.
         """
         if isinstance(template, Message):
             return template

@@ -61,7 +61,7 @@ METRICS: Final = (
         "Compute engine active",
         "Share of the last few seconds with work for the compute or graphics engine.",
         lambda nvml: nvml("gpm_slow", GRAPHICS),
-        cadence="slow",  # on an H100, this metric costs 1.2 ms, each other GPM metric 2 µs
+        cadence="slow",  # on an H100, this takes 1.2 ms; other GPM metrics take 2 µs each
     ),
     _gpm(
         "sm_active_percent",

@@ -77,7 +77,7 @@ METRICS = (
     ),
     _lost("clock_lost_power_cap_ratio", "Lost to the power limit", 74, "the power limit"),
     _lost("clock_lost_thermal_software_ratio", "Lost to heat (driver)", 269, "the driver (heat)"),
-    # On an H100, the next two metrics cost 0.7 ms each.
+    # On an H100, reading the next two metrics takes 0.7 ms each.
     _lost(
         "clock_lost_thermal_hardware_ratio", "Lost to heat (hardware)", 270, "overheating", "slow"
     ),

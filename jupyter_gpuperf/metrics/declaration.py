@@ -20,8 +20,8 @@ HIGHEST_PLAUSIBLE: Final = {
     "generation": 20.0,
     "lanes": 64.0,
 }
-HIGHEST_OF_ALL: Final = 9.0e18
-"""Highest plausible value of all other units. Drivers return numbers near 2**63 for "no value"."""
+HIGHEST_DEFAULT: Final = 9.0e18
+"""Highest plausible value for every other unit. Drivers return numbers near 2**63 for "no value"."""
 
 
 Kind = Literal["gauge", "counter", "limit", "flags"]
@@ -47,7 +47,7 @@ class Calls(Protocol):
         """Return the result of ``function(handle, *arguments)``."""
 
 
-SHARES: Final = ("percent", "ratio")
+SHARE_UNITS: Final = ("percent", "ratio")
 
 
 class Metric(Struct, frozen=True):
@@ -58,7 +58,7 @@ class Metric(Struct, frozen=True):
     name
         Unique, snake_case, ending in the unit: ``power_watts``.
     read
-        A function of :class:`Calls` that returns the value in ``unit``, or ``None`` if the driver has no value.
+        Function that takes a :class:`Calls` and returns the value in ``unit``, or ``None`` if the driver has no value.
     family
         Group in which pages show the metric.
     unit
@@ -113,10 +113,10 @@ class Metric(Struct, frozen=True):
         Some drivers report success but return an arbitrary bit pattern.
         """
         lowest = -100.0 if self.unit == "celsius" or self.minimum is None else self.minimum
-        if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_OF_ALL):  # or NaN
+        if not lowest <= value <= HIGHEST_PLAUSIBLE.get(self.unit, HIGHEST_DEFAULT):  # or NaN
             return "implausible"
         # A share of two rounded times can be slightly above its maximum.
-        if self.maximum is not None and value > self.maximum and self.unit in SHARES:
+        if self.maximum is not None and value > self.maximum and self.unit in SHARE_UNITS:
             return self.maximum
         return float(value)
 

@@ -11,7 +11,7 @@ _metric = partial(Metric, family="health")
 
 ECC_CORRECTED, ECC_UNCORRECTED, ECC_UNCORRECTED_EVER = 3, 4, 6
 """Field ids ``NVML_FI_DEV_ECC_SBE_VOL_TOTAL``, ``…_DBE_VOL_TOTAL`` and ``…_DBE_AGG_TOTAL``."""
-RETIRED: Final = (29, 30)
+RETIRED_PAGES: Final = (29, 30)
 REMAPPED_CORRECTED, REMAPPED_UNCORRECTED, REMAP_PENDING, REMAP_FAILED = 142, 143, 144, 145
 
 
@@ -70,7 +70,7 @@ METRICS: Final = (
         "retired_pages_count",
         "Pages retired",
         "Memory pages disabled after errors; before Ampere.",
-        lambda nvml: sum(nvml("field_value", each) for each in RETIRED),
+        lambda nvml: sum(nvml("field_value", each) for each in RETIRED_PAGES),
         kind="counter",
         cadence="slow",
     ),

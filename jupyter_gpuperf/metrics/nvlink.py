@@ -21,7 +21,7 @@ links."""
 
 
 def _rate(nvml: Calls, gpm_id: int) -> Any:
-    # A device without links reports a rate of 0. Read the link count first, which then fails instead.
+    # A device without links reports a rate of 0. Read the link count first: for such a device, that raises an error.
     return nvml("gpm", gpm_id) * MIB if nvml("field_value", FIELD_LINKS) else None
 
 

@@ -41,8 +41,8 @@ class RunningKernel(Struct, frozen=True, kw_only=True):
 class Attribution(Struct, frozen=True, kw_only=True):
     """Finds the kernel of each process in the driver's list.
 
-    In a container, the driver may report the host's pids instead of the container's. Its process list and its
-    utilization list may even differ in this. In a nested pid namespace, a pid therefore counts as the process with that
+    In a container, the driver may report the host's pids instead of the container's. Even its process list and its
+    utilization list may use different pids. In a nested pid namespace, a pid therefore counts as the process with that
     pid in this namespace only if that process visibly has a GPU open. Otherwise the pid is looked up among the outer
     pids that ``/proc`` shows. If it is not found there either, the process is not visible from here. The open files of
     another user's process can't be read, so such a process is matched only outside of containers, where all pids are
@@ -52,7 +52,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
     ----------
     reports
         Returns the memory that kernels currently report. A report is listed beside the driver's processes if none of
-        them is known to be the kernel's, because a report does not show which of them is the kernel.
+        them is known to be the kernel's, because a report does not say which of them is the kernel.
     """
 
     table: ProcessTable

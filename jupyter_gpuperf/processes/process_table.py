@@ -80,7 +80,10 @@ class ProcessTable:
         return [*found, int(fields[3])] if fields else found
 
     def session_name(self, pid: int) -> str | None:
-        """Return the path of the notebook for which Jupyter started this process, according to its environment."""
+        """Return the path of the notebook for which Jupyter started this process, from its environment.
+
+        ``None`` if unknown.
+        """
         with contextlib.suppress(OSError):
             for entry in (self._proc / str(pid) / "environ").read_bytes().split(b"\0"):
                 name, _, value = entry.partition(b"=")

@@ -47,7 +47,7 @@ class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
     byte_order: str
     history: HistoryDump
     training: TrainingDump | None = None
-    """``None`` in older files, which lack it."""
+    """``None`` in older files, which don't contain it."""
 
 
 @dataclass(eq=False)

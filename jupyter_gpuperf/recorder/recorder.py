@@ -149,7 +149,7 @@ class Recorder:
     def _offer(self, message: bytes, topic: str) -> None:
         # Called by the sampler, so it must never wait.
         if topic == FINDINGS:
-            return  # findings name notebooks and variables; a replay is diagnosed again anyway
+            return  # findings contain names; a replay is diagnosed anew anyway
         try:
             self._waiting.put_nowait((message, topic))
         except queue.Full:

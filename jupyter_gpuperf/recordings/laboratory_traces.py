@@ -79,7 +79,7 @@ def convert_trace(
     Raises
     ------
     KeyError
-        The header lacks a key.
+        A key is missing from the header.
     ValueError
         Raised while the messages are read: the times go backwards.
     """
@@ -115,7 +115,7 @@ def _reading(metric: Metric, line: Object, seconds: float, totals: Totals) -> Re
     key = KEYS[metric.name]
     place, _, name = key.rpartition(".")
     raw = (line.get(place, {}) if place else line).get(name)
-    # The laboratory did not check whether a device has links: without any, it returns 0.
+    # The laboratory did not check whether a device has links: a device without links returns 0.
     if raw is None or (metric.family == "nvlink" and not raw):
         return "not_recorded"
     value = float(raw) / next((DIVISORS[end] for end in DIVISORS if key.endswith(end)), 1.0)

@@ -18,7 +18,7 @@ from jupyter_gpuperf.recordings.recording_format import FORMAT
 
 logger = logging.getLogger(__name__)
 
-PACKAGED: Final = Path(__file__).parent
+PACKAGED_FOLDER: Final = Path(__file__).parent
 """The folder with the package's recordings of real devices."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -26,7 +26,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 
 def find_recording(path: Path) -> Path:
     """Return ``path``, or if it does not exist, the package's own recording of that name."""
-    packaged = PACKAGED / path.name
+    packaged = PACKAGED_FOLDER / path.name
     return packaged if not path.exists() and packaged.exists() else path
 
 

@@ -132,7 +132,7 @@ class Recording:
             self._began_seconds = time_seconds
         elapsed_seconds = time_seconds - self._began_seconds
         if self.seconds and elapsed_seconds <= self.seconds[-1]:
-            # The clock was set back: continue from the last time.
+            # The clock was set back: continue at the latest time so far.
             self._began_seconds = time_seconds - self.seconds[-1] - 1e-3
             elapsed_seconds = time_seconds - self._began_seconds
         place = len(self.seconds)
@@ -173,7 +173,7 @@ class Recording:
 
 
 class _Table:
-    """Readings in columns: values, and the reasons for missing ones."""
+    """Readings in columns: values, and reasons for missing values."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._values = {name: array("d") for name in names}
@@ -201,7 +201,7 @@ class _Table:
 
 
 class _Changes(Generic[T]):
-    """A value that changes over time: each holds from its time on, until the next one."""
+    """A value that changes over time: each value applies from its time until that of the next one."""
 
     def __init__(self, first: T) -> None:
         self._seconds = [-math.inf]

@@ -27,7 +27,7 @@ def run_count(parameters: Mapping[str, Scalar]) -> int:
     return RIGOROUS_RUNS if parameters.get("rigorous") is True else 1
 
 
-def combined(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
+def combine_runs(results: Sequence[BenchmarkResult]) -> BenchmarkResult:
     """Return the runs of a benchmark as one result; a single run is returned unchanged."""
     if len(results) == 1:
         return results[0]

@@ -21,8 +21,8 @@ from jupyter_gpuperf.schemas import (
     FigureChange,
     Interval,
     Scalar,
-    Suite,
     SuiteComparison,
+    SuiteResults,
     Verdict,
 )
 
@@ -38,13 +38,13 @@ TOO_WIDE_RATIO: Final = 0.1
 NO_RATIO: Final = Interval(value=0.0, low=0.0, high=0.0)
 """Placeholder for figures with a value of zero, for which no ratio exists."""
 UNKNOWN: Final[Verdict] = "unknown"
-ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
+VERDICT_ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
 """Display order of the verdicts: changes come first."""
 
 HIGHER_IS_BETTER: Final = ("_per_second", "_speedup")
 LOWER_IS_BETTER: Final = ("_seconds", "_bytes")
 
-OF_THE_MOMENT: Final = (
+VARYING_ENTRIES: Final = (
     "temperature",
     "power_",
     "clock_sm_m",
@@ -53,10 +53,10 @@ OF_THE_MOMENT: Final = (
     "_shape",
     "flop_per_byte",
 )
-"""Parts of the names of environment entries that vary between runs and don't explain a difference."""
+"""Parts of names: environment entries with such a name vary between runs, and don't explain a difference."""
 
 
-def compare(before: Suite, after: Suite) -> SuiteComparison:
+def compare(before: SuiteResults, after: SuiteResults) -> SuiteComparison:
     """Compare two suites, and list changed figures first. With only one round, there are ratios but no verdicts."""
     old, new = _by_subject(before.results), _by_subject(after.results)
     shared = [(old[subject], new[subject]) for subject in old if subject in new]
@@ -66,13 +66,14 @@ def compare(before: Suite, after: Suite) -> SuiteComparison:
         for figure in compared_figures(one[0])
         if all(figure in each.figures for each in (*one, *other))
     ]
-    # Use the environments of shared benchmarks only: entries of a benchmark that one side lacks would count as changes.
+    # Use the environments of shared benchmarks only: entries of a benchmark that only one side has would count as
+    # changes.
     old_shared, new_shared = ([each for pair in shared for each in pair[i]] for i in (0, 1))
     figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
         environment=environment_changes(old_shared or before.results, new_shared or after.results),
-        figures=sorted(figures, key=lambda each: ORDER.index(each.verdict)),
+        figures=sorted(figures, key=lambda each: VERDICT_ORDER.index(each.verdict)),
         only_before=[_name(each[0]) for subject, each in old.items() if subject not in new],
         only_after=[_name(each[0]) for subject, each in new.items() if subject not in old],
     )
@@ -101,7 +102,7 @@ def environment_changes(
     return [
         EnvironmentChange(name=name, before=old.get(name), after=new.get(name))
         for name in old | new
-        if old.get(name) != new.get(name) and not any(part in name for part in OF_THE_MOMENT)
+        if old.get(name) != new.get(name) and not any(part in name for part in VARYING_ENTRIES)
     ]
 
 

@@ -33,7 +33,7 @@ def load(path: Path) -> DoctorReport:
     NotFound
         ``file_not_found``: the file can't be read.
     BadRequest
-        ``not_a_report``: the file has another content.
+        ``not_a_report``: the file does not contain a report.
     """
     return read_as(DoctorReport, path, "not_a_report", message="{path} is not a report: {error}.")
 

@@ -26,8 +26,9 @@ def coded_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message, hint = "Can't write {path}: {error}.", "Choose another file."
-        raise BadRequest("file_not_writable", message, hint, path=path, error=error) from error
+        message, reason = "Can't write {path}: {error}.", error.strerror
+        hint = "Choose another file."
+        raise BadRequest("file_not_writable", message, hint, path=path, error=reason) from error
 
 
 def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
@@ -38,13 +39,14 @@ def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     NotFound
         ``file_not_found``: the file can't be read.
     BadRequest
-        The file has another content. The error has the given code and message (with fields ``path`` and ``error``).
+        The content is not a valid ``kind``. The error has the given code and message (with fields ``path`` and
+        ``error``).
     """
     hint = "Choose a file written by --save."
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        unreadable = "Can't read {path}: {error}."
-        raise NotFound("file_not_found", unreadable, hint, path=path, error=error) from error
+        unreadable, reason = "Can't read {path}: {error}.", error.strerror
+        raise NotFound("file_not_found", unreadable, hint, path=path, error=reason) from error
     except msgspec.MsgspecError as error:
         raise BadRequest(code, message, hint, path=path, error=error) from error

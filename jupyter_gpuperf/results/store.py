@@ -27,7 +27,7 @@ BUSY_SECONDS: Final = 5.0
 """Maximum time to wait while another process is writing."""
 LAYOUT: Final = 2
 """Version of the tables."""
-MOST_LOOKED_AT: Final = 1000
+MOST_SEARCHED: Final = 1000
 """Maximum number of results searched for the best value: reading many years of results would be slow."""
 
 TABLES: Final = """
@@ -89,7 +89,7 @@ class ResultStore:
             return int(row.lastrowid or 0)
 
     def latest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
-        """Return the latest ``limit`` results, latest first, of one benchmark or of all."""
+        """Return the latest ``limit`` results of one benchmark, or of all benchmarks; latest first."""
         return self._all(
             "(benchmark = ? OR ? IS NULL) ORDER BY id DESC LIMIT ?", (benchmark, benchmark, limit)
         )
@@ -153,7 +153,7 @@ class ResultStore:
         """
         if not figures:
             return {}
-        newest = self.latest(result.benchmark, MOST_LOOKED_AT)
+        newest = self.latest(result.benchmark, MOST_SEARCHED)
         device = device_of(result)
         alike = [each.result.figures for each in newest if device_of(each.result) == device]
         rates = {name: [each[name].value for each in alike if name in each] for name in figures}
@@ -173,7 +173,7 @@ class ResultStore:
     def open(self, purpose: str) -> Iterator[sqlite3.Connection]:
         """Open a connection for one transaction within the context.
 
-        ``purpose`` is ``read``, or ``kept`` or ``marked`` for writing; it determines the error.
+        ``purpose`` is ``read`` or, for writing, ``kept`` or ``marked``. It determines which error is raised.
 
         Raises
         ------
@@ -190,7 +190,7 @@ class ResultStore:
                 "Can't read {path}: {error}." if is_read else "Can't save to {path}: {error}.",
                 "Free some disk space, or change c.GpuPerf.results_file.",
                 path=self.path,
-                error=error,
+                error=getattr(error, "strerror", None) or error,  # without the path
             ) from error
 
     def _connected(self) -> sqlite3.Connection:

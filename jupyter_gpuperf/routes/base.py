@@ -48,7 +48,7 @@ class CodedErrors(JupyterHandler):
             return ErrorInfo(**error.to_dict())
         if isinstance(error, HTTPError):
             if status_code == 403 and NOT_AUTHORIZED in str(error.log_message):
-                return FORBIDDEN
+                return FORBIDDEN_ERROR
             code, hint = HTTP_ERRORS.get(status_code, (f"http_{status_code}", ""))
             return ErrorInfo(code=code, message=str(error.log_message or self._reason), hint=hint)
         reference = uuid.uuid4().hex[:12]
@@ -114,7 +114,7 @@ def _error_in(kwargs: dict[str, Any]) -> BaseException | None:
 NOT_AUTHORIZED: Final = "is not authorized"
 """Part of Jupyter's message when its authorizer refuses a logged-in user."""
 
-FORBIDDEN: Final = ErrorInfo(
+FORBIDDEN_ERROR: Final = ErrorInfo(
     code="forbidden",
     message="Your account may not do this on this server.",
     hint='Ask the server\'s administrator: its authorizer controls access to the resource "gpuperf".',

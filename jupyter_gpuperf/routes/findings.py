@@ -14,5 +14,5 @@ class FindingsHandler(GpuPerfHandler):
     async def get(self) -> FindingsChanged:
         """The current findings, worst first: code, severity, device, summary, cost, evidence, advice, change (code)."""
         await self.services.latest()
-        await self.services.diagnosis.look()
+        await self.services.diagnosis.check()
         return self.services.diagnosis.current

@@ -133,7 +133,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             await self.write_message(message)
 
     def _start_to_send(self, message: bytes) -> asyncio.Future[None]:
-        # Done once the client's buffers have taken the message. Until then, frames are dropped.
+        # The future is done once the client's buffers have taken the message. Until then, frames are dropped.
         try:
             return self.write_message(message)
         except WebSocketClosedError as error:

@@ -83,13 +83,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def number(name: str, minimum: float, maximum: float, help: str, **options: Any) -> Query:
-    """Return a numeric argument with bounds; an integer if the bounds are integers."""
+    """Declare a numeric query argument with bounds; it is an integer if the bounds are integers."""
     kind: Literal["integer", "number"] = "integer" if isinstance(minimum, int) else "number"
     return Query(name=name, help=help, kind=kind, minimum=minimum, maximum=maximum, **options)
 
 
 def flag(name: str, help: str) -> Query:
-    """Return a boolean argument; off by default."""
+    """Declare a boolean query argument that is false by default."""
     return Query(name=name, help=help, kind="boolean", default=False)
 
 

@@ -23,7 +23,7 @@ class ProcessesHandler(GpuPerfHandler):
 
     @operation(Processes)
     async def get(self) -> Processes:
-        """Per device: pid, memory, share of the SMs, user, command, age, and the kernel and notebook it belongs to."""
+        """Per device, its processes: pid, memory, SM utilization, user, command, age, kernel and notebook."""
         return await self.services.processes.read(await running_kernels(self))
 
 

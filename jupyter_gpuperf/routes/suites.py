@@ -45,7 +45,7 @@ class SuiteHandler(GpuPerfHandler):
 
         suites = self.services.suites
         return await in_thread(
-            lambda: build_suite_report(suites.get(suite_id), suites.suites_of(suite_id))
+            lambda: build_suite_report(suites.get(suite_id), suites.results_of(suite_id))
         )
 
     @operation(SuiteInfo)
@@ -70,7 +70,7 @@ class SuitePageHandler(GpuPerfHandler):
         from jupyter_gpuperf.display.suite_view import suite_page  # this imports the benchmarks
 
         info = self.services.suites.get(suite_id)
-        suites = self.services.suites.suites_of(suite_id)
+        suites = self.services.suites.results_of(suite_id)
         if not all(each.results for each in suites):
             raise NotFound("nothing_measured", "This suite has no results.", "Run it again.")
         return suite_page(info, suites)

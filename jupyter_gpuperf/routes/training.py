@@ -28,7 +28,7 @@ class TrainingHandler(GpuPerfHandler):
         store = self.services.training
         step = step_seconds or max(1.0, seconds / 5000)
         for kernel in await running_kernels(self):
-            store.name(kernel.info.kernel_id, kernel.info.notebook_path)
+            store.set_path(kernel.info.kernel_id, kernel.info.notebook_path)
         return await in_thread(lambda: store.training(seconds=seconds, step_seconds=step))
 
 

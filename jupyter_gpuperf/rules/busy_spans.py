@@ -62,7 +62,7 @@ class Span(NamedTuple):
 
 
 def activity_metric(series: ReadingSeries) -> str | None:
-    """Return the metric that best shows whether the device was busy; ``None`` if no metric has enough values.
+    """Return the metric that best indicates whether the device was busy; ``None`` if no metric has enough values.
 
     GPM's value (SM activity) covers all the time between two readings. The driver's utilization covers only part of
     that time, with a delay.

@@ -16,7 +16,7 @@ SHARE_PERCENT = Threshold(
     margin="An idle program uses 0 by definition; two training programs were recorded without their shares.",
 )
 BUSY_RATIO = Threshold(
-    0.5, reason="A device with time to spare can be shared.", margin="Two that train 0.97."
+    0.5, reason="A device with time to spare can be shared.", margin="Two training programs 0.97."
 )
 TOGETHER_RATIO = Threshold(
     0.3,
@@ -75,8 +75,8 @@ def _undecided(view: View, together: list[ProcessListing]) -> Finding:
 
 
 def _is_known(listing: ProcessListing) -> bool:
-    # Every process must have a value: one alone proves nothing. None has one if the driver's process list and its
-    # utilization list use different pids.
+    # Every process must have a value: a single value proves nothing. If the driver's process list and its utilization
+    # list use different pids, no process has a value.
     return all(is_value(each.sm_utilization_percent) for each in listing.processes)
 
 

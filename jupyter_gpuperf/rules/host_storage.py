@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules.rule import A_WHILE, Finding, HoldOff, View, alert
+from jupyter_gpuperf.rules.rule import FIVE_SECONDS, Finding, HoldOff, View, alert
 from jupyter_gpuperf.units import GIB
 
 SHM_RATIO: Final = 0.9
@@ -46,5 +46,5 @@ def _disk(view: View) -> Finding | None:
 SHM_HOLDS_OFF: Final = HoldOff(after_seconds=2.0, until_seconds=15.0)
 ALERTS: Final = (
     alert("shm_nearly_full", _shared, scope="host", needs=SHM_METRICS, holds_off=SHM_HOLDS_OFF),
-    alert("disk_nearly_full", _disk, scope="host", needs=DISK_METRICS, holds_off=A_WHILE),
+    alert("disk_nearly_full", _disk, scope="host", needs=DISK_METRICS, holds_off=FIVE_SECONDS),
 )

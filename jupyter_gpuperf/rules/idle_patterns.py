@@ -3,7 +3,7 @@
 There are three signs, each with a physical reason:
 
 - **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which no kernel ran
-  means a gap as long as the sampling interval: the device waited for something slow.
+  means a gap as long as the sampling interval: the device waited for a slow operation.
 - **Fill**, the share of multiprocessors that a kernel uses. A program limited by launches keeps the device busy for
   5 % of the time or more, since a launch takes about as long as a small kernel. Kernels that fill the chip run much
   longer than a launch: a device that is seldom busy with such kernels is not waiting for launches.
@@ -69,7 +69,7 @@ RUN_BUSY_RATIO = Threshold(
 IDLE_HOST_CORES = Threshold(
     0.5,
     reason="A program that launches, decodes or copies keeps one core busy.",
-    margin="Every working loop of ours 0.9 and more; an idle host 0.05.",
+    margin="All our working loops 0.9 and more; an idle host 0.05.",
 )
 IDLE_HOST_BYTES_PER_SECOND = Threshold(
     20e6,

@@ -14,7 +14,7 @@ from jupyter_gpuperf.rules.rule_input import Device, RuleInput
 logger = logging.getLogger(__name__)
 
 PART_SECONDS: Final = 60.0
-"""Length of the parts in which a long job is also judged: five bad minutes don't show in the mean of an hour."""
+"""Length of the parts in which a long job is also judged: five bad minutes hardly change the mean of an hour."""
 FEWEST_PARTS: Final = 2
 """Number of parts of a long job in which a problem must occur to be reported; one part may be chance."""
 

@@ -63,7 +63,7 @@ def _without_gpm(view: View) -> Finding | None:
         severity="info",
         confidence="suspected",
         summary=Message(
-            "Memory accessed {percent:.0f} % of the time: its bandwidth may limit the speed.",
+            "Memory is accessed {percent:.0f} % of the time; its bandwidth may limit the speed.",
             percent=controller,
         ),
         evidence={"memory_controller_percent": controller, "busy_ratio": view.work.busy_ratio},

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules.rule import A_WHILE, Finding, Rule, View, alert
+from jupyter_gpuperf.rules.rule import FIVE_SECONDS, Finding, Rule, View, alert
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import GIB
@@ -145,4 +145,4 @@ RULE = Rule(
     alert="memory_nearly_full",
     is_of_loop=True,
 )
-ALERT = alert("memory_nearly_full", _alert, needs=METRICS, holds_off=A_WHILE)
+ALERT = alert("memory_nearly_full", _alert, needs=METRICS, holds_off=FIVE_SECONDS)

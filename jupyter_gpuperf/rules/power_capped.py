@@ -78,7 +78,10 @@ def clock_lost(series: ReadingSeries) -> float | None:
 
 
 def bit_ratio(series: ReadingSeries, mask: int) -> float | None:
-    """Return the share of readings in which a bit of ``mask`` was set; ``None`` if no reading has clock event flags."""
+    """Return the share of readings in which any bit of ``mask`` was set.
+
+    ``None`` if no reading has clock event flags.
+    """
     flags = [int(value) for value in series.values("clock_event_flags")]
     return sum(bool(value & mask) for value in flags) / len(flags) if flags else None
 

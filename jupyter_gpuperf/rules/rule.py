@@ -147,8 +147,8 @@ class HoldOff:
 
 
 AT_ONCE: Final = HoldOff()
-A_WHILE: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
-TWO_LOOKS: Final = HoldOff(
+FIVE_SECONDS: Final = HoldOff(after_seconds=5.0, until_seconds=15.0)
+TWO_CHECKS: Final = HoldOff(
     after_seconds=1.5, until_seconds=15.0, until_working_seconds=5.0, critical_at_once=True
 )
 """Report after two consecutive checks agree; they are about two seconds apart. The end of an epoch does not withdraw a
@@ -195,7 +195,7 @@ class Rule:
     needs: tuple[str, ...] = (UTILIZATION,)
     reads: tuple[str, ...] = ()
     notify: bool = False
-    holds_off: HoldOff = TWO_LOOKS
+    holds_off: HoldOff = TWO_CHECKS
     scope: Literal["device", "host"] = "device"
     looks_at: Literal["steady", "whole"] = "steady"
     horizon: Literal["short", "long"] = "short"

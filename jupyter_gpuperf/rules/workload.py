@@ -12,11 +12,11 @@ from typing import Final
 from jupyter_gpuperf.rules.busy_spans import LEAST_PERCENT, SM, UTILIZATION, activity_metric
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
 
-HIGH: Final = 0.9
+BUSY_QUANTILE: Final = 0.9
 """Quantile of the readings that counts as the level of a busy device."""
-IDLE_SHARE_OF_HIGH: Final = {SM: 0.05, UTILIZATION: 0.1}
-"""A reading below this share of the level at ``HIGH`` counts as idle. The driver's utilization needs a second to fall,
-hence its higher share."""
+IDLE_SHARE: Final = {SM: 0.05, UTILIZATION: 0.1}
+"""A reading below this share of the level at ``BUSY_QUANTILE`` counts as idle. The driver's utilization needs a second
+to fall, hence its higher share."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,8 +106,8 @@ def _while_busy(series: ReadingSeries, metric: str, busy: float) -> float | None
 def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:
     if metric is None or not values:
         return []
-    high = sorted(values)[int(HIGH * (len(values) - 1))]
-    limit = max(LEAST_PERCENT[metric], IDLE_SHARE_OF_HIGH[metric] * high)
+    high = sorted(values)[int(BUSY_QUANTILE * (len(values) - 1))]
+    limit = max(LEAST_PERCENT[metric], IDLE_SHARE[metric] * high)
     return [value < limit for value in values]
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import (
-    COARSE,
+    COARSE_TIERS,
     HistoryPiece,
     TieredHistory,
     TieredHistoryDump,
@@ -61,7 +61,7 @@ class HistoryStore:
     shortest_interval_seconds: float
     device_metrics: Sequence[str]
     host_metrics: Sequence[str]
-    coarse: Sequence[TierSize] = COARSE
+    coarse: Sequence[TierSize] = COARSE_TIERS
 
     def __post_init__(self) -> None:
         self.reach_seconds = max([self.seconds, *(size.seconds for size in self.coarse)])
@@ -131,7 +131,7 @@ class HistoryStore:
     def recent(self, seconds: float) -> tuple[dict[str, HistoryPiece], HistoryPiece]:
         """Return copies of the last ``seconds`` at full rate: for each device, and for the host.
 
-        A value that a tick lacked is NaN. Used to detect patterns over time.
+        Values that are missing from a tick are NaN. Used to detect patterns over time.
         """
         with self._lock:
             oldest = self._newest_seconds - seconds
@@ -197,7 +197,7 @@ def columns_of(
     """Return the pieces as one table, condensed to steps of ``step_seconds``."""
     times = [time for piece in pieces for time in piece.times_seconds]
     steps = [math.floor(time / step_seconds) for time in times]
-    # A step is a run of equal numbers; there is no step where there were no ticks.
+    # Ticks with the same step number form a step. Times without ticks have no step.
     starts = [i for i, step in enumerate(steps) if i == 0 or step != steps[i - 1]]
     bounds = list(pairwise([*starts, len(steps)]))
     return Columns(

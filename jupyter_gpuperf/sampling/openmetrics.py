@@ -139,7 +139,7 @@ class FrameCollector(Collector):
                     held.setdefault(process.kernel.kernel_id, []).append(process.memory_used_bytes)
             for kernel_id, readings in held.items():
                 known = [reading for reading in readings if not isinstance(reading, str)]
-                # A sum that lacks one of the processes would be taken for the total.
+                # A sum without one of the processes would be taken for the total.
                 if len(known) == len(readings):
                     family.add_metric([*self._device_labels(devices[uuid]), kernel_id], sum(known))
         return family

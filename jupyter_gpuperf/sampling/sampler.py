@@ -44,8 +44,8 @@ FAILED_REASON: Final = NoDevices(
     message="The source of the readings failed before the first reading.",
     hint="See the server log.",
 )
-STARTING: Final = Devices(devices=[], reason=STARTING_REASON)
-FAILED: Final = Devices(devices=[], reason=FAILED_REASON)
+NO_DEVICES_YET: Final = Devices(devices=[], reason=STARTING_REASON)
+NO_DEVICES_AFTER_ERROR: Final = Devices(devices=[], reason=FAILED_REASON)
 
 
 @dataclass(eq=False)
@@ -89,7 +89,7 @@ class Sampler:
         self._latest_samples: list[Sample] = []
         self.latest: Frame | None = None
         """The latest frame, or ``None`` before the first tick."""
-        self.devices = STARTING
+        self.devices = NO_DEVICES_YET
         """The devices, or why there are none."""
         self._kind = "starting"
         self.last_messages: dict[str, Struct] = {}
@@ -146,7 +146,7 @@ class Sampler:
             self._wake.clear()
             ticked = self._guarded(self._tick)
             if not ticked and self.latest is None:
-                self._guarded(partial(self._announce_devices, FAILED))
+                self._guarded(partial(self._announce_devices, NO_DEVICES_AFTER_ERROR))
             due = self._pause_until_due(due + (0.0 if ticked else RETRY_SECONDS))
         self._guarded(self.source.close)
 
@@ -223,7 +223,7 @@ class Sampler:
             return
         try:
             listed = self.source.read_processes()
-        except Exception as error:  # from any source: the callers get it, sampling goes on
+        except Exception as error:  # of any source: the callers get it, and sampling continues
             logger.exception("The processes could not be listed.")
             for each in waiting:
                 each.set_exception(error)

@@ -12,7 +12,7 @@ from typing import Final
 from jupyter_gpuperf.sources.metric_reader import SLOW_SECONDS
 
 LATE_SECONDS: Final = 1.0
-"""Maximum delay of a reading. A value that lasts for less time than this is a mean of two readings."""
+"""Maximum delay of a reading. A value that is shown for less time than this is the mean of two readings."""
 
 LEAST_COVERED_RATIO: Final = 0.4
 """Minimum share of a span that whole readings must cover. A span of 10 s contains at least one (5 s)."""
@@ -23,8 +23,8 @@ def mean_within(
 ) -> float | None:
     """Return the mean of the readings that cover only time within the span.
 
-    The value at the start of a span was read before it, and the next reading also covers time before it. With these
-    two, a device that is busy from a loop's first step on would seem idle for ten seconds.
+    The value at the start of a span was read before it, and the next reading also covers time before it. If these two
+    were included, a device that is busy from a loop's first step on would seem idle for ten seconds.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def mean_within(
             read[-1] = (read[-1][0], value)
             continue
         read.append((time, value))
-    # The first was read before the span, and the second also covers time before it.
+    # The first value was read before the span, and the second one also covers time before it.
     pieces = [(time - earlier, value) for (earlier, _), (time, value) in pairwise(read[1:])]
     covered = sum(seconds for seconds, _ in pieces)
     if covered < LEAST_COVERED_RATIO * (ended_seconds - began_seconds):

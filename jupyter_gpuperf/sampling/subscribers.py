@@ -21,11 +21,11 @@ ALERTS: Final = "alerts"
 FINDINGS: Final = "findings"
 """Topic of the diagnosis."""
 
-OFTEN_MS: Final = 500
+OFTEN_INTERVAL_MS: Final = 500
 """The longest interval between readings after :meth:`Subscribers.read_often`."""
 
-TOLERANCE: Final = 0.9
-"""A tick that comes slightly early still serves a listener if this share of its interval has passed."""
+DUE_RATIO: Final = 0.9
+"""A listener is due if this share of its interval has passed, so that a slightly early tick still serves it."""
 
 
 class Subscription:
@@ -40,7 +40,7 @@ class Subscription:
         """Return whether this listener is due for a frame. If it is, the frame counts as delivered."""
         if now_seconds < self._due_seconds:
             return False
-        self._due_seconds = now_seconds + TOLERANCE * self.interval_ms / 1000
+        self._due_seconds = now_seconds + DUE_RATIO * self.interval_ms / 1000
         return True
 
 
@@ -57,7 +57,7 @@ class Subscribers:
         self.on_change = on_change
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
-        self._often = Subscription(lambda message, topic: None, OFTEN_MS)
+        self._often = Subscription(lambda message, topic: None, OFTEN_INTERVAL_MS)
 
     def add(self, deliver: Callable[[bytes, str], None], interval_ms: int) -> Subscription:
         """Add a listener. ``deliver`` takes a message and its topic; the sampler's thread calls it, so it must not block."""

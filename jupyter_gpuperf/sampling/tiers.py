@@ -23,7 +23,7 @@ class TierSize(NamedTuple):
     seconds: float
 
 
-COARSE: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
+COARSE_TIERS: Final = (TierSize(5.0, 7200.0), TierSize(60.0, 86_400.0))
 """Resolutions beside the full rate: two hours in steps of 5 s, and a day in steps of a minute."""
 
 
@@ -157,7 +157,7 @@ class TieredHistory:
         since = coarse[0].current_step_seconds if enough else self._full.complete_from_seconds()
         parts = [self.full_rate(max(oldest, since), names)]
         for tier in coarse:
-            # If the finer part has only a part of a step, take the step from this tier, unless it is the current one.
+            # If the finer tier has only part of a step, take the step from this tier, unless it is the current step.
             begin = min(tier.end_of_step(since), tier.current_step_seconds)
             parts[-1] = parts[-1].since(begin)
             parts.append(tier.piece(oldest, begin, names))
@@ -177,7 +177,7 @@ class TieredHistory:
         )
 
     def restore(self, dump: TieredHistoryDump) -> None:
-        """Replace everything with a dump; resolutions that it lacks stay empty.
+        """Replace everything with a dump; resolutions that are missing from the dump become empty.
 
         Raises
         ------

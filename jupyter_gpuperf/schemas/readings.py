@@ -89,7 +89,7 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
     replayed: bool
     """True if the readings come from a recording, not from a device of this machine."""
     host: str | None = None
-    """The machine of the device; ``None`` for the server's own machine. Older recordings lack this field."""
+    """The machine of the device; ``None`` for the server's own machine. Older recordings don't have this field."""
 
     @property
     def is_usable(self) -> bool:
@@ -127,7 +127,7 @@ class Frame(Struct, frozen=True, kw_only=True, tag="frame"):
     host_cores_percent: list[float]
     """Utilization of each CPU core; empty if it is unknown."""
     hosts: dict[str, dict[str, Reading]] = {}
-    """The ``host`` of a device on another machine → readings of that machine."""
+    """Machine (``DeviceInfo.host``) → its readings, for machines other than the server's."""
     taken_seconds: dict[str, float] = {}
     """Device UUID → Unix time of its readings by its source's clock, for devices that were not read for this tick."""
 
@@ -154,7 +154,7 @@ class History(Struct, frozen=True, kw_only=True):
     devices: dict[str, Columns]
     host: Columns
     hosts: dict[str, Columns] = {}
-    """The ``host`` of a device on another machine → history of that machine."""
+    """Machine (``DeviceInfo.host``) → its history, for machines other than the server's."""
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
@@ -211,7 +211,7 @@ class AlertsChanged(Struct, frozen=True, kw_only=True, tag="alerts"):
 
 SHORTEST_INTERVAL_MS: Final = 100
 LONGEST_INTERVAL_MS: Final = 60_000
-"""Range of the time between two frames for a client, in milliseconds."""
+"""Shortest and longest time between two frames for a client, in milliseconds."""
 
 
 class SetInterval(Struct, frozen=True, kw_only=True, tag="set_interval"):

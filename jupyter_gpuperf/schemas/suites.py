@@ -24,8 +24,11 @@ class SuiteFailure(Struct, frozen=True, kw_only=True):
     error: ErrorInfo
 
 
-class Suite(Struct, frozen=True, kw_only=True):
-    """The file that ``bench suite --save`` writes: one result per benchmark and round, each from its own process."""
+class SuiteResults(Struct, frozen=True, kw_only=True):
+    """The results of a suite in one environment, as stored by ``bench suite --save``.
+
+    There is one result per benchmark and round, each from its own process.
+    """
 
     format: str
     format_version: int
@@ -80,8 +83,8 @@ class ResultComparison(Struct, frozen=True, kw_only=True):
 
     id: int
     against: ResultSummary | None
-    """The other result: the requested one, otherwise the baseline or the previous similar result; ``None`` if there is
-    none."""
+    """The other result: the requested one, otherwise the baseline, otherwise the previous similar result; ``None`` if
+    none exists."""
     figures: list[FigureChange]
     environment: list[EnvironmentChange]
     best: dict[str, float]
@@ -154,4 +157,5 @@ class SuiteReport(Struct, frozen=True, kw_only=True):
     comparison: SuiteComparison | None
     """The comparison of two kernels, changes first; ``None`` for one kernel."""
     results: list[BenchmarkResult]
-    """For one kernel, one result per benchmark that combines its rounds, without samples; empty for two kernels."""
+    """For a suite on one kernel: per benchmark, one result that combines its rounds, without samples. For two kernels:
+    empty."""

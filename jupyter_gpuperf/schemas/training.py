@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from jupyter_gpuperf.schemas.readings import Columns
 
@@ -48,11 +48,11 @@ class StepTally(Struct, frozen=True, kw_only=True):
     ended_seconds: float
     """Unix time at which the last step ended."""
     count: int
-    """Number of steps, without nested ones."""
+    """Number of steps, without interrupted ones."""
     training_count: int
     """Number of steps in which gradients were enabled."""
-    nested_count: int
-    """Number of nested steps: they contained another loop (an evaluation) or the pause between two cells."""
+    interrupted_count: int = field(name="nested_count")
+    """Number of interrupted steps: another loop (an evaluation) or the pause between two cells fell within them."""
     samples_count: float
     """Number of samples in the ``count`` steps."""
     step_seconds: float

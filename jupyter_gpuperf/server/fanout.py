@@ -13,8 +13,9 @@ from tornado.ioloop import IOLoop
 
 logger = logging.getLogger(__name__)
 
-Message = bytes | Callable[[], bytes | None]
-"""A message, or a function that creates it when it is the client's turn; it returns ``None`` to send nothing."""
+LazyMessage = bytes | Callable[[], bytes | None]
+"""A message, or a function that is called when it is the client's turn: it returns the message, or ``None`` to send
+none."""
 
 LONGEST_GAP_SECONDS: Final = 0.002
 """Maximum pause between the messages to two clients. Sending one message takes about 0.1 ms. Thanks to the pauses,
@@ -43,11 +44,11 @@ class Outbox:
         self._fanout = fanout
         self.send = send
         # Only the fan-out changes these, under its lock.
-        self.waiting: dict[str, Message] = {}
+        self.waiting: dict[str, LazyMessage] = {}
         self.queued = False
         self.sending = False
 
-    def offer(self, message: Message, topic: str) -> None:
+    def offer(self, message: LazyMessage, topic: str) -> None:
         """Queue a message and return immediately. Call this from any thread."""
         self._fanout.offer(self, message, topic)
 
@@ -70,7 +71,7 @@ class Fanout:
         self._loop = IOLoop.current()
         return Outbox(self, send)
 
-    def offer(self, outbox: Outbox, message: Message, topic: str) -> None:
+    def offer(self, outbox: Outbox, message: LazyMessage, topic: str) -> None:
         """Send ``message`` as soon as it is the client's turn. Call this from any thread."""
         with self._lock:
             outbox.waiting[topic] = message

@@ -1,7 +1,7 @@
 """Lists that pages follow on the live socket: jobs, suites, recordings.
 
 A page that starts to follow a list gets the current list immediately, and then only changes. For each page, only the
-version that it knows is stored; its message is created when the page can take it, so a stalled page uses no memory.
+version that it knows is stored. A message is created only when the page can take it, so a stalled page uses no memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RUNNING_STATES: Final = ("queued", "running", "recording")
 Item = TypeVar("Item", SuiteInfo, RecordingInfo)
 
 
-class Changing(Protocol):
+class ListFeed(Protocol):
     """The interface of a list that pages can follow."""
 
     @property
@@ -93,14 +93,14 @@ class WholeList(Generic[Item]):
 class LiveList:
     """Sends changes of a list to the clients that follow it. Without such clients, the list is not read."""
 
-    def __init__(self, topic: str, changing: Changing) -> None:
+    def __init__(self, topic: str, changing: ListFeed) -> None:
         self._topic, self._changing = topic, changing
         self._known: dict[Outbox, int] = {}
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def changed(self) -> None:
+    def send_soon(self) -> None:
         """Send the changes of the list soon. Call this from any thread; it returns immediately."""
         if self._loop is not None and self._known:
             with contextlib.suppress(RuntimeError):  # the event loop is closed

@@ -8,7 +8,7 @@ from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Reading
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.protocol import Scheme
 
-SWITCHED_OFF: Final = NoDevices(
+DISABLED_REASON: Final = NoDevices(
     code="switched_off",
     message="GPU monitoring is disabled by c.GpuPerf.source = 'none'.",
     hint="Set it to 'auto' (or unset JUPYTER_GPUPERF_SOURCE) and restart the server.",
@@ -45,5 +45,5 @@ class AbsentDriver:
 SCHEME: Final = Scheme(
     name="none",
     form="none",
-    make=lambda _, metrics: LocalSource(AbsentDriver(SWITCHED_OFF), metrics),
+    make=lambda _, metrics: LocalSource(AbsentDriver(DISABLED_REASON), metrics),
 )

@@ -18,11 +18,11 @@ RETRY_SECONDS: Final = 15.0
 or a device attached, long after the server started."""
 
 RETRY_LOST_SECONDS: Final = 60.0
-"""Time between attempts to find a lost device while others work. It is longer, because with each attempt all devices
-lack rates for one tick."""
+"""Time between attempts to find a lost device while others work. It is longer, because each attempt leaves all devices
+without rates for one tick."""
 
 DEVICE_FOLDERS: Final = Path("/proc/driver/nvidia/gpus")
-"""On Linux, the driver shows a folder for each device here."""
+"""Folder in which the Linux driver creates a subfolder for each device."""
 
 
 class AutoDriver:

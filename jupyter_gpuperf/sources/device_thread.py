@@ -49,7 +49,7 @@ class DeviceThread:
         self._calls.put((work, self._answer))
         return True
 
-    def answer(self, timeout_seconds: float) -> Any:  # the call's own type
+    def answer(self, timeout_seconds: float) -> Any:  # returns what the call returned
         """Return the result of the latest call, or raise its error.
 
         Raises

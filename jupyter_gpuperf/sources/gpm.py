@@ -44,7 +44,9 @@ class GpmSampler:
         self._values: dict[int, float | None] | None = None
 
     def value(self, metric_id: int) -> float | None:
-        """Return a metric's value between the last two samples. Takes a new sample if the last is old enough.
+        """Return a metric's value between the last two samples; ``None`` if the driver has none.
+
+        Takes a new sample if the last one is old enough.
 
         Raises
         ------

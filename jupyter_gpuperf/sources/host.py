@@ -64,7 +64,7 @@ class HostReader:
             self._module = psutil
         return self._module
 
-    def _call(self, function: str, *arguments: int) -> Any:  # psutil's own types
+    def _call(self, function: str, *arguments: int) -> Any:  # returns psutil's types
         if function in self._functions:
             return self._functions[function]()
         return getattr(self._psutil, function)(*arguments)
@@ -100,7 +100,7 @@ class _BusyShares:
 
 
 def _container_memory_bytes() -> int | None:
-    # Without a limit, the group is the whole session or machine: its memory use would add nothing.
+    # Without a limit, the group is the whole session or machine: its memory use would be no new information.
     return None if cgroup.memory_limit_bytes() is None else cgroup.memory_used_bytes()
 
 
@@ -125,7 +125,7 @@ def _share_percent(after: tuple[float, float], before: tuple[float, float]) -> f
 
 def _reason_of(error: Exception) -> MissingReason:
     if isinstance(error, (AttributeError, NotImplementedError, FileNotFoundError)):
-        return "not_supported"  # psutil has no attribute for what a platform lacks
+        return "not_supported"  # psutil has no attribute for an unsupported function
     if isinstance(error, PermissionError) or type(error).__name__ == "AccessDenied":  # psutil's
         return "no_permission"
     return "driver_error"

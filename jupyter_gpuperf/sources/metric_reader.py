@@ -33,7 +33,7 @@ class MetricReader:
     call
         Calls a function by name. Each distinct call is made once per tick.
     reason_of
-        Returns the reason that replaces a reading after a call raised this exception.
+        Takes the exception of a failed call, and returns the reason that replaces the reading.
     clock
         Monotonic clock, in seconds.
     """

@@ -175,7 +175,7 @@ class NvmlDriver:
         hangs = thread.busy_seconds > PATIENCE_SECONDS
         try:
             answer = thread.answer(0.0 if hangs else max(0.0, deadline - self._clock()))
-            if isinstance(answer, dict):  # else it is a late list of processes
+            if isinstance(answer, dict):  # otherwise, it is a late list of processes
                 self._readings[uuid] = answer
         except DeviceNotAnswering:
             if uuid not in self._readings or thread.busy_seconds > HANG_SECONDS:

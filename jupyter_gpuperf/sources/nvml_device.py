@@ -63,7 +63,7 @@ class NvmlDevice:
         self.thread = DeviceThread(f"nvml-{found.info.index}", clock)
         self._nvml, self._info, self._handle = nvml, found.info, found.handle
         self._rates = Rates(clock)
-        # Two samplers: each slow reading must cover all of the time since the slow reading before.
+        # Two samplers: each slow reading must cover all of the time since the previous slow reading.
         self._gpm = GpmSampler(nvml, found.take_gpm_sample, clock)
         self._gpm_slow = GpmSampler(nvml, found.take_gpm_sample, clock)
         uuid = found.info.uuid

@@ -33,7 +33,7 @@ NO_DEVICES: Final[dict[int, NoDevices]] = {
     DRIVER_NOT_LOADED: NoDevices(
         code="driver_not_loaded",
         message="The NVIDIA library is installed, but the driver is not loaded.",
-        hint="Run sudo modprobe nvidia, or start the container with --gpus all.",
+        hint="Start the container with --gpus all, or run: sudo modprobe nvidia",
     ),
     LIB_RM_VERSION_MISMATCH: NoDevices(
         code="driver_mismatch",
@@ -71,7 +71,9 @@ NOT_ANSWERING: Final = NoDevices(
 
 
 class DriverRefused(LookupError):
-    """The device lacks something, or the driver's answer contains an error code, for which pynvml raises no error.
+    """The device does not support a request, or the driver's answer contains an error code.
+
+    pynvml raises no error in these cases.
 
     Parameters
     ----------

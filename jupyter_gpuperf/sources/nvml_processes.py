@@ -1,4 +1,4 @@
-"""List the processes on a device, with their GPU memory and their share of its SMs."""
+"""List the processes on a device, with their GPU memory and their SM utilization."""
 
 from __future__ import annotations
 

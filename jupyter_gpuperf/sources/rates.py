@@ -24,7 +24,7 @@ class Rates:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # Key → time of the last reading, the total and the rate then (``None``: there was no rate).
+        # Key → (time of the last reading, its total, and its rate or ``None``).
         self._kept: dict[Hashable, tuple[float, float, float | None]] = {}
 
     def rate(
@@ -42,7 +42,8 @@ class Rates:
         key
             Identifies the counter.
         wraps_at
-            Value at which the counter restarts at 0. Without it, a total that is lower than before was reset.
+            Value at which the counter restarts at 0. If omitted, a total that is lower than before means that the
+            counter was reset.
         most_per_second
             The fastest possible growth. If the counter may have wrapped more than once, ``None`` is returned.
 

@@ -19,7 +19,7 @@ from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Reading
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 MOST_AVERAGED: Final = 50
-"""Most recorded readings that one tick averages: 5 s at the usual rate."""
+"""Maximum number of recorded readings averaged for one tick: 5 s at the usual rate."""
 
 
 class ReplaySource:
@@ -49,9 +49,10 @@ class ReplaySource:
                 self._recordings.append(load_recording(path, self._metrics, f"REPLAY-{number}-"))
             except (OSError, ValueError) as error:
                 self._recordings = []
+                reason = getattr(error, "strerror", None) or error  # without the path
                 self._reason = NoDevices(
                     code="recording_unreadable",
-                    message=Message("Can't replay {path}: {error}.", path=path, error=error),
+                    message=Message("Can't replay {path}: {error}.", path=path, error=reason),
                     hint="Set c.GpuPerf.source or JUPYTER_GPUPERF_SOURCE to replay:FILE[,FILE…].",
                 )
                 break
@@ -72,9 +73,11 @@ class ReplaySource:
         return Devices(devices=devices, reason=None)
 
     def read(self) -> Sequence[Sample]:
-        """Return the readings at the current position; for metrics that cover a tick, the mean since the last read.
+        """Return the readings at the current position.
 
-        The machine's readings are from the first recording.
+        For metrics that cover the time between two ticks, return the mean since the last read.
+
+        The host's readings are taken from the first of the recordings.
         """
         devices: dict[str, Readings] = {}
         machine: Readings = {}

@@ -16,7 +16,7 @@ from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.process import shutting_down_error
 from jupyter_gpuperf.results.store import ResultStore
-from jupyter_gpuperf.schemas import Suite, SuiteInfo, SuiteRequest, SuiteSide
+from jupyter_gpuperf.schemas import SuiteInfo, SuiteRequest, SuiteResults, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
 from jupyter_gpuperf.suites.running import RunningSuite, Side
 from jupyter_gpuperf.suites.store import SuiteStore
@@ -27,7 +27,7 @@ MOST_ROUNDS: Final = 50
 LONGEST_SECONDS: Final = 24 * 3600.0
 LONGEST_QUEUE: Final = 20
 MOST_SIDES: Final = 2
-IN_MEMORY: Final = 10
+KEPT_SUITES: Final = 10
 """Number of ended suites kept in memory; older ones are read from the file."""
 
 
@@ -113,8 +113,8 @@ class SuiteManager:
             suite.cancel()
         return self.get(suite_id)
 
-    def suites_of(self, suite_id: str) -> list[Suite]:
-        """Return the results of a suite so far, as one :class:`Suite` per side."""
+    def results_of(self, suite_id: str) -> list[SuiteResults]:
+        """Return the results of a suite so far, as one :class:`SuiteResults` per side."""
         suite = self._suites.get(suite_id)
         if suite is not None and suite.suites:
             return suite.suites
@@ -182,10 +182,10 @@ class SuiteManager:
     def _forget_old(self) -> None:
         with self._lock:
             ended = [name for name, each in self._suites.items() if each.has_ended]
-            for name in ended[:-IN_MEMORY]:
-                del self._suites[name]  # it is still in the file
+            for name in ended[:-KEPT_SUITES]:
+                del self._suites[name]  # the suite is still in the file
 
-    def _loaded(self, info: SuiteInfo, side: SuiteSide) -> Suite:
+    def _loaded(self, info: SuiteInfo, side: SuiteSide) -> SuiteResults:
         results = []
         for number in side.result_ids:
             try:

@@ -15,8 +15,8 @@ from jupyter_gpuperf.schemas import (
     SUITE_VERSION,
     BenchmarkResult,
     ErrorInfo,
-    Suite,
     SuiteFailure,
+    SuiteResults,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Rounds:
         *,
         rounds: int = ROUNDS,
         budget_seconds: float = BUDGET_SECONDS,
-        save: Callable[[Sequence[Suite]], None] = lambda suites: None,
+        save: Callable[[Sequence[SuiteResults]], None] = lambda suites: None,
         report_progress: Callable[[str, float], None] = lambda step, ratio: None,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -73,7 +73,7 @@ class Rounds:
         self._save, self._say, self._clock = save, report_progress, clock
         self._suites = [empty_suite(wall_clock())] * len(self._sides)
 
-    def run(self) -> list[Suite]:
+    def run(self) -> list[SuiteResults]:
         """Run the rounds and return the suites, one per side.
 
         Another round starts only if a round as long as the last one fits into the remaining time.
@@ -121,9 +121,9 @@ class Rounds:
         self._save(self._suites)
 
 
-def empty_suite(created_seconds: float) -> Suite:
-    """Return a suite without results."""
-    return Suite(
+def empty_suite(created_seconds: float) -> SuiteResults:
+    """Return the results of a suite that has not run yet."""
+    return SuiteResults(
         format=SUITE_FORMAT,
         format_version=SUITE_VERSION,
         created_seconds=created_seconds,

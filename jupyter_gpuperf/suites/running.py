@@ -22,8 +22,8 @@ from jupyter_gpuperf.schemas import (
     JobInfo,
     JobRequest,
     JobState,
-    Suite,
     SuiteInfo,
+    SuiteResults,
 )
 from jupyter_gpuperf.suites.rounds import Rounds
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def cancelled() -> GpuPerfError:
+def cancelled_error() -> GpuPerfError:
     """Return the error that is raised to end a cancelled suite."""
     return GpuPerfError("cancelled", "It was cancelled.")
 
@@ -85,8 +85,8 @@ class RunningSuite:
         self._job_id: str | None = None
         self._step, self._ratio = "", 0.0
         self._remaining = RemainingTime()
-        self.suites: list[Suite] = []
-        """The results so far, one :class:`Suite` per side."""
+        self.suites: list[SuiteResults] = []
+        """The results so far, one :class:`SuiteResults` per side."""
 
     @property
     def info(self) -> SuiteInfo:
@@ -145,7 +145,7 @@ class RunningSuite:
         job = self._followed(self._submit(side, name, parameters))
         if job.result is None:
             if job.error is None:
-                raise cancelled()
+                raise cancelled_error()
             raise GpuPerfError(job.error.code, job.error.message, job.error.hint)
         if job.result_id is not None:
             with self._lock:
@@ -157,9 +157,9 @@ class RunningSuite:
 
     def _submit(self, side: int, name: str, parameters: Mapping[str, Any]) -> JobInfo:
         place = self._sides[side]
-        with self._lock:  # cancel() runs before the job is submitted, or when its id is known
+        with self._lock:  # so that cancel() never runs between submitting and storing the id
             if self._cancelled:
-                raise cancelled()
+                raise cancelled_error()
             job = self._jobs.submit(
                 JobRequest(
                     benchmark=name,
@@ -202,7 +202,7 @@ class RunningSuite:
             self._remaining.observe(self._clock(), ratio)
             self._change(progress_ratio=ratio, progress_message=text)
 
-    def _save(self, suites: Sequence[Suite]) -> None:
+    def _save(self, suites: Sequence[SuiteResults]) -> None:
         with self._lock:
             self.suites = list(suites)
             sides = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from jupyter_gpuperf.benchmarks import Benchmark, all_benchmarks, find
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json
-from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, Suite
+from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, SuiteResults
 
 
 def chosen_benchmarks(names: str) -> list[Benchmark]:
@@ -22,7 +22,7 @@ def chosen_benchmarks(names: str) -> list[Benchmark]:
     return [find(name.strip()) for name in names.split(",") if name.strip()] or [*all_benchmarks()]
 
 
-def write_suite(path: Path, suite: Suite) -> None:
+def write_suite(path: Path, suite: SuiteResults) -> None:
     """Write a suite to a file atomically.
 
     Raises
@@ -39,7 +39,7 @@ def write_suite(path: Path, suite: Suite) -> None:
             draft.unlink(missing_ok=True)
 
 
-def read_suite(path: Path) -> Suite:
+def read_suite(path: Path) -> SuiteResults:
     """Read a suite from a file.
 
     Raises
@@ -47,9 +47,9 @@ def read_suite(path: Path) -> Suite:
     NotFound
         ``file_not_found``: the file can't be read.
     BadRequest
-        ``not_a_suite``: the file has another content, or a format that this version does not support.
+        ``not_a_suite``: the file does not contain a suite, or has a format that this version does not support.
     """
-    suite = read_as(Suite, path, "not_a_suite", message="{path} is not a suite: {error}.")
+    suite = read_as(SuiteResults, path, "not_a_suite", message="{path} is not a suite: {error}.")
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
         raise BadRequest(
             "not_a_suite",

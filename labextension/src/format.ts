@@ -11,8 +11,8 @@ export function plain({ text, unit }: IFigure): string {
   return `${text} ${unit}`.trim();
 }
 
-const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P'];
+const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const DECIMAL_PREFIXES = ['', 'k', 'M', 'G', 'T', 'P'];
 /** Rates use powers of a thousand, as links and data sheets do. */
 const RATES: Record<string, string> = {
   bytes_per_second: 'B/s',
@@ -53,16 +53,19 @@ export function formatQuantity(value: number, unit: string): string {
 }
 
 function formatBytes(value: number): IFigure {
-  const [scaled, power] = scaledBy(1024, value, BINARY);
-  return { text: scaled.toFixed(power >= 3 ? 1 : 0), unit: BINARY[power] };
+  const [scaled, power] = scaledBy(1024, value, BINARY_UNITS);
+  return {
+    text: scaled.toFixed(power >= 3 ? 1 : 0),
+    unit: BINARY_UNITS[power]
+  };
 }
 
 /** `57000000000` bytes per second → `57.0` and `GB/s`. */
 function formatRate(value: number, unit: string): IFigure {
-  const [scaled, power] = scaledBy(1000, value, DECIMAL);
+  const [scaled, power] = scaledBy(1000, value, DECIMAL_PREFIXES);
   return {
     text: power === 0 ? value.toFixed(0) : significant(scaled),
-    unit: DECIMAL[power] + RATES[unit]
+    unit: DECIMAL_PREFIXES[power] + RATES[unit]
   };
 }
 
@@ -174,13 +177,13 @@ export type Translate = (text: string) => string;
 const IN_ENGLISH: Translate = text => text;
 
 /** Stored tunings call the current setting `present`, and the common recipe `golden`. */
-const today = (name: string) =>
+const currentName = (name: string) =>
   name.replace(/^present_/, 'current_').replace(/^golden_/, 'common_recipe_');
 
 /** `startup_seconds` → `startup`, `images_per_second` → `images per second`. */
 export function readableName(name: string): string {
   const unit = unitOf(name).replace(/^per_second$/, '');
-  return today(unit ? name.slice(0, -unit.length - 1) : name).replace(
+  return currentName(unit ? name.slice(0, -unit.length - 1) : name).replace(
     /_/g,
     ' '
   );
@@ -201,7 +204,7 @@ export function rowLabelOf(name: string, translate = IN_ENGLISH): string {
   const symbol = SYMBOLS[unitOf(name)];
   return symbol
     ? `${translate(readableName(name))} (${symbol})`
-    : translate(today(name).replace(/_/g, ' '));
+    : translate(currentName(name).replace(/_/g, ' '));
 }
 
 function capitalised(text: string): string {

@@ -117,7 +117,7 @@ FAULTS = [
     ("lab_extensions", {"extensions": {"@old/git": {"version": "0.30.0", "dependencies": {"@jupyterlab/application": "^3.0.0"}}}}, "warn", "supports JupyterLab ^3.0.0", "jupyter labextension disable --level=user @old/git"),
     ("server_extensions", {"files": {"/home/jovyan/.jupyter/jupyter_server_config.d/nbdime.json": '{"ServerApp": {"jpserver_extensions": {"nbdime": true}}}'}}, "warn", "nbdime is enabled but not installed", "nbdime.json"),
     ("kernel_specs", {"files": {f"{JUPYTER}/kernels/old/kernel.json": '{"argv": ["/gone/bin/python"]}'}}, "warn", "/gone/bin/python", "jupyter kernelspec remove -f old"),
-    ("widgets", {"extensions": {"@jupyter-widgets/jupyterlab-manager": None}}, "warn", "JupyterLab lacks its extension", "jupyterlab_widgets"),
+    ("widgets", {"extensions": {"@jupyter-widgets/jupyterlab-manager": None}}, "warn", "its JupyterLab extension is missing", "jupyterlab_widgets"),
     ("widgets", {"packages": {"ipywidgets": ("7.7.1", ())}}, "warn", "needs version 3 of its JupyterLab extension, not 5.0.15", "--upgrade ipywidgets"),
     ("matplotlib_widget", {"extensions": {"jupyter-matplotlib": None}}, "warn", "shows nothing", "ipympl"),
     ("matplotlib_widget", {"packages": {"ipympl": None}}, "ok", "static", "pip install ipympl"),

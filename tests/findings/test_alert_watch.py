@@ -51,7 +51,7 @@ class Machine:
         for second in range(seconds):
             change(second)
             self.now += 1.0
-            self.watch.observe(
+            self.watch.message_after(
                 Frame(
                     time_seconds=self.now,
                     devices={uuid: dict(readings) for uuid, readings in self.devices.items()},

@@ -71,7 +71,7 @@ class Played:
             self.now = frame.time_seconds + 0.1
             if frame.time_seconds - self._looked >= POLL_SECONDS:
                 self._looked = frame.time_seconds
-                self.watch.look(frame, infos, listings_of({"GPU": listed}, frame.time_seconds))
+                self.watch.check(frame, infos, listings_of({"GPU": listed}, frame.time_seconds))
                 now = {each.code: each.severity for each in self.watch.current.findings}
                 self.reported.append((frame.time_seconds, now))
         return self
@@ -153,8 +153,8 @@ def test_what_an_alert_says_already_is_marked_while_it_does():
 
     def tick(frame):
         append(frame)
-        alerts.observe(frame)
-        reported.append(played.watch.observe(frame))
+        alerts.message_after(frame)
+        reported.append(played.watch.message_after(frame))
         marks.append(
             {
                 each.alert
@@ -219,7 +219,7 @@ def test_a_holder_that_has_gone_is_taken_back_although_its_device_is_listed_no_m
             time_seconds=BEGAN + second, devices={"GPU": held}, host=host, host_cores_percent=[]
         )
         played.history.append(frame)
-        played.watch.look(frame, infos, listed)
+        played.watch.check(frame, infos, listed)
         return [each.code for each in played.watch.current.findings]
 
     for second in range(60):

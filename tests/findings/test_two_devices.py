@@ -76,7 +76,7 @@ class Played:
             look_at = seconds + POLL_SECONDS
             infos = self._recording.devices(seconds)
             listed = listings_of(self._recording.read_processes(seconds), frame.time_seconds)
-            self._watch.look(frame, infos, listed)
+            self._watch.check(frame, infos, listed)
             indexes = {each.uuid: each.index for each in infos}
             said[seconds] = {
                 (each.code, indexes[each.device])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Suite
+from jupyter_gpuperf.schemas import BenchmarkResult, Interval, SuiteResults
 
 
 def measured(
@@ -31,9 +31,9 @@ def measured(
     )
 
 
-def suite(*results, rounds=3) -> Suite:
+def suite(*results, rounds=3) -> SuiteResults:
     """Return a suite of these results."""
-    return Suite(
+    return SuiteResults(
         format="gpuperf-suite",
         format_version=1,
         created_seconds=0.0,

@@ -9,7 +9,7 @@ from job_tools import device, follow
 from measured import measured
 
 from jupyter_gpuperf.jobs.device_assignment import ALL_KEY, HOST_KEY, assign_all_devices
-from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined, next_run_interval
+from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combine_runs, next_run_interval
 from jupyter_gpuperf.schemas import Interval, JobRequest
 
 
@@ -38,7 +38,7 @@ def test_values_that_may_be_zero_have_their_range():
 
 
 def test_samples_are_joined_and_warnings_said_once():
-    found = combined([measured(value, warnings=["Hot."]) for value in (1.0, 2.0, 3.0)])
+    found = combine_runs([measured(value, warnings=["Hot."]) for value in (1.0, 2.0, 3.0)])
     assert found.samples["pass_seconds"] == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
     assert found.warnings == ["Hot."]
     assert found.environment["processes_measured"] == 3
@@ -46,7 +46,7 @@ def test_samples_are_joined_and_warnings_said_once():
 
 
 def test_one_run_stays_as_it_is():
-    assert combined([measured()]) == measured()
+    assert combine_runs([measured()]) == measured()
 
 
 def test_a_rigorous_job_runs_in_processes_of_its_own(manager):
@@ -71,7 +71,7 @@ def test_a_job_of_all_devices_sees_all_and_keeps_others_off_each(make_manager):
 
 
 def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):
-    from jupyter_gpuperf.jobs.locking import locked
+    from jupyter_gpuperf.jobs.locking import hold_locks
 
     class StillHeld(Exception):
         pass
@@ -80,7 +80,7 @@ def test_whoever_wants_all_waits_for_each(make_manager, tmp_path):
         raise StillHeld
 
     def held(*keys):
-        return locked(keys, tmp_path, wait=give_up)
+        return hold_locks(keys, tmp_path, wait=give_up)
 
     with held("GPU-B"):
         with pytest.raises(StillHeld):

@@ -70,14 +70,14 @@ def test_two_kernels_run_as_jobs_by_turns_and_their_results_are_kept(suites, job
     assert [each.result_ids for each in suite.sides] == [[1, 4], [2, 3]]
     assert [each.title for each in suite.sides] == ["Old", "New"]
     assert len(store.latest()) == 4
-    report = build_suite_report(suite, suites.suites_of(suite.id))
+    report = build_suite_report(suite, suites.results_of(suite.id))
     assert report.comparison.rounds == 2
     assert [each.figure for each in report.comparison.figures] == ["batch_seconds"]
 
 
 def test_one_kernel_gives_its_rounds_as_one_result_without_samples(suites):
     suite = ended(suites, suites.start(asked(), sides("old")))
-    report = build_suite_report(suite, suites.suites_of(suite.id))
+    report = build_suite_report(suite, suites.results_of(suite.id))
     assert report.comparison is None
     (result,) = report.results
     assert result.environment["processes_measured"] == 2
@@ -161,7 +161,7 @@ class TestAfterTheServerEnded:
         assert {each.id: each.state for each in later.all()} == {done.id: "done", "cut": "failed"}
         found = later.get("cut")
         assert found.error.code == "server_ended"
-        assert build_suite_report(found, later.suites_of("cut")).comparison.figures
+        assert build_suite_report(found, later.results_of("cut")).comparison.figures
 
     def test_one_that_another_server_runs_is_left_to_it(self, suites, store):
         done = ended(suites, suites.start(asked(), sides("old")))
@@ -185,9 +185,9 @@ def test_a_file_that_cannot_be_written_does_not_stop_it(make_manager, tmp_path):
     jobs = make_manager()
     suites = SuiteManager(jobs=jobs, results=ResultStore(tmp_path / "file" / "results"))
     suite = suites.start(asked(), sides("old", "new"))
-    wait_until(lambda: suites.suites_of(suite.id)[0].rounds == 2)
+    wait_until(lambda: suites.results_of(suite.id)[0].rounds == 2)
     suites.close()
-    assert build_suite_report(suite, suites.suites_of(suite.id)).comparison.figures
+    assert build_suite_report(suite, suites.results_of(suite.id)).comparison.figures
 
 
 def test_the_many_jobs_of_suites_push_out_nothing_that_was_asked_for_by_hand(

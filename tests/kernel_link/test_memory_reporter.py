@@ -63,7 +63,7 @@ def report(server):
     reporter = MemoryReporter(
         ServerLink(lambda: server.path if server.path.exists() else None),
         memory=lambda: state.held,
-        look_seconds=0.02,
+        interval_seconds=0.02,
     )
     state.reporter = reporter
     reporter.start()
@@ -108,7 +108,7 @@ def test_whatever_goes_wrong_the_notebook_does_not_hear_of_it(server):
         asked.release()
         raise RuntimeError("torch is odd today")
 
-    reporter = MemoryReporter(ServerLink(lambda: server.path), memory=fails, look_seconds=0.01)
+    reporter = MemoryReporter(ServerLink(lambda: server.path), memory=fails, interval_seconds=0.01)
     reporter.start()
     assert asked.acquire(timeout=5)
     assert asked.acquire(timeout=5)  # it went on

@@ -50,13 +50,13 @@ class Server:
             time_seconds=self.time, devices={GPU: readings}, host={}, host_cores_percent=[]
         )
         self.history.append(frame)
-        return self.store.observe(frame)
+        return self.store.message_after(frame)
 
     def come(self, key="k1", pid=7):
         def send(message):
             self.said.append(message)
 
-        self.store.connected(key, pid, send)
+        self.store.add_connection(key, pid, send)
         return send
 
     def tell(self, key="k1", pid=7, loader=None, **changes):
@@ -73,7 +73,7 @@ class Server:
             "ended_seconds": self.time,
             "count": 10,
             "training_count": 10,
-            "nested_count": 0,
+            "interrupted_count": 0,
             "samples_count": 320.0,
             "step_seconds": 0.5,
             "wait_seconds": 0.2,
@@ -181,16 +181,16 @@ def test_the_training_loop_comes_before_the_evaluation(server):
 
 def test_devices_are_read_often_while_anybody_watches(server):
     first, second = server.come(), server.come("k2", 8)
-    server.store.disconnected("k1", first)
+    server.store.remove_connection("k1", first)
     assert server.active == [True]
-    server.store.disconnected("k2", second)
+    server.store.remove_connection("k2", second)
     assert server.active == [True, False]
 
 
 def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
     send = server.come()
     server.tell()
-    server.store.disconnected("k1", send)
+    server.store.remove_connection("k1", send)
     server.come(pid=99)
     server.tell(pid=99, loader=WatchedLoader(id=1, name="anew"))
     assert [each.loader for each in server.store.steps_over(10)] == ["anew"]
@@ -199,7 +199,7 @@ def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
 def test_a_notebook_that_hung_up_is_shown_for_a_while(server):
     send = server.come()
     server.tell()
-    server.store.disconnected("k1", send)
+    server.store.remove_connection("k1", send)
     server.tick(1)
     assert [each.connected for each in server.store.latest.notebooks] == [False]
     server.time += 700

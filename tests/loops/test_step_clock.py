@@ -112,7 +112,7 @@ def test_an_evaluation_inside_a_training_step_is_not_part_of_it(watching, loader
                 list(held_out)
     found = tallies(watching)
     assert found["train"].count == 3
-    assert found["train"].nested_count == 1
+    assert found["train"].interrupted_count == 1
     assert found["train"].training_count == 3
     assert found["evaluate"].count == 4
     assert found["evaluate"].training_count == 0
@@ -121,7 +121,7 @@ def test_an_evaluation_inside_a_training_step_is_not_part_of_it(watching, loader
 def test_a_loop_that_draws_from_two_loaders_counts_for_both(watching, loader):
     watching.watch_everything()
     list(zip(loader(items=8), loader(items=8, batch_size=2), strict=False))
-    assert all(tally.nested_count == 0 for tally in tallies(watching).values())
+    assert all(tally.interrupted_count == 0 for tally in tallies(watching).values())
 
 
 class DrawsAhead(torch.utils.data.DataLoader):
@@ -152,7 +152,7 @@ def test_the_pause_between_two_cells_is_no_step(watching, loader):
     watching.pause()
     next(batches)
     tally = only_tally(watching)
-    assert (tally.count, tally.nested_count) == (1, 1)
+    assert (tally.count, tally.interrupted_count) == (1, 1)
 
 
 class Failing(torch.utils.data.Dataset):

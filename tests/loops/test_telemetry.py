@@ -80,7 +80,7 @@ def telemetry(watching, server, heard):
         hear=heard.append,
         kernel_id="k1",
         notebook_path="train.ipynb",
-        look_seconds=0.02,
+        interval_seconds=0.02,
     )
     telemetry.start()
     yield telemetry
@@ -149,18 +149,18 @@ def test_a_server_that_reads_nothing_stops_neither_the_thread_nor_the_loop(
     server.accept()
     server.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
     watching.watch_everything()
-    looks = telemetry._looks
+    reports = telemetry._reports_count
     again = loader(items=400, batch_size=1)
     until = time.monotonic() + 1
     while time.monotonic() < until:
         list(again)
-    wait_until(lambda: telemetry._looks > looks + 3)
+    wait_until(lambda: telemetry._reports_count > reports + 3)
     assert telemetry.is_alive()
     assert len(telemetry.recent) > 0  # for %gpuwatch itself
 
 
 def test_without_a_server_the_notebook_still_knows_its_steps(watching, loader):
-    telemetry = TelemetryThread(watching, ServerLink(lambda: None), look_seconds=0.02)
+    telemetry = TelemetryThread(watching, ServerLink(lambda: None), interval_seconds=0.02)
     telemetry.start()
     watching.watch_everything()
     list(loader())
@@ -177,7 +177,7 @@ def test_whatever_goes_wrong_the_thread_goes_on(watching):
         asked.release()
         raise RuntimeError("odd today")
 
-    telemetry = TelemetryThread(watching, ServerLink(find), look_seconds=0.01)
+    telemetry = TelemetryThread(watching, ServerLink(find), interval_seconds=0.01)
     telemetry.link._retry_seconds = 0.0
     telemetry.start()
     assert asked.acquire(timeout=10)

@@ -1,4 +1,4 @@
-"""``%gpubench dataloader LOADER --tune`` and ``gpuperf.tune``."""
+"""``Example: %gpubench dataloader LOADER --tune`` and ``gpuperf.tune``."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ H100 = next(chip for chip in CHIPS if chip.name == "H100 SXM")
 )
 def test_the_longer_of_two_times_bounds_it(work, bound_by, floor_seconds):
     assert work.floor_seconds(H100, "bf16") == pytest.approx(floor_seconds)
-    assert work.described(H100, "bf16", prefix="")["bound_by"] == bound_by
+    assert work.environment_entries(H100, "bf16", prefix="")["bound_by"] == bound_by
 
 
 def test_of_a_chip_that_nothing_is_known_of_nothing_is_said():
@@ -32,5 +32,5 @@ def test_of_a_chip_that_nothing_is_known_of_nothing_is_said():
     )
     assert work.floor_seconds(derived, "bf16") is None  # its bandwidth is unknown
     for chip in (None, derived):
-        assert work.described(chip, "bf16", prefix="bf16_") == {"bf16_flop_per_byte": 1.0}
+        assert work.environment_entries(chip, "bf16", prefix="bf16_") == {"bf16_flop_per_byte": 1.0}
     assert work.limits(None, "bf16", "pass_seconds", prefix="") == {}

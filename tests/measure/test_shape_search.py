@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gpuperf.measure.shape_search import STEP, Search, neighbours
+from jupyter_gpuperf.measure.shape_search import GRID_STEP, Search, neighbours
 
-SIZES = range(STEP, 16_385, STEP)
+SIZES = range(GRID_STEP, 16_385, GRID_STEP)
 GRID = list(itertools.product(SIZES, SIZES, SIZES))
-FINE = range(STEP // 2, 16_385, STEP // 2)
+FINE = range(GRID_STEP // 2, 16_385, GRID_STEP // 2)
 
 
 class Device:

@@ -23,9 +23,9 @@ from typing import Any
 from jupyter_gpuperf.benchmarks import find
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import terminal_view
-from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combined
+from jupyter_gpuperf.results.aggregate_runs import RIGOROUS_RUNS, combine_runs
 from jupyter_gpuperf.results.comparison import compare, compared_figures
-from jupyter_gpuperf.schemas import BenchmarkResult, Suite
+from jupyter_gpuperf.schemas import BenchmarkResult, SuiteResults
 from jupyter_gpuperf.suites.rounds import ROUNDS
 
 
@@ -63,7 +63,7 @@ def rigorous_inside(results: Sequence[BenchmarkResult], figure: str) -> float | 
     hits = []
     for begin in range(0, len(results) - RIGOROUS_RUNS + 1, RIGOROUS_RUNS):
         group = range(begin, begin + RIGOROUS_RUNS)
-        stated = combined([results[each] for each in group]).figures[figure]
+        stated = combine_runs([results[each] for each in group]).figures[figure]
         hits += [
             stated.low <= each.figures[figure].value <= stated.high
             for index, each in enumerate(results)
@@ -83,7 +83,7 @@ def false_differences(runs: Sequence[Sequence[BenchmarkResult]]) -> tuple[int, i
     # Group consecutive runs, as in a real suite, so that a slow drift shows between two suites.
     count = len(runs) // ROUNDS
     suites = [
-        Suite(
+        SuiteResults(
             format="gpuperf-suite",
             format_version=1,
             created_seconds=0.0,

@@ -26,7 +26,7 @@ METRICS = (
     ),
 """
 ALERT = """\
-    alert("example_alert", _disk, scope="host", needs=DISK_METRICS, holds_off=A_WHILE),
+    alert("example_alert", _disk, scope="host", needs=DISK_METRICS, holds_off=FIVE_SECONDS),
 )
 """
 DIAGNOSIS = '''\
@@ -119,14 +119,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.sources.absent import SWITCHED_OFF, AbsentDriver
+from jupyter_gpuperf.sources.absent import DISABLED_REASON, AbsentDriver
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.protocol import Scheme
 
 SCHEME: Final = Scheme(
     name="example",
     form="example",
-    make=lambda _, metrics: LocalSource(AbsentDriver(SWITCHED_OFF), metrics),
+    make=lambda _, metrics: LocalSource(AbsentDriver(DISABLED_REASON), metrics),
 )
 '''
 ROUTE = '''
@@ -240,8 +240,8 @@ def test_what_is_added_as_the_table_says_is_there_and_the_checks_pass(tmp_path):
     # An alert: a rule in its subject's file, which has a tuple of them in rules/__init__.py.
     copy.put(
         f"{package}/rules/host_storage.py",
-        "holds_off=A_WHILE),\n)\n",
-        f"holds_off=A_WHILE),\n{ALERT}",
+        "holds_off=FIVE_SECONDS),\n)\n",
+        f"holds_off=FIVE_SECONDS),\n{ALERT}",
     )
     # A diagnosis: a file with a RULE, an entry in the tuple, and a row and an entry in the docs' index.
     copy.write(f"{package}/rules/example_finding.py", DIAGNOSIS)

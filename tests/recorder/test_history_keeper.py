@@ -155,7 +155,7 @@ class Trained:
                 ended_seconds=self.time,
                 count=10,
                 training_count=10,
-                nested_count=0,
+                interrupted_count=0,
                 samples_count=samples,
                 step_seconds=1.0,
                 wait_seconds=0.4,
@@ -171,7 +171,7 @@ class Trained:
                 tallies=[tally],
             )
             self.store.store_steps(key, 7, steps)
-            self.store.observe(
+            self.store.message_after(
                 Frame(time_seconds=self.time, devices={}, host={}, host_cores_percent=[])
             )
 
@@ -221,7 +221,7 @@ def test_a_kernel_that_spoke_before_the_file_was_read_keeps_its_past(path):
     server.step_for(30)
     server.keeper.stop()
     store_of_later = loops(lambda: 1_000_100.0)
-    store_of_later.connected("k1", 8, lambda message: None)
+    store_of_later.add_connection("k1", 8, lambda message: None)
     HistoryKeeper(path, store(), store_of_later).start()
     after = store_of_later.training(seconds=86_400, step_seconds=5)
     assert len(points(after)) >= 6

@@ -11,10 +11,10 @@ import pytest
 
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.laboratory_traces import KEYS
-from jupyter_gpuperf.recordings.load import PACKAGED, load_recording
+from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER, load_recording
 
 HERE = Path(__file__).parent
-FILES = sorted((*HERE.glob("*.gz"), *PACKAGED.glob("*.gz")))
+FILES = sorted((*HERE.glob("*.gz"), *PACKAGED_FOLDER.glob("*.gz")))
 
 OF_UNIT = {
     "percent": (0, 100),

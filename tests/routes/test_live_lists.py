@@ -30,7 +30,7 @@ def registry():
 @pytest.fixture
 def jobs(registry):
     jobs = LiveList("jobs", registry)
-    registry.on_change = jobs.changed
+    registry.on_change = jobs.send_soon
     return jobs
 
 

@@ -73,7 +73,7 @@ HOLDS = f"""
 from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 from jupyter_gpuperf.kernel_link.memory_reporter import MemoryReporter
 held = MemoryReport(devices={{"{GPU}": TorchMemory(allocated_bytes=1e9, reserved_bytes=2e9)}})
-reporter = MemoryReporter(memory=lambda: held, look_seconds=0.05)
+reporter = MemoryReporter(memory=lambda: held, interval_seconds=0.05)
 reporter.start()
 """
 

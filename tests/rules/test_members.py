@@ -110,6 +110,6 @@ def test_other_packages_add_rules_and_a_broken_one_is_left_out(monkeypatch, capl
         EntryPoint("good", "made:RULES", "jupyter_gpuperf.rules"),
         EntryPoint("broken", "no_such_module:RULES", "jupyter_gpuperf.rules"),
     ]
-    monkeypatch.setattr("jupyter_gpuperf.plugins.points_of", lambda group: points)
+    monkeypatch.setattr("jupyter_gpuperf.plugins.entry_points_of", lambda group: points)
     assert all_rules() == (*RULES, other)
     assert "no_such_module" in caplog.text

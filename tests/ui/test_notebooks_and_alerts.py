@@ -60,7 +60,7 @@ from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 from jupyter_gpuperf.kernel_link.memory_reporter import MemoryReporter
 
 held = MemoryReport(devices={{"{uuid}": TorchMemory(allocated_bytes=10 * 2.0**30, reserved_bytes=11 * 2.0**30)}})
-MemoryReporter(memory=lambda: held, look_seconds=0.1).start()
+MemoryReporter(memory=lambda: held, interval_seconds=0.1).start()
 print(os.getpid())
 """
 

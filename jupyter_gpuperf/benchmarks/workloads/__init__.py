@@ -1,1 +1,1 @@
-"""What the benchmarks run: networks, training steps, images and child processes; and how they time it."""
+"""The workloads of the benchmarks (networks, training steps, images, child processes), and how they are timed."""

@@ -77,6 +77,6 @@ def run_program(
 
 
 def last_line(output: str) -> str:
-    """Return the last line of a program's output, at most :data:`LONGEST_LINE` characters."""
+    """Return the last line of a program's output, cut to :data:`LONGEST_LINE` characters."""
     lines = output.strip().splitlines()
     return lines[-1][:LONGEST_LINE] if lines else Message("no output")

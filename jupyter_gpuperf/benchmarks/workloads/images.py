@@ -31,8 +31,9 @@ def installed_readers() -> dict[str, Reader]:
 
 
 def write_photographs(folder: Path, count: int) -> list[Path]:
-    """Write ``count`` different JPEGs, as detailed as photographs, and return their paths. Needs NumPy, and Pillow or
-    OpenCV.
+    """Write ``count`` different JPEGs, as detailed as photographs, and return their paths.
+
+    Needs NumPy, and Pillow or OpenCV.
     """
     import numpy as np
 
@@ -95,4 +96,5 @@ KNOWN_READERS: Final[dict[str, tuple[Reader, str, str]]] = {
     "pillow": (_read_with_pillow, "PIL.Image", "open"),
     "torchvision": (_read_with_torchvision, "torchvision.io", "decode_image"),
 }
-"""Name → reader, and the module and the function that it needs. Older versions of torchvision lack the function."""
+"""Name → reader, and the module and the function that it needs. Older versions of torchvision don't have the
+function."""

@@ -1,4 +1,4 @@
-"""Suggest how to start the container with the flags that it lacks. Standard library only."""
+"""Suggest how to start the container with the missing flags. Standard library only."""
 
 from __future__ import annotations
 

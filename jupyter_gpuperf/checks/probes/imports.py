@@ -1,4 +1,4 @@
-"""Import numpy and torch in the examined environment, and return what that shows. Standard library only."""
+"""Import numpy and torch in the examined environment, and return facts about them. Standard library only."""
 
 from __future__ import annotations
 

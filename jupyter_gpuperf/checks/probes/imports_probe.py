@@ -26,7 +26,8 @@ BUILT_ON_TORCH = {
     "causal_conv1d_cuda": "",
     "selective_scan_cuda": "",
 }
-"""Module that loads only with the torch that it was built for → pattern of its libraries; empty: the module itself."""
+"""Module that loads only with the torch that it was built for → pattern of its libraries; if empty, the module is
+imported."""
 
 
 def main() -> None:

@@ -105,7 +105,7 @@ class Conflict(NamedTuple):
     required_package: str
     """The name of the required package."""
     installed: str | None
-    """The installed version, or ``None``."""
+    """The installed version; ``None`` if the package is missing."""
 
     @property
     def message(self) -> Message:

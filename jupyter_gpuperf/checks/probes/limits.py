@@ -26,7 +26,10 @@ def container_kind(machine: Machine) -> str | None:
 
 
 def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
-    """Return the first match of ``pattern`` at the start of a line of ``/proc/<pid>/<file>``."""
+    """Return the first match of ``pattern`` at the start of a line of ``/proc/<pid>/<file>``.
+
+    ``None`` without a match.
+    """
     text = machine.read(f"/proc/{machine.pid}/{file}") or ""
     return re.search(rf"^{pattern}", text, re.MULTILINE)
 
@@ -47,7 +50,10 @@ def cpu_quota(machine: Machine) -> float | None:
 
 
 def _old_quotas(machine: Machine) -> list[float | None]:
-    """Return the CPU quotas of the cgroup v1 hierarchy, from the process's group upwards."""
+    """Return the CPU quotas of the cgroup v1 hierarchy, from the process's group upwards.
+
+    ``None`` for groups without one.
+    """
     line = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
     own = Path((line[1] if line else "/").lstrip("/"))
     quotas: list[float | None] = []

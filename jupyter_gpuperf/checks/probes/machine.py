@@ -161,7 +161,10 @@ class Machine:
         return self.cached(command, lambda: self.run_command(command, seconds, self.environment))
 
     def probe(self, *command: str, seconds: float) -> tuple[dict[str, Any], str]:
-        """Run a Python program and return the JSON object that it prints, or ``{}`` and its last line of errors."""
+        """Run a Python program; return the JSON object that it prints, and ``""``.
+
+        If it prints none, return ``{}`` and the last line of its error output.
+        """
         ran = self.run(self.interpreter, *command, seconds=seconds)
         with contextlib.suppress(ValueError, TypeError):
             return dict(json.loads(ran.out)), ""

@@ -15,7 +15,7 @@ SET_EARLY: Final = Message(
 """Advice for a variable that is read only once, at import."""
 
 
-def unset(machine: Machine, *names: str) -> dict[str, str]:
+def unset_advice(machine: Machine, *names: str) -> dict[str, str]:
     """Return ``fix`` and ``then`` for unsetting variables, in the shell or in the kernel spec that sets them."""
     file = _spec_that_sets(machine, names)
     if file is None:

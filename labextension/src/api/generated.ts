@@ -388,7 +388,7 @@ export interface KernelInfo {
   session_name: string | null;
 }
 /**
- * The memory that a notebook's kernel reports itself, if it is unknown which of the driver's processes it is.
+ * The memory that a kernel reports itself, if it can't be matched with one of the driver's processes.
  *
  * The kernel is one of the driver's processes, so its memory is already counted there. The report is only shown
  * beside them.

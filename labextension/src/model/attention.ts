@@ -41,7 +41,7 @@ export class Attention {
   }
 
   /** Request both lists by REST, while the live socket does not work. */
-  async ask(rest: Rest): Promise<void> {
+  async fetch(rest: Rest): Promise<void> {
     this.take(await rest.alerts());
     this.take(await rest.findings());
   }

@@ -3,7 +3,7 @@ import { attempt, Rest } from '../api/rest';
 import { Visibility, Watched } from './follower';
 
 /** Let the page load first: importing torch takes seconds of the server's CPU time. */
-const FIRST_LOOK_MS = 3000;
+const FIRST_REPORT_DELAY_MS = 3000;
 
 /** The report on an environment; requested when a view first shows it, and again on demand. */
 export class DoctorModel extends Watched {
@@ -17,7 +17,7 @@ export class DoctorModel extends Watched {
   constructor(
     private readonly rest: Pick<Rest, 'doctor'>,
     environment?: Visibility,
-    private readonly firstLookMs = FIRST_LOOK_MS
+    private readonly firstReportDelayMs = FIRST_REPORT_DELAY_MS
   ) {
     super(environment);
   }
@@ -54,7 +54,10 @@ export class DoctorModel extends Watched {
 
   protected follow(): void {
     if (this.following && !this.busy && this.report === null) {
-      this.timer = setTimeout(() => void this.examine(false), this.firstLookMs);
+      this.timer = setTimeout(
+        () => void this.examine(false),
+        this.firstReportDelayMs
+      );
     }
   }
 }

@@ -26,7 +26,7 @@ export type Connection =
   'paused' | 'connecting' | 'live' | 'polling' | 'reconnecting';
 
 const WINDOW_SECONDS = 120;
-/** Figures that change faster can't be read, and cost the page a tenth of a CPU core. */
+/** Figures that change faster can't be read, and would take a tenth of a CPU core. */
 const THROTTLE_MS = 300;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30000;
@@ -198,7 +198,7 @@ export class LiveModel {
       LONGEST_RETRY_MS,
       FIRST_RETRY_MS * 2 ** (this.failures - 1)
     );
-    // Up to half as much again, so that many pages don't reconnect at the same moment.
+    // Add a random part, up to half, so that many pages don't reconnect at the same moment.
     const jittered = wait * (1 + this.environment.random() / 2);
     this.timer = setTimeout(
       () => this.open(this.poller.running ? 'polling' : 'reconnecting'),
@@ -214,7 +214,7 @@ export class LiveModel {
     const error = await attempt(async () => {
       const frame = await this.rest.latest();
       this.show(frame);
-      await this.attention.ask(this.rest);
+      await this.attention.fetch(this.rest);
       if (!this.knows(frame)) {
         this.catalog = await this.rest.catalog();
         this.devices = await this.rest.devices();

@@ -17,7 +17,7 @@ export interface IHolder {
   readonly processes: readonly (ProcessInfo & IOnDevice)[];
   /** The notebook's own reports, if the driver's list doesn't show its memory. */
   readonly reports: readonly (KernelReport & IOnDevice)[];
-  /** All memory that it holds; null if one process's memory is not known. */
+  /** All memory of the holder; null if the memory of any of its processes is not known. */
   readonly memoryBytes: number | null;
 }
 

@@ -19,7 +19,7 @@ export interface ISplit {
   readonly busy: number | null;
   readonly data: number;
   readonly host: number | null;
-  /** Whose wait `data` is: the GPU's, or if that is not known, the host's in `next()`. */
+  /** Whose waiting time `data` is: the GPU's or, if that is not known, the host's in `next()`. */
   readonly source: 'gpu' | 'host';
 }
 
@@ -54,7 +54,7 @@ export class TrainingModel {
     if (!watching) {
       this.live.changed.disconnect(this.take, this);
     } else if (this.live.changed.connect(this.take, this)) {
-      void this.ask();
+      void this.fetch();
     }
   }
 
@@ -72,11 +72,11 @@ export class TrainingModel {
       connection === 'polling' &&
       performance.now() - this.askedAt > POLL_MS
     ) {
-      void this.ask();
+      void this.fetch();
     }
   }
 
-  private async ask(): Promise<void> {
+  private async fetch(): Promise<void> {
     this.askedAt = performance.now();
     await attempt(async () => {
       this.seed(await this.rest.training(BAND_SECONDS));

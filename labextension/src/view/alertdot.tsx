@@ -5,7 +5,7 @@ import { trans } from '../translation';
 
 type IUrgent = Pick<Alert, 'severity'>;
 
-/** Each has its own shape: colour is never the only distinction. */
+/** Each severity has its own shape: colour is never the only distinction. */
 const SHAPES = {
   none: <circle cx="6" cy="6" r="2.5" />,
   warning: <path d="M6 1 L11.5 10.5 L0.5 10.5 Z" />,

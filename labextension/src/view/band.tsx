@@ -17,8 +17,8 @@ interface IBandProps {
 }
 
 /**
- * The last two minutes of steps as a stacked band: busy at the bottom, waiting for data above it,
- * hatched, and the remaining host time.
+ * The last two minutes of steps as a stacked band. From the bottom up: busy, waiting for data
+ * (hatched), and the remaining host time.
  */
 export function Band({ points, now, label }: IBandProps): JSX.Element {
   const id = React.useId();
@@ -64,7 +64,7 @@ function dataOf({ split }: IBandPoint): number {
   return Math.min(1, split.data);
 }
 
-/** The two shares are measured separately, and may sum to slightly more than 1. */
+/** The busy share. It is measured separately, so the sum of both shares may need to be cut to 1. */
 function busyOf(point: IBandPoint): number {
   return Math.min(point.split.busy ?? 0, 1 - dataOf(point));
 }

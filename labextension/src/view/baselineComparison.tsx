@@ -51,7 +51,7 @@ export function useBaselineComparison(
   };
 }
 
-/** A result compared with another one, and among similar ones. */
+/** A result compared with another one, and its place among similar results. */
 export function BaselineComparison(props: IBaselineComparison): JSX.Element {
   const { comparison, error } = props;
   const figure = Object.keys(comparison?.history[0]?.figures ?? {})[0];

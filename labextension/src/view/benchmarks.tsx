@@ -11,7 +11,7 @@ import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
 
-const RECENT = 3;
+const MOST_RECENT = 3;
 
 /** Choose one or many benchmarks, run them, and follow their progress. */
 export function BenchmarksSection(): JSX.Element {
@@ -25,7 +25,7 @@ export function BenchmarksSection(): JSX.Element {
   const all = [...jobs.jobs.filter(job => !job.suite), ...jobs.suites].sort(
     (a, b) => b.created_seconds - a.created_seconds
   );
-  const recent = all.filter((each, i) => isActive(each) || i < RECENT);
+  const recent = all.filter((each, i) => isActive(each) || i < MOST_RECENT);
   const older = all.filter(each => !recent.includes(each));
   const newest = all.find(each => !isActive(each));
   const show = (each: JobInfo | SuiteInfo): JSX.Element => {

@@ -16,8 +16,8 @@ const SHOWN_SECONDS = 60;
 
 /**
  * The last minute of one metric as a small curve. It is drawn imperatively: React does not see the
- * points. So small a curve moves by only one or two pixels per second, so it is drawn when the
- * figures change, not ten times a second.
+ * points. Such a small curve moves by only one or two pixels per second. It is therefore drawn when
+ * the figures change, not ten times a second.
  */
 export function Chart(props: IChartProps): JSX.Element {
   const { uuid, metric, maximum, label, height } = props;

@@ -17,7 +17,7 @@ const MAIN_METRICS = [
   'power_watts',
   'temperature_celsius'
 ];
-/** The metric on a line of its own below them. */
+/** The metric on a line of its own below the main ones. */
 const LINE_METRIC = 'clock_sm_mhz';
 /** The bit that means "idle", which is not a problem. */
 const IDLE_FLAG = 1;

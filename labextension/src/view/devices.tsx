@@ -8,14 +8,14 @@ import { NoDevice } from './nodevice';
 import { Section } from './section';
 
 /** From this many devices on, each takes only one row. */
-const MANY = 4;
+const MANY_DEVICES = 4;
 
 /** All devices, or why there is none, and the host machine. */
 export function DevicesSection(): JSX.Element {
   const { live } = usePanel();
   const devices = live.deviceList;
   const reason = live.devices?.reason ?? null;
-  const Device = devices.length >= MANY ? DeviceRow : DeviceCard;
+  const Device = devices.length >= MANY_DEVICES ? DeviceRow : DeviceCard;
   const summary =
     devices.length > 1
       ? trans.__('%1 GPUs', devices.length)

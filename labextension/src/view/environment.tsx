@@ -104,7 +104,7 @@ interface ICheckProps {
   readonly check: CheckFinding;
 }
 
-/** A line that unfolds to what was found, what was expected, why it matters, and what to type. */
+/** A line that unfolds to show what was found and expected, why it matters, and what to type. */
 function Check({ check }: ICheckProps): JSX.Element {
   const { status, fix, then, link } = check;
   const rows = [

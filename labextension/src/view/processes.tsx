@@ -98,7 +98,7 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
           item(process, process.pid ?? process.driver_pid, [
             typeof process.sm_utilization_percent === 'number'
               ? trans.__(
-                  '%1 % of SMs',
+                  'SM utilization %1 %',
                   process.sm_utilization_percent.toFixed(0)
                 )
               : null,
@@ -166,15 +166,16 @@ function formatMemory(bytes: number | null): string {
     : formatQuantity(bytes, 'bytes');
 }
 
-const STEPS = [
+const AGE_UNITS = [
   [86400, 'd'],
   [3600, 'h'],
   [60, 'min'],
   [1, 's']
 ] as const;
 
-/** `45 s`, `40 min`, `3 h`, `2 d`. */
+/** Format an age: `45 s`, `40 min`, `3 h`, `2 d`. */
 export function formatAge(seconds: number): string {
-  const [size, unit] = STEPS.find(([each]) => seconds >= each) ?? STEPS[3];
+  const [size, unit] =
+    AGE_UNITS.find(([each]) => seconds >= each) ?? AGE_UNITS[3];
   return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }

@@ -9,9 +9,9 @@ import { Button } from './elements';
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   readonly run: JobInfo | SuiteInfo;
   readonly name: string;
-  /** What distinguishes it from others: its settings, or the environments of a suite. */
+  /** What distinguishes the run from others: its settings, or the environments of a suite. */
   readonly details: string;
-  /** What it is doing now, or what it is waiting for. */
+  /** What the run is doing now, or what it is waiting for. */
   readonly status: string;
   readonly log?: string;
   onCancel(): void;

@@ -21,7 +21,7 @@ import { Button } from './elements';
 
 interface IResultProps {
   readonly result: BenchmarkResult;
-  /** Its number among the stored results; null if it was not stored. */
+  /** The result's number among the stored results; null if it was not stored. */
   readonly id: number | null;
   /** Whether this is the latest result, whose comparison is shown from the start. */
   readonly isNewest: boolean;

@@ -5,7 +5,7 @@ import { translated } from '../translation';
 
 type Value = string | number | boolean | null;
 
-/** Names and values, one row each. If there are several values, they are before and after. */
+/** Names and values, one row each. A row with two values shows the one before and the one after. */
 export function Rows(props: {
   rows: readonly (readonly [string, ...Value[]])[];
 }): JSX.Element {

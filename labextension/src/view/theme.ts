@@ -1,4 +1,4 @@
-/** Whether the reader's own colours apply; a canvas does not use them by itself. */
+/** Whether the reader's own colours apply. Browsers don't apply them to a canvas. */
 export const HIGH_CONTRAST = matchMedia('(forced-colors: active)');
 
 /**

@@ -13,7 +13,7 @@ import { Section } from './section';
 import { StepTimes } from './steptimes';
 import { Button, Note } from './elements';
 
-/** A loop counts as stopped after this time without a step, or after the time of so many steps, if that is longer. */
+/** A loop counts as stopped after this time without a step, or this many steps' time, if that is longer. */
 const STALLED_SECONDS = 15;
 const STALLED_STEPS = 3;
 

@@ -52,7 +52,10 @@ function formatValue(value: unknown): string {
     : String(value);
 }
 
-/** A `%1` in a text without parameters, such as a path, would be mistaken for a placeholder. */
+/**
+ * Look up a text in the catalogue. Text that contains `%1`, such as a path, is returned unchanged:
+ * the `%1` would be mistaken for a placeholder.
+ */
 function lookUp(text: string): string {
   return text === '' || /%\d/.test(text) ? text : trans.__(text);
 }

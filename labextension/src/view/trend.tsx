@@ -13,7 +13,7 @@ interface ITrendProps {
   readonly figure: string;
   /** The number of the result that is shown. */
   readonly current: number;
-  /** The number of the result that it is compared with; null if there is none. */
+  /** The number of the result with which the shown one is compared; null if there is none. */
   readonly against: number | null;
 }
 

@@ -4,7 +4,7 @@ const FONT_SIZE = 11;
 const LINE_HEIGHT = 16;
 const GAP = 5;
 /** Distance from the time axis to the middle of its labels. */
-const BELOW = 9;
+const LABEL_DISTANCE = 9;
 /** How many pictures are kept: enough for all visible labels. */
 const MOST_PICTURES = 200;
 
@@ -63,7 +63,7 @@ export class Axes {
     const colour = this.colour();
     columns.forEach((x, i) => {
       const picture = pictureOf(this.x.labels[i], colour, ratio);
-      const middle = bottom + BELOW * ratio;
+      const middle = bottom + LABEL_DISTANCE * ratio;
       put(ctx, picture, x - picture.width / 2, middle);
     });
     rows.forEach((y, i) => {

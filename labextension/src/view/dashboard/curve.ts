@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 
 /**
  * A curve's path in whole pixels, without the points along horizontal stretches. It looks exactly
- * the same, and saves time: without GPU rendering, each point costs some.
+ * the same, and saves time: without GPU rendering, each point takes time to draw.
  */
 export const simplifiedPaths: uPlot.Series.PathBuilder = (
   plot,

@@ -3,7 +3,7 @@ import type uPlot from 'uplot';
 import type { CellMark, TrainingNow } from '../../api/generated';
 
 /** A mark closer than this many pixels to the previous one has no number, which would not be readable. */
-const APART = 26;
+const LEAST_DISTANCE = 26;
 const HEIGHT = 7;
 
 /** The cells of all watched notebooks. */
@@ -39,7 +39,7 @@ export function drawMarks(
     ctx.moveTo(x, bottom);
     ctx.lineTo(x, bottom - HEIGHT * ratio);
     ctx.stroke();
-    if (x - labelled >= APART * ratio) {
+    if (x - labelled >= LEAST_DISTANCE * ratio) {
       ctx.fillText(`[${cell.number}]`, x + 2 * ratio, bottom - 2 * ratio);
       labelled = x;
     }

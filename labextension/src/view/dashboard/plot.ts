@@ -113,7 +113,8 @@ export class Plot {
       return [track.times, ...(this.banded ? [mean, max, min] : [mean])];
     });
     const [[times]] = tracks;
-    // All devices are read in one tick, but a device that came or went later has other times.
+    // All devices are read in one tick, but a device that came or went later has readings at other
+    // times.
     return tracks.every(([each]) => each.length === times.length)
       ? [times, ...tracks.flatMap(([, ...values]) => values)]
       : uPlot.join(tracks);
@@ -198,7 +199,7 @@ export class Plot {
         label: curve.label,
         stroke: colourOf(curve.index),
         dash: DASHES[curve.index % DASHES.length],
-        width: 1, // without GPU rendering, a thin line costs half as much as a thicker one
+        width: 1, // without GPU rendering, a thin line takes half as long as a thicker one
         points: { show: false },
         // A band is filled between the paths of its edges, which must be uPlot's own.
         ...(this.banded ? {} : { paths: simplifiedPaths }),

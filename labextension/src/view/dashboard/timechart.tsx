@@ -138,7 +138,7 @@ function onKey(event: React.KeyboardEvent, model: DashboardModel): void {
   }
 }
 
-/** Shift and drag moves in time; drag alone zooms. */
+/** Follow a drag: with Shift, it moves in time; otherwise, it zooms. */
 function drag(event: React.PointerEvent<HTMLElement>, model: DashboardModel) {
   if (!event.shiftKey || event.button !== 0) {
     return;
