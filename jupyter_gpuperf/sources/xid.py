@@ -74,14 +74,16 @@ class XidWatch:
     def _register(self, handles: Mapping[str, Any]) -> None:
         try:
             self._events = self._nvml.nvmlEventSetCreate()
-        except (self._nvml.NVMLError, AttributeError) as error:
-            logger.info("The driver does not report XID errors: %s", error)
+        except Exception as error:  # noqa: BLE001  (the readings do not depend on it)
+            text_of_error = nvml_errors.text_of(error)
+            logger.info("The driver does not report XID errors: %s", text_of_error)
             return
         for uuid, handle in handles.items():
             try:
                 self._nvml.nvmlDeviceRegisterEvents(handle, EVENT_XID, self._events)
-            except self._nvml.NVMLError as error:
-                logger.info("%s does not report XID errors: %s", uuid, error)
+            except Exception as error:  # noqa: BLE001  (one device must not hide the others)
+                text_of_error = nvml_errors.text_of(error)
+                logger.info("%s does not report XID errors: %s", uuid, text_of_error)
             else:
                 self._errors[uuid] = (0, 0)
 
@@ -91,7 +93,7 @@ class XidWatch:
                 event = self._nvml.nvmlEventSetWait_v2(self._events, WAIT_MS)
                 if event.eventType == EVENT_XID:
                     self._note(event)
-            except self._nvml.NVMLError as error:
+            except Exception as error:  # noqa: BLE001  (the thread must survive it)
                 if nvml_errors.code_of(error) != nvml_errors.TIMEOUT:
                     self._stopping.wait(PAUSE_SECONDS)
         try:
