@@ -76,7 +76,8 @@ def _duplicate_packages(machine: Machine) -> Outcome:
 
 def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     folder, shown = copies[0].folder, [each.version for each in copies]
-    if folder != copies[1].folder:
+    beside = [each for each in copies if each.folder == folder]
+    if len({each.version for each in beside}) == 1:
         return suspect(
             "Several versions of {name} are installed ({versions}); Python uses the one in {folder}.",
             fix=machine.pip_command("uninstall", name),
@@ -85,13 +86,13 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
             versions=shown,
             folder=folder,
         )
-    remove = f"rm -r {' '.join(each.metadata_path for each in copies)}"
+    remove = f"rm -r {' '.join(each.metadata_path for each in beside)}"
     return suspect(
         "Several versions of {name} ({versions}) are in {folder}.",
         fix=f"{remove}\n{machine.pip_command('install', '--force-reinstall', '--no-deps', name)}",
         then="An interrupted upgrade leaves two versions.",
         name=name,
-        versions=shown,
+        versions=[each.version for each in beside],
         folder=folder,
     )
 
