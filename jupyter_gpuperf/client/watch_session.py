@@ -21,6 +21,7 @@ from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
 from jupyter_gpuperf.loops.loader_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
+from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
 
@@ -82,6 +83,7 @@ class WatchSession:
         """Return each loader's step statistics since the timestamp ``since_seconds``, as far back as they are kept."""
         if self.telemetry is None:
             return []
+        self.telemetry.tally()
         tallies: dict[int, list[StepTally]] = defaultdict(list)
         for tally in list(self.telemetry.recent):
             if tally.ended_seconds >= since_seconds:
@@ -114,9 +116,9 @@ def _notes(session: WatchSession) -> Iterator[Message]:
         yield Message("No Jupyter server with this extension: GPU load and energy are unknown.")
     if torch is None:
         yield Message("torch is not imported yet; its loaders are watched once it is.")
-    elif not torch.cuda.is_initialized():
+    elif (cuda := started_cuda(torch)) is None:
         yield Message("CUDA is not used yet; GPU idle time for data is measured once it is.")
-    elif torch.cuda.device_count() > 1:
+    elif cuda.device_count() > 1:
         yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
@@ -169,7 +171,8 @@ def arguments_in_notebook(name: str) -> list[str] | None:
 
 def _is_loader(value: Any) -> bool:
     loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
-    return loader_class is not None and isinstance(value, loader_class)
+    # Not isinstance(): it asks the object itself, and some stand-ins for other objects raise.
+    return loader_class is not None and issubclass(type(value), loader_class)
 
 
 def _kernel_id() -> str | None:
