@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from IPython import get_ipython
-
+from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
-from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE
+from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, connection_file
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
@@ -149,7 +148,7 @@ def session() -> WatchSession:
 
 def notebook_names() -> dict[str, Any]:
     """Return the notebook's variables; empty outside a notebook."""
-    return getattr(get_ipython(), "user_ns", {})
+    return getattr(running_shell(), "user_ns", {})
 
 
 def name_in_notebook(target: object) -> str | None:
@@ -176,27 +175,24 @@ def _is_loader(value: Any) -> bool:
 
 
 def _kernel_id() -> str | None:
-    if "ipykernel" not in sys.modules:
-        return _kernel_above()
-    from ipykernel.connect import get_connection_file
-
-    try:
-        found = KERNEL_FILE.fullmatch(Path(get_connection_file()).name)
-    except RuntimeError:  # ipykernel is loaded, but this is not a kernel
-        return _kernel_above()
+    file = connection_file()
+    if file is None:
+        return _kernel_of_process()
+    found = KERNEL_FILE.fullmatch(file.name)
     return None if found is None else found[1]
 
 
-def _kernel_above() -> str | None:
-    """Return the id of the kernel that is an ancestor of this process: a training rank belongs to its notebook."""
+def _kernel_of_process() -> str | None:
+    """Return the id of the kernel that this process is, or its nearest ancestor: a training rank belongs to its notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil
 
     with contextlib.suppress(psutil.Error):
-        for parent in psutil.Process().parents():
+        process = psutil.Process()
+        for each in (process, *process.parents()):
             with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
-                for argument in parent.cmdline():
+                for argument in each.cmdline():
                     found = KERNEL_FILE.fullmatch(Path(argument).name)
                     if found is not None:
                         return found[1]
