@@ -153,6 +153,10 @@ class IteratorClock:
         except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._go_quiet(error)
 
+    def leave_out(self) -> None:
+        """Count the current step as nested: a profiler slows it, and its start and end take seconds."""
+        self._count = -1
+
     def end(self) -> None:
         """Record that the loop got no batch, because the loader is exhausted or raised an error."""
         self._loader.last_epoch_batches = self.batches

@@ -104,6 +104,8 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
             clock.end()
             raise
         clock.batch_received(now(), batch)
+        if draw_batch is not None:
+            clock.leave_out()
         return batch
 
     return __next__

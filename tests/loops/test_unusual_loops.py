@@ -93,3 +93,17 @@ def test_a_loader_made_where_another_was_keeps_the_others_steps(counts, loader):
 def test_a_fast_loop_loses_no_steps(counts):
     list(torch.utils.data.DataLoader(list(range(20_000)), batch_size=None))
     assert counts() == {20_000: 20_000}
+
+
+def test_the_time_of_a_profiler_is_no_waiting_for_data(counts, watching, loader):
+    def draw(iterator, original):
+        time.sleep(0.05)
+        return original(iterator)
+
+    batches = iter(loader(items=80))
+    next(batches)
+    watching.patch.draw_batch = draw
+    next(batches)
+    watching.patch.draw_batch = None
+    list(batches)
+    assert counts() == {20: 19}
