@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
 from jupyter_gpuperf.checks.probes.container_flags import SMALL_SHARED_MEMORY, start_commands
@@ -175,12 +174,10 @@ def _cpu_quota(machine: Machine) -> Outcome:
 )
 def _memory_limit(machine: Machine) -> Outcome:
     total = limits.memory_info(machine).get("MemTotal", 0) / 2**30
-    groups = limits.cgroup_folders(machine)
-    sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
-    known = [(limit, used) for limit, used in sizes if limit is not None and used is not None]
-    if not known:
+    known = limits.memory_limit(machine)
+    if known is None:
         return fine("No limit. Host: {total:.1f} GiB." if total else "No limit.", total=total)
-    limit, used = min(known, key=lambda each: each[0] - each[1])
+    limit, used = known
     values: dict[str, Any] = {"used": used / 2**30, "limit": limit / 2**30, "total": total}
     if used > NEARLY_FULL_RATIO * limit:
         return suspect(
