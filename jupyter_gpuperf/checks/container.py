@@ -8,8 +8,12 @@ from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.container_flags import SMALL_SHARED_MEMORY, start_commands
-from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
+from jupyter_gpuperf.checks.probes.container_flags import (
+    SMALL_SHARED_MEMORY,
+    hosted_gpu,
+    start_commands,
+)
+from jupyter_gpuperf.checks.probes.gpus import DEVICE_FILES, nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY
 
@@ -31,11 +35,12 @@ NEARLY_FULL_RATIO: Final = 0.9
 def _gpu_in_container(machine: Machine) -> Outcome:
     if limits.container_kind(machine) is None:
         return fine("Not a container.")
-    if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
+    if any(map(machine.exists, DEVICE_FILES)):
         return fine("The container has access to the GPU.")
     addresses = nvidia_pci_addresses(machine)
     if not addresses:
-        return not_known("This container has no GPU. Whether the host has one is unknown.")
+        found = "This container has no GPU. Whether the host has one is unknown."
+        return not_known(found, fix=hosted_gpu(machine))
     return broken(
         "The host has a GPU at {address}, but this container has no access to it.",
         fix=start_commands(machine, "--gpus all"),

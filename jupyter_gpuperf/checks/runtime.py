@@ -95,14 +95,16 @@ def _torch_build(machine: Machine) -> Outcome:
     ),
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
-    cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine)
-    if not cuda or not driver:
-        return not_known("PyTorch has no CUDA, or there is no driver.")
+    cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine) or "?"
+    if not cuda:
+        return not_known("This PyTorch is built without CUDA.")
     started, values = gpus.cuda_facts(machine), {"cuda": cuda, "driver": driver}
     supported = str(started.get("driver", ""))
     if started.get("code") == 0 and version_numbers(supported) >= version_numbers(cuda):
         found = "PyTorch uses CUDA {cuda}; driver {driver} supports CUDA {supported}."
         return fine(found, supported=supported, **values)
+    if driver == "?":
+        return not_known("The driver's version is unknown.")
     lowest = cuda_versions.lowest_driver(cuda)
     if lowest is None:
         return not_known("CUDA {cuda} is unknown to this check.", cuda=cuda)
