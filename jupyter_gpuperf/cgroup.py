@@ -102,7 +102,7 @@ def _folders(controller: str, top: Path, own: Path) -> list[Path]:
     """Return the folders of the process's group and its ancestors, innermost first, of both versions."""
     bases = {"": top, controller: top / controller}
     groups = dict.fromkeys(bases, "/")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             for name in {controller, ""} & set(controllers.split(",")):

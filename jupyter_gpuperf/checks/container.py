@@ -16,6 +16,7 @@ from jupyter_gpuperf.checks.probes.container_flags import (
 from jupyter_gpuperf.checks.probes.gpus import DEVICE_FILES, nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY
+from jupyter_gpuperf.messages import Message
 
 UNUSABLE_SHARED_MEMORY: Final = 128 << 20
 MIN_OPEN_FILES: Final = 1024
@@ -41,10 +42,12 @@ def _gpu_in_container(machine: Machine) -> Outcome:
     if not addresses:
         found = "This container has no GPU. Whether the host has one is unknown."
         return not_known(found, fix=hosted_gpu(machine))
+    fix = start_commands(machine, "--gpus all")
+    needs = "The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old option."
     return broken(
         "The host has a GPU at {address}, but this container has no access to it.",
-        fix=start_commands(machine, "--gpus all"),
-        then="The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old option.",
+        fix=fix,
+        then=Message(needs) if " run " in fix else "",  # Docker's and Podman's
         address=addresses[0],
     )
 

@@ -18,6 +18,8 @@ from jupyter_gpuperf.messages import Message
 
 INSTALLATION: Final = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
 RELOAD: Final = "sudo rmmod nvidia_drm nvidia_modeset nvidia_uvm nvidia && sudo modprobe nvidia"
+REBOOT: Final = f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}"
+VERSION_MISMATCH: Final = "version mismatch"
 KERNEL_LOG: Final = "sudo dmesg | grep -i nvrm | tail"
 DRIVER_FLAGS: Final = ("--gpus all", "-e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
 """The flags that make the driver available in a container."""
@@ -69,8 +71,6 @@ def _driver_loaded(machine: Machine) -> Outcome:
         return fine("nvidia-smi works; the driver's version is not visible.")
     if gpus.on_wsl(machine):
         return fine("On WSL, Windows has the driver.")
-    if works_without_smi(machine):
-        return fine("CUDA works; the driver's version is not visible.")
     if other := _other_driver(machine):
         return broken(
             "The GPU at {address} is used by the driver {driver}, not by nvidia.",
@@ -79,6 +79,8 @@ def _driver_loaded(machine: Machine) -> Outcome:
             address=other[0],
             driver=other[1],
         )
+    if works_without_smi(machine):
+        return fine("CUDA works; the driver's version is not visible.")
     if container_kind(machine):
         return broken(
             "A GPU is on the PCI bus, but its driver is not loaded on the host.",
@@ -96,7 +98,7 @@ def _driver_loaded(machine: Machine) -> Outcome:
 
 def works_without_smi(machine: Machine) -> bool:
     """Return whether CUDA finds a GPU although nvidia-smi could not be run."""
-    return gpus.query_smi(machine).code is None and gpus.cuda_device_count(machine) > 0
+    return gpus.query_smi(machine).code is None and gpus.is_used_by_programs(machine)
 
 
 def _other_driver(machine: Machine) -> tuple[str, str] | None:
@@ -129,11 +131,11 @@ def _driver_versions(machine: Machine) -> Outcome:
     module, ran = gpus.kernel_driver(machine), gpus.query_smi(machine)
     if module is None and not gpus.gpus(machine):
         return gpus.no_gpu_outcome(machine) or not_known("nvidia-smi reports no version.")
-    if "version mismatch" in ran.out + ran.err:
+    if VERSION_MISMATCH in ran.out + ran.err:
         library = re.search(r"library version:?\s*(\d[\d.]*\d)", ran.out + ran.err)
         return broken(
             "Kernel module {module}, library {library}: the driver was updated while loaded.",
-            fix=f"sudo reboot\n# or, when nothing uses the GPU:\n{RELOAD}",
+            fix=REBOOT,
             module=module or "?",
             library=library[1] if library else "?",
         )
@@ -175,7 +177,8 @@ def _driver_answers(machine: Machine) -> Outcome:
     output = (ran.out + ran.err).strip()
     if not output:
         return broken("nvidia-smi failed without a message.", fix=KERNEL_LOG)
-    return broken("nvidia-smi: {error}", fix=KERNEL_LOG, error=output.splitlines()[-1])
+    fix = REBOOT if VERSION_MISMATCH in output else KERNEL_LOG
+    return broken("nvidia-smi: {error}", fix=fix, error=output.splitlines()[0])
 
 
 def _without_smi(machine: Machine) -> Outcome:
@@ -209,7 +212,7 @@ def _without_smi(machine: Machine) -> Outcome:
 )
 def _cuda_starts(machine: Machine) -> Outcome:
     started = gpus.cuda_facts(machine)
-    if gpus.on_wsl(machine) and started.get("code") != 0:
+    if gpus.on_wsl(machine) and ("missing" in started or started.get("code") != 0):
         return _no_cuda_on_wsl(machine, started)
     if error := started.get("missing"):
         if container_kind(machine):

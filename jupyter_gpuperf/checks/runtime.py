@@ -95,15 +95,17 @@ def _torch_build(machine: Machine) -> Outcome:
     ),
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
-    cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine) or "?"
+    cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine)
     if not cuda:
         return not_known("This PyTorch is built without CUDA.")
     started, values = gpus.cuda_facts(machine), {"cuda": cuda, "driver": driver}
     supported = str(started.get("driver", ""))
     if started.get("code") == 0 and version_numbers(supported) >= version_numbers(cuda):
         found = "PyTorch uses CUDA {cuda}; driver {driver} supports CUDA {supported}."
+        if driver is None:
+            found = "PyTorch uses CUDA {cuda}; the driver supports CUDA {supported}."
         return fine(found, supported=supported, **values)
-    if driver == "?":
+    if driver is None:
         return not_known("The driver's version is unknown.")
     lowest = cuda_versions.lowest_driver(cuda)
     if lowest is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, not_known
-from jupyter_gpuperf.checks.probes.imports import no_torch_outcome, torch_facts
+from jupyter_gpuperf.checks.probes.imports import torch_facts
 from jupyter_gpuperf.checks.probes.machine import CommandResult, Machine
 
 NVIDIA: Final = "0x10de"
@@ -134,17 +134,19 @@ def has_gpu(machine: Machine) -> bool:
         kernel_driver(machine)
         or nvidia_pci_addresses(machine)
         or gpus(machine)
-        or cuda_device_count(machine)
-        or (no_torch_outcome(machine) is None and torch_facts(machine).get("available"))
+        or is_used_by_programs(machine)
         or (on_wsl(machine) and machine.exists(f"{WSL_LIBRARIES}/libcuda.so.1"))
     )
 
 
-def cuda_device_count(machine: Machine) -> int:
-    """Return the number of GPUs that CUDA finds; 0 if it does not start, or if no device file leads to a GPU."""
-    if not any(map(machine.exists, DEVICE_FILES)):
-        return 0
-    return int(cuda_facts(machine).get("count", 0))
+def is_used_by_programs(machine: Machine) -> bool:
+    """Return whether CUDA or PyTorch finds a GPU, whatever else can be seen of it."""
+    if any(map(machine.exists, DEVICE_FILES)):
+        facts = cuda_facts(machine)
+        if "missing" not in facts and facts.get("count"):
+            return True
+    torch = torch_facts(machine)
+    return "error" not in torch and bool(torch.get("cuda") and torch.get("available"))
 
 
 def on_wsl(machine: Machine) -> bool:
