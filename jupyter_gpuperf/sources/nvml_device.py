@@ -114,8 +114,8 @@ class NvmlDevice:
     def _memory_info(self, version: int) -> Any:
         try:
             return self._nvml.nvmlDeviceGetMemoryInfo(self._handle, version)
-        except self._nvml.NVMLError as error:
-            if nvml_errors.code_of(error) not in nvml_errors.TOO_NEW:
+        except Exception as error:
+            if not nvml_errors.is_too_old(error):
                 raise
             return self._nvml.nvmlDeviceGetMemoryInfo(self._handle)  # before driver 510
 

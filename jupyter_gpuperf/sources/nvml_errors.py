@@ -13,13 +13,9 @@ DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 1
 GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
 ARGUMENT_VERSION_MISMATCH: Final = 25
 
-TOO_NEW: Final = (FUNCTION_NOT_FOUND, ARGUMENT_VERSION_MISMATCH)
-"""Errors of drivers that are older than a function, or than the version of its struct."""
 
 REASON_OF_ERROR: Final[dict[int, MissingReason]] = {
     NOT_SUPPORTED: "not_supported",
-    FUNCTION_NOT_FOUND: "not_supported",
-    ARGUMENT_VERSION_MISMATCH: "not_supported",
     NO_PERMISSION: "no_permission",
     GPU_IS_LOST: "device_lost",
     RESET_REQUIRED: "device_lost",
@@ -105,11 +101,20 @@ def text_of(error: Exception) -> str:
         return f"{type(error).__name__}, nvmlReturn_t {code_of(error)}"
 
 
+def is_too_old(error: Exception) -> bool:
+    """Return whether the driver is older than the function that was called, or than the version of its struct."""
+    if (
+        type(error).__name__ == "NVMLLibraryMismatchError"
+    ):  # what pynvml makes of it for some functions
+        return True
+    return code_of(error) in (FUNCTION_NOT_FOUND, ARGUMENT_VERSION_MISMATCH)
+
+
 def missing_reason(error: Exception) -> MissingReason:
     """Return why a reading is missing after a call raised this error."""
     code = code_of(error)
-    if code is None and isinstance(error, (AttributeError, LookupError)):
-        return "not_supported"  # this version of pynvml has no such function or value
+    if is_too_old(error) or (code is None and isinstance(error, (AttributeError, LookupError))):
+        return "not_supported"  # or this version of pynvml has no such function or value
     return REASON_OF_ERROR.get(code or 0, "driver_error")
 
 

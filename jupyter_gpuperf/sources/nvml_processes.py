@@ -67,8 +67,8 @@ def _lists(nvml: Any, handle: Any) -> dict[str, dict[int, float | None]]:
 def _listed(nvml: Any, function: str, handle: Any) -> list[Any]:
     try:
         return list(getattr(nvml, function)(handle))
-    except nvml.NVMLError as error:
-        if nvml_errors.code_of(error) not in nvml_errors.TOO_NEW:
+    except Exception as error:
+        if not nvml_errors.is_too_old(error):
             raise
         return list(getattr(nvml, f"{function}_v2")(handle))  # before driver 510
 

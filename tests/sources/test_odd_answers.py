@@ -143,15 +143,21 @@ def test_a_driver_without_devices_is_shut_down_too(opened):
     assert nvml.initialised == 0
 
 
-@pytest.mark.parametrize("error", [FUNCTION_NOT_FOUND, 25])
+class NVMLLibraryMismatchError(Exception):
+    """What pynvml raises where the driver lacks the newest version of some functions."""
+
+
+@pytest.mark.parametrize(
+    "error", [NVMLError(FUNCTION_NOT_FOUND), NVMLError(25), NVMLLibraryMismatchError()]
+)
 def test_memory_and_processes_of_an_old_driver_are_read_by_its_own_calls(nvml, opened, error):
     def memory(version=None):
         if version:
-            raise NVMLError(error)
+            raise error
         return SimpleNamespace(total=11e9, used=1e9, free=10e9)
 
     nvml.answers[0, "nvmlDeviceGetMemoryInfo"] = memory
-    nvml.answers[0, "nvmlDeviceGetComputeRunningProcesses"] = NVMLError(error)
+    nvml.answers[0, "nvmlDeviceGetComputeRunningProcesses"] = error
     nvml.answers[0, "nvmlDeviceGetComputeRunningProcesses_v2"] = [
         SimpleNamespace(pid=5, usedGpuMemory=7)
     ]
