@@ -100,19 +100,20 @@ def _memory_used(folder: Path) -> int | None:
 
 def _folders(controller: str, top: Path, own: Path) -> list[Path]:
     """Return the folders of the process's group and its ancestors, innermost first, of both versions."""
-    bases = {"": top, controller: top / controller}
-    groups = dict.fromkeys(bases, "/")
+    groups = {top: "/", top / controller: "/"}
     with contextlib.suppress(OSError, ValueError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            for name in {controller, ""} & set(controllers.split(",")):
-                groups[name] = path
-    inner = {name: bases[name] / path.strip("/") for name, path in groups.items()}
+            if not controllers:
+                groups[top] = path
+            elif controller in controllers.split(","):  # usually linked to by each of its names
+                base = top / controller
+                groups[base if base.exists() else top / controllers] = path
     found = [
-        each
-        for name, folder in inner.items()
-        for each in (folder, *folder.parents)
-        if each == bases[name] or bases[name] in each.parents
+        folder
+        for base, path in groups.items()
+        for folder in (base / path.strip("/"), *(base / path.strip("/")).parents)
+        if folder == base or base in folder.parents
     ]
     return [each for each in found if each.exists()]
 

@@ -55,6 +55,7 @@ MISMATCH = (18, "Failed to initialize NVML: Driver/library version mismatch\nNVM
         ("compiler", "warn", "no C compiler", "dnf install -y gcc gcc-c++", {"files": {**NO_COMPILER, "/usr/bin/dnf": "#!"}}),
         ("compiler", "warn", "no Python.h", "apk add python3-dev", {"files": {"/env/include/python3.12/Python.h": None, "/usr/bin/apk": "#!"}}),
         ("pandas_reader", "ok", "without", "pip install --break-system-packages pyarrow", {"packages": {"pyarrow": None}, "files": DEBIAN}),
+        ("jupyter_versions", "warn", "4.4 or newer", "pip install --break-system-packages --upgrade jupyterlab", {"packages": {"jupyterlab": ("4.1.0", ())}, "files": DEBIAN}),
         ("pandas_reader", "ok", "without", "pip install pyarrow", {"packages": {"pyarrow": None}, "files": {**DEBIAN, "/env/pyvenv.cfg": ""}}),
     ],
 )  # fmt: skip
@@ -120,6 +121,7 @@ GROUP = "/sys/fs/cgroup"
         ("3:cpu,cpuacct:/slurm/1\n4:memory:/slurm/1", {"cpu/slurm/cpu.cfs_quota_us": "150000", "cpu/slurm/cpu.cfs_period_us": "100000", "memory/slurm/1/memory.limit_in_bytes": str(8 * GIB), "memory/slurm/1/memory.usage_in_bytes": str(int(7.9 * GIB))}, "1.5 CPUs", "7.9 of 8.0 GiB"),
         ("3:cpuset,cpu,cpuacct:/x\n0::/x", {"cpu/x/cpu.cfs_quota_us": "50000", "cpu/x/cpu.cfs_period_us": "100000", "unified/x/cgroup.procs": ""}, "0.5 CPUs", "No limit"),
         ("0::/system.slice/a.service", {"system.slice/a.service/cpu.max": "250000 100000", "system.slice/memory.max": str(4 * GIB), "system.slice/memory.current": str(GIB)}, "2.5 CPUs", "1.0 of 4.0 GiB"),
+        ("3:cpu,cpuacct:/x", {"cpu,cpuacct/x/cpu.cfs_quota_us": "50000", "cpu,cpuacct/x/cpu.cfs_period_us": "100000"}, "0.5 CPUs", "No limit"),
         ("0::/a:b", {"a:b/cpu.max": "250000 100000"}, "2.5 CPUs", "No limit"),
         ("0::/", {"cpu.max": "100000 0"}, "No quota", "No limit"),
         ("0::/", {"cpu.max": "0 100000"}, "No quota", "No limit"),
