@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -101,8 +102,15 @@ class XidWatch:
         except self._nvml.NVMLError as error:
             logger.debug("The event set could not be freed: %s", error)
 
+    def _uuid(self, device: Any) -> str:
+        with contextlib.suppress(Exception):
+            uuid = text(self._nvml.nvmlDeviceGetUUID(device))
+            if uuid in self._errors:
+                return uuid
+        return str(self._nvml.nvmlDeviceGetIndex(device))  # a device without a UUID has this name
+
     def _note(self, event: Any) -> None:
-        uuid = text(self._nvml.nvmlDeviceGetUUID(event.device))
+        uuid = self._uuid(event.device)
         logger.warning("XID %d on %s", event.eventData, uuid)
         if uuid in self._errors:
             self._errors[uuid] = (self._errors[uuid][0] + 1, int(event.eventData))

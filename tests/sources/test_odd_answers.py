@@ -90,6 +90,16 @@ def test_one_odd_answer_hides_nothing_else(nvml, opened, function, answer):
     assert readings[FIRST]["temperature_celsius"] == readings[SECOND]["temperature_celsius"] == 48
 
 
+def test_an_xid_error_of_a_device_without_a_uuid_is_counted(nvml, opened):
+    nvml.answers[0, "nvmlDeviceGetUUID"] = NOT_UTF8
+    nvml.answers[0, "nvmlDeviceGetIndex"] = 0
+    driver = opened(nvml)
+    nvml.tell_xid(0, 31)
+    while driver.read()["0"]["xid_count"] == 0:
+        pass
+    assert driver.read()[SECOND]["xid_count"] == 0
+
+
 def test_a_driver_version_that_cannot_be_read_is_unknown(nvml, opened):
     nvml.nvmlSystemGetDriverVersion = raises(NOT_UTF8)
     devices = opened(nvml).devices().devices
