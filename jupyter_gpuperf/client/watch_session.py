@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ from jupyter_gpuperf.loops.loader_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
+from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps
 
 NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
 KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
@@ -78,18 +77,15 @@ class WatchSession:
                 )
             )
 
-    def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return each loader's step statistics since the timestamp ``since_seconds``, as far back as they are kept."""
+    def loops(self) -> list[LoaderSteps]:
+        """Return each loader's step statistics since the watch began."""
         if self.telemetry is None:
             return []
         self.telemetry.tally()
-        tallies: dict[int, list[StepTally]] = defaultdict(list)
-        for tally in list(self.telemetry.recent):
-            if tally.ended_seconds >= since_seconds:
-                tallies[tally.loader].append(tally)
+        totals = dict(self.telemetry.totals)
         here: dict[str, Any] = {"pid": os.getpid(), "notebook": "", "busy": lambda *_: None}
         infos = [clock.info for clock in self.watching.clocks]
-        loops = [steps_of(each, tallies[each.id], **here) for each in infos]
+        loops = [steps_of(each, [totals[each.id]], **here) for each in infos if each.id in totals]
         return [each for each in loops if each]
 
     def _receive(self, message: ServerMessage) -> None:

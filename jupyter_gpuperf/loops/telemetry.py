@@ -18,7 +18,14 @@ from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
-from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
+from jupyter_gpuperf.schemas.training import (
+    CellRan,
+    ExplainNow,
+    Footprint,
+    Steps,
+    StepTally,
+    merged,
+)
 
 POLL_SECONDS: Final = 0.5
 SLOW_LOOKS: Final = 6
@@ -53,8 +60,8 @@ class TelemetryThread(ReportingThread):
         look_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__("gpuperf-steps", link, look_seconds)
-        self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The latest tallies, for the output in the notebook itself."""
+        self.totals: dict[int, StepTally] = {}
+        """All steps of each watched loader so far, by its id, for the output in the notebook itself."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
         self._unsent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
@@ -94,9 +101,13 @@ class TelemetryThread(ReportingThread):
         with self._tallying:
             for clock in self._watching.clocks:
                 while (tally := tally_of(clock, offset)) is not None:
-                    self.recent.append(tally)
+                    before = self.totals.get(tally.loader)
+                    self.totals[tally.loader] = merged(before, tally) if before else tally
                     self._unsent.append(tally)
                     time.sleep(YIELD_SECONDS)
+            watched = {clock.info.id for clock in self._watching.clocks}
+            for forgotten in self.totals.keys() - watched:
+                del self.totals[forgotten]
 
     def _send(self, tallies: list[StepTally]) -> None:
         active = {tally.loader for tally in tallies}

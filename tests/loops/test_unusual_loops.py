@@ -24,7 +24,7 @@ def counts(watching):
         telemetry.tally()
         batches = {clock.info.id: clock.info.batches_per_epoch for clock in watching.clocks}
         found = dict.fromkeys(batches.values(), 0)
-        for tally in telemetry.recent:
+        for tally in telemetry.totals.values():
             found[batches[tally.loader]] += tally.count
         return found
 
