@@ -14,7 +14,7 @@ from jupyter_gpuperf.kernel_link.memory_reports import ReportedMemory
 from jupyter_gpuperf.processes.attribution import Attribution, RunningKernel
 from jupyter_gpuperf.processes.pid_namespace import INITIAL_PID_NAMESPACE
 from jupyter_gpuperf.processes.process_table import ProcessTable
-from jupyter_gpuperf.schemas import KernelInfo, ListedProcess, encode
+from jupyter_gpuperf.schemas import KernelInfo, ListedProcess
 
 GPU = "GPU-0000"
 GIB = float(1 << 30)
@@ -289,16 +289,3 @@ def test_a_command_is_the_program_and_its_script(arguments, command):
     from jupyter_gpuperf.processes.process_table import _command
 
     assert _command(arguments) == command
-
-
-def test_a_process_with_a_name_that_is_not_utf8_hides_no_other(tmp_path):
-    program = os.path.join(os.fsencode(tmp_path), b"odd\xff) x")
-    os.symlink(sys.executable, program)
-    with subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE) as odd:
-        listed = [*on_device(odd.pid)[GPU], *on_device(os.getpid())[GPU]]
-        found = Attribution(table=MachineTable()).of({GPU: listed}, [kernel(os.getpid())])
-        odd.kill()
-    first, second = found.devices[GPU].processes
-    assert first.command == "odd?) x -c"
-    assert first.kernel == second.kernel  # its parent's
-    assert encode(found)
