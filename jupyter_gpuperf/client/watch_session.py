@@ -116,8 +116,18 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     elif cuda.device_count() > 1:
         yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
+    yield from _loader_notes(session)
+
+
+def _loader_notes(session: WatchSession) -> Iterator[Message]:
+    """Yield why loaders are not shown, or no longer timed."""
+    totals = session.telemetry.totals if session.telemetry else {}
+    nested = "{loader} is not shown: another loop ran, or a cell ended, in each of its steps."
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
     for clock in session.watching.clocks:
+        total = totals.get(clock.info.id)
+        if total and total.nested_count and not total.count:
+            yield Message(nested, loader=clock.info.name)
         if clock.error is not None:
             yield Message(stopped, loader=clock.info.name, error=clock.error)
 

@@ -82,6 +82,14 @@ def test_a_report_right_after_a_short_loop_has_all_its_steps(run, shell):
     assert (loop.loader, loop.count) == ("train_loader", 8)
 
 
+def test_a_loop_with_another_one_in_each_step_is_not_missing_silently(run, shell):
+    run(f"%gpuwatch on\n{LOOP}")
+    run("outer = DataLoader([1, 2, 3])\nfor batch in outer:\n    list(train_loader)")
+    report = shell.run_line_magic("gpuwatch", "report")
+    assert [loop.loader for loop in report.loops] == ["train_loader"]
+    assert any(note.startswith("outer is not shown") for note in report.notes)
+
+
 def test_an_odd_object_in_the_notebook_keeps_no_loop_from_being_watched(run, shell):
     run("%gpuwatch on")
     run("class Odd:\n    @property\n    def __class__(self): raise RuntimeError\nodd = Odd()")
