@@ -44,6 +44,10 @@ class GpuPerfError(Exception):
         self.hint = Message.from_template(hint, parameters)
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep everything when it is pickled: process pools send it from a worker."""
+        return _unpickled, (type(self), self.__dict__)
+
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"code", "message", "hint"}``.
 
@@ -60,6 +64,12 @@ class GpuPerfError(Exception):
         texts = (data.get(name, "") for name in ("code", "message", "hint"))
         # A foreign worker may send anything.
         return cls(*(text if isinstance(text, str) else str(text) for text in texts))
+
+
+def _unpickled(cls: type[GpuPerfError], attributes: Mapping[str, Any]) -> GpuPerfError:
+    error = cls.__new__(cls, attributes["message"])
+    error.__dict__.update(attributes)
+    return error
 
 
 class BadRequest(GpuPerfError):

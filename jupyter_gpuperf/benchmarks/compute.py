@@ -105,10 +105,13 @@ def _compare_variants(
                 if variant.compiled:
                     check_compiler(torch, device)
                 blocks[name] = warmed_up_timer(variant.make(torch, device), device)
-            # torch.compile raises RuntimeError. Use only the first line: the message can be pages long.
+            # torch.compile raises RuntimeError, and so does torch without memory. Use only the first line: the message
+            # can be pages long.
             except (Unavailable, RuntimeError) as error:
+                if name == EAGER:
+                    raise
                 reason = getattr(error, "message", str(error).strip().partition("\n")[0])
-                context.warn(Message("Not compiled: {reason}", reason=reason))
+                context.warn(Message("Skipped {variant}: {reason}", variant=name, reason=reason))
         span = context.span(0.5, 1.0, Message("Comparing the variants"))
         return Stopwatch(parameters, span, 1 - EAGER_SHARE).in_turn(blocks)
 

@@ -123,10 +123,10 @@ def _existing_files(folder: Path, size: int) -> tuple[list[Path], list[Path]]:
 
 
 def _write(path: Path, size: int) -> Path:
-    piece = random.Random(size).randbytes(min(size, PIECE_BYTES))
     with path.open("wb") as file:
         for begin in range(0, size, PIECE_BYTES):
-            file.write(piece[: min(PIECE_BYTES, size - begin)])
+            # No two pieces are the same: some file systems compress them, or store equal ones once.
+            file.write(os.urandom(min(PIECE_BYTES, size - begin)))
         file.flush()
         os.fsync(file.fileno())  # the system can't drop pages that are not yet on disk
     return path

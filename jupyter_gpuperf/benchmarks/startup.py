@@ -210,15 +210,24 @@ def _time_shell(shell: str) -> dict[str, float]:
     samples = []
     for _ in range(SHELL_RUNS_PER_ROUND):
         began = time.perf_counter()
-        subprocess.run(
-            [shell, "-i", "-c", "exit"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            timeout=TIMEOUT_SECONDS,
-            start_new_session=True,  # an interactive shell would take over our terminal
-        )
+        try:
+            subprocess.run(
+                [shell, "-i", "-c", "exit"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+                timeout=TIMEOUT_SECONDS,
+                start_new_session=True,  # an interactive shell would take over our terminal
+            )
+        except subprocess.TimeoutExpired:
+            raise GpuPerfError(
+                "shell_did_not_start",
+                "{shell} did not start within {seconds:g} s.",
+                "Run {shell} -i -c exit in a terminal to see what it waits for.",
+                shell=shell,
+                seconds=TIMEOUT_SECONDS,
+            ) from None
         samples.append(time.perf_counter() - began)
     return {"shell": statistics.median(samples)}
 

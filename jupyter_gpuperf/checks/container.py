@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import limits
-from jupyter_gpuperf.checks.probes.container_flags import SMALL_SHARED_MEMORY, start_commands
-from jupyter_gpuperf.checks.probes.gpus import nvidia_pci_addresses
+from jupyter_gpuperf.checks.probes.container_flags import (
+    SMALL_SHARED_MEMORY,
+    hosted_gpu,
+    start_commands,
+)
+from jupyter_gpuperf.checks.probes.gpus import DEVICE_FILES, nvidia_pci_addresses
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.unset import SET_EARLY
+from jupyter_gpuperf.messages import Message
 
 UNUSABLE_SHARED_MEMORY: Final = 128 << 20
 MIN_OPEN_FILES: Final = 1024
@@ -32,15 +36,18 @@ NEARLY_FULL_RATIO: Final = 0.9
 def _gpu_in_container(machine: Machine) -> Outcome:
     if limits.container_kind(machine) is None:
         return fine("Not a container.")
-    if machine.exists("/dev/nvidiactl") or machine.exists("/dev/dxg"):
+    if any(map(machine.exists, DEVICE_FILES)):
         return fine("The container has access to the GPU.")
     addresses = nvidia_pci_addresses(machine)
     if not addresses:
-        return not_known("This container has no GPU. Whether the host has one is unknown.")
+        found = "This container has no GPU. Whether the host has one is unknown."
+        return not_known(found, fix=hosted_gpu(machine))
+    fix = start_commands(machine, "--gpus all")
+    needs = "The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old option."
     return broken(
         "The host has a GPU at {address}, but this container has no access to it.",
-        fix=start_commands(machine, "--gpus all"),
-        then="The host needs the NVIDIA Container Toolkit; --runtime=nvidia is its old option.",
+        fix=fix,
+        then=Message(needs) if " run " in fix else "",  # Docker's and Podman's
         address=addresses[0],
     )
 
@@ -175,12 +182,10 @@ def _cpu_quota(machine: Machine) -> Outcome:
 )
 def _memory_limit(machine: Machine) -> Outcome:
     total = limits.memory_info(machine).get("MemTotal", 0) / 2**30
-    groups = limits.cgroup_folders(machine)
-    sizes = [(cgroup.memory_limit_bytes(each), cgroup.memory_used_bytes(each)) for each in groups]
-    known = [(limit, used) for limit, used in sizes if limit is not None and used is not None]
-    if not known:
+    known = limits.memory_limit(machine)
+    if known is None:
         return fine("No limit. Host: {total:.1f} GiB." if total else "No limit.", total=total)
-    limit, used = min(known, key=lambda each: each[0] - each[1])
+    limit, used = known
     values: dict[str, Any] = {"used": used / 2**30, "limit": limit / 2**30, "total": total}
     if used > NEARLY_FULL_RATIO * limit:
         return suspect(

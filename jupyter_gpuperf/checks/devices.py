@@ -70,7 +70,7 @@ def _mig(machine: Machine, devices: list[Gpu]) -> Outcome:
     split = [each.index for each in devices if each.text("mig.mode.current") == "Enabled"]
     if not split:
         return fine("MIG is off.")
-    index, listed = split[0], machine.run("nvidia-smi", "-L", seconds=gpus.SMI_SECONDS)
+    index, listed = split[0], machine.run(gpus.smi_program(machine), "-L", seconds=gpus.SMI_SECONDS)
     if listed.code == 0 and "MIG" not in listed.out:
         disable = f"sudo nvidia-smi -i {index} -mig 0"
         create = f"sudo nvidia-smi mig -i {index} -cgi 0 -C"

@@ -87,7 +87,7 @@ def _gpuperf_installed(machine: Machine) -> Outcome:
             version=version,
             shown=shown,
         )
-    return fine("Server part and panel: {version}.", version=shown)
+    return fine("Server part and panel: {version}.", version=shown or version or "?")
 
 
 @_server_check(
@@ -116,7 +116,7 @@ def _lab_extensions(machine: Machine) -> Outcome:
                 fix=f"jupyter labextension disable --level=user {name}",
                 then="Or install a newer version.",
                 name=name,
-                version=package.get("version", ""),
+                version=package.get("version", "?"),
                 supported=supported,
                 lab=lab,
             )

@@ -41,6 +41,8 @@ def _widgets(machine: Machine) -> Outcome:
         found = "ipywidgets {kernel} is in the kernel, but its JupyterLab extension is missing."
         return suspect(found, fix=upgrade, then=RELOAD, kernel=kernel)
     lab = str((manager.package or {}).get("version", ""))
+    if not lab:
+        return not_known("The version of JupyterLab's extension for widgets can't be read.")
     needed = MANAGER_VERSIONS.get(version_numbers(kernel)[0])
     if needed is not None and version_numbers(lab)[:1] != (needed,):
         return suspect(

@@ -8,6 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes.gpus import has_gpu
+from jupyter_gpuperf.checks.probes.imports import importing_check
 from jupyter_gpuperf.checks.probes.installed import (
     Package,
     canonical,
@@ -17,6 +18,7 @@ from jupyter_gpuperf.checks.probes.installed import (
     versions,
 )
 from jupyter_gpuperf.checks.probes.machine import Machine
+from jupyter_gpuperf.checks.probes.system_packages import install_command
 from jupyter_gpuperf.checks.runtime import is_about_torch
 from jupyter_gpuperf.messages import Message
 
@@ -76,7 +78,8 @@ def _duplicate_packages(machine: Machine) -> Outcome:
 
 def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     folder, shown = copies[0].folder, [each.version for each in copies]
-    if folder != copies[1].folder:
+    beside = [each for each in copies if each.folder == folder]
+    if len({each.version for each in beside}) == 1:
         return suspect(
             "Several versions of {name} are installed ({versions}); Python uses the one in {folder}.",
             fix=machine.pip_command("uninstall", name),
@@ -85,13 +88,13 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
             versions=shown,
             folder=folder,
         )
-    remove = f"rm -r {' '.join(each.metadata_path for each in copies)}"
+    remove = f"rm -r {' '.join(each.metadata_path for each in beside)}"
     return suspect(
         "Several versions of {name} ({versions}) are in {folder}.",
         fix=f"{remove}\n{machine.pip_command('install', '--force-reinstall', '--no-deps', name)}",
         then="An interrupted upgrade leaves two versions.",
         name=name,
-        versions=shown,
+        versions=[each.version for each in beside],
         folder=folder,
     )
 
@@ -176,7 +179,7 @@ def _pandas_reader(machine: Machine, pandas: str) -> Outcome:
     )
 
 
-@check(
+@importing_check(
     version_of("torch"),
     label="C compiler",
     why="torch.compile and Triton generate code and compile it.",
@@ -193,11 +196,11 @@ def _compiler(machine: Machine, _: str) -> Outcome:
     compiler = next(filter(None, map(machine.which, [chosen] if chosen else COMPILERS)), None)
     if compiler is None:
         found: str = Message("There is no C compiler (cc, gcc or clang) on the PATH.")
-        fix = "sudo apt-get install -y gcc g++"
+        fix = install_command(machine, "gcc", "g++")
     elif not machine.exists(f"{machine.headers}/Python.h"):
         found = Message("There is no Python.h in {folder}.", folder=machine.headers)
         python = machine.headers.rpartition("/")[2].rstrip("t")  # such as python3.12
-        fix = f"sudo apt-get install -y {python}-dev"
+        fix = install_command(machine, f"{python}-dev")
     else:
         return fine("{compiler} and Python.h.", compiler=compiler)
     judge = suspect if has_gpu(machine) else fine

@@ -22,6 +22,17 @@ from jupyter_gpuperf.checks.probes.machine import Machine
 TORCH_PACKAGES: Final = frozenset(
     {"torchvision", "torchaudio", "torchtext", "xformers", "flash-attn", "triton", "apex", "torch"}
 )
+COMPILED_HERE: Final = {
+    "flash_attn_2_cuda": "flash-attn",
+    "apex_C": "git+https://github.com/NVIDIA/apex",
+    "amp_C": "git+https://github.com/NVIDIA/apex",
+    "causal_conv1d_cuda": "causal-conv1d",
+    "selective_scan_cuda": "mamba-ssm",
+}
+"""Module → the package that contains it, of packages that are compiled when they are installed. PyPI's apex is another
+package."""
+COMPILE_AGAIN: Final = ("--no-cache-dir", "--no-build-isolation")
+"""pip's options that compile a package for the installed PyTorch, instead of using the wheel of an earlier one."""
 INSTALLATION: Final = "https://pytorch.org/get-started/locally/"
 
 _gpu_and_torch_check = partial(importing_check, gpus.no_gpu_outcome, no_torch_outcome)
@@ -85,13 +96,17 @@ def _torch_build(machine: Machine) -> Outcome:
 )
 def _driver_for_torch(machine: Machine) -> Outcome:
     cuda, driver = torch_facts(machine).get("cuda"), gpus.driver_version(machine)
-    if not cuda or not driver:
-        return not_known("PyTorch has no CUDA, or there is no driver.")
+    if not cuda:
+        return not_known("This PyTorch is built without CUDA.")
     started, values = gpus.cuda_facts(machine), {"cuda": cuda, "driver": driver}
     supported = str(started.get("driver", ""))
     if started.get("code") == 0 and version_numbers(supported) >= version_numbers(cuda):
         found = "PyTorch uses CUDA {cuda}; driver {driver} supports CUDA {supported}."
+        if driver is None:
+            found = "PyTorch uses CUDA {cuda}; the driver supports CUDA {supported}."
         return fine(found, supported=supported, **values)
+    if driver is None:
+        return not_known("The driver's version is unknown.")
     lowest = cuda_versions.lowest_driver(cuda)
     if lowest is None:
         return not_known("CUDA {cuda} is unknown to this check.", cuda=cuda)
@@ -205,7 +220,9 @@ def _built_on_torch(machine: Machine) -> Outcome:
         fix = machine.pip_command("install", "--upgrade", *packages, "torch")
         return broken(wrong[0].message, fix=fix)
     for name, error in import_facts(machine).get("built_on_torch", {}).items():
-        fix = machine.pip_command("install", "--force-reinstall", "--no-deps", name)
+        how = COMPILE_AGAIN if name in COMPILED_HERE else ()
+        package = COMPILED_HERE.get(name, name)
+        fix = machine.pip_command("install", "--force-reinstall", "--no-deps", *how, package)
         return broken(
             "{name} is built for another PyTorch: {error}", fix=fix, name=name, error=error
         )

@@ -118,7 +118,7 @@ def _compile_caches(machine: Machine, _: str) -> Outcome:
         steps = unset_advice(machine, "CUDA_CACHE_DISABLE")
         return suspect("CUDA_CACHE_DISABLE is set: the driver recompiles at each start.", **steps)
     user = machine.environment.get("USER") or Path(machine.home).name
-    temporary = machine.environment.get("TMPDIR", "/tmp").rstrip("/")
+    temporary = (machine.environment.get("TMPDIR") or "/tmp").rstrip("/")
     path = machine.environment.get("TORCHINDUCTOR_CACHE_DIR") or f"{temporary}/torchinductor_{user}"
     existing = str(next(filter(machine.exists, (Path(path), *Path(path).parents)), "/"))
     mount, disk_space = mount_of(machine, existing), machine.disk_space(existing)

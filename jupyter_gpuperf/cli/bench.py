@@ -74,4 +74,5 @@ def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -
 
     asked = subcommand_of(words, program)
     assert asked is not None  # the caller has checked the first word
-    return print_result(asked.run(terminal_view), parsed)
+    result = asked.run(terminal_view)
+    return DONE if result is None else print_result(result, parsed)

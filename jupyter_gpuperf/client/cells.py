@@ -13,6 +13,7 @@ from IPython.display import display
 from jupyter_gpuperf.client.watch_session import WatchSession
 from jupyter_gpuperf.display.watch_report import WatchedCell
 from jupyter_gpuperf.loops.telemetry import ServerMessage
+from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.schemas.training import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
@@ -40,7 +41,6 @@ class CellLog:
         self._depth = 0
         self._began: tuple[float, float] | None = None
         self._held_before = 0.0
-        self._waiting: dict[float, WatchedCell] = {}
 
     def start(self) -> None:
         """Start measuring with the next cell."""
@@ -64,11 +64,13 @@ class CellLog:
 
     def _after(self, result: Any = None) -> None:  # IPython calls this
         self._depth = max(0, self._depth - 1)
-        if self._depth or self._began is None:
+        if self._depth:
+            return
+        self._session.watching.pause()
+        if self._began is None:  # this cell began the watch
             return
         (began, began_clock), self._began = self._began, None
         wall_seconds = time.perf_counter() - began_clock
-        self._session.watching.pause()
         # In some versions, the shell's own counter has already advanced to the next cell.
         number = getattr(result, "execution_count", None) or int(self._shell.execution_count)
         peak_bytes = self._peak_bytes()
@@ -77,7 +79,6 @@ class CellLog:
         del self.cells[:-MOST_CELLS]
         if not self.quiet and wall_seconds >= SHOWN_FROM_SECONDS:
             cell.display_handle = display(cell.line(), display_id=True)
-        self._waiting[number] = cell
         self._session.cell_ran(number, began, began + wall_seconds)
 
     def _peak_bytes(self) -> float | None:
@@ -89,9 +90,11 @@ class CellLog:
         return peak if peak > self._held_before else held
 
     def _receive(self, message: ServerMessage) -> None:
-        if not isinstance(message, Footprint) or message.number not in self._waiting:
+        if not isinstance(message, Footprint):
             return
-        cell = self._waiting.pop(message.number)
+        cell = next((each for each in self.cells[::-1] if each.number == message.number), None)
+        if cell is None:
+            return
         cell.busy_ratio = None if message.busy_percent is None else message.busy_percent / 100
         cell.energy_joules = message.energy_joules
         if cell.display_handle is not None and (cell.busy_ratio is not None or cell.energy_joules):
@@ -99,7 +102,7 @@ class CellLog:
 
 
 def _of_all_devices(counter: str) -> float | None:
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
-    if cuda is None or not cuda.is_initialized():
+    cuda = started_cuda(sys.modules.get("torch"))
+    if cuda is None:
         return None
     return float(sum(getattr(cuda, counter)(index) for index in range(cuda.device_count())))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from IPython import get_ipython
-
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
+from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.jobs.check_runner import (
     CheckRunner,
     CheckTarget,
@@ -57,5 +56,5 @@ def doctor(kernel: str | None = None) -> DoctorReportView:
 def _examine(kernel: str | None, *, in_kernel: bool) -> DoctorReport:
     if kernel is not None or not in_kernel:
         return CheckRunner().run(target_of(kernel, server_facts()))
-    live, server = kernel_facts(get_ipython()), server_facts_of_kernel()
+    live, server = kernel_facts(running_shell()), server_facts_of_kernel()
     return CheckRunner().run(CheckTarget(pid=os.getpid(), live=live, server=server))

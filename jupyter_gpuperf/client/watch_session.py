@@ -6,23 +6,22 @@ import contextlib
 import os
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from IPython import get_ipython
-
+from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
-from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE
+from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, connection_file
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
 from jupyter_gpuperf.loops.loader_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
+from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps, StepTally
+from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps
 
 NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
 KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
@@ -78,17 +77,15 @@ class WatchSession:
                 )
             )
 
-    def loops(self, since_seconds: float = 0.0) -> list[LoaderSteps]:
-        """Return each loader's step statistics since the timestamp ``since_seconds``, as far back as they are kept."""
+    def loops(self) -> list[LoaderSteps]:
+        """Return each loader's step statistics since the watch began."""
         if self.telemetry is None:
             return []
-        tallies: dict[int, list[StepTally]] = defaultdict(list)
-        for tally in list(self.telemetry.recent):
-            if tally.ended_seconds >= since_seconds:
-                tallies[tally.loader].append(tally)
+        self.telemetry.tally()
+        totals = dict(self.telemetry.totals)
         here: dict[str, Any] = {"pid": os.getpid(), "notebook": "", "busy": lambda *_: None}
         infos = [clock.info for clock in self.watching.clocks]
-        loops = [steps_of(each, tallies[each.id], **here) for each in infos]
+        loops = [steps_of(each, [totals[each.id]], **here) for each in infos if each.id in totals]
         return [each for each in loops if each]
 
     def _receive(self, message: ServerMessage) -> None:
@@ -114,13 +111,23 @@ def _notes(session: WatchSession) -> Iterator[Message]:
         yield Message("No Jupyter server with this extension: GPU load and energy are unknown.")
     if torch is None:
         yield Message("torch is not imported yet; its loaders are watched once it is.")
-    elif not torch.cuda.is_initialized():
+    elif (cuda := started_cuda(torch)) is None:
         yield Message("CUDA is not used yet; GPU idle time for data is measured once it is.")
-    elif torch.cuda.device_count() > 1:
+    elif cuda.device_count() > 1:
         yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
+    yield from _loader_notes(session)
+
+
+def _loader_notes(session: WatchSession) -> Iterator[Message]:
+    """Yield why loaders are not shown, or no longer timed."""
+    totals = session.telemetry.totals if session.telemetry else {}
+    nested = "{loader} is not shown: another loop ran, or a cell ended, in each of its steps."
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
     for clock in session.watching.clocks:
+        total = totals.get(clock.info.id)
+        if total and total.interrupted_count and not total.count:
+            yield Message(nested, loader=clock.info.name)
         if clock.error is not None:
             yield Message(stopped, loader=clock.info.name, error=clock.error)
 
@@ -147,7 +154,7 @@ def session() -> WatchSession:
 
 def notebook_names() -> dict[str, Any]:
     """Return the notebook's variables; empty outside a notebook."""
-    return getattr(get_ipython(), "user_ns", {})
+    return getattr(running_shell(), "user_ns", {})
 
 
 def name_in_notebook(target: object) -> str | None:
@@ -172,34 +179,29 @@ def arguments_in_notebook(name: str) -> list[str] | None:
 
 def _is_loader(value: Any) -> bool:
     loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
-    return loader_class is not None and isinstance(value, loader_class)
+    # Not isinstance(): it asks the object itself, and some stand-ins for other objects raise.
+    return loader_class is not None and issubclass(type(value), loader_class)
 
 
 def _kernel_id() -> str | None:
-    if "ipykernel" not in sys.modules:
-        return _kernel_above()
-    from ipykernel.connect import get_connection_file
-
-    try:
-        found = KERNEL_FILE.fullmatch(Path(get_connection_file()).name)
-    except RuntimeError:  # ipykernel is loaded, but this is not a kernel
-        return _kernel_above()
+    file = connection_file()
+    if file is None:
+        return _kernel_of_process()
+    found = KERNEL_FILE.fullmatch(file.name)
     return None if found is None else found[1]
 
 
-def _kernel_above() -> str | None:
-    """Return the id of the kernel that is an ancestor of this process, as for a training rank.
-
-    ``None`` if there is none.
-    """
+def _kernel_of_process() -> str | None:
+    """Return the id of the kernel that this process is, or its nearest ancestor: a training rank belongs to its notebook."""
     if SERVER_PID_VARIABLE not in os.environ:
         return None
     import psutil
 
     with contextlib.suppress(psutil.Error):
-        for parent in psutil.Process().parents():
+        process = psutil.Process()
+        for each in (process, *process.parents()):
             with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
-                for argument in parent.cmdline():
+                for argument in each.cmdline():
                     found = KERNEL_FILE.fullmatch(Path(argument).name)
                     if found is not None:
                         return found[1]

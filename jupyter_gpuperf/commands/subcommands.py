@@ -22,9 +22,9 @@ SubcommandResult = HistoryView | ComparisonView | SuiteView
 
 
 class ParsedSubcommand(NamedTuple):
-    """A parsed subcommand, ready to run; ``into`` names the variable for its result."""
+    """A parsed subcommand, ready to run; ``into`` names the variable for its result, ``None`` after ``--help``."""
 
-    run: Callable[[Callable[[], ProgressView]], SubcommandResult]
+    run: Callable[[Callable[[], ProgressView]], SubcommandResult | None]
     into: str | None = None
 
 
@@ -45,7 +45,7 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
     try:
         options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
-        return ParsedSubcommand(run=lambda _view: HistoryView([]))
+        return ParsedSubcommand(run=lambda _view: None)
     into = options.pop("into")
     return ParsedSubcommand(run=lambda new_view: run(new_view=new_view, **options), into=into)
 

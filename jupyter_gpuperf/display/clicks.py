@@ -10,6 +10,7 @@ handles them after the cell.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
@@ -74,13 +75,17 @@ class ClickWatch:
 
 def click_watch(comm_id: str) -> ClickWatch | None:
     """Return a click watch, or ``None`` if this kernel's queue is not accessible; interrupting the cell still works."""
+    if threading.current_thread() is not threading.main_thread():
+        return (
+            None  # the main thread may read the queue at the same time, which ZeroMQ does not allow
+        )
     try:
         from ipykernel.kernelbase import Kernel
 
         if not Kernel.initialized():
             return None
         return ClickWatch(Kernel.instance(), comm_id)
-    except (ImportError, AttributeError):
+    except Exception:  # noqa: BLE001  (other kernels put stand-ins for ipykernel into sys.modules)
         return None
 
 

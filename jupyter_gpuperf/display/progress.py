@@ -13,6 +13,7 @@ from jupyter_gpuperf.display.blocks import Line, Progress, padded, text_width
 from jupyter_gpuperf.display.clicks import click_watch
 from jupyter_gpuperf.display.document import html_of, joined
 from jupyter_gpuperf.display.numbers import format_elapsed
+from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -162,11 +163,9 @@ def progress_html(status: str, ratio: float) -> str:
 
 def best_view() -> ProgressView:
     """Return the best view for the current environment."""
-    ipython = sys.modules.get("IPython")  # only if already imported: plain scripts do not need it
-    shell = ipython and ipython.get_ipython()
-    if getattr(shell, "kernel", None) is None:
+    if getattr(running_shell(), "kernel", None) is None:
         return terminal_view()
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(Exception):  # kernels other than ipykernel may lack what widgets need
         import ipywidgets
 
         return WidgetView(ipywidgets)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from IPython import get_ipython
+from jupyter_gpuperf.display.shell import running_shell
 
 _shown: Final[dict[int, int]] = {}
 """The latest result that a magic displayed: its ``id()`` → the cell's number."""
@@ -27,9 +27,9 @@ def is_shown_in_this_cell(result: object) -> bool:
 
 def in_terminal() -> bool:
     """Return whether this is IPython in a terminal rather than in a kernel."""
-    return getattr(get_ipython(), "kernel", None) is None
+    return getattr(running_shell(), "kernel", None) is None
 
 
 def _cell_number() -> int:
-    shell = get_ipython()
+    shell = running_shell()
     return -1 if shell is None else int(shell.execution_count)

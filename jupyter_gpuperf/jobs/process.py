@@ -215,12 +215,7 @@ class WorkerProcess:
                 error=self._end.get("detail"),
             )
         if reason == "deadline":
-            raise JobFailed(
-                "deadline_exceeded",
-                "The benchmark was stopped after {seconds:g} s.",
-                "Reduce the work, or raise c.GpuPerf.job_deadline_seconds.",
-                seconds=self._order.deadline_seconds,
-            )
+            raise _too_late(self._order)
         if self._answer is None and self._overlong and self._end.get("returncode") == 0:
             too_long = "The worker sent a line of more than {mib} MiB."
             raise JobFailed("worker_protocol", too_long, REPORT_HINT, mib=LONGEST_LINE_MIB)
@@ -233,6 +228,15 @@ class WorkerProcess:
         except msgspec.ValidationError as error:
             message = "The worker's result has the wrong format: {error}."
             raise JobFailed("worker_protocol", message, REPORT_HINT, error=error) from error
+
+
+def _too_late(order: WorkerOrder) -> JobFailed:
+    message = "The benchmark was stopped after {seconds:g} s."
+    hint = "Reduce the work, or raise c.GpuPerf.job_deadline_seconds."
+    if order.task == "doctor":
+        message = "The checks were stopped after {seconds:g} s."
+        hint = "See in a terminal whether nvidia-smi and import torch end."
+    return JobFailed("deadline_exceeded", message, hint, seconds=order.deadline_seconds)
 
 
 def _death(returncode: int | None) -> JobFailed:

@@ -29,15 +29,23 @@ def server_file_name(pid: int) -> str:
 
 def runtime_directories() -> list[Path]:
     """Return the directories where this kernel's server may have written its address."""
-    directories = []
-    if "ipykernel" in sys.modules:
-        from ipykernel.connect import get_connection_file
-
-        with contextlib.suppress(RuntimeError):  # ipykernel is imported, but no kernel runs
-            directories.append(Path(get_connection_file()).parent)
     from jupyter_core.paths import jupyter_runtime_dir
 
-    return [*directories, Path(jupyter_runtime_dir())]
+    file = connection_file()
+    return [*([file.parent] if file else []), Path(jupyter_runtime_dir())]
+
+
+def connection_file() -> Path | None:
+    """Return the connection file of this process's ipykernel; ``None`` if it is no ipykernel.
+
+    ``sys.modules`` alone does not show that: scripts import ipykernel too, and other kernels put a stand-in there.
+    """
+    with contextlib.suppress(Exception):
+        if "ipykernel" in sys.modules:
+            from ipykernel.connect import get_connection_file
+
+            return Path(get_connection_file())
+    return None
 
 
 def find_server(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
-from jupyter_gpuperf.measure.device import uuid_of
+from jupyter_gpuperf.measure.device import started_cuda, uuid_of
 from jupyter_gpuperf.schemas.kernel_link import MemoryReport, TorchMemory
 
 POLL_SECONDS: Final = 5.0
@@ -35,8 +35,8 @@ def memory_report(torch: Any) -> MemoryReport:
     torch
         The torch module; ``None`` if the notebook has not imported it.
     """
-    cuda = getattr(torch, "cuda", None)
-    if cuda is None or not cuda.is_initialized():
+    cuda = started_cuda(torch)
+    if cuda is None:
         return MemoryReport()
     devices = {}
     for index in range(cuda.device_count()):

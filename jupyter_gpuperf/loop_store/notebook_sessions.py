@@ -9,9 +9,15 @@ from typing import Final
 
 import msgspec
 
-from jupyter_gpuperf.loop_store.step_window import merged
 from jupyter_gpuperf.sampling.tiers import COARSE_TIERS, TieredHistory, TieredHistoryDump
-from jupyter_gpuperf.schemas.training import CellMark, CellRan, Steps, StepTally, WatchedLoader
+from jupyter_gpuperf.schemas.training import (
+    CellMark,
+    CellRan,
+    Steps,
+    StepTally,
+    WatchedLoader,
+    merged,
+)
 
 TALLY_SECONDS: Final = 0.5
 """Tallies are merged until they span this time."""

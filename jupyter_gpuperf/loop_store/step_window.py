@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
-
-import msgspec
 
 from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.training import (
@@ -16,25 +13,10 @@ from jupyter_gpuperf.schemas.training import (
     StepTally,
     WatchedLoader,
     bin_seconds,
+    merged,
 )
 
-SUMS: Final = (
-    *("count", "training_count", "interrupted_count", "samples_count"),
-    *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
-)
-"""Fields that are summed when two tallies of one loader are merged."""
 SETTINGS: Final = set(WatchedLoader.__struct_fields__) & set(LoaderSteps.__struct_fields__)
-
-
-def merged(one: StepTally, next_one: StepTally) -> StepTally:
-    """Merge two consecutive tallies of one loader; ``one`` is the earlier."""
-    return msgspec.structs.replace(
-        one,
-        **{name: getattr(one, name) + getattr(next_one, name) for name in SUMS},
-        ended_seconds=next_one.ended_seconds,
-        epoch_batches=next_one.epoch_batches,
-        bins=dict(Counter(one.bins) + Counter(next_one.bins)),
-    )
 
 
 def steps_of(

@@ -5,6 +5,7 @@ This module contains the code that runs at every batch. :mod:`loops.tallies` doe
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,16 +15,8 @@ from jupyter_gpuperf.loops.batches import size_of
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
-MOST_WAITING: Final = 8192
+MOST_WAITING: Final = 1 << 15
 """Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
-
-INTERRUPTING_BATCHES: Final = 2
-"""A step counts as interrupted by another loop, such as an evaluation, if other loaders gave at least this many batches
-during the step. A single batch only means that the loop draws from a second loader."""
-
-PAUSE_BATCHES: Final = 1000
-"""A pause counts as this many batches of another loop, so that the step around it counts as interrupted. Pauses are the
-end of a cell, and the time while the watch is off."""
 
 
 class StepTimes(NamedTuple):
@@ -41,11 +34,28 @@ RawStep = tuple[float, float, float, int, bool, bool]
 """A step as a plain tuple, with the fields of :class:`StepTimes`."""
 
 
+class OfThread(threading.local):
+    """What each thread has for itself: loops in two threads don't run within each other's steps."""
+
+    repeated = 0
+    """The number of the latest batch after which its loader has given another one."""
+
+
 class BatchCounter:
-    """Counts the batches given to all loops of this process, to detect a loop that ran within a step of another."""
+    """Numbers the batches given to all loops of this process, to detect a loop that ran within a step of another.
+
+    A step is interrupted by another loop, such as an evaluation, if one loader gave at least two batches
+    during the step. Single batches only mean that the loop draws from several loaders.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.paused = 0
+        self.of_thread = OfThread()
+
+    def pause(self) -> None:
+        """Interrupt all current steps: a cell ended in them, or the watch was off."""
+        self.count += 1
+        self.paused = self.count
 
 
 @dataclass(eq=False)
@@ -57,6 +67,8 @@ class LoaderClock:
     steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     idle_timer: IdleTimer | None = None
     worker_pids: tuple[int, ...] = ()
+    number: int = 0
+    """The number of the latest batch."""
     newest: IteratorClock | None = None
     last_epoch_batches: int = 0
     error: str | None = None
@@ -105,7 +117,8 @@ class IteratorClock:
         try:
             given = self._given
             if given:
-                interrupted = self._shared.count - self._count >= INTERRUPTING_BATCHES
+                shared = self._shared
+                interrupted = self._count < shared.paused or self._count < shared.of_thread.repeated
                 # Append a plain tuple: creating a named tuple takes longer than all the rest.
                 self._append((self._began, given, now, self._samples, interrupted, self._training))
                 self._given = 0.0
@@ -133,11 +146,16 @@ class IteratorClock:
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
             self._training = self._is_grad_enabled()
-            shared = self._shared
-            self._count = shared.count = shared.count + 1
+            shared, loader = self._shared, self._loader
+            shared.of_thread.repeated = max(shared.of_thread.repeated, loader.number)
+            self._count = loader.number = shared.count = shared.count + 1
             self.batches += 1
         except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._go_quiet(error)
+
+    def leave_out(self) -> None:
+        """Count the current step as interrupted: a profiler slows it, and its start and end take seconds."""
+        self._count = -1
 
     def end(self) -> None:
         """Record that the loop got no batch, because the loader is exhausted or raised an error."""

@@ -11,6 +11,8 @@ import weakref
 from collections import deque
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.device import started_cuda
+
 MOST_PAIRS: Final = 32
 """Maximum number of event pairs: if the host is this many steps ahead of the device, further steps get no events."""
 
@@ -104,8 +106,8 @@ def device_in_use(torch: Any) -> int | None:
 
     ``None`` if torch has not allocated any. This accesses no device and creates no CUDA context.
     """
-    cuda = getattr(torch, "cuda", None)
-    if cuda is None or not cuda.is_initialized():
+    cuda = started_cuda(torch)
+    if cuda is None:
         return None
     held = [cuda.memory_allocated(index) for index in range(cuda.device_count())]
     return held.index(max(held)) if any(held) else None

@@ -15,7 +15,7 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
-from jupyter_gpuperf.loops.clock import PAUSE_BATCHES, BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
@@ -104,7 +104,7 @@ class LoaderWatch:
 
     def pause(self) -> None:
         """Record a pause, because a cell ended or the watch was off: the time until the next batch is not a step."""
-        self.given.count += PAUSE_BATCHES
+        self.given.pause()
 
     @contextlib.contextmanager
     def timing_suspended(self) -> Iterator[None]:
@@ -169,6 +169,8 @@ class LoaderWatch:
         reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
         info = self._described(iterator, sampler)
         if clock is None or reference() is not sampler:
+            if clock is not None:  # a loader that is gone had this id
+                self._clocks[-clock.info.id] = self._clocks.pop(id(sampler))
             clock = self._of_before(info) or LoaderClock(info, self.given)
             arguments = self.arguments_of(info.name)
             own_id = clock.info.id or next(self._ids)

@@ -94,6 +94,8 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
             clock = begin(self)
             if clock is None:
                 return original(self)
+        if clock.batches and not getattr(self, "_num_yielded", True):
+            clock.end()  # persistent workers begin another epoch, although the last one was left early
         clock.batch_requested(now())
         draw_batch = patch.draw_batch
         try:
@@ -102,6 +104,8 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
             clock.end()
             raise
         clock.batch_received(now(), batch)
+        if draw_batch is not None:
+            clock.leave_out()
         return batch
 
     return __next__

@@ -5,6 +5,7 @@ Steps that can't be reported are kept only for the output of ``%gpuwatch``, in b
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,12 +18,21 @@ from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
-from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps, StepTally
+from jupyter_gpuperf.schemas.training import (
+    CellRan,
+    ExplainNow,
+    Footprint,
+    Steps,
+    StepTally,
+    merged,
+)
 
 POLL_SECONDS: Final = 0.5
 SLOW_CHECKS: Final = 6
 """The device, the rank and the workers' threads are checked only every this many calls of ``report_once``."""
 KEPT_TALLIES: Final = 7200
+MOST_TALLIES: Final = 64
+"""Maximum number of tallies in one message, whose length the server limits."""
 KEPT_CELLS: Final = 64
 YIELD_SECONDS: Final = 0.0005
 """Sleep after each tally, so that the loop gets the interpreter lock."""
@@ -50,10 +60,12 @@ class TelemetryThread(ReportingThread):
         interval_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__("gpuperf-steps", link, interval_seconds)
-        self.recent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
-        """The latest tallies, for the output of ``%gpuwatch`` in this notebook."""
+        self.totals: dict[int, StepTally] = {}
+        """All steps of each watched loader so far, by its id, for the output in the notebook itself."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
+        self._unsent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
+        self._tallying = threading.Lock()
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
         self._threads: dict[int, WorkerThreads] = {}
         self._reports_count = 0
@@ -70,32 +82,42 @@ class TelemetryThread(ReportingThread):
             self._watching.find_rank()
             self._count_worker_threads()
         self._reports_count += 1
-        tallies = self._tally()
-        self.recent.extend(tallies)
+        self.tally()
         for message in self.link.receive():
             if isinstance(message, ServerMessage):
                 self._hear(message)
         # Without a connection, even an empty report is sent: it announces the watch before the first step.
-        if tallies or not self.link.connected:
-            active = {tally.loader for tally in tallies}
-            steps = Steps(
-                kernel_id=self._kernel_id,
-                notebook_path=self._notebook_path,
-                loaders=[each.info for each in self._watching.clocks if each.info.id in active],
-                tallies=tallies,
-            )
-            self.link.send(steps)
+        if not self._unsent and not self.link.connected:
+            self._send([])
+        while self._unsent:
+            count = min(MOST_TALLIES, len(self._unsent))
+            self._send([self._unsent.popleft() for _ in range(count)])
         while self._cells and self.link.send(self._cells[0]):
             self._cells.popleft()
 
-    def _tally(self) -> list[StepTally]:
-        tallies = []
+    def tally(self) -> None:
+        """Add up the new steps. Any thread may call this, such as that of the notebook before it shows them."""
         offset = time.time() - time.perf_counter()
-        for clock in self._watching.clocks:
-            while (tally := tally_of(clock, offset)) is not None:
-                tallies.append(tally)
-                time.sleep(YIELD_SECONDS)
-        return tallies
+        with self._tallying:
+            for clock in self._watching.clocks:
+                while (tally := tally_of(clock, offset)) is not None:
+                    before = self.totals.get(tally.loader)
+                    self.totals[tally.loader] = merged(before, tally) if before else tally
+                    self._unsent.append(tally)
+                    time.sleep(YIELD_SECONDS)
+            watched = {clock.info.id for clock in self._watching.clocks}
+            for forgotten in self.totals.keys() - watched:
+                del self.totals[forgotten]
+
+    def _send(self, tallies: list[StepTally]) -> None:
+        active = {tally.loader for tally in tallies}
+        steps = Steps(
+            kernel_id=self._kernel_id,
+            notebook_path=self._notebook_path,
+            loaders=[each.info for each in self._watching.clocks if each.info.id in active],
+            tallies=tallies,
+        )
+        self.link.send(steps)
 
     def _count_worker_threads(self) -> None:
         for clock in self._watching.clocks:

@@ -31,6 +31,18 @@ def started_device(torch: Any) -> Any:
     return torch.device("cuda") if torch.cuda.is_initialized() else None
 
 
+def started_cuda(torch: Any) -> Any:
+    """Return ``torch.cuda`` if this process has started CUDA, otherwise ``None``.
+
+    Parameters
+    ----------
+    torch
+        What ``sys.modules`` has as torch: possibly nothing, a stand-in, or a module that is being imported just now.
+    """
+    cuda = getattr(torch, "cuda", None)
+    return cuda if getattr(cuda, "is_initialized", bool)() else None
+
+
 def synchronize(torch: Any, device: Any) -> None:
     """Wait until the device has finished its work; do nothing for a CPU."""
     if device.type == "cuda":

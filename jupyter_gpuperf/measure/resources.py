@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, memory_limit_bytes, memory_used_bytes
+from jupyter_gpuperf.cgroup import CGROUP, cpu_quota, tightest_memory
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
 
@@ -80,7 +80,5 @@ def _available_on_host(meminfo: Path) -> int | None:
 
 
 def _left_in_cgroup(cgroup: Path) -> int | None:
-    limit_bytes, used_bytes = memory_limit_bytes(cgroup), memory_used_bytes(cgroup)
-    if limit_bytes is None or used_bytes is None:
-        return None
-    return max(0, limit_bytes - used_bytes)
+    tightest = tightest_memory(cgroup)
+    return None if tightest is None else max(0, tightest[0] - tightest[1])

@@ -14,7 +14,8 @@ from jupyter_gpuperf.processes.pid_namespace import PROC
 
 MOST_ANCESTORS: Final = 100
 LONGEST_COMMAND: Final = 80
-DEVICE_PREFIX: Final = "/dev/nvidia"
+DEVICE_PREFIXES: Final = ("/dev/nvidia", "/dev/dxg", "/dev/nvhost", "/dev/nvgpu")
+"""Device files of GPUs: of a card, on WSL, and on a Jetson."""
 
 
 class ProcessDescription(NamedTuple):
@@ -95,7 +96,7 @@ class ProcessTable:
         """Return whether a process has a GPU's device file open; ``False`` if its open files can't be read."""
         with contextlib.suppress(OSError):
             links = (self._proc / str(pid) / "fd").iterdir()
-            return any(_target(link).startswith(DEVICE_PREFIX) for link in links)
+            return any(_target(link).startswith(DEVICE_PREFIXES) for link in links)
         return False
 
     def describe(self, pid: int) -> ProcessDescription:
@@ -110,13 +111,14 @@ class ProcessTable:
     def _stat(self, pid: int) -> list[str]:
         # The name in parentheses may contain any character. The fields after it: state, parent, group, session, …
         with contextlib.suppress(OSError):
-            return (self._proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+            text = (self._proc / str(pid) / "stat").read_text(errors="replace")
+            return text.rpartition(")")[2].split()
         return []
 
 
 def _ns_pids(status: Path) -> list[int]:
     with contextlib.suppress(OSError, ValueError):
-        found = re.search(r"^NSpid:(.*)$", status.read_text(), re.MULTILINE)
+        found = re.search(r"^NSpid:(.*)$", status.read_text(errors="replace"), re.MULTILINE)
         return [int(number) for number in found[1].split()] if found else []
     return []
 
@@ -135,7 +137,12 @@ def _describe(pid: int) -> ProcessDescription:
     except psutil.Error:
         return ProcessDescription()
     command = _command(facts["cmdline"] or []) or facts["name"]
-    return ProcessDescription(facts["username"], command, facts["create_time"])
+    return ProcessDescription(_text(facts["username"]), _text(command), facts["create_time"])
+
+
+def _text(name: str | None) -> str | None:
+    """Return a name that JSON can contain: psutil keeps bytes that are not UTF-8 as lone surrogates."""
+    return name and name.encode(errors="replace").decode()
 
 
 def _command(arguments: list[str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.recorder.recorder import LONGEST_SECONDS, Recorder
 from jupyter_gpuperf.recordings.anonymized import Anonymizer
 from jupyter_gpuperf.recordings.load import read_header
@@ -77,7 +78,7 @@ def _check(request: RecordingRequest) -> None:
     for name, value, lowest, highest in (
         ("interval_ms", request.interval_ms, SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS),
         ("seconds", request.seconds, 0.1, LONGEST_SECONDS),
-        ("the label's length", len(request.label), 0, LONGEST_LABEL),
+        (Message("the label's length"), len(request.label), 0, LONGEST_LABEL),
     ):
         if value is not None and not lowest <= value <= highest:
             raise BadRequest(

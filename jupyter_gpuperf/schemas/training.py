@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from jupyter_gpuperf.schemas.readings import Columns
 
@@ -67,6 +68,24 @@ class StepTally(Struct, frozen=True, kw_only=True):
     """Number of batches of the current epoch so far."""
     bins: dict[str, int]
     """Histogram of step times: bin number (see :func:`bin_seconds`) → number of steps."""
+
+
+SUMS: Final = (
+    *("count", "training_count", "interrupted_count", "samples_count"),
+    *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
+)
+"""Fields that are summed when two tallies of one loader are merged."""
+
+
+def merged(one: StepTally, next_one: StepTally) -> StepTally:
+    """Merge two consecutive tallies of one loader; ``one`` is the earlier."""
+    return structs.replace(
+        one,
+        **{name: getattr(one, name) + getattr(next_one, name) for name in SUMS},
+        ended_seconds=next_one.ended_seconds,
+        epoch_batches=next_one.epoch_batches,
+        bins=dict(Counter(one.bins) + Counter(next_one.bins)),
+    )
 
 
 class Steps(Struct, frozen=True, kw_only=True, tag="steps"):

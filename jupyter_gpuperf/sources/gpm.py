@@ -6,6 +6,7 @@ a sample takes 40 µs, and evaluating it takes 2 µs per metric, or 1.2 ms for t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -41,12 +42,10 @@ class GpmSampler:
         self._before: Any = None
         self._spare: Any = None
         self._taken_at = 0.0
-        self._values: dict[int, float | None] | None = None
+        self._values: dict[int, tuple[float, int]] | None = None
 
-    def value(self, metric_id: int) -> float | None:
-        """Return a metric's value between the last two samples; ``None`` if the driver has none.
-
-        Takes a new sample if the last one is old enough.
+    def value(self, metric_id: int) -> float:
+        """Return a metric's value between the last two samples. Takes a new sample if the last is old enough.
 
         Raises
         ------
@@ -60,7 +59,10 @@ class GpmSampler:
             self._metric_ids.append(metric_id)  # evaluated from the next sample on
         if self._values is None or metric_id not in self._values:
             raise NoSampleYet
-        return self._values[metric_id]
+        value, code = self._values[metric_id]
+        if code:
+            raise DriverRefused("a GPM metric", code)
+        return value
 
     def _update(self) -> None:
         if self._take is None:
@@ -69,23 +71,26 @@ class GpmSampler:
         if self._before is not None and now - self._taken_at < SHORTEST_SECONDS:
             return  # too early for a new sample
         try:
-            sample = self._nvml.nvmlGpmSampleAlloc() if self._spare is None else self._spare
-            self._spare = None
-            self._take(sample)
-            before, self._before, self._taken_at = self._before, sample, now
-            if before is not None:
-                self._values = self._evaluate(before, sample)
-                self._spare = before
-        except self._nvml.NVMLError as error:
-            raise DriverRefused("GPM", code_of(error) or 0) from error
+            if self._spare is None:
+                self._spare = self._nvml.nvmlGpmSampleAlloc()
+            self._take(self._spare)
+            self._before, self._spare, self._taken_at = self._spare, self._before, now
+            if self._spare is not None:
+                self._values = self._evaluate(self._spare, self._before)
+        except (self._nvml.NVMLError, AttributeError) as error:
+            raise DriverRefused("GPM", code_of(error) or NOT_SUPPORTED) from error
 
     def close(self) -> None:
         """Free the samples."""
-        for sample in filter(None, (self._before, self._spare)):
-            self._nvml.nvmlGpmSampleFree(sample)
+        for sample in (self._before, self._spare):
+            # A lost device refuses this; its samples must not keep the others' from being freed.
+            with contextlib.suppress(self._nvml.NVMLError):
+                if sample is not None:
+                    self._nvml.nvmlGpmSampleFree(sample)
         self._before = self._spare = self._values = None
 
-    def _evaluate(self, before: Any, after: Any) -> dict[int, float | None]:
+    def _evaluate(self, before: Any, after: Any) -> dict[int, tuple[float, int]]:
+        """Return metric id → value and nvmlReturn_t."""
         request = self._nvml.c_nvmlGpmMetricsGet_t()
         request.version = METRICS_GET_VERSION
         request.numMetrics = len(self._metric_ids)
@@ -94,4 +99,4 @@ class GpmSampler:
             request.metrics[index].metricId = metric_id
         self._nvml.nvmlGpmMetricsGet(request)
         answers = [request.metrics[index] for index in range(len(self._metric_ids))]
-        return {each.metricId: each.value if each.nvmlReturn == 0 else None for each in answers}
+        return {each.metricId: (each.value, each.nvmlReturn) for each in answers}

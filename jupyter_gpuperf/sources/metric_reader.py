@@ -70,11 +70,11 @@ class MetricReader:
             value = metric.read(calls)
             if value is not None and metric.per_second:
                 value = self._rates.rate(metric.name, float(value))
+            return "not_supported" if value is None else metric.to_reading(value)
         except NoSampleYet:
             return "not_yet"
         except Exception as error:  # noqa: BLE001  (the source translates its own errors)
             return self._reason_of(error)
-        return "not_supported" if value is None else metric.to_reading(value)
 
 
 def _once_per_tick(call: Calls) -> Calls:

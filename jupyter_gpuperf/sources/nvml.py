@@ -98,11 +98,7 @@ class NvmlDriver:
         """Read every device once: UUID → readings. Devices that were lost have a reason instead of each value."""
         if self._library and self._devices.reason is nvml_errors.NOT_ANSWERING:
             self._await_library(self._library, 0.0)
-        for device in self._opened.values():
-            device.thread.begin(device.read)
-        deadline = self._clock() + PATIENCE_SECONDS
-        for uuid, device in self._opened.items():
-            self._collect(uuid, device.thread, deadline)
+        self._read_opened(PATIENCE_SECONDS)
         listed = {info.uuid for info in self._devices.devices}
         gone = dict.fromkeys(listed - self._opened.keys(), self._all_missing("device_lost"))
         readings = {**self._readings, **gone}
@@ -120,35 +116,34 @@ class NvmlDriver:
     def close(self) -> None:
         """Close the driver's library, unless a call hangs in it. Threads of hanging calls are abandoned."""
         opened = list(self._opened.values())
-        hanging = [device for device in opened if not device.thread.close()]
+        ended = [device.thread.close() for device in opened]
         self._opened, self._readings = {}, {}
         if self._xid is not None:
             self._xid.close()
             self._xid = None
-        if opened and not hanging:
+        if self._library is not None:
+            ended.append(self._library.close())
+            self._library = None
+        if self._nvml is not None and all(ended):
             for device in opened:
                 device.close()
             try:
                 self._nvml.nvmlShutdown()
             except self._nvml.NVMLError as error:
-                logger.debug("NVML did not shut down cleanly: %s", error)
-        if self._library is not None:
-            self._library.close()
-            self._library = None
+                logger.debug("NVML did not shut down cleanly: %s", nvml_errors.text_of(error))
+        self._nvml = None
 
     def _connect(self) -> dict[str, NvmlDevice]:
-        self._nvml = nvml = self._load()
+        nvml = self._load()
         nvml.nvmlInit()
+        self._nvml = nvml  # to be shut down, even if what follows fails
         found = {each.info.uuid: each for each in find_devices(nvml)}
         boards = {uuid: each.handle for uuid, each in found.items() if not each.info.parent_uuid}
         self._xid = XidWatch(nvml, boards)
-        opened = {
+        return {
             uuid: NvmlDevice(nvml, each, self._metrics, xid=self._xid, clock=self._clock)
             for uuid, each in found.items()
         }
-        for device in opened.values():
-            device.read()  # info() needs the limits
-        return opened
 
     def _await_library(self, library: DeviceThread, timeout_seconds: float) -> None:
         try:
@@ -157,9 +152,10 @@ class NvmlDriver:
             late = isinstance(error, DeviceNotAnswering)
             reason = nvml_errors.NOT_ANSWERING if late else nvml_errors.why_no_devices(error)
             if reason.code == "driver_error":
-                logger.warning("NVML could not be opened: %s", error)
+                logger.warning("NVML could not be opened: %s", nvml_errors.text_of(error))
             self._devices = Devices(devices=[], reason=reason)
             return
+        self._read_opened(timeout_seconds)  # info() needs the limits
         infos = [device.info() for device in self._opened.values()]
         # The driver no longer lists a device that fell off the bus, but the user must see that it is lost.
         # A missing MIG instance was removed on purpose.
@@ -170,6 +166,13 @@ class NvmlDriver:
         ]
         self._known_infos = infos
         self._devices = Devices(devices=infos, reason=None if infos else nvml_errors.NO_GPU)
+
+    def _read_opened(self, patience_seconds: float) -> None:
+        for device in self._opened.values():
+            device.thread.begin(device.read)
+        deadline = self._clock() + patience_seconds
+        for uuid, device in self._opened.items():
+            self._collect(uuid, device.thread, deadline)
 
     def _collect(self, uuid: str, thread: DeviceThread, deadline: float) -> None:
         hangs = thread.busy_seconds > PATIENCE_SECONDS
@@ -190,7 +193,9 @@ class NvmlDriver:
     def _note_states(self, readings: Mapping[str, Readings]) -> None:
         infos = []
         for before in self._devices.devices:
-            info = replace(before, state=_state_of(readings.get(before.uuid, {})))
+            device = self._opened.get(before.uuid)
+            info = device.info() if device else before
+            info = replace(info, state=_state_of(readings.get(before.uuid, {})))
             if info.state != before.state:
                 logger.warning("%s: %s", info.uuid, info.state)
             infos.append(info)

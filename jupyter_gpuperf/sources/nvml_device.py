@@ -71,6 +71,7 @@ class NvmlDevice:
             "field_value": self._field_value,
             "gpm": self._gpm.value,
             "gpm_slow": self._gpm_slow.value,
+            "nvmlDeviceGetMemoryInfo": self._memory_info,
             "pcie_counter_rate": self._pcie_counter_rate,
             "xid_count": lambda: xid.count(uuid),
             "xid_last_code": lambda: xid.last_code(uuid),
@@ -92,9 +93,9 @@ class NvmlDevice:
         return readings
 
     def info(self) -> DeviceInfo:
-        """Return the device's description, with the limits from the last :meth:`read`."""
-        limits = {name: self._readings.get(name, "not_supported") for name in LIMIT_METRICS}
-        return replace(self._info, **limits)
+        """Return the device's description, with the limits from the last :meth:`read`, if there was one."""
+        known = self._readings
+        return replace(self._info, **{name: known[name] for name in LIMIT_METRICS if name in known})
 
     def processes(self) -> list[ListedProcess]:
         """Return the processes that use this device."""
@@ -109,6 +110,14 @@ class NvmlDevice:
         if function in self._functions:
             return self._functions[function](*arguments)
         return getattr(self._nvml, function)(self._handle, *arguments)
+
+    def _memory_info(self, version: int) -> Any:
+        try:
+            return self._nvml.nvmlDeviceGetMemoryInfo(self._handle, version)
+        except Exception as error:
+            if not nvml_errors.is_too_old(error):
+                raise
+            return self._nvml.nvmlDeviceGetMemoryInfo(self._handle)  # before driver 510
 
     def _field_value(self, field_id: int) -> float:
         (answer,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [field_id])
@@ -128,10 +137,11 @@ class NvmlDevice:
 
     def _reason_of(self, error: Exception) -> MissingReason:
         reason = nvml_errors.missing_reason(error)
+        text = nvml_errors.text_of(error)
         # Log each error only once, not at every tick.
-        if reason != "not_supported" and str(error) not in self._logged:
-            self._logged.add(str(error))
-            logger.warning("%s: a reading is missing (%s): %s", self._info.uuid, reason, error)
+        if reason != "not_supported" and text not in self._logged:
+            self._logged.add(text)
+            logger.warning("%s: a reading is missing (%s): %s", self._info.uuid, reason, text)
         return reason
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from jupyter_gpuperf.metrics.memory import NVML_MEMORY_V2
 from jupyter_gpuperf.schemas import DeviceInfo
@@ -18,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 MIG_ENABLED: Final = 1
 """``NVML_DEVICE_MIG_ENABLE``."""
+
+NO_NAME: Final = "GPU (its name can't be read)"
 
 
 class FoundDevice(Struct, frozen=True, kw_only=True):
@@ -31,31 +32,52 @@ class FoundDevice(Struct, frozen=True, kw_only=True):
 
 
 def find_devices(nvml: Any) -> Iterator[FoundDevice]:
-    """Yield all devices and MIG instances. If a device can't be opened, this is logged and the device is skipped."""
+    """Yield all devices and MIG instances. A device that can't be opened is logged and skipped.
+
+    Raises
+    ------
+    Exception
+        The driver's error, if it lists devices, but none can be opened.
+    """
+    taken: set[str] = set()
+    failure: Exception | None = None
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
-            found = _describe(nvml, index, nvml.nvmlDeviceGetHandleByIndex(index))
-        except nvml.NVMLError as error:
-            logger.warning("GPU %d can't be opened and is skipped: %s", index, error)
+            parent = _describe(nvml, index, nvml.nvmlDeviceGetHandleByIndex(index))
+        except Exception as error:  # noqa: BLE001  (it must not hide the other devices)
+            failure = failure or error
+            logger.warning("GPU %d can't be opened: %s", index, nvml_errors.text_of(error))
             continue
-        yield found
-        yield from _mig_instances(nvml, found)
+        parent = _identified(parent, str(index), taken)  # CUDA accepts an index instead of a UUID
+        yield parent
+        for place, instance in _mig_instances(nvml, parent):
+            yield _identified(instance, f"{parent.info.uuid}/{place}", taken)
+    if failure is not None and not taken:
+        raise failure
+
+
+def _identified(found: FoundDevice, otherwise: str, taken: set[str]) -> FoundDevice:
+    """Return the device with another identifier if its UUID is empty or taken, as in some virtual machines."""
+    uuid = found.info.uuid
+    uuid = uuid if uuid and uuid not in taken else otherwise
+    taken.add(uuid)
+    return structs.replace(found, info=structs.replace(found.info, uuid=uuid))
 
 
 def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
-    capability = _optional(nvml, lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
-    gpm = _optional(nvml, lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
+    capability = _optional(lambda: nvml.nvmlDeviceGetCudaComputeCapability(handle))
+    gpm = _optional(lambda: nvml.nvmlGpmQueryDeviceSupport(handle).isSupportedDevice)
     return FoundDevice(
         info=DeviceInfo(
-            uuid=text(nvml.nvmlDeviceGetUUID(handle)),
+            uuid=_uuid(nvml, handle),
             index=index,
-            name=text(nvml.nvmlDeviceGetName(handle)),
+            name=_name(nvml, handle),
             state="ok",
-            pci_bus_id=_optional(nvml, lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
+            pci_bus_id=_optional(lambda: text(nvml.nvmlDeviceGetPciInfo(handle).busId)),
             compute_capability="{}.{}".format(*capability) if capability else None,
             parent_uuid=None,
             unified_memory=_has_unified_memory(nvml, handle),
-            driver_version=_optional(nvml, lambda: text(nvml.nvmlSystemGetDriverVersion())),
+            driver_version=_optional(lambda: text(nvml.nvmlSystemGetDriverVersion())),
             memory_total_bytes="not_yet",
             power_limit_watts="not_yet",
             clock_sm_max_mhz="not_yet",
@@ -67,30 +89,49 @@ def _describe(nvml: Any, index: int, handle: Any) -> FoundDevice:
     )
 
 
+def _uuid(nvml: Any, handle: Any) -> str:
+    """Return the UUID; an empty text if it is no text, which on WSL some drivers return."""
+    try:
+        return text(nvml.nvmlDeviceGetUUID(handle))
+    except ValueError:  # pynvml could not decode it
+        return ""
+
+
+def _name(nvml: Any, handle: Any) -> str:
+    return _optional(lambda: text(nvml.nvmlDeviceGetName(handle))) or NO_NAME
+
+
 def _has_unified_memory(nvml: Any, handle: Any) -> bool:
     """Return whether the driver reports that this device has no memory of its own."""
     try:
         nvml.nvmlDeviceGetMemoryInfo(handle, NVML_MEMORY_V2)
-    except nvml.NVMLError as error:
+    except Exception as error:  # noqa: BLE001  (any other error is no such report)
         return nvml_errors.code_of(error) == nvml_errors.NOT_SUPPORTED
     return False
 
 
-def _mig_instances(nvml: Any, parent: FoundDevice) -> Iterator[FoundDevice]:
-    if _optional(nvml, lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
+def _mig_instances(nvml: Any, parent: FoundDevice) -> Iterator[tuple[int, FoundDevice]]:
+    """Yield the index and the description of each MIG instance."""
+    if _optional(lambda: nvml.nvmlDeviceGetMigMode(parent.handle)[0]) != MIG_ENABLED:
         return
-    for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)):
-        try:
-            handle = nvml.nvmlDeviceGetMigDeviceHandleByIndex(parent.handle, place)
-            uuid, name = text(nvml.nvmlDeviceGetUUID(handle)), text(nvml.nvmlDeviceGetName(handle))
-        except nvml.NVMLError:
+    for place in range(_optional(lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(parent.handle)) or 0):
+        handle = _optional(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, parent.handle, place))
+        uuid = _optional(partial(_uuid, nvml, handle))
+        if handle is None or uuid is None:
             continue  # no instance at this index
-        info = replace(
-            parent.info, uuid=uuid, name=name, parent_uuid=parent.info.uuid, unified_memory=False
+        info = structs.replace(
+            parent.info,
+            uuid=uuid,
+            name=_name(nvml, handle),
+            parent_uuid=parent.info.uuid,
+            unified_memory=False,
         )
         take = partial(_sample_instance, nvml, parent.handle, handle)
-        yield FoundDevice(
-            info=info, handle=handle, take_gpm_sample=take if parent.take_gpm_sample else None
+        yield (
+            place,
+            FoundDevice(
+                info=info, handle=handle, take_gpm_sample=take if parent.take_gpm_sample else None
+            ),
         )
 
 
@@ -98,13 +139,13 @@ def _sample_instance(nvml: Any, parent: Any, handle: Any, sample: Any) -> None:
     nvml.nvmlGpmMigSampleGet(parent, nvml.nvmlDeviceGetGpuInstanceId(handle), sample)
 
 
-def _optional(nvml: Any, call: Callable[[], Any]) -> Any:
+def _optional(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except (nvml.NVMLError, AttributeError):
+    except Exception:  # noqa: BLE001  (the driver's, or pynvml's when an answer is no text)
         return None
 
 
 def text(value: str | bytes) -> str:
     """Return a string from pynvml as text; old versions of that module return bytes."""
-    return value.decode() if isinstance(value, bytes) else value
+    return (value.decode() if isinstance(value, bytes) else value).strip()

@@ -11,10 +11,11 @@ from jupyter_gpuperf.schemas import MissingReason, NoDevices
 UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 3, 4, 6
 DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
 GPU_IS_LOST, RESET_REQUIRED, LIB_RM_VERSION_MISMATCH = 15, 16, 18
+ARGUMENT_VERSION_MISMATCH: Final = 25
+
 
 REASON_OF_ERROR: Final[dict[int, MissingReason]] = {
     NOT_SUPPORTED: "not_supported",
-    FUNCTION_NOT_FOUND: "not_supported",
     NO_PERMISSION: "no_permission",
     GPU_IS_LOST: "device_lost",
     RESET_REQUIRED: "device_lost",
@@ -43,7 +44,7 @@ NO_DEVICES: Final[dict[int, NoDevices]] = {
     NO_PERMISSION: NoDevices(
         code="no_permission",
         message="The NVIDIA driver denies access to this user.",
-        hint="Give the user access to /dev/nvidia*, for example through the video group.",
+        hint="Give the user access to /dev/nvidia*, for example through the video group; or request a GPU from the job scheduler.",
     ),
     GPU_IS_LOST: NoDevices(
         code="device_lost",
@@ -94,11 +95,28 @@ def code_of(error: Exception) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def text_of(error: Exception) -> str:
+    """Return the error as text, even if the driver's own text for it can't be read."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  (pynvml asks the driver for the text)
+        return f"{type(error).__name__}, nvmlReturn_t {code_of(error)}"
+
+
+def is_too_old(error: Exception) -> bool:
+    """Return whether the driver is older than the function that was called, or than the version of its struct."""
+    if (
+        type(error).__name__ == "NVMLLibraryMismatchError"
+    ):  # what pynvml makes of it for some functions
+        return True
+    return code_of(error) in (FUNCTION_NOT_FOUND, ARGUMENT_VERSION_MISMATCH)
+
+
 def missing_reason(error: Exception) -> MissingReason:
     """Return why a reading is missing after a call raised this error."""
     code = code_of(error)
-    if code is None and isinstance(error, (AttributeError, LookupError)):
-        return "not_supported"  # this version of pynvml has no such function or value
+    if is_too_old(error) or (code is None and isinstance(error, (AttributeError, LookupError))):
+        return "not_supported"  # or this version of pynvml has no such function or value
     return REASON_OF_ERROR.get(code or 0, "driver_error")
 
 
@@ -112,6 +130,6 @@ def why_no_devices(error: Exception) -> NoDevices:
         )
     return NO_DEVICES.get(code_of(error) or 0) or NoDevices(
         code="driver_error",
-        message=Message("The NVIDIA driver returned an error: {error}.", error=error),
+        message=Message("The NVIDIA driver returned an error: {error}.", error=text_of(error)),
         hint="Check whether nvidia-smi works in a terminal.",
     )

@@ -12,6 +12,17 @@ from jupyter_gpuperf.sources import nvml_errors
 RECENT_SECONDS: Final = 3.0
 """Samples of a process's share that are older than this are ignored."""
 
+LARGEST_BYTES: Final = 1 << 62
+"""Some drivers return numbers near 2**64 for "not known"."""
+
+LISTS: Final = {
+    "compute": "nvmlDeviceGetComputeRunningProcesses",
+    "graphics": "nvmlDeviceGetGraphicsRunningProcesses",
+}
+
+UNKNOWN_PIDS: Final = (0, 0xFFFFFFFF)
+"""What drivers list for processes whose pid they don't know, as in some containers and on WSL."""
+
 MOST_PERCENT: Final = 100
 """Higher samples are ignored: drivers return some far above 100 % for processes that have ended."""
 
@@ -22,44 +33,67 @@ def processes_of(nvml: Any, handle: Any) -> list[ListedProcess]:
     Raises
     ------
     NVMLError
-        The list of compute processes is not available.
+        No list of processes is available.
     """
-    found: dict[int, tuple[set[str], Reading]] = {}
-    for kind, listed in _lists(nvml, handle):
-        for process in listed:
-            kinds, _ = found.setdefault(process.pid, (set(), _memory(process)))
-            kinds.add(kind)
+    lists = _lists(nvml, handle)
+    pids = dict.fromkeys(pid for listed in lists.values() for pid in listed)
     shares = _shares(nvml, handle)
     return [
         ListedProcess(
             pid=pid,
-            kinds=tuple(sorted(kinds)),
-            memory_used_bytes=memory,
-            sm_utilization_percent=_share(pid, shares, found),
+            kinds=tuple(sorted(kind for kind, listed in lists.items() if pid in listed)),
+            # A process in both lists has the same memory in both.
+            memory_used_bytes=_memory(*(listed[pid] for listed in lists.values() if pid in listed)),
+            sm_utilization_percent=_share(pid, shares, pids),
         )
-        for pid, (kinds, memory) in found.items()
+        for pid in pids
     ]
 
 
-def _lists(nvml: Any, handle: Any) -> Iterable[tuple[str, list[Any]]]:
-    yield "compute", nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+def _lists(nvml: Any, handle: Any) -> dict[str, dict[int, float | None]]:
+    """Return each kind's processes: pid → memory in bytes, ``None`` if it is unknown."""
+    lists: dict[str, dict[int, float | None]] = {}
+    failure: Exception | None = None
+    for kind, function in LISTS.items():
+        try:
+            lists[kind] = _memory_by_pid(_listed(nvml, function, handle))
+        except Exception as error:  # noqa: BLE001  (MIG instances and some vGPUs lack one list)
+            failure = failure or error
+    if failure is not None and not lists:
+        raise failure
+    return lists
+
+
+def _listed(nvml: Any, function: str, handle: Any) -> list[Any]:
     try:
-        yield "graphics", nvml.nvmlDeviceGetGraphicsRunningProcesses(handle)
-    except nvml.NVMLError:
-        return  # MIG instances and some vGPUs have no such list
+        return list(getattr(nvml, function)(handle))
+    except Exception as error:
+        if not nvml_errors.is_too_old(error):
+            raise
+        return list(getattr(nvml, f"{function}_v2")(handle))  # before driver 510
 
 
-def _memory(process: Any) -> Reading:
-    used_bytes = process.usedGpuMemory  # None if Windows manages the GPU's memory (WDDM)
-    return "not_supported" if used_bytes is None else float(used_bytes)
+def _memory_by_pid(listed: Iterable[Any]) -> dict[int, float | None]:
+    used: dict[int, float | None] = {}
+    for each in listed:
+        # A pid is listed once for each MIG instance; processes that are not visible here may share one.
+        memory = each.usedGpuMemory  # None if Windows manages the GPU's memory (WDDM)
+        known = memory is not None and 0 <= memory < LARGEST_BYTES
+        before = used.setdefault(each.pid, None)
+        used[each.pid] = (before or 0.0) + memory if known else before
+    return used
+
+
+def _memory(*used_bytes: float | None) -> Reading:
+    return max((float(each) for each in used_bytes if each is not None), default="not_supported")
 
 
 def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
     oldest_us = int((time.time() - RECENT_SECONDS) * 1e6)
     for function in ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization"):
         try:
-            samples = getattr(nvml, function)(handle, oldest_us)
-        except (nvml.NVMLError, AttributeError) as error:
+            samples = list(getattr(nvml, function)(handle, oldest_us))
+        except Exception as error:  # noqa: BLE001  (the processes are known without it)
             if nvml_errors.code_of(error) == nvml_errors.NOT_FOUND:
                 return {}  # no process used the GPU in that time
             continue
@@ -70,7 +104,7 @@ def _shares(nvml: Any, handle: Any) -> Mapping[int, float] | None:
 
 
 def _share(pid: int, shares: Mapping[int, float] | None, listed: Mapping[int, object]) -> Reading:
-    if shares is None:
+    if shares is None or pid in UNKNOWN_PIDS:
         return "not_supported"
     if pid in shares:
         return shares[pid]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -74,14 +75,16 @@ class XidWatch:
     def _register(self, handles: Mapping[str, Any]) -> None:
         try:
             self._events = self._nvml.nvmlEventSetCreate()
-        except (self._nvml.NVMLError, AttributeError) as error:
-            logger.info("The driver does not report XID errors: %s", error)
+        except Exception as error:  # noqa: BLE001  (the readings do not depend on it)
+            text_of_error = nvml_errors.text_of(error)
+            logger.info("The driver does not report XID errors: %s", text_of_error)
             return
         for uuid, handle in handles.items():
             try:
                 self._nvml.nvmlDeviceRegisterEvents(handle, EVENT_XID, self._events)
-            except self._nvml.NVMLError as error:
-                logger.info("%s does not report XID errors: %s", uuid, error)
+            except Exception as error:  # noqa: BLE001  (one device must not hide the others)
+                text_of_error = nvml_errors.text_of(error)
+                logger.info("%s does not report XID errors: %s", uuid, text_of_error)
             else:
                 self._errors[uuid] = (0, 0)
 
@@ -91,7 +94,7 @@ class XidWatch:
                 event = self._nvml.nvmlEventSetWait_v2(self._events, WAIT_MS)
                 if event.eventType == EVENT_XID:
                     self._note(event)
-            except self._nvml.NVMLError as error:
+            except Exception as error:  # noqa: BLE001  (the thread must survive it)
                 if nvml_errors.code_of(error) != nvml_errors.TIMEOUT:
                     self._stopping.wait(PAUSE_SECONDS)
         try:
@@ -99,8 +102,15 @@ class XidWatch:
         except self._nvml.NVMLError as error:
             logger.debug("The event set could not be freed: %s", error)
 
+    def _uuid(self, device: Any) -> str:
+        with contextlib.suppress(Exception):
+            uuid = text(self._nvml.nvmlDeviceGetUUID(device))
+            if uuid in self._errors:
+                return uuid
+        return str(self._nvml.nvmlDeviceGetIndex(device))  # a device without a UUID has this name
+
     def _note(self, event: Any) -> None:
-        uuid = text(self._nvml.nvmlDeviceGetUUID(event.device))
+        uuid = self._uuid(event.device)
         logger.warning("XID %d on %s", event.eventData, uuid)
         if uuid in self._errors:
             self._errors[uuid] = (self._errors[uuid][0] + 1, int(event.eventData))

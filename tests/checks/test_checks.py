@@ -40,7 +40,9 @@ FAULTS = [
     ("compute_capability", {"torch": {"architectures": ["sm_80", "compute_80"]}}, "warn", "compiles at start", "/whl/cu130"),
     ("compute_capability", {"torch": {"architectures": ["sm_90a"]}, "devices": [{"compute_cap": "12.0"}]}, "fail", "12.0", "torch"),
     ("built_on_torch", {"packages": {"torchvision": ("0.20.0", ("torch==2.5.0",))}}, "fail", "needs torch==2.5.0, found 2.11.0+cu130", "install --upgrade torchvision torch"),
-    ("built_on_torch", {"failed": {"flash_attn_2_cuda": "undefined symbol: _ZN3c10"}}, "fail", "undefined symbol", "flash_attn_2_cuda"),
+    ("built_on_torch", {"failed": {"flash_attn_2_cuda": "undefined symbol: _ZN3c10"}}, "fail", "undefined symbol", "install --force-reinstall --no-deps --no-cache-dir --no-build-isolation flash-attn"),
+    ("built_on_torch", {"failed": {"amp_C": "undefined symbol: _ZN3c10"}}, "fail", "undefined symbol", "git+https://github.com/NVIDIA/apex"),
+    ("built_on_torch", {"failed": {"torchvision": "undefined symbol: _ZN3c10"}}, "fail", "undefined symbol", "install --force-reinstall --no-deps torchvision"),
     ("visible_devices", {"variables": {"CUDA_VISIBLE_DEVICES": "3"}}, "fail", "no device 3", "export CUDA_VISIBLE_DEVICES=0"),
     ("visible_devices", {"variables": {"CUDA_VISIBLE_DEVICES": ""}}, "fail", "hides all devices", "unset CUDA_VISIBLE_DEVICES"),
     ("visible_devices", {"variables": {"CUDA_VISIBLE_DEVICES": "0,0"}}, "fail", "twice", "=0"),
@@ -165,6 +167,34 @@ def test_a_duplicate_package_is_found(make, tmp_path):
     assert outcome.status == "warn"
     assert "Several versions of numpy" in outcome.found
     assert "numpy-1.26.0.dist-info" in outcome.fix
+
+
+def test_of_several_copies_the_ones_beside_each_other_are_removed(make, tmp_path):
+    """The first copy that Python finds has another version beside it, and a third is elsewhere."""
+    other = "/home/jovyan/.local/lib"
+    machine = make()
+    install(tmp_path / "root", "numpy", "1.25.0", folder=other)
+    install(tmp_path / "root", "numpy", "1.24.0", folder=other)
+    check = next(each for each in CHECKS if each.name == "duplicate_packages")
+    machine.package_folders = [other, WHEEL]
+    outcome = check.run(machine)
+    assert f"are in {other}" in outcome.found
+    assert "numpy-2.4.6" not in outcome.fix
+    machine = make()
+    machine.package_folders = [WHEEL, other]
+    assert f"Python uses the one in {WHEEL}" in check.run(machine).found
+
+
+def test_an_extension_whose_version_is_unknown_is_not_said_to_be_wrong(run):
+    extensions = {"@jupyter-widgets/jupyterlab-manager": {}}
+    assert run("widgets", extensions=extensions).status in ("unknown", "warn")
+    extensions = {"@jupyter-widgets/jupyterlab-manager": {"name": "x"}}
+    outcome = run("widgets", extensions=extensions)
+    assert (outcome.status, "not ." in outcome.found) == ("unknown", False)
+
+
+def test_an_empty_temporary_folder_means_the_usual_one(run):
+    assert "/tmp/torchinductor_jovyan" in run("compile_caches", variables={"TMPDIR": ""}).found
 
 
 def test_leftovers_of_an_interrupted_installation_are_found(run):

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from job_tools import follow, request
 
+from jupyter_gpuperf.errors import JobFailed
+from jupyter_gpuperf.jobs import check_runner
 from jupyter_gpuperf.jobs.log_tail import LONGEST_TAIL_BYTES
 
 
@@ -75,3 +77,14 @@ def test_a_worker_does_not_get_the_servers_secrets(name, monkeypatch):
     monkeypatch.setenv(name, "xyzzy-42")
     order = WorkerOrder(benchmark="x", parameters={}, interpreter="python", deadline_seconds=1.0)
     assert b"xyzzy-42" not in order.encode()
+
+
+def test_checks_that_do_not_end_are_not_called_a_benchmark(tmp_path, monkeypatch):
+    monkeypatch.setattr(check_runner, "DEADLINE_SECONDS", 0.3)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 60\n")
+    python.chmod(0o755)
+    with pytest.raises(JobFailed) as error:
+        check_runner.CheckRunner().run(check_runner.CheckTarget(interpreter=str(python)))
+    assert error.value.message == "The checks were stopped after 0.3 s."
+    assert "job_deadline_seconds" not in error.value.hint

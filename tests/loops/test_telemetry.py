@@ -156,7 +156,7 @@ def test_a_server_that_reads_nothing_stops_neither_the_thread_nor_the_loop(
         list(again)
     wait_until(lambda: telemetry._reports_count > reports + 3)
     assert telemetry.is_alive()
-    assert len(telemetry.recent) > 0  # for %gpuwatch itself
+    assert len(telemetry.totals) > 0  # for %gpuwatch itself
 
 
 def test_without_a_server_the_notebook_still_knows_its_steps(watching, loader):
@@ -164,10 +164,10 @@ def test_without_a_server_the_notebook_still_knows_its_steps(watching, loader):
     telemetry.start()
     watching.watch_everything()
     list(loader())
-    wait_until(lambda: telemetry.recent)
+    wait_until(lambda: telemetry.totals)
     telemetry.stop(10)
     assert not telemetry.link.connected
-    assert sum(tally.count for tally in telemetry.recent) == 3
+    assert sum(tally.count for tally in telemetry.totals.values()) == 3
 
 
 def test_whatever_goes_wrong_the_thread_goes_on(watching):

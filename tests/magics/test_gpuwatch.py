@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
 import jupyter_gpuperf
@@ -71,6 +74,41 @@ def test_a_loop_is_reported_under_its_variables_name_and_the_cells_beside_it(run
     assert "CUDA is not used yet" in text
     assert "train_loader" in report._repr_html_()
     assert report.to_dict()["cells"][0]["number"] == cell.number
+
+
+def test_a_report_right_after_a_short_loop_has_all_its_steps(run, shell):
+    run(f"%gpuwatch on\n{LOOP}")  # as with "Run all"
+    (loop,) = shell.run_line_magic("gpuwatch", "report").loops
+    assert (loop.loader, loop.count) == ("train_loader", 8)
+
+
+def test_a_loop_with_another_one_in_each_step_is_not_missing_silently(run, shell):
+    run(f"%gpuwatch on\n{LOOP}")
+    run("outer = DataLoader([1, 2, 3])\nfor batch in outer:\n    list(train_loader)")
+    report = shell.run_line_magic("gpuwatch", "report")
+    assert [loop.loader for loop in report.loops] == ["train_loader"]
+    assert any(note.startswith("outer is not shown") for note in report.notes)
+
+
+def test_an_odd_object_in_the_notebook_keeps_no_loop_from_being_watched(run, shell):
+    run("%gpuwatch on")
+    run("class Odd:\n    @property\n    def __class__(self): raise RuntimeError\nodd = Odd()")
+    run(LOOP)
+    (loop,) = shell.run_line_magic("gpuwatch", "report").loops
+    assert (loop.loader, loop.count) == ("train_loader", 8)
+
+
+def test_the_time_between_two_cells_is_no_step_after_the_first_one_either(run, shell):
+    run(f"%gpuwatch on\n{LOOP}\nbatches = iter(train_loader); a = next(batches); a = next(batches)")
+    run("a = next(batches)")
+    (loop,) = shell.run_line_magic("gpuwatch", "report").loops
+    assert loop.count == 8 + 1
+
+
+def test_a_torch_that_is_a_stand_in_disturbs_no_cell(run, shell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=object()))
+    assert run("%gpuwatch on --quiet") != ""
+    assert run("pass") == ""
 
 
 def test_a_line_below_a_cell_unless_it_is_short_or_one_wants_quiet(run, monkeypatch):

@@ -134,6 +134,11 @@ def test_misuse_has_its_exit_code(store, capsys):
 
 
 @pytest.mark.parametrize("word", SUBCOMMANDS)
-def test_help_is_printed(word, capsys):
-    subcommand_of([word, "--help"]).run(lambda: None)
+def test_help_is_printed_and_nothing_else(word, capsys):
+    assert subcommand_of([word, "--help"]).run(lambda: None) is None
     assert word in capsys.readouterr().out
+
+
+def test_after_its_help_the_history_is_not_said_to_be_empty(capsys):
+    assert cli.main(["bench", "history", "--help"]) == 0
+    assert "No results" not in capsys.readouterr().out

@@ -17,6 +17,7 @@ import pytest
 from waiting import wait_until
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recorder.recorder import MOST_WAITING, Recorder
 from jupyter_gpuperf.recorder.store import RecordingStore, start_recorder
@@ -337,8 +338,9 @@ def test_refusals(shelf, tmp_path, sampled):
         RecordingRequest(seconds=-1.0),
         RecordingRequest(label="x" * 100),
     ):
-        with pytest.raises(BadRequest, match="out of range"):
+        with pytest.raises(BadRequest, match="out of range") as refused:
             shelf.start(wrong)
+    assert isinstance(refused.value.message.parameters["name"], Message)  # a label is translated
     with pytest.raises(NotFound):
         shelf.get("none")
     with pytest.raises(Unavailable) as refusal:

@@ -53,17 +53,21 @@ def run_program(
     Raises
     ------
     GpuPerfError
-        The program exited with a nonzero code.
+        The program exited with a nonzero code, or did not end within ``limit_seconds``.
     """
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PRELUDE + program, json.dumps(request)],
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=limit_seconds,
-    )
+    try:
+        finished = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", PRELUDE + program, json.dumps(request)],
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        message, taken = "{package} did not end within {seconds:g} s.", {"seconds": limit_seconds}
+        raise GpuPerfError(error_code, message, hint, package=package, **taken) from None
     if finished.returncode != 0:
         raise GpuPerfError(
             error_code,

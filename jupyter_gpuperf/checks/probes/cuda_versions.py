@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jupyter_gpuperf.checks.probes.gpus import driver_version, reported
+from jupyter_gpuperf.checks.probes.gpus import cuda_facts, driver_version, reported
 from jupyter_gpuperf.checks.probes.installed import version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -36,6 +36,9 @@ def wheel_tag(machine: Machine) -> str | None:
     """Return the tag of the PyTorch wheels for this driver and these GPUs, such as ``cu126``; ``None`` if none exist."""
     driver = version_numbers(driver_version(machine) or "")
     capabilities = [version_numbers(text) for text in reported(machine, "compute_cap")] or [(8, 0)]
+    if not driver:  # as on WSL without nvidia-smi: the oldest driver for the CUDA that it reports
+        major = (version_numbers(str(cuda_facts(machine).get("driver", ""))) or (0,))[0]
+        driver = version_numbers(LOWEST_FOR_MAJOR.get(major, ""))
     if driver >= version_numbers(LOWEST_FOR_MAJOR[13]) and min(capabilities) >= (7, 5):
         return "cu130"
     if driver >= version_numbers(LOWEST_FOR_MAJOR[12]):

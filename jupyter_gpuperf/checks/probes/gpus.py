@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, not_known
+from jupyter_gpuperf.checks.probes.imports import torch_facts
 from jupyter_gpuperf.checks.probes.machine import CommandResult, Machine
 
 NVIDIA: Final = "0x10de"
@@ -22,6 +23,24 @@ SMI_SECONDS: Final = 15.0
 """Time limit of nvidia-smi. Without persistence mode, the driver first initializes each device in 1 to 2 s."""
 CUDA_SECONDS: Final = 20.0
 CUDA_PROBE: Final = str(Path(__file__).with_name("cuda_probe.py"))
+
+SMI_FOLDERS: Final = (
+    "/usr/lib/wsl/lib",
+    "/usr/local/nvidia/bin",
+    "/opt/nvidia/bin",
+    "/usr/bin",
+    "/run/current-system/sw/bin",
+)
+"""Where nvidia-smi may be although it is not on the ``PATH``: on WSL, on nodes of Google's Kubernetes, on NixOS."""
+WSL_LIBRARIES: Final = "/usr/lib/wsl/lib"
+DEVICE_FILES: Final = (
+    "/dev/dxg",
+    "/dev/nvidiactl",
+    "/dev/nvgpu",
+    "/dev/nvhost-ctrl-gpu",
+    "/dev/nvmap",
+)
+"""Device files through which CUDA reaches a GPU: on WSL, of the driver, and on a Jetson."""
 
 NO_GPU: Final = not_known("No NVIDIA GPU is visible.")
 ALL_HIDDEN: Final = not_known("CUDA_VISIBLE_DEVICES hides all GPUs; see that check.")
@@ -56,9 +75,22 @@ class Gpu:
         return self.values.get("name", "GPU")
 
 
+def smi_folder(machine: Machine) -> str | None:
+    """Return the folder of an nvidia-smi that is not on the ``PATH``; ``None`` if one is, or if there is none."""
+    if machine.which("nvidia-smi"):
+        return None
+    return next((each for each in SMI_FOLDERS if machine.exists(f"{each}/nvidia-smi")), None)
+
+
+def smi_program(machine: Machine) -> str:
+    """Return the name of nvidia-smi, or its path if it is not on the ``PATH``."""
+    folder = smi_folder(machine)
+    return f"{folder}/nvidia-smi" if folder else "nvidia-smi"
+
+
 def query_smi(machine: Machine, fields: str = FIELDS) -> CommandResult:
     """Run nvidia-smi and return its output, as CSV without header or units."""
-    command = ("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits")
+    command = (smi_program(machine), f"--query-gpu={fields}", "--format=csv,noheader,nounits")
     return machine.run(*command, seconds=SMI_SECONDS)
 
 
@@ -98,12 +130,44 @@ def kernel_driver(machine: Machine) -> str | None:
 
 def has_gpu(machine: Machine) -> bool:
     """Return whether there is any sign of an NVIDIA GPU."""
-    return bool(kernel_driver(machine) or nvidia_pci_addresses(machine) or gpus(machine))
+    return bool(
+        kernel_driver(machine)
+        or nvidia_pci_addresses(machine)
+        or gpus(machine)
+        or is_used_by_programs(machine)
+        or (on_wsl(machine) and machine.exists(f"{WSL_LIBRARIES}/libcuda.so.1"))
+    )
+
+
+def is_used_by_programs(machine: Machine) -> bool:
+    """Return whether CUDA or PyTorch finds a GPU, whatever else can be seen of it."""
+    if any(map(machine.exists, DEVICE_FILES)):
+        facts = cuda_facts(machine)
+        if "missing" not in facts and facts.get("count"):
+            return True
+    torch = torch_facts(machine)
+    return "error" not in torch and bool(torch.get("cuda") and torch.get("available"))
+
+
+def on_wsl(machine: Machine) -> bool:
+    """Return whether this is WSL 2, where the driver is that of Windows."""
+    return machine.exists("/dev/dxg") or "WSL2" in linux_kernel(machine)
+
+
+def linux_kernel(machine: Machine) -> str:
+    """Return the version of the Linux kernel as text."""
+    return machine.read("/proc/version") or machine.read("/proc/sys/kernel/osrelease") or ""
 
 
 def no_gpu_outcome(machine: Machine) -> Outcome | None:
     """Return an outcome if there is no GPU to check; ``None`` if there is one."""
-    return None if has_gpu(machine) else NO_GPU
+    if has_gpu(machine):
+        return None
+    if "Microsoft" in linux_kernel(machine) and not on_wsl(machine):
+        distribution = machine.environment.get("WSL_DISTRO_NAME", "Ubuntu")
+        fix = f"wsl.exe --set-version {distribution} 2"
+        return not_known("WSL 1 gives programs no access to a GPU; WSL 2 does.", fix=fix)
+    return NO_GPU
 
 
 def reported_gpus(machine: Machine) -> list[Gpu] | Outcome:

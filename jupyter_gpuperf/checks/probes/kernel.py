@@ -12,7 +12,7 @@ def kernel_facts(shell: Any = None) -> dict[str, Any]:  # IPython's shell
     """Return PyTorch's settings and this process's libraries if PyTorch is loaded, and the inline figure formats."""
     facts: dict[str, Any] = {}
     torch = sys.modules.get("torch")
-    if torch is not None and hasattr(torch, "_C"):
+    if torch is not None and hasattr(torch, "_C") and hasattr(torch.cuda, "is_initialized"):
         facts["torch"] = {**torch_facts(torch), "initialized": torch.cuda.is_initialized()}
         facts["libraries"] = loaded_libraries()
     for each in getattr(shell, "configurables", []):

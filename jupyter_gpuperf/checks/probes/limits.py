@@ -4,25 +4,58 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from jupyter_gpuperf import cgroup
 from jupyter_gpuperf.checks.probes.machine import Machine
 
-CONTAINERS = (("docker", "/.dockerenv"), ("podman", "/run/.containerenv"))
-KUBERNETES = "/var/run/secrets/kubernetes.io"
+CONTAINERS: Final = (
+    ("kubernetes", ("KUBERNETES_SERVICE_HOST",), ("/var/run/secrets/kubernetes.io",)),
+    ("apptainer", ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"), ("/.singularity.d",)),
+    ("enroot", ("ENROOT_ROOTFS", "PYXIS_VERSION"), ("/etc/enroot.d", "/.enroot")),
+    ("docker", (), ("/.dockerenv",)),
+    ("podman", (), ("/run/.containerenv",)),
+)
+"""Kind of container, the variables and the files that show it."""
+
+CONTAINER_NAMES: Final = {
+    "docker": "docker",
+    "podman": "podman",
+    "libpod": "podman",
+    "kubepods": "kubernetes",
+    "kubelet": "kubernetes",
+    "lxc": "lxc",
+    "lxd": "lxc",
+    "systemd-nspawn": "container",
+    "containerd": "container",
+    "containers/storage": "podman",
+    "oci": "container",
+}
+"""How files and the variable ``container`` name a kind."""
+NAMED: Final = re.compile("|".join(CONTAINER_NAMES))
 
 
 def container_kind(machine: Machine) -> str | None:
-    """Return ``docker``, ``podman``, ``kubernetes``, or ``container`` for other kinds; ``None`` outside a container."""
-    if machine.environment.get("KUBERNETES_SERVICE_HOST") or machine.exists(KUBERNETES):
-        return "kubernetes"
-    for kind, mark in CONTAINERS:
-        if machine.exists(mark):
+    """Return the kind of container, ``container`` for those not in :data:`CONTAINERS`; ``None`` outside a container."""
+    for kind, variables, files in CONTAINERS:
+        if any(map(machine.environment.get, variables)) or any(map(machine.exists, files)):
             return kind
-    if re.search(r"docker|containerd|kubepods|libpod|lxc", machine.read("/proc/1/cgroup") or ""):
-        return "container"
-    # Some container runtimes set this variable.
-    return "container" if machine.environment.get("container") else None
+    named = (
+        machine.read("/proc/1/cgroup"),
+        machine.read("/run/systemd/container"),
+        machine.environment.get("container"),
+        _root_mount(machine),  # with version 2, a container's control group is "/"
+    )
+    found = next(filter(None, (NAMED.search(text or "") for text in named)), None)
+    if found is None:  # another runtime may set this variable
+        return "container" if machine.environment.get("container") else None
+    return CONTAINER_NAMES[found[0]]
+
+
+def _root_mount(machine: Machine) -> str:
+    """Return how the root folder is mounted if it consists of layers, as in a container."""
+    line = _line(machine, "mountinfo", r"\S+ \S+ \S+ \S+ / .* - overlay .*$")
+    return line[0] if line else ""
 
 
 def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
@@ -34,36 +67,20 @@ def _line(machine: Machine, file: str, pattern: str) -> re.Match[str] | None:
     return re.search(rf"^{pattern}", text, re.MULTILINE)
 
 
-def cgroup_folders(machine: Machine) -> list[Path]:
-    """Return the folders of the process's control group and its ancestors, innermost first."""
-    top = machine.actual_path(cgroup.CGROUP)
-    line = _line(machine, "cgroup", r"0::(/.*)$")
-    inner = top / (line[1].strip("/") if line else "")
-    above = [each for each in (inner, *inner.parents) if each == top or top in each.parents]
-    return [each for each in above if each.exists()] or [top]
+def _cgroup(machine: Machine) -> tuple[Path, Path]:
+    """Return where the control groups are mounted, and the file that names those of the process."""
+    own = machine.actual_path(f"/proc/{machine.pid}/cgroup")
+    return machine.actual_path(cgroup.CGROUP), own
 
 
 def cpu_quota(machine: Machine) -> float | None:
     """Return the smallest CPU quota of the process's control groups, in CPUs; ``None`` if there is none."""
-    quotas = [cgroup.cpu_quota(each) for each in cgroup_folders(machine)] + _old_quotas(machine)
-    return min((quota for quota in quotas if quota is not None), default=None)
+    return cgroup.cpu_quota(*_cgroup(machine))
 
 
-def _old_quotas(machine: Machine) -> list[float | None]:
-    """Return the CPU quotas of the cgroup v1 hierarchy, from the process's group upwards.
-
-    ``None`` for groups without one.
-    """
-    line = _line(machine, "cgroup", r"\d+:(?:cpu|cpu,cpuacct|cpuacct,cpu):(/.*)$")
-    own = Path((line[1] if line else "/").lstrip("/"))
-    quotas: list[float | None] = []
-    for inner in (own, *own.parents):
-        folder = cgroup.CGROUP / "cpu" / inner
-        quota_us = machine.read(folder / "cpu.cfs_quota_us")
-        period_us = machine.read(folder / "cpu.cfs_period_us")
-        if quota_us and period_us and int(quota_us) > 0:
-            quotas.append(int(quota_us) / int(period_us))
-    return quotas
+def memory_limit(machine: Machine) -> tuple[int, int] | None:
+    """Return the limit and the used memory of the process's control group that is closest to its limit, in bytes."""
+    return cgroup.tightest_memory(*_cgroup(machine))
 
 
 def allowed_cpus(machine: Machine) -> set[int]:

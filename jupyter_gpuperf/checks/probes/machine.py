@@ -180,6 +180,8 @@ class Machine:
     def pip_command(self, action: str, *arguments: str) -> str:
         """Return the command that runs a pip action such as ``install`` for the examined Python."""
         end = " ".join(arguments)
+        if action in ("install", "uninstall") and self.is_externally_managed:
+            end = f"--break-system-packages {end}"
         if self.has_pip:
             yes = " -y" if action == "uninstall" else ""
             return f"{self.interpreter} -m pip {action}{yes} {end}"
@@ -188,6 +190,13 @@ class Machine:
     def replacement_commands(self, old: Iterable[str], new: str) -> str:
         """Return the commands that uninstall the ``old`` packages from the examined Python and install ``new``."""
         return f"{self.pip_command('uninstall', *old)}\n{self.pip_command('install', new)}"
+
+    @property
+    def is_externally_managed(self) -> bool:
+        """Return whether pip refuses to change the examined Python, since it belongs to the system, as on Debian."""
+        if self.exists(Path(self.interpreter).parent.parent / "pyvenv.cfg"):
+            return False
+        return any(self.exists(Path(each) / "EXTERNALLY-MANAGED") for each in self.package_folders)
 
     @property
     def has_pip(self) -> bool:

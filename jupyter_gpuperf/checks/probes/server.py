@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +28,12 @@ def no_server_outcome(machine: Machine) -> Outcome | None:
     return not_known("The Jupyter server runs in another environment; choose it to check this.")
 
 
-def pip_command(machine: Machine, *arguments: str) -> str:
+def pip_command(machine: Machine, action: str, *arguments: str) -> str:
     """Return the pip command for the server's Python."""
-    return f"{machine.server.get('interpreter', 'python')} -m pip {' '.join(arguments)}"
+    known = machine.server
+    python, folders = known.get("interpreter", "python"), known.get("packages", [])
+    of_server = replace(machine, interpreter=python, package_folders=folders)
+    return of_server.pip_command(action, *arguments)
 
 
 def versions(machine: Machine) -> dict[str, str]:
