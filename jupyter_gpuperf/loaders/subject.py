@@ -111,7 +111,7 @@ class TuningSubject:
     def code(self, setting: Setting) -> str:
         """Return code that creates the user's loader with this setting, or comments that say why there is none."""
         if self.own is None:
-            return code_of_data(self.name, self.batch_size, setting, is_stream=self.is_stream)
+            return code_of_data(self.dataset, self.name, self.batch_size, setting, self._names)
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 

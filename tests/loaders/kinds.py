@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
@@ -132,6 +134,38 @@ class Settled(DataLoader):
 
     def __init__(self, data):
         super().__init__(data, batch_size=20, num_workers=1)
+
+
+class Moving(DataLoader):
+    """Keeps an argument under another name, and uses it later."""
+
+    def __init__(self, data, *, device="cpu", **kwargs):
+        super().__init__(data, **kwargs)
+        self._device = device
+
+
+class FirstOf(DataLoader):
+    """Keeps an argument in its collate function alone."""
+
+    def __init__(self, data, count=1, *, bound=False, **kwargs):
+        first = functools.partial(first_of, count=count)
+        collate = first if bound else lambda items: first_of(items, count)
+        super().__init__(data, collate_fn=collate, **kwargs)
+
+
+def first_of(items, count):
+    return torch.stack(items[:count])
+
+
+class Shuffling(DataLoader):
+    """Takes no sampler, and of the settings only the usual ones."""
+
+    def __init__(
+        self, dataset, batch_size=1, shuffle=False, num_workers=0, persistent_workers=False, **other
+    ):
+        known = {name: other[name] for name in ("prefetch_factor", "pin_memory") if name in other}
+        known |= {"num_workers": num_workers, "persistent_workers": persistent_workers}
+        super().__init__(dataset, batch_size, shuffle, **known)
 
 
 class Prepared:

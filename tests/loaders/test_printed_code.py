@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
+import multiprocessing
 import warnings
 
+import numpy
 import pytest
 import torch
 from kinds import (
     Collating,
     Fabric,
+    FirstOf,
     Forgetful,
     Graphs,
     Items,
     ManyEpochs,
+    Moving,
     OneShot,
     Prepared,
     Resumed,
     Settled,
+    Shuffling,
     Stateful,
     Stream,
 )
@@ -30,9 +36,10 @@ from torch.utils.data import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from torch.utils.data.datapipes.iter import IterableWrapper
 
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.printed_code import code_of
+from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject
@@ -40,6 +47,10 @@ from jupyter_gpuperf.loaders.subject import TuningSubject
 SETTING = Setting.of(num_workers=2, prefetch_factor=3, persistent_workers=True)
 DATA = Items()
 RARE = torch.tensor([1.0] * 390 + [39.0] * 10)
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
 
 
 def keep(items):
@@ -103,6 +114,9 @@ KINDS = {
     "graphs": lambda: Graphs(DATA, batch_size=20, shuffle=True, follow_batch=["x"]),
     "stateful": lambda: Stateful(DATA, batch_size=20, shuffle=True, snapshot_every_n_steps=3),
     "collating": lambda: Collating(DATA, 3.0, batch_size=20),
+    "moving": lambda: Moving(DATA, batch_size=20),
+    "without a sampler": lambda: Shuffling(DATA, batch_size=20, shuffle=True),
+    "as many as there are": lambda: DataLoader(DATA, sampler=RandomSampler(DATA, num_samples=400)),
 }
 
 
@@ -193,8 +207,15 @@ def test_what_has_no_name_is_said():
         (lambda: Forgetful(DATA, 3), "secret"),
         (lambda: Settled(DATA), "its num_workers would be 1"),
         (lambda: Prepared(DataLoader(DATA, batch_size=20)), "not a DataLoader itself"),
+        (lambda: Moving(DATA, device="meta", batch_size=20), "its _device would differ"),
+        (lambda: FirstOf(DATA, 3, batch_size=20), "its collate_fn would differ"),
+        (lambda: FirstOf(DATA, 3, bound=True, batch_size=20), "its collate_fn would differ"),
+        (lambda: DataLoader(IterableWrapper(range(9))), "its dataset would differ"),
     ],
-    ids=["an argument that is not kept", "workers of its own", "prepared"],
+    ids=[
+        *("an argument that is not kept", "workers of its own", "prepared"),
+        *("privately kept", "in a closure", "in a partial", "wrapped by torch"),
+    ],
 )
 def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, reason):
     own = make()
@@ -217,6 +238,97 @@ def test_a_loader_without_a_name_gets_no_line():
     for names in ({}, {"loader": other}):
         assert "no name" in code_of(own, own, "loader", SETTING, names)
     assert code_of(own, own, "data.loaders", SETTING, None).startswith("# The loader has no name")
+
+
+@pytest.mark.parametrize("changed", [{"in_order": False}, {"start_method": "spawn"}])
+def test_what_the_class_does_not_take_is_not_left_out_in_silence(changed):
+    line = code(Shuffling(DATA, batch_size=20), setting=SETTING.with_changes(**changed))
+    assert run(line, None) is None
+    assert "would be" in line
+
+
+def test_another_batch_size_that_the_class_ignores_gives_no_line():
+    own = Settled(DATA)
+    line = TuningSubject(own, "mine", 10).code(Setting.of(num_workers=1))
+    assert "its batch_size would be 20" in line
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ({"torch": torch, "DataLoader": Graphs}, "mine = torch.utils.data.DataLoader(mine.dataset"),
+        ({"DataLoader": DataLoader}, "mine = DataLoader(mine.dataset"),
+        ({"DataLoader": Graphs}, "import torch\nmine = torch.utils.data.DataLoader(mine.dataset"),
+        ({"torch": "cuda"}, "# A DataLoader can't be rebuilt"),
+    ],
+)
+def test_a_name_in_the_code_means_the_same_in_the_notebook(names, line):
+    own = DataLoader(DATA, batch_size=20)
+    names = {"mine": own, **names}
+    shown = code_of(own, own, "mine", SETTING, names)
+    assert shown.startswith(line)
+    exec(shown, names)
+    assert type(names["mine"]) is DataLoader
+
+
+def test_no_more_than_names_are_looked_up():
+    own, called = DataLoader(DATA, batch_size=20), []
+    for name in ("called.append(1)", "mine[0]", "none.mine", "called.append(1) or mine"):
+        assert "no name" in code_of(own, own, name, SETTING, {"mine": own, "called": called})
+    assert called == []
+    trainer = Fabric(own)
+    names = {"torch": torch, "trainer": trainer}
+    line = code_of(own, own, "trainer._dataloader", SETTING, names)
+    exec(line, names)
+    assert trainer._dataloader is not own
+    assert trainer._dataloader.num_workers == 2
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), torch.float16, Level.HIGH])
+def test_a_value_that_can_not_be_written_is_taken_from_the_loader(value):
+    own = Stateful(DATA, batch_size=20, snapshot_every_n_steps=value)
+    line = code(own)
+    assert "snapshot_every_n_steps=mine.snapshot_every_n_steps" in line
+    assert run(line, own).snapshot_every_n_steps is value
+
+
+def test_a_context_of_the_users_own_is_kept():
+    spawn = multiprocessing.get_context("spawn")
+    setting = SETTING.with_changes(start_method="spawn")
+    own = DataLoader(DATA, num_workers=1, multiprocessing_context=spawn)
+    assert "multiprocessing_context='spawn'" in code(own, setting=setting)
+    context = type("Own", (type(spawn),), {})()
+    own = DataLoader(DATA, num_workers=1, multiprocessing_context=context)
+    assert run(code(own, setting=setting), own).multiprocessing_context is context
+
+
+def test_what_changes_for_training_is_said():
+    class Epochs(Items):
+        def set_epoch(self, epoch):
+            pass
+
+    assert "set_epoch()" in code(DataLoader(Epochs(), batch_size=20))
+    kept = DataLoader(Epochs(), batch_size=20, num_workers=1, persistent_workers=True)
+    assert "set_epoch()" not in code(kept)
+    line = code(DataLoader(DATA, batch_size=20), setting=SETTING.with_changes(in_order=False))
+    assert line.startswith("# in_order=False: batches come in the order in which workers finish.\n")
+
+
+@pytest.mark.parametrize("data", [DATA, Stream(), [1, 2, 3], torch.arange(9), numpy.arange(9)])
+def test_of_a_data_set_the_line_makes_a_loader_and_overwrites_nothing(data):
+    other = object()
+    names = {"torch": torch, "mine": data, "loader": other}
+    line = code_of_data(data, "mine", 4, SETTING, names)
+    exec(line, names)
+    made = names["loader_2"]
+    assert made.dataset is data
+    assert (made.batch_size, made.num_workers, names["loader"]) == (4, 2, other)
+    assert isinstance(made.sampler, RandomSampler) is not isinstance(data, Stream)
+
+
+def test_a_data_set_of_which_no_loader_can_be_made_gets_no_line():
+    assert "no name" in code_of_data(DATA, "mine", 4, SETTING, {"mine": Items()})
+    assert code_of_data([], "mine", 4, SETTING, {"mine": []}).startswith("# ")
 
 
 def test_a_method_that_the_loader_hands_to_torch_is_its_new_ones_own():
