@@ -179,7 +179,7 @@ def test_a_data_set_that_holds_a_loader_is_itself_meant():
 
 
 def test_an_empty_data_set_makes_no_batch():
-    assert list(like([])) == []
+    assert list(like([], workers=0)) == []
 
 
 def test_a_sampler_that_can_not_be_copied_is_refused_with_the_reason():
