@@ -22,8 +22,9 @@ BY_IDENTITY: Final[Any] = object.__eq__
 MOST_INDICES: Final = 1000
 BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
 DATA: Final = ("dataset", "sampler", "batch_sampler")
+LENGTH_CALLED: Final = "_IterableDataset_len_called"
 TORCHS_STATE: Final = frozenset(
-    {"_iterator", "_IterableDataset_len_called", "_DataLoader__multiprocessing_context"}
+    {"_iterator", LENGTH_CALLED, "_DataLoader__multiprocessing_context"}
 )
 """Attributes of a DataLoader that change with its use, or that are compared under another name."""
 
@@ -144,7 +145,11 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def length_of(value: Any) -> int | None:
     """Return the length of a value; ``None`` if it has none."""
+    called = getattr(value, LENGTH_CALLED, None)
     try:
         return len(value)
     except Exception:  # the user's own code, or a stream without a length  # noqa: BLE001
         return None
+    finally:
+        if getattr(value, LENGTH_CALLED, None) is not called:  # torch would warn of other lengths
+            setattr(value, LENGTH_CALLED, called)

@@ -6,6 +6,8 @@ that torch returns is not measured. Standard library only at module level.
 
 from __future__ import annotations
 
+import contextlib
+import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +89,10 @@ def loader_settings(subject: object, given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def batch_size_of(loader: Any) -> int:
-    """Return the batch size; 0 when the loader does not batch, or its batch sampler has no ``batch_size``."""
-    return int(loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 0)
+    """Return the batch size; 0 when the loader does not batch, or its batch sampler has no such number."""
+    with contextlib.suppress(Exception):  # the batch sampler's own: a list of sizes, a property
+        return operator.index(loader.batch_size or loader.batch_sampler.batch_size)
+    return 0
 
 
 def loader_like(
@@ -143,8 +147,10 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
         drops = bool(batch_size) and getattr(own, "drop_last", False)
         return arguments | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
-        sampler = RandomSampler(dataset) if length_of(dataset) else []
-        batches = BatchSampler(sampler, batch_size, drop_last=True)
+        count = length_of(dataset) or 0
+        batches = BatchSampler(
+            RandomSampler(dataset) if count else [], batch_size, drop_last=count >= batch_size
+        )
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
         sampler = RestartingSampler(copy_sampler(own.sampler, dataset, memo))
         return arguments | {"sampler": sampler, "batch_size": None}

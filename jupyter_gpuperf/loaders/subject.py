@@ -102,8 +102,9 @@ class TuningSubject:
 
     @property
     def most_workers(self) -> int | None:
-        """Maximum number of workers that a stream has work for; ``None`` if it reports none, or is not a stream."""
-        if not self.is_stream:
+        """Maximum number of workers that Hugging Face's streams have work for; ``None`` for other datasets."""
+        # Elsewhere, the same names may count the shards of other processes.
+        if not self.is_stream or not type(self.dataset).__module__.startswith("datasets."):
             return None
         counts = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
         return next((each for each in counts if isinstance(each, int) and each > 0), None)

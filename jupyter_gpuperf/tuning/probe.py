@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_size
+from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.loaders.subject import (
     TuningSubject,
@@ -142,11 +143,12 @@ class ProbeFailed(Exception):
 
 def _recording_dataset(subject: TuningSubject) -> RecordingDataset:
     indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
+    batched = bool(indices) and subject.is_batched
     return RecordingDataset(
         subject.dataset,
         subject.collate_function(),
         indices,
-        subject.batch_size,
+        subject.batch_size or (length_of(indices[0]) or 0 if batched else 0),
         subject.worker_init_function(),
         is_batched=subject.is_batched,
     )
@@ -172,13 +174,12 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
     items = [each for each in records if each.kind == "item"]
     batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
-        reason = "the loader makes no batch from {count} items: its sampler is empty, or drop_last drops it"
-        if not subject.item_count:
-            reason = "the dataset is empty"
-        raise ProbeFailed(Message(reason, count=subject.item_count))
+        is_empty = subject.is_stream or subject.item_count == 0
+        no_batch = "the loader makes no batch: its sampler is empty, or drop_last drops it"
+        raise ProbeFailed(Message("the dataset is empty" if is_empty else no_batch))
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
-    size = max(1, subject.batch_size)
+    size = subject.batch_size or (len(items) if subject.is_batched else 1)
     known = batch.bytes if batch else size * int(statistics.fmean(each.bytes for each in items))
     blocked = 1 - sum(each.thread_seconds for each in items) / wall if wall else 0.0
     count = len(items)
