@@ -127,9 +127,6 @@ class _Scaling:
         before = line[: statement.col_offset].decode()
         gap = "; " if before.strip() else f"\n{before}"
         if after:
-            return _last(statement), *[statement.end_col_offset or 0] * 2, gap + text
-        return statement.lineno, *[statement.col_offset] * 2, text + gap
-
-
-def _last(statement: ast.stmt) -> int:
-    return statement.end_lineno or statement.lineno
+            end = statement.end_col_offset or 0
+            return statement.end_lineno or 0, end, end, gap + text
+        return statement.lineno, statement.col_offset, statement.col_offset, text + gap

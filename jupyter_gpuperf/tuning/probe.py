@@ -6,6 +6,7 @@ library only at module level.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -225,7 +226,7 @@ def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None
     if default_start_method() != "fork":
         return None
     begin = WorkerInit(_draw_alike, subject.worker_init_function())
-    loads = {"collate_fn": fingerprint_of, "worker_init_fn": begin, "timeout": timeout_seconds}
+    loads = {"collate_fn": _print_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
         with items_from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
@@ -238,9 +239,30 @@ def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None
 
 
 def _draw_alike() -> None:
+    """Seed the worker, and note when the stream asks which worker it is in: then equal items may be of two shards."""
     import torch
+    from torch.utils.data._utils import worker
 
     Randomness(torch).reseed(SEED)
+    kind: Any = type(worker._worker_info)
+
+    class Noting(kind):  # type: ignore[misc]
+        __slots__ = ()  # so that an object can change its class
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("id", "num_workers"):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    object.__setattr__(worker._worker_info, "__class__", Noting)
+
+
+asked: Final[list[str]] = []
+"""In a worker: what its stream asked for to find its part of the data."""
+
+
+def _print_of(item: Any) -> str:
+    return f"{os.getpid() if asked else ''} {fingerprint_of(item)}"
 
 
 def fingerprint_of(item: Any) -> str:

@@ -11,7 +11,7 @@ import numpy
 import pytest
 import torch
 from data_sets import Items, Shards, Stream, compute, wait
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, get_worker_info
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
@@ -95,9 +95,23 @@ class AllAlike(IterableDataset):
         return iter([torch.zeros(2)] * 8)
 
 
+class Labels(IterableDataset):
+    """A stream of two shards whose labels begin alike, as webdataset's."""
+
+    def __iter__(self):
+        info = get_worker_info()
+        return iter([*range(10), info.id if info else 0])
+
+
 @pytest.mark.parametrize(
     ("data", "repeated"),
-    [(Stream(), True), (Stream(divided=True), False), (Shards(), False), (AllAlike(), None)],
+    [
+        (Stream(), True),
+        (Stream(divided=True), False),
+        (Shards(), False),
+        (AllAlike(), None),
+        (Labels(), False),
+    ],
 )
 def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
     subject = TuningSubject(DataLoader(data, batch_size=2), "mine")
