@@ -24,7 +24,7 @@ BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
 DATA: Final = ("dataset", "sampler", "batch_sampler")
 LENGTH_CALLED: Final = "_IterableDataset_len_called"
 TORCHS_STATE: Final = frozenset(
-    {"_iterator", LENGTH_CALLED, "_DataLoader__multiprocessing_context"}
+    {"_iterator", LENGTH_CALLED, "_DataLoader__multiprocessing_context", "__orig_class__"}
 )
 """Attributes of a DataLoader that change with its use, or that are compared under another name."""
 

@@ -55,7 +55,7 @@ def _loaders_in(given: object) -> list[Any]:
     """Return the DataLoaders that an object is or holds, each once."""
     from torch.utils.data import DataLoader
 
-    if isinstance(given, DataLoader):
+    if isinstance(given, DataLoader) and hasattr(given, "dataset"):  # not a wrapper of this class
         return [given]
     held = [*getattr(given, "__dict__", {}).values()]
     for one in (given, *held):

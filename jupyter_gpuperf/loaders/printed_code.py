@@ -201,7 +201,8 @@ class _Writer:
     def _named(self, value: Any) -> str | None:
         """Return the name of a variable that holds this value; ``None`` if there is none."""
         names = (name for name, each in self._names.items() if each is value)
-        return next((name for name in names if not name.startswith("_")), None)
+        usual = (each for each in names if each.isidentifier() and not each.startswith("_"))
+        return next(usual, None)
 
 
 def _is_plain(value: Any) -> bool:

@@ -20,6 +20,7 @@ KEPT_ARGUMENTS: Final = (
     *("multiprocessing_context", "pin_memory_device", "in_order"),
 )
 """Arguments that a new loader takes unchanged from the old one, if this torch has them."""
+LOST: Final = object()
 TORCHS_OWN: Final = "torch.utils.data._utils"
 
 
@@ -65,6 +66,8 @@ def rebuilt(
     kind = type(loader)
     if DataLoader not in kind.__mro__:  # Accelerate's loaders deceive isinstance()
         raise _not_rebuildable(loader, Message("it is not a DataLoader itself"))
+    if lost := _lost_arguments(loader):
+        raise _not_rebuildable(loader, Message("its argument {name} is not kept", name=lost[0]))
     reasons = []
     # The class's own code may pass a collate function to torch.
     for dropped in [None] if kind is DataLoader else ["collate_fn", None]:
@@ -123,9 +126,21 @@ def arguments_of(loader: Any) -> dict[str, Any]:
     return arguments
 
 
-def _attribute(loader: Any, name: str) -> Any:
+def _lost_arguments(loader: Any) -> list[str]:
+    """Return the arguments of the loader's class, except the data, of which the loader has no attribute."""
+    from torch.utils.data import DataLoader
+
+    with contextlib.suppress(ValueError):  # a class without a signature
+        known = inspect.signature(DataLoader).parameters
+        names = [each for each in [*parameters_of(type(loader))][1:] if each not in known]
+        return [each for each in names if _attribute(loader, each, LOST) is LOST]
+    return []
+
+
+def _attribute(loader: Any, name: str, default: Any = None) -> Any:
     with contextlib.suppress(Exception):  # a property of the class's own
         return getattr(loader, name)
+    return default
 
 
 def _sampling(loader: Any) -> dict[str, Any]:
@@ -155,15 +170,14 @@ def _order(loader: Any) -> dict[str, Any]:
 
 
 def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a loader class, and of its base classes as long as each class takes ``**kwargs``."""
+    """Return the parameters of a loader class, then of its base classes as long as each class takes ``**kwargs``."""
     parameters: dict[str, inspect.Parameter] = {}
     for each in kind.__mro__:
         if "__init__" not in vars(each):
             continue
-        own = dict(inspect.signature(vars(each)["__init__"]).parameters)
-        parameters = {**own, **parameters}
+        _self, *own_names = own = dict(inspect.signature(vars(each)["__init__"]).parameters)
+        parameters |= {name: own[name] for name in own_names if name not in parameters}
         if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
             break
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters.pop("self", None)
     return {name: each for name, each in parameters.items() if each.kind in named}

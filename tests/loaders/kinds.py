@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
@@ -143,18 +141,19 @@ class Moving(DataLoader):
         super().__init__(data, **kwargs)
         self._device = device
 
+    @classmethod
+    def wrapping(cls, loader):
+        """Stand for a loader, as those do that were written after PyTorch's first tutorials."""
+        self = cls.__new__(cls)
+        object.__setattr__(self, "inner", loader)
+        return self
+
 
 class FirstOf(DataLoader):
     """Keeps an argument in its collate function alone."""
 
-    def __init__(self, data, count=1, *, bound=False, **kwargs):
-        first = functools.partial(first_of, count=count)
-        collate = first if bound else lambda items: first_of(items, count)
-        super().__init__(data, collate_fn=collate, **kwargs)
-
-
-def first_of(items, count):
-    return torch.stack(items[:count])
+    def __init__(self, data, count=1, **kwargs):
+        super().__init__(data, collate_fn=lambda items: torch.stack(items[:count]), **kwargs)
 
 
 class Shuffling(DataLoader):

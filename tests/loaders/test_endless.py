@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 import torch
-from kinds import Fabric, OneShot, OtherMake, Pipeline
+from kinds import Fabric, Moving, OneShot, OtherMake, Pipeline
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -132,7 +132,7 @@ def test_data_that_ends_too_soon_is_refused(items):
     assert refusal.value.code == "data_too_short"
 
 
-@pytest.mark.parametrize("wrap", [Fabric, Pipeline])
+@pytest.mark.parametrize("wrap", [Fabric, Pipeline, Moving.wrapping])
 def test_the_loader_within_a_wrapper_is_taken(wrap):
     own = DataLoader(DATA, batch_size=4, drop_last=True)
     assert loader_settings(wrap(own), {})["batch_size"] == 4

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import functools
 import itertools
 import multiprocessing
 import warnings
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -38,7 +40,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.datapipes.iter import IterableWrapper
 
-from jupyter_gpuperf.loaders.comparison import difference
+from jupyter_gpuperf.loaders.comparison import alike, difference
 from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
@@ -114,7 +116,7 @@ KINDS = {
     "graphs": lambda: Graphs(DATA, batch_size=20, shuffle=True, follow_batch=["x"]),
     "stateful": lambda: Stateful(DATA, batch_size=20, shuffle=True, snapshot_every_n_steps=3),
     "collating": lambda: Collating(DATA, 3.0, batch_size=20),
-    "moving": lambda: Moving(DATA, batch_size=20),
+    "of items of a type": lambda: DataLoader[int](DATA, batch_size=20),
     "without a sampler": lambda: Shuffling(DATA, batch_size=20, shuffle=True),
     "as many as there are": lambda: DataLoader(DATA, sampler=RandomSampler(DATA, num_samples=400)),
 }
@@ -207,14 +209,14 @@ def test_what_has_no_name_is_said():
         (lambda: Forgetful(DATA, 3), "secret"),
         (lambda: Settled(DATA), "its num_workers would be 1"),
         (lambda: Prepared(DataLoader(DATA, batch_size=20)), "not a DataLoader itself"),
-        (lambda: Moving(DATA, device="meta", batch_size=20), "its _device would differ"),
-        (lambda: FirstOf(DATA, 3, batch_size=20), "its collate_fn would differ"),
-        (lambda: FirstOf(DATA, 3, bound=True, batch_size=20), "its collate_fn would differ"),
+        (lambda: Moving(DATA, device="meta", batch_size=20), "its argument device is not kept"),
+        (lambda: FirstOf(DATA, 3, batch_size=20), "its argument count is not kept"),
+        (lambda: having(Collating(DATA, 3.0, batch_size=20), "_epoch", 3), "its _epoch would"),
         (lambda: DataLoader(IterableWrapper(range(9))), "its dataset would differ"),
     ],
     ids=[
         *("an argument that is not kept", "workers of its own", "prepared"),
-        *("privately kept", "in a closure", "in a partial", "wrapped by torch"),
+        *("privately kept", "in a closure", "moved on", "wrapped by torch"),
     ],
 )
 def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, reason):
@@ -226,10 +228,11 @@ def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, re
     assert run(line, own) is own
 
 
-def test_what_wraps_the_loader_is_not_lost():
+@pytest.mark.parametrize("wrap", [Fabric, Moving.wrapping])
+def test_what_wraps_the_loader_is_not_lost(wrap):
     own = DataLoader(DATA, batch_size=20)
-    line = code(own, given=Fabric(own))
-    assert "A Fabric can't be rebuilt" in line
+    line = code(own, given=wrap(own))
+    assert "can't be rebuilt" in line
     assert "=" not in line.partition("wraps it:")[0]
 
 
@@ -238,6 +241,40 @@ def test_a_loader_without_a_name_gets_no_line():
     for names in ({}, {"loader": other}):
         assert "no name" in code_of(own, own, "loader", SETTING, names)
     assert code_of(own, own, "data.loaders", SETTING, None).startswith("# The loader has no name")
+
+
+def having(own, name, value):
+    setattr(own, name, value)
+    return own
+
+
+def scaled(factor, *, power=1):
+    return lambda items: [factor * each**power for each in items]
+
+
+ALIKE = {
+    "functions": (scaled(2), scaled(2), True),
+    "of other closures": (scaled(2), scaled(3), False),
+    "partials": (functools.partial(keep, items=1), functools.partial(keep, items=1), True),
+    "of other arguments": (functools.partial(keep, items=1), functools.partial(keep, 1), False),
+    "of other functions": (functools.partial(keep), functools.partial(begin), False),
+    "objects": (SimpleNamespace(a=[1]), SimpleNamespace(a=[1]), True),
+    "of other parts": (SimpleNamespace(a=[1]), SimpleNamespace(a=[2]), False),
+    "iterators": (iter([1]), iter([1]), False),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), ALIKE.values(), ids=ALIKE)
+def test_objects_are_alike_if_all_they_hold_is(one, other, expected):
+    assert alike(one, other) is expected
+
+
+def test_parts_in_slots_count_too():
+    class Slotted(Stateful):
+        __slots__ = ("limit",)
+
+    one, other = (having(Slotted(DATA, batch_size=20), "limit", each) for each in (1, 2))
+    assert "limit" in difference(one, other, {})
 
 
 @pytest.mark.parametrize("changed", [{"in_order": False}, {"start_method": "spawn"}])
