@@ -49,9 +49,9 @@ def rewrite_cell(
         return ""  # "import torch" would replace the user's object
     head = ["import torch", "", *(_compiling(*each, namespace) for each in compiled.items())]
     if mode == "tf32":
-        return "\n".join([*head[:2], *TF32_LINES, *head[2:], "", source.rstrip()])
+        return _before_cell([*head[:2], *TF32_LINES, *head[2:], ""], source)
     if mode not in DTYPES:
-        return "\n".join([*head, source.rstrip()]) if compiled else ""
+        return _before_cell(head, source) if compiled else ""
     autocast = f'torch.autocast("{device_type}", dtype={DTYPES[mode]})'
     scaler = None if has_scaler or mode != "fp16" else free_name("scaler", source, namespace)
     made = (
@@ -70,6 +70,14 @@ def rewrite_cell(
     if scaler:
         lines.append(f'# scale the loss: torch.amp.GradScaler("{device_type}")')
     return "\n".join([*(head if compiled else []), *lines])
+
+
+def _before_cell(lines: list[str], source: str) -> str:
+    """Return the lines and the cell; the lines alone if nothing may precede the cell, as with ``__future__``."""
+    with contextlib.suppress(SyntaxError):
+        compile(whole := "\n".join([*lines, source.rstrip()]), "<cell>", "exec")
+        return whole
+    return "\n".join(lines).rstrip()
 
 
 def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ class NotRewritable(Exception):
 
 def free_name(name: str, source: str, namespace: Mapping[str, Any]) -> str:
     """Return a name that neither the notebook nor the cell uses, such as ``scaler`` or ``grad_scaler``."""
-    names = (name, f"grad_{name}", f"amp_{name}", f"gradient_{name}_of_amp")
+    names = itertools.chain([name], (f"grad_{name}{'_' * count}" for count in itertools.count()))
     return next(each for each in names if each not in namespace and each not in source)
 
 

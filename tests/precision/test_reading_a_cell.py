@@ -83,6 +83,11 @@ def test_tf32_and_compiling_are_lines_before_the_cell():
     assert rewritten("fp32") == ""
 
 
+def test_lines_that_can_not_precede_the_cell_are_shown_alone():
+    code = rewritten("tf32", f"from __future__ import annotations\n{STEP}")
+    assert code.splitlines()[-1] == "torch.backends.cudnn.allow_tf32 = True"
+
+
 @pytest.mark.parametrize("path", ["function.model", "criterion", "models['a']"])
 def test_a_model_that_has_no_such_name_in_the_notebook_is_not_assigned(path):
     code = rewritten("fp32", "pass", compiled={path: torch.nn.Linear(1, 1)})
@@ -152,6 +157,8 @@ def test_the_scaler_takes_no_name_of_the_users():
     code = rewritten("fp16", cell, notebook(scaler=object()))
     assert "grad_scaler = torch.amp.GradScaler" in code
     assert "    grad_scaler.scale(loss).backward()\n" in code
+    code = rewritten("fp16", cell, notebook(scaler=object(), grad_scaler=object()))
+    assert "grad_scaler_ = torch.amp.GradScaler" in code
 
 
 def test_only_optimizers_are_stepped_by_the_scaler():
