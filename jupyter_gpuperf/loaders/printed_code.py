@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import multiprocessing
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.cloudpickling import loads_elsewhere
 from jupyter_gpuperf.loaders.comparison import difference, same_indices
 from jupyter_gpuperf.loaders.endless import rebatched
 from jupyter_gpuperf.loaders.randomness import random_state_restored
@@ -62,10 +64,23 @@ def code_of(
         made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
     except BadRequest as error:
         return reason_as_comments(error.message, setting)
+    if names is not None and (lost := _lost_in_workers(made)):
+        return reason_as_comments(lost, setting)
     notes = [*writer.notes, *(text for text, applies in _notes(own, made, setting) if applies)]
     if names is None:
         notes.insert(0, f"{name}: the loader that was tuned.")
     return _lines(notes, name, writer.text, known)
+
+
+def _lost_in_workers(made: Any) -> str:
+    """Return why the loader's workers, if they are new processes, can't load what torch sends them; or ``""``."""
+    context = made.multiprocessing_context or multiprocessing.get_context()
+    if not made.num_workers or context.get_start_method() == "fork":
+        return ""
+    for name in ("dataset", "collate_fn", "worker_init_fn"):
+        if not loads_elsewhere(getattr(made, name)):
+            return f"Only forked workers find its {name}: it is defined in the notebook. Move it into a module."
+    return ""
 
 
 def _lines(notes: Iterable[str], name: str, call: str, known: Mapping[str, Any]) -> str:
@@ -78,9 +93,12 @@ def _notes(own: Any, made: Any, setting: Setting) -> Iterator[tuple[str, bool]]:
     compared, persists = same_indices(own, made), made.persistent_workers > own.persistent_workers
     order = "Its order was not compared: indices are only drawn from torch's samplers."
     yield order, compared is None
-    yield "in_order=False: batches come in the order in which workers finish.", not setting.in_order
+    order = "in_order=False: batches come in the order in which workers finish."
+    yield order, getattr(own, "in_order", True) and not setting.in_order
     epochs = "Workers keep their copy of the dataset: check that set_epoch() still reaches them."
     yield epochs, persists and hasattr(own.dataset, "set_epoch")
+    position = "The stream keeps a position: workers advance their own copies of it."
+    yield position, made.num_workers > own.num_workers == 0 and hasattr(own.dataset, "__next__")
     restarted = "It starts from the beginning: load_state_dict() restores your position."
     yield restarted, hasattr(own, "state_dict")
 
@@ -125,6 +143,7 @@ def code_of_data(
             warnings.simplefilter("ignore", UserWarning)
             made = eval(call, {"torch": torch, **known})
         reason = difference(made, made, settings, draws=False)
+        reason = reason or (_lost_in_workers(made) if names is not None else "")
     except Exception as error:  # the user's own code  # noqa: BLE001
         reason = f"{type(error).__name__}: {error}"
     if reason:

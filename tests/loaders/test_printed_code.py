@@ -6,6 +6,7 @@ import enum
 import functools
 import itertools
 import multiprocessing
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -347,8 +348,40 @@ def test_what_changes_for_training_is_said():
     assert "set_epoch()" in code(DataLoader(Epochs(), batch_size=20))
     kept = DataLoader(Epochs(), batch_size=20, num_workers=1, persistent_workers=True)
     assert "set_epoch()" not in code(kept)
+
+    class Positioned(Stream):
+        def __next__(self):
+            pass
+
+    assert "keeps a position" in code(DataLoader(Positioned()))
+    assert "keeps a position" not in code(DataLoader(Positioned(), num_workers=1))
     line = code(DataLoader(DATA, batch_size=20), setting=SETTING.with_changes(in_order=False))
     assert line.startswith("# in_order=False: batches come in the order in which workers finish.\n")
+
+
+class InNotebook(Items):
+    """A data set whose class is defined in a cell."""
+
+
+InNotebook.__module__, InNotebook.__qualname__ = "__main__", "InNotebook"
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_new_processes_must_find_what_the_line_sends_them(method, monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "InNotebook", InNotebook, raising=False)
+    setting = SETTING.with_changes(start_method=method)
+    for own in (
+        DataLoader(InNotebook()),
+        DataLoader(DATA, collate_fn=lambda items: items),
+        DataLoader(DATA, worker_init_fn=lambda worker: None),
+    ):
+        assert "Only forked workers find its" in code(own, setting=setting)
+        assert run(code(own, setting=setting), None) is None
+        assert "mine = " in code(own)
+    assert "mine = " in code(DataLoader(DATA, collate_fn=keep), setting=setting)
+    line = code_of_data(InNotebook(), "mine", 4, setting, {"mine": (data := InNotebook())})
+    assert line.startswith("# The dataset has no name")
+    assert "Only forked" in code_of_data(data, "mine", 4, setting, {"mine": data})
 
 
 @pytest.mark.parametrize("data", [DATA, Stream(), [1, 2, 3], torch.arange(9), numpy.arange(9)])
