@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import enum
-import functools
 import itertools
 import multiprocessing
-import sys
-import warnings
-from types import SimpleNamespace
 
-import numpy
 import pytest
 import torch
 from kinds import (
@@ -30,6 +24,7 @@ from kinds import (
     Stateful,
     Stream,
 )
+from printing import DATA, RARE, SETTING, begin, code, generator, having, keep, run
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -41,45 +36,10 @@ from torch.utils.data import (
 )
 from torch.utils.data.datapipes.iter import IterableWrapper
 
-from jupyter_gpuperf.loaders.comparison import alike, difference
-from jupyter_gpuperf.loaders.printed_code import code_of, code_of_data
+from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject
-
-SETTING = Setting.of(num_workers=2, prefetch_factor=3, persistent_workers=True)
-DATA = Items()
-RARE = torch.tensor([1.0] * 390 + [39.0] * 10)
-
-
-class Level(enum.IntEnum):
-    HIGH = 3
-
-
-def keep(items):
-    return items
-
-
-def begin(worker):
-    pass
-
-
-def code(own, *, setting=SETTING, given=None, **names):
-    given = own if given is None else given
-    return code_of(given, own, "mine", setting, {"mine": given, **names})
-
-
-def run(line, own, **names):
-    scope = {"torch": torch, "mine": own, **names}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch has its own opinion of how many workers there are
-        exec(line, scope)
-    return scope["mine"]
-
-
-def generator():
-    return torch.Generator().manual_seed(7)
-
 
 KINDS = {
     "in order": lambda: DataLoader(DATA, batch_size=20),
@@ -177,33 +137,6 @@ def test_samplers_of_the_users_are_never_drawn_from_and_it_is_said():
         assert "# Its order was not compared" in line
 
 
-def test_the_users_own_are_called_by_their_names():
-    weighted, batches = WeightedRandomSampler(RARE, 400), BatchSampler(range(9), 3, False)
-    seeded = generator()
-    own = DataLoader(
-        DATA, sampler=weighted, collate_fn=keep, worker_init_fn=begin, generator=seeded
-    )
-    line = code(own, weighted=weighted, keep=keep, begin=begin, seeded=seeded, _weighted=weighted)
-    for each in (
-        "sampler=weighted",
-        "collate_fn=keep",
-        "worker_init_fn=begin",
-        "generator=seeded",
-    ):
-        assert each in line
-    assert "#" not in line
-    assert "batch_sampler=batches" in code(DataLoader(DATA, batch_sampler=batches), batches=batches)
-    assert "mine = Graphs(mine.dataset, batch_size=20" in code(
-        Graphs(DATA, batch_size=20), Graphs=Graphs
-    )
-
-
-def test_what_has_no_name_is_said():
-    line = code(DataLoader(DATA, batch_size=4, collate_fn=lambda items: items))
-    assert line.startswith("# collate_fn: an unnamed lambda, taken from mine.\n")
-    assert "collate_fn=mine.collate_fn" in line
-
-
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -237,47 +170,6 @@ def test_what_wraps_the_loader_is_not_lost(wrap):
     assert "=" not in line.partition("wraps it:")[0]
 
 
-def test_a_loader_without_a_name_gets_no_line():
-    own, other = DataLoader(DATA, batch_size=20), DataLoader(DATA, batch_size=2)
-    for names in ({}, {"loader": other}):
-        assert "no name" in code_of(own, own, "loader", SETTING, names)
-    assert code_of(own, own, "data.loaders", SETTING, None).startswith("# The loader has no name")
-
-
-def having(own, name, value):
-    setattr(own, name, value)
-    return own
-
-
-def scaled(factor, *, power=1):
-    return lambda items: [factor * each**power for each in items]
-
-
-ALIKE = {
-    "functions": (scaled(2), scaled(2), True),
-    "of other closures": (scaled(2), scaled(3), False),
-    "partials": (functools.partial(keep, items=1), functools.partial(keep, items=1), True),
-    "of other arguments": (functools.partial(keep, items=1), functools.partial(keep, 1), False),
-    "of other functions": (functools.partial(keep), functools.partial(begin), False),
-    "objects": (SimpleNamespace(a=[1]), SimpleNamespace(a=[1]), True),
-    "of other parts": (SimpleNamespace(a=[1]), SimpleNamespace(a=[2]), False),
-    "iterators": (iter([1]), iter([1]), False),
-}
-
-
-@pytest.mark.parametrize(("one", "other", "expected"), ALIKE.values(), ids=ALIKE)
-def test_objects_are_alike_if_all_they_hold_is(one, other, expected):
-    assert alike(one, other) is expected
-
-
-def test_parts_in_slots_count_too():
-    class Slotted(Stateful):
-        __slots__ = ("limit",)
-
-    one, other = (having(Slotted(DATA, batch_size=20), "limit", each) for each in (1, 2))
-    assert "limit" in difference(one, other, {})
-
-
 @pytest.mark.parametrize("changed", [{"in_order": False}, {"start_method": "spawn"}])
 def test_what_the_class_does_not_take_is_not_left_out_in_silence(changed):
     line = code(Shuffling(DATA, batch_size=20), setting=SETTING.with_changes(**changed))
@@ -289,45 +181,6 @@ def test_another_batch_size_that_the_class_ignores_gives_no_line():
     own = Settled(DATA)
     line = TuningSubject(own, "mine", 10).code(Setting.of(num_workers=1))
     assert "its batch_size would be 20" in line
-
-
-@pytest.mark.parametrize(
-    ("names", "line"),
-    [
-        ({"torch": torch, "DataLoader": Graphs}, "mine = torch.utils.data.DataLoader(mine.dataset"),
-        ({"DataLoader": DataLoader}, "mine = DataLoader(mine.dataset"),
-        ({"DataLoader": Graphs}, "import torch\nmine = torch.utils.data.DataLoader(mine.dataset"),
-        ({"torch": "cuda"}, "# A DataLoader can't be rebuilt"),
-    ],
-)
-def test_a_name_in_the_code_means_the_same_in_the_notebook(names, line):
-    own = DataLoader(DATA, batch_size=20)
-    names = {"mine": own, **names}
-    shown = code_of(own, own, "mine", SETTING, names)
-    assert shown.startswith(line)
-    exec(shown, names)
-    assert type(names["mine"]) is DataLoader
-
-
-def test_no_more_than_names_are_looked_up():
-    own, called = DataLoader(DATA, batch_size=20), []
-    for name in ("called.append(1)", "mine[0]", "none.mine", "called.append(1) or mine"):
-        assert "no name" in code_of(own, own, name, SETTING, {"mine": own, "called": called})
-    assert called == []
-    trainer = Fabric(own)
-    names = {"torch": torch, "trainer": trainer}
-    line = code_of(own, own, "trainer._dataloader", SETTING, names)
-    exec(line, names)
-    assert trainer._dataloader is not own
-    assert trainer._dataloader.num_workers == 2
-
-
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), torch.float16, Level.HIGH])
-def test_a_value_that_can_not_be_written_is_taken_from_the_loader(value):
-    own = Stateful(DATA, batch_size=20, snapshot_every_n_steps=value)
-    line = code(own)
-    assert "snapshot_every_n_steps=mine.snapshot_every_n_steps" in line
-    assert run(line, own).snapshot_every_n_steps is value
 
 
 def test_a_context_of_the_users_own_is_kept():
@@ -359,48 +212,6 @@ def test_what_changes_for_training_is_said():
     assert line.startswith("# in_order=False: batches come in the order in which workers finish.\n")
 
 
-class InNotebook(Items):
-    """A data set whose class is defined in a cell."""
-
-
-InNotebook.__module__, InNotebook.__qualname__ = "__main__", "InNotebook"
-
-
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_new_processes_must_find_what_the_line_sends_them(method, monkeypatch):
-    monkeypatch.setattr(sys.modules["__main__"], "InNotebook", InNotebook, raising=False)
-    setting = SETTING.with_changes(start_method=method)
-    for own in (
-        DataLoader(InNotebook()),
-        DataLoader(DATA, collate_fn=lambda items: items),
-        DataLoader(DATA, worker_init_fn=lambda worker: None),
-    ):
-        assert "Only forked workers find its" in code(own, setting=setting)
-        assert run(code(own, setting=setting), None) is None
-        assert "mine = " in code(own)
-    assert "mine = " in code(DataLoader(DATA, collate_fn=keep), setting=setting)
-    line = code_of_data(InNotebook(), "mine", 4, setting, {"mine": (data := InNotebook())})
-    assert line.startswith("# The dataset has no name")
-    assert "Only forked" in code_of_data(data, "mine", 4, setting, {"mine": data})
-
-
-@pytest.mark.parametrize("data", [DATA, Stream(), [1, 2, 3], torch.arange(9), numpy.arange(9)])
-def test_of_a_data_set_the_line_makes_a_loader_and_overwrites_nothing(data):
-    other = object()
-    names = {"torch": torch, "mine": data, "loader": other}
-    line = code_of_data(data, "mine", 4, SETTING, names)
-    exec(line, names)
-    made = names["loader_2"]
-    assert made.dataset is data
-    assert (made.batch_size, made.num_workers, names["loader"]) == (4, 2, other)
-    assert isinstance(made.sampler, RandomSampler) is not isinstance(data, Stream)
-
-
-def test_a_data_set_of_which_no_loader_can_be_made_gets_no_line():
-    assert "no name" in code_of_data(DATA, "mine", 4, SETTING, {"mine": Items()})
-    assert code_of_data([], "mine", 4, SETTING, {"mine": []}).startswith("# ")
-
-
 def test_a_method_that_the_loader_hands_to_torch_is_its_new_ones_own():
     own = Collating(DATA, 3.0, batch_size=20)
     made = run(code(own), own)
@@ -416,14 +227,6 @@ def test_a_plain_loader_is_not_taken_for_one_that_repeats_its_batches():
         ManyEpochs=ManyEpochs,
     )
     assert (len(made), sum(1 for _ in made), sum(1 for _ in made)) == (20, 20, 20)
-
-
-def test_other_indices_are_a_difference():
-    own = DataLoader(DATA, batch_size=20)
-    assert "sampler" in difference(own, DataLoader(DATA, batch_size=20, shuffle=True), {})
-    assert "batch_size" in difference(own, DataLoader(DATA, batch_size=10), {})
-    assert "class" in difference(own, Stateful(DATA, batch_size=20), {})
-    assert "dataset" in difference(own, DataLoader(range(400), batch_size=20), {})
 
 
 @pytest.mark.parametrize(
