@@ -63,5 +63,7 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
             "# No code that creates an equal loader is known. Set them where it is created,\n"
             f"# before anything wraps it: {', '.join(given)}\n"
         )
+    persists = settings.get("persistent_workers", False) > loader.persistent_workers
+    note = "# Persistent workers keep their copies of the dataset from epoch to epoch.\n"
     lines = "".join(f"    {each},\n" for each in [*loader.arguments, *given])
-    return f"import torch\n\n{loader.loader} = torch.utils.data.DataLoader(\n{lines})\n"
+    return f"import torch\n\n{note * persists}{loader.loader} = torch.utils.data.DataLoader(\n{lines})\n"

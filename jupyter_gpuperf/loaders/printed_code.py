@@ -64,7 +64,7 @@ def code_of(
         made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
     except BadRequest as error:
         return reason_as_comments(error.message, setting)
-    if names is not None and (lost := _lost_in_workers(made)):
+    if names is not None and (lost := _lost_in_workers(made, made.num_workers)):
         return reason_as_comments(lost, setting)
     notes = [*writer.notes, *(text for text, applies in _notes(own, made, setting) if applies)]
     if names is None:
@@ -72,10 +72,10 @@ def code_of(
     return _lines(notes, name, writer.text, known)
 
 
-def _lost_in_workers(made: Any) -> str:
-    """Return why the loader's workers, if they are new processes, can't load what torch sends them; or ``""``."""
+def _lost_in_workers(made: Any, workers: int) -> str:
+    """Return why a loader's workers, if they are new processes, can't load what torch sends them; or ``""``."""
     context = made.multiprocessing_context or multiprocessing.get_context()
-    if not made.num_workers or context.get_start_method() == "fork":
+    if not workers or context.get_start_method() == "fork":
         return ""
     for name in ("dataset", "collate_fn", "worker_init_fn"):
         if not loads_elsewhere(getattr(made, name)):
@@ -117,7 +117,7 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
     try:
         rebuilt(own, {}, lambda **arguments: eval(writer.call(arguments), scope), draws=False)
         others = {each: value for each, value in arguments_of(own).items() if each not in SETTINGS}
-        made_by = writer.call(others).partition("(")[0]
+        made_by = "" if _lost_in_workers(own, 1) else writer.call(others).partition("(")[0]
     except Exception:  # the user's own objects; the watched loop must continue  # noqa: BLE001
         return []
     # The code begins with "import torch", which must not replace another object of the notebook.
@@ -143,7 +143,7 @@ def code_of_data(
             warnings.simplefilter("ignore", UserWarning)
             made = eval(call, {"torch": torch, **known})
         reason = difference(made, made, settings, draws=False)
-        reason = reason or (_lost_in_workers(made) if names is not None else "")
+        reason = reason or (_lost_in_workers(made, made.num_workers) if names else "")
     except Exception as error:  # the user's own code  # noqa: BLE001
         reason = f"{type(error).__name__}: {error}"
     if reason:

@@ -87,6 +87,18 @@ def test_without_code_that_was_compared_the_settings_alone_are_said(report):
     assert ast.parse(code).body == []
 
 
+def test_what_workers_that_persist_change_is_said():
+    one = Told(arguments=["mine.dataset"], num_workers=1)
+    assert "copies of the dataset" in loader_code(one, persistent_workers=True)
+    assert "copies of the dataset" not in loader_code(one, num_workers=2)
+
+
+def test_what_new_processes_can_not_load_gets_no_code():
+    spawned = {"num_workers": 1, "multiprocessing_context": "spawn"}
+    assert told(DataLoader(Items(), **spawned)).arguments
+    assert told(DataLoader(Items(), collate_fn=lambda items: items, **spawned)).arguments == []
+
+
 def test_the_code_imports_torch_and_replaces_no_other_object_of_that_name():
     own = DataLoader(Items(), batch_size=20)
     assert arguments_as_code(own, "mine", {"mine": own, "torch": "cuda"}) == []
