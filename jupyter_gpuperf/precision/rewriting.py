@@ -94,12 +94,25 @@ def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast
         value = namespace.get(root.id)
         functional = root.id == "F" or "functional" in ast.unparse(node.func)
         own = getattr(value, "__module__", "") == "__main__"
+        with contextlib.suppress(Exception):  # the user's own objects
+            value = value if functional or own else _resolved(node.func, namespace, value)
         return functional or own or isinstance(value, torch.nn.Module)
 
     def is_forward(statement: ast.stmt) -> bool:
         return any(isinstance(node, ast.Call) and called(node) for node in ast.walk(statement))
 
     return is_forward
+
+
+def _resolved(node: ast.expr, namespace: Mapping[str, Any], root: Any) -> Any:
+    """Return the first model on the way to a callable such as ``nets["a"].head``, or the callable; calls nothing."""
+    if isinstance(node, ast.Name) or hasattr(root, "parameters"):
+        return root
+    holder = _resolved(node.value, namespace, root)  # type: ignore[attr-defined]
+    if isinstance(node, ast.Attribute):
+        return holder if hasattr(holder, "parameters") else getattr(holder, node.attr)
+    key = ast.literal_eval(node.slice)  # type: ignore[attr-defined]
+    return holder[key] if type(holder) in (dict, list, tuple) else None
 
 
 def _compiling(path: str, model: Any, namespace: Mapping[str, Any]) -> str:

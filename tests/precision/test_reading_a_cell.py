@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -143,6 +144,14 @@ def test_torch_of_another_meaning_is_not_replaced():
 def test_lines_of_strings_are_not_indented():
     source = 'for x in data:\n    loss = model(x, """a\nb\n""").mean()\n    loss.backward()\n'
     assert '"""a\nb\n"""' in rewritten("bf16", source)
+
+
+@pytest.mark.parametrize("call", ["nets['a']", "space.net", "nets['a'].forward", "pair[0]"])
+def test_a_model_is_found_where_the_notebook_keeps_it(call):
+    model = torch.nn.Linear(1, 1)
+    kept = {"nets": {"a": model}, "space": SimpleNamespace(net=model), "pair": [model]}
+    code = rewritten("bf16", f"h = {call}(x)\n{STEP}", notebook(**kept))
+    assert f"    h = {call}(x)" in code.splitlines()
 
 
 @pytest.mark.parametrize("indent", ["\t", "  "])
