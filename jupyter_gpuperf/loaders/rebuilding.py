@@ -77,7 +77,7 @@ def rebuilt(
                 warnings.simplefilter("ignore", UserWarning)
                 made = make(**_accepted_by(kind, loader, changes, dropped))
             reasons.append(difference(loader, made, changes, draws=draws))
-        except (Exception, SystemExit) as error:  # the class's own code
+        except (Exception, SystemExit) as error:  # the class's own code  # noqa: BLE001
             reasons.append(f"{type(error).__name__}: {error}".rstrip("."))
         if not reasons[-1]:
             return made
