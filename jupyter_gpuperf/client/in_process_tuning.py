@@ -65,7 +65,7 @@ def tune_in_process(
     digest = fingerprint(subject, name, request_fields.get("batch_size"))
     before = stored_tuning(digest)
     if kept:
-        earlier = _earlier(before)
+        earlier = _earlier(before, subject, name, request_fields.get("batch_size"))
         if display_result:
             new_view().end(earlier, "")
         return earlier
@@ -154,12 +154,21 @@ def tuning_as_result(data: Mapping[str, Any], request: Any, digest: str) -> Benc
     return msgspec.convert(content, BenchmarkResult)
 
 
-def _earlier(before: KeptResult | None) -> TuningView:
+def _earlier(
+    before: KeptResult | None, subject: object, name: str, batch_size: int | None
+) -> TuningView:
+    from jupyter_gpuperf.loaders.setting import Setting
+    from jupyter_gpuperf.loaders.subject import TuningSubject
+
     if before is None:
         message = "There is no earlier result for this dataset on this machine."
         raise NotFound("nothing_kept", message, "Omit --kept to measure it.")
+    content = _content(before)
+    # The code of that time was compared with the loader of that time.
+    found = TuningSubject(subject, name, batch_size, notebook_names() or None)
+    content["code"] = found.code(Setting(**content["recommended"]))
     note = Message("Measured on {date}, not now.", date=format_time(before.created_seconds))
-    return TuningView(_content(before), number=before.id, earlier=note)
+    return TuningView(content, number=before.id, earlier=note)
 
 
 def _content(before: KeptResult) -> dict[str, Any]:

@@ -158,16 +158,14 @@ def notebook_names() -> dict[str, Any]:
 
 
 def name_in_notebook(target: object) -> str | None:
-    """Return the name of the variable that holds ``target``, or the DataLoader whose index sampler is ``target``.
-
-    ``None`` if there is none.
-    """
-    for name, value in list(notebook_names().items()):
-        if name.startswith("_"):
-            continue
-        if value is target or (_is_loader(value) and value._index_sampler is target):
-            return name
-    return None
+    """Return the name of the variable that holds the object, or the only DataLoader of which it is the index sampler."""
+    holders: dict[int, str] = {}
+    visible = [each for each in notebook_names().items() if not each[0].startswith("_")]
+    for name, value in visible:
+        with contextlib.suppress(Exception):  # an odd object of the user's, such as a dead proxy
+            if value is target or (_is_loader(value) and value._index_sampler is target):
+                holders.setdefault(id(value), name)
+    return next(iter(holders.values())) if len(holders) == 1 else None
 
 
 def arguments_in_notebook(name: str) -> list[str] | None:

@@ -70,7 +70,7 @@ class TuningView(DisplayedOnce):
 
     @property
     def code(self) -> str:
-        """The line that creates the DataLoader with the recommended setting; it needs ``import torch``."""
+        """The line that creates the DataLoader with the recommended setting; or comments that say why there is none."""
         return str(self.data["code"])
 
     @property

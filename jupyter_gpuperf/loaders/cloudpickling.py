@@ -86,6 +86,18 @@ def pickled_size(value: object) -> int | None:
     return counter.size_bytes
 
 
+def loads_elsewhere(value: object) -> bool:
+    """Return whether new processes can load an object that torch pickles: nothing of it is defined in the notebook."""
+    counter = _ByteCounter()
+    try:
+        pickle.Pickler(counter, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    except _TooMuch:  # no more is known
+        return not counter.names_notebook
+    except Exception:  # the user's own code, or a lambda  # noqa: BLE001
+        return False
+    return not counter.names_notebook
+
+
 def _pickler() -> Any:
     try:
         import cloudpickle
@@ -99,12 +111,13 @@ class _TooMuch(Exception):
 
 
 class _ByteCounter:
-    """A writable file object that counts the bytes and discards them."""
+    """A writable file object that counts the bytes, notes whether they name the notebook's module, and discards them."""
 
-    size_bytes = 0
+    size_bytes, names_notebook = 0, False
 
     def write(self, content: bytes) -> None:
         """Add the size of ``content``; raise :class:`_TooMuch` above ``MOST_BYTES``."""
+        self.names_notebook |= b"__main__" in bytes(content)
         self.size_bytes += memoryview(content).nbytes
         if self.size_bytes > MOST_BYTES:
             raise _TooMuch

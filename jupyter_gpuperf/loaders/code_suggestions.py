@@ -1,7 +1,8 @@
 """The code that findings suggest. The server has no loader object, only the step clock's report on the loader.
 
-The report has DataLoader's settings under their own names, ``loader`` (the variable's name or the dataset's type),
-``batch_size``, and ``arguments``: the arguments as code, empty if no code creates an equal loader, ``None`` if unknown.
+The report has DataLoader's settings under their own names, ``loader`` (the variable's name or the dataset's type) and
+``arguments``: code that the kernel ran and compared with the loader; empty or ``None`` if there is none. What names
+objects that nobody has looked up is shown as comments.
 """
 
 from __future__ import annotations
@@ -14,34 +15,32 @@ FIRST_WORKERS: Final = 4
 """Number of workers suggested when there are none yet; the tuner finds how many are enough."""
 
 WATCH_SNIPPET: Final = """\
-import jupyter_gpuperf as gpuperf
-
 # Then run the loop: the step clock reports what it waits for.
-loader = gpuperf.watch(loader)
+%load_ext jupyter_gpuperf
+%gpuwatch on
 """
 
 LOWER_PRECISION_SNIPPET: Final = """\
 import torch
 
 torch.set_float32_matmul_precision("high")  # TF32 for matrix products
-with torch.autocast("cuda", dtype=torch.bfloat16):  # around the forward pass and the loss
-    loss = ...
+# Or run the forward pass and the loss inside: with torch.autocast("cuda", dtype=torch.bfloat16):
+# To measure both on your own step, put %%amp_profile above it.
 """
 
 FEWER_LAUNCHES_SNIPPET: Final = """\
-import torch
-
-model = torch.compile(model, mode="reduce-overhead")  # fuses kernels, and launches them as CUDA graphs
+# Where the model is created; it fuses kernels, and launches them as CUDA graphs:
+# model = torch.compile(model, mode="reduce-overhead")
 """
 
 COMPILE_SNIPPET: Final = """\
-import torch
-
-model = torch.compile(model)  # fuses elementwise kernels, so that memory is read and written less often
+# Where the model is created; it fuses elementwise kernels, so that memory is read and written less often:
+# model = torch.compile(model)
 """
 
 NON_BLOCKING_SNIPPET: Final = """\
-batch = batch.to("cuda", non_blocking=True)  # returns at once, from pinned memory
+# Where the loop copies its batch; from pinned memory, it returns at once:
+# batch = batch.to("cuda", non_blocking=True)
 """
 
 
@@ -59,28 +58,12 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
     settings = accepted_arguments({name: each for name, each in own.items() if each} | changes)
     settings.setdefault("num_workers", loader.num_workers)
     given = [f"{name}={value}" for name, value in settings.items()]
-    if loader.arguments is not None and not loader.arguments:
+    if not loader.arguments:
         return (
-            "# This loader can't be rebuilt from its settings. Set them where it is created,\n"
+            "# No code that creates an equal loader is known. Set them where it is created,\n"
             f"# before anything wraps it: {', '.join(given)}\n"
         )
-    # The step clock may report the dataset's type, which, unlike a variable, starts with a capital letter.
-    named = loader.arguments or (loader.loader.isidentifier() and loader.loader[0].islower())
-    name, note = loader.loader if named else "loader", ""
-    if loader.arguments:
-        arguments = list(loader.arguments)
-    else:
-        note = (
-            "# For a map-style dataset. A stream takes no sampler; your own batch_sampler replaces\n"
-            "# batch_size, sampler and drop_last.\n"
-        )
-        arguments = [
-            f"{name}.dataset",
-            f"batch_size={loader.batch_size or f'{name}.batch_size'}",
-            *(
-                f"{each}={name}.{each}"
-                for each in ("sampler", "drop_last", "collate_fn", "worker_init_fn", "generator")
-            ),
-        ]
-    lines = "".join(f"    {each},\n" for each in [*arguments, *given])
-    return f"from torch.utils.data import DataLoader\n\n{note}{name} = DataLoader(\n{lines})\n"
+    persists = settings.get("persistent_workers", False) > loader.persistent_workers
+    note = "# Persistent workers keep their copies of the dataset from epoch to epoch.\n"
+    lines = "".join(f"    {each},\n" for each in [*loader.arguments, *given])
+    return f"import torch\n\n{note * persists}{loader.loader} = torch.utils.data.DataLoader(\n{lines})\n"

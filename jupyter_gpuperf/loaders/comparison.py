@@ -7,19 +7,26 @@ level.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Mapping
-from types import MethodType
+from collections.abc import Iterable, Mapping
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.randomness import random_state_restored
 from jupyter_gpuperf.loaders.samplers import copy_sampler, with_nested_samplers
-from jupyter_gpuperf.loaders.setting import SETTINGS, WORKER_ARGUMENTS
+from jupyter_gpuperf.loaders.setting import WORKER_ARGUMENTS
 from jupyter_gpuperf.messages import Message
 
 BY_IDENTITY: Final[Any] = object.__eq__
 MOST_INDICES: Final = 1000
 BATCHING: Final = frozenset({"batch_size", "batch_sampler", "sampler"})
+DATA: Final = ("dataset", "sampler", "batch_sampler")
+LENGTH_CALLED: Final = "_IterableDataset_len_called"
+TORCHS_STATE: Final = frozenset(
+    {"_iterator", LENGTH_CALLED, "_DataLoader__multiprocessing_context", "__orig_class__"}
+)
+"""Attributes of a DataLoader that change with its use, or that are compared under another name."""
 
 
 def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool = True) -> str:
@@ -34,16 +41,16 @@ def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool =
     """
     if type(made) is not type(own):
         return Message("its class would be {type}", type=type(made).__name__)
-    for name in SETTINGS:
-        value, applies = getattr(made, name), made.num_workers or name not in WORKER_ARGUMENTS
-        if applies and changes.get(name) not in (None, value):
+    used = [name for name in changes if made.num_workers or name not in WORKER_ARGUMENTS]
+    for name in used:
+        if changes[name] is not None and not alike(changes[name], value := _setting(made, name)):
             return Message("its {name} would be {value}", name=name, value=value)
     rebatched = not BATCHING.isdisjoint(changes)
-    skipped = {*changes, *(BATCHING if rebatched else ())}
+    skipped = {*changes, *TORCHS_STATE, *(BATCHING if rebatched else ())}
     if not own.num_workers or not made.num_workers:
         skipped.update(WORKER_ARGUMENTS)
-    for name in {**vars(own), **vars(made), "multiprocessing_context": None}:
-        if not name.startswith("_") and name not in skipped and not _same_part(own, made, name):
+    for name in {**_attributes(own), **_attributes(made), "multiprocessing_context": None}:
+        if name not in skipped and not _same_part(own, made, name):
             return Message("its {name} would differ", name=name)
     new, old = length_of(made), length_of(own)
     if not rebatched and new != old:
@@ -52,9 +59,14 @@ def difference(own: Any, made: Any, changes: Mapping[str, Any], *, draws: bool =
     return "" if is_same else Message("its indices would differ")
 
 
+def _setting(made: Any, name: str) -> Any:
+    value = getattr(made, name, None)
+    return value.get_start_method() if name == "multiprocessing_context" and value else value
+
+
 def _same_part(own: Any, made: Any, name: str) -> bool:
     old, new = getattr(own, name, None), getattr(made, name, None)
-    if hasattr(old, "__next__") and hasattr(new, "__next__"):
+    if name not in DATA and hasattr(old, "__next__") and hasattr(new, "__next__"):
         return True  # an iterator's position is not part of a loader
     return alike(old, new, frozenset({id(own)}))  # two loaders' bound methods are equal
 
@@ -97,21 +109,47 @@ def alike(one: Any, other: Any, seen: frozenset[int] = frozenset()) -> bool:
         return len(one) == len(other) and all(
             alike(*pair, within) for pair in zip(one, other, strict=True)
         )
-    parts = one if isinstance(one, dict) else getattr(one, "__dict__", None)
+    parts, others = _parts(one), _parts(other)
     if not parts:
         try:
             return bool(one == other) or (parts == {} and type(one).__eq__ is BY_IDENTITY)
         except Exception:  # the user's own code, or a tensor with several values  # noqa: BLE001
             return False
-    others = other if isinstance(one, dict) else vars(other)
     return parts.keys() == others.keys() and all(
         alike(parts[name], others[name], within) for name in parts
     )
 
 
+def _parts(value: Any) -> Any:
+    """Return what an object consists of, by name; ``None`` if that can't be seen."""
+    if isinstance(value, dict):
+        return value
+    parts = _attributes(value)
+    if isinstance(value, functools.partial):
+        return {**parts, "func": value.func, "args": value.args, "keywords": value.keywords}
+    if isinstance(value, FunctionType):
+        names = ("__code__", "__defaults__", "__kwdefaults__")
+        cells = [each.cell_contents for each in value.__closure__ or ()]
+        return {**parts, **{name: getattr(value, name) for name in names}, "cells": cells}
+    return parts if hasattr(value, "__dict__") else None
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return an object's own attributes, those in slots included."""
+    slots: Iterable[Any] = (getattr(kind, "__slots__", ()) for kind in type(value).__mro__)
+    names = {
+        name: getattr(value, name) for each in slots for name in each if hasattr(value, str(name))
+    }
+    return {**names, **getattr(value, "__dict__", {})}
+
+
 def length_of(value: Any) -> int | None:
     """Return the length of a value; ``None`` if it has none."""
+    called = getattr(value, LENGTH_CALLED, None)
     try:
         return len(value)
     except Exception:  # the user's own code, or a stream without a length  # noqa: BLE001
         return None
+    finally:
+        if getattr(value, LENGTH_CALLED, None) is not called:  # torch would warn of other lengths
+            setattr(value, LENGTH_CALLED, called)

@@ -6,10 +6,13 @@ that torch returns is not measured. Standard library only at module level.
 
 from __future__ import annotations
 
+import contextlib
+import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS
 from jupyter_gpuperf.loaders.samplers import RestartingSampler, copy_generator, copy_sampler
 from jupyter_gpuperf.loaders.setting import accepted_arguments
@@ -27,18 +30,18 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
     BadRequest
         ``not_a_loader``.
     """
-    from torch.utils.data import DataLoader, IterableDataset
+    from torch.nn import Module
+    from torch.utils.data import Dataset, IterableDataset
 
-    if isinstance(given, DataLoader):
-        return given, given.dataset
-    held = list(getattr(given, "__dict__", {}).values())
-    held += [each for one in held if isinstance(one, (list, tuple)) for each in one[:8]]
-    within = [each for each in held if isinstance(each, DataLoader)]
-    if len(within) == 1:  # a wrapper, such as Fabric's or WebLoader
+    is_stream = isinstance(given, IterableDataset)
+    within = [] if isinstance(given, Dataset) and not is_stream else _loaders_in(given)
+    if len(within) == 1:  # itself, or that of a wrapper, such as Fabric's or WebLoader
         return within[0], within[0].dataset
     # Check the class: loaders of other libraries forward unknown attributes to their dataset.
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")
-    if isinstance(given, IterableDataset) or (has_items and hasattr(type(given), "__len__")):
+    has_items &= hasattr(type(given), "__len__") and not isinstance(given, (str, bytes, Module))
+    has_items &= not isinstance(given, Mapping) or 0 in given  # as a dictionary of datasets
+    if not within and (is_stream or has_items):
         return None, given
     raise BadRequest(
         "not_a_loader",
@@ -46,6 +49,19 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
         "Pass a DataLoader, or a dataset with __getitem__ and __len__.",
         type=type(given).__name__,
     )
+
+
+def _loaders_in(given: object) -> list[Any]:
+    """Return the DataLoaders that an object is or holds, each once."""
+    from torch.utils.data import DataLoader
+
+    if isinstance(given, DataLoader) and hasattr(given, "dataset"):  # not a wrapper of this class
+        return [given]
+    held = [*getattr(given, "__dict__", {}).values()]
+    for one in (given, *held):
+        if isinstance(one, (list, tuple, Mapping)):
+            held += list(one.values() if isinstance(one, Mapping) else one)[:8]
+    return list({id(each): each for each in held if isinstance(each, DataLoader)}.values())
 
 
 def loader_settings(subject: object, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,8 +89,10 @@ def loader_settings(subject: object, given: Mapping[str, Any]) -> dict[str, Any]
 
 
 def batch_size_of(loader: Any) -> int:
-    """Return the batch size; 0 when the loader does not batch, or its batch sampler has no ``batch_size``."""
-    return int(loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 0)
+    """Return the batch size; 0 when the loader does not batch, or its batch sampler has no such number."""
+    with contextlib.suppress(Exception):  # the batch sampler's own: a list of sizes, a property
+        return operator.index(loader.batch_size or loader.batch_sampler.batch_size)
+    return 0
 
 
 def loader_like(
@@ -129,7 +147,10 @@ def endless_arguments(own: Any, dataset: Any, batch_size: int) -> dict[str, Any]
         drops = bool(batch_size) and getattr(own, "drop_last", False)
         return arguments | {"batch_size": batch_size or None, "drop_last": drops}
     if own is None:
-        batches = BatchSampler(RandomSampler(dataset), batch_size, drop_last=True)
+        count = length_of(dataset) or 0
+        batches = BatchSampler(
+            RandomSampler(dataset) if count else [], batch_size, drop_last=count >= batch_size
+        )
     elif own.batch_sampler is None:  # no automatic batching: the dataset makes the batches
         sampler = RestartingSampler(copy_sampler(own.sampler, dataset, memo))
         return arguments | {"sampler": sampler, "batch_size": None}

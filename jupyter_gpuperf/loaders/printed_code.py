@@ -6,14 +6,21 @@ level.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import itertools
+import math
+import multiprocessing
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loaders.comparison import length_of, same_indices
+from jupyter_gpuperf.loaders.cloudpickling import loads_elsewhere
+from jupyter_gpuperf.loaders.comparison import difference, same_indices
 from jupyter_gpuperf.loaders.endless import rebatched
-from jupyter_gpuperf.loaders.rebuilding import arguments_of, parameters_of, rebuilt
-from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
+from jupyter_gpuperf.loaders.randomness import random_state_restored
+from jupyter_gpuperf.loaders.rebuilding import arguments_of, rebuilt
+from jupyter_gpuperf.loaders.setting import SETTINGS, Setting, accepted_arguments
 
 SHORT: Final = 8
 PLAIN: tuple[type, ...] = (bool, int, float, str, type(None))
@@ -41,29 +48,59 @@ def code_of(
     """
     import torch
 
-    scope = {**({name: given} if names is None else names), "torch": torch}
-    if _value(name, scope) is not given:
+    known = {name: given} if names is None else names
+    if _value(name, known) is not given:
         return reason_as_comments("The loader has no name in this notebook.", setting)
-    changes = setting.arguments()
+    changes, context = setting.arguments(), own.multiprocessing_context
+    if context is not None and context.get_start_method() == setting.start_method:
+        del changes["multiprocessing_context"]  # it may be a context of the user's own
     if batch_size is not None:
         if own.batch_size is not None:
             changes["batch_size"] = batch_size
         else:
             changes["batch_sampler"] = rebatched(own, batch_size)
-    writer = _Writer(own, name, {} if names is None else names)
+    scope, writer = {"torch": torch, **known}, _Writer(own, name, known)
     try:
         made = rebuilt(given, changes, lambda **arguments: eval(writer.call(arguments), scope))
     except BadRequest as error:
         return reason_as_comments(error.message, setting)
-    if same_indices(own, made) is None:
-        writer.notes.append(
-            "Its order was not compared: indices are only drawn from torch's samplers."
-        )
-    if hasattr(own, "state_dict"):
-        writer.notes.append(
-            "It starts from the beginning: load_state_dict() restores your position."
-        )
-    return "\n".join([*(f"# {each}" for each in writer.notes), f"{name} = {writer.text}"])
+    if names is not None and (lost := _lost_in_workers(made, made.num_workers)):
+        return reason_as_comments(lost, setting)
+    notes = [*writer.notes, *(text for text, applies in _notes(own, made, setting) if applies)]
+    if names is None:
+        notes.insert(0, f"{name}: the loader that was tuned.")
+    return _lines(notes, name, writer.text, known)
+
+
+def _lost_in_workers(made: Any, workers: int) -> str:
+    """Return why a loader's workers, if they are new processes, can't load what torch sends them; or ``""``."""
+    context = made.multiprocessing_context or multiprocessing.get_context()
+    if not workers or context.get_start_method() == "fork":
+        return ""
+    for name in ("dataset", "collate_fn", "worker_init_fn"):
+        if not loads_elsewhere(getattr(made, name)):
+            return f"Only forked workers find its {name}: it is defined in the notebook. Move it into a module."
+    return ""
+
+
+def _lines(notes: Iterable[str], name: str, call: str, known: Mapping[str, Any]) -> str:
+    imports = ["import torch"] if "torch" not in known and "torch.utils.data" in call else []
+    return "\n".join([*(f"# {each}" for each in notes), *imports, f"{name} = {call}"])
+
+
+def _notes(own: Any, made: Any, setting: Setting) -> Iterator[tuple[str, bool]]:
+    """Yield what differs although the arguments are equal, and whether it applies."""
+    compared, persists = same_indices(own, made), made.persistent_workers > own.persistent_workers
+    order = "Its order was not compared: indices are only drawn from torch's samplers."
+    yield order, compared is None
+    order = "in_order=False: batches come in the order in which workers finish."
+    yield order, getattr(own, "in_order", True) and not setting.in_order
+    epochs = "Workers keep their copy of the dataset: check that set_epoch() still reaches them."
+    yield epochs, persists and hasattr(own.dataset, "set_epoch")
+    position = "The stream keeps a position: workers advance their own copies of it."
+    yield position, made.num_workers > own.num_workers == 0 and hasattr(own.dataset, "__next__")
+    restarted = "It starts from the beginning: load_state_dict() restores your position."
+    yield restarted, hasattr(own, "state_dict")
 
 
 def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str]:
@@ -71,24 +108,50 @@ def arguments_as_code(own: Any, name: str, names: Mapping[str, Any]) -> list[str
 
     Empty for subclasses: their own code must not run in a watched loop. No indices are drawn from samplers.
     """
-    from torch.utils.data import DataLoader
+    import torch
 
-    if type(own) is not DataLoader:
+    if type(own) is not torch.utils.data.DataLoader:
         return []
-    writer = _Writer(own, name, names)
+    scope = {"torch": torch, **names}
+    writer = _Writer(own, name, scope)
     try:
-        rebuilt(own, {}, DataLoader, draws=False)
+        rebuilt(own, {}, lambda **arguments: eval(writer.call(arguments), scope), draws=False)
         others = {each: value for each, value in arguments_of(own).items() if each not in SETTINGS}
-        writer.call(others)
+        made_by = "" if _lost_in_workers(own, 1) else writer.call(others).partition("(")[0]
     except Exception:  # the user's own objects; the watched loop must continue  # noqa: BLE001
         return []
-    return writer.parts[1:]
+    # The code begins with "import torch", which must not replace another object of the notebook.
+    return writer.parts[1:] if made_by == "torch.utils.data.DataLoader" else []
 
 
-def code_of_data(name: str, batch_size: int, setting: Setting, *, is_stream: bool) -> str:
-    """Return the line that creates a loader with this setting over a dataset."""
-    parts = [name, f"batch_size={batch_size}", *([] if is_stream else ["shuffle=True"])]
-    return f"loader = torch.utils.data.DataLoader({', '.join([*parts, *setting.code()])})"
+def code_of_data(
+    data: Any, name: str, batch_size: int, setting: Setting, names: Mapping[str, Any] | None
+) -> str:
+    """Return the line that creates a loader with this setting over a dataset, or comments that say why there is none."""
+    import torch
+
+    known = {name: data} if names is None else names
+    if _value(name, known) is not data:
+        return reason_as_comments("The dataset has no name in this notebook.", setting)
+    settings = {"batch_size": batch_size, **accepted_arguments(setting.arguments())}
+    shuffles = not isinstance(data, torch.utils.data.IterableDataset)
+    parts = [name, *(f"{each}={value!r}" for each, value in settings.items())]
+    parts[2:2] = ["shuffle=True"] if shuffles else []
+    call = f"{_Writer(None, name, known).torchs(torch.utils.data.DataLoader)}({', '.join(parts)})"
+    try:
+        with warnings.catch_warnings(), random_state_restored():
+            warnings.simplefilter("ignore", UserWarning)
+            made = eval(call, {"torch": torch, **known})
+        reason = difference(made, made, settings, draws=False)
+        reason = reason or (_lost_in_workers(made, made.num_workers) if names else "")
+    except Exception as error:  # the user's own code  # noqa: BLE001
+        reason = f"{type(error).__name__}: {error}"
+    if reason:
+        return reason_as_comments(reason, setting)
+    names_of_loaders = (f"loader_{count}" for count in itertools.count(2))
+    new = next(each for each in itertools.chain(["loader"], names_of_loaders) if each not in known)
+    notes = [f"{name}: the dataset that was tuned."] if names is None else []
+    return _lines(notes, new, call, known)
 
 
 def reason_as_comments(reason: str, setting: Setting) -> str:
@@ -114,13 +177,11 @@ class _Writer:
         """Return the call as code, in which the user's objects appear by name."""
         from torch.utils.data import DataLoader
 
-        self.notes = []
-        kind = type(self._own)
+        self.notes, kind = [], type(self._own)
         made_by = self._named(kind) or f"type({self._name})"
         if kind is DataLoader:
-            made_by = "torch.utils.data.DataLoader"
-        parts = (self._argument(*each) for each in arguments.items())
-        self.parts = [made_by, *filter(None, parts)]
+            made_by = self.torchs(kind)
+        self.parts = [made_by, *(self._argument(*each) for each in arguments.items())]
         return self.text
 
     @property
@@ -132,49 +193,45 @@ class _Writer:
     def _argument(self, argument: str, value: Any) -> str:
         if argument == "dataset":
             return f"{self._name}.dataset"
-        if argument == "sampler" and (usual := self._usual(value)) is not None:
-            return usual
         if argument == "batch_sampler" and value is not self._own.batch_sampler:
             within = self._reference("batch_sampler.sampler", value.sampler)
             size = f"{value.batch_size}, {value.drop_last}"
-            return f"batch_sampler=torch.utils.data.BatchSampler({within}, {size})"
+            return f"batch_sampler={self.torchs(type(value))}({within}, {size})"
         return f"{argument}={self._reference(argument, value)}"
 
-    def _usual(self, sampler: Any) -> str | None:
-        """Return the argument that makes torch create this sampler, possibly ``""``; ``None`` if none does."""
-        from torch.utils.data import RandomSampler, SequentialSampler
-
-        if getattr(sampler, "data_source", None) is not self._own.dataset:
-            return None
-        if type(sampler) is SequentialSampler:
-            return ""
-        shuffles = type(sampler) is RandomSampler and "shuffle" in parameters_of(type(self._own))
-        if not shuffles or sampler.replacement or sampler.generator is not self._own.generator:
-            return None
-        return "shuffle=True" if sampler.num_samples == length_of(self._own.dataset) else None
-
     def _reference(self, attribute: str, value: Any) -> str:
-        if isinstance(value, PLAIN):
+        if _is_plain(value):
             return repr(value)
         if name := self._named(value):
             return name
-        is_plain = isinstance(value, (list, tuple)) and all(
-            isinstance(each, PLAIN) for each in value
-        )
-        if is_plain and len(value) <= SHORT:
+        if type(value) in (list, tuple) and len(value) <= SHORT and all(map(_is_plain, value)):
             return repr(value)
         kind = "lambda" if getattr(value, "__name__", "") == "<lambda>" else type(value).__name__
         self.notes.append(f"{attribute}: an unnamed {kind}, taken from {self._name}.")
         return f"{self._name}.{attribute}"
 
+    def torchs(self, kind: type) -> str:
+        """Return a class of torch as code."""
+        import torch
+
+        named = None if self._names.get("torch") is torch else self._named(kind)
+        return named or f"torch.utils.data.{kind.__name__}"
+
     def _named(self, value: Any) -> str | None:
         """Return the name of a variable that holds this value; ``None`` if there is none."""
         names = (name for name, each in self._names.items() if each is value)
-        return next((name for name in names if not name.startswith("_")), None)
+        usual = (each for each in names if each.isidentifier() and not each.startswith("_"))
+        return next(usual, None)
 
 
-def _value(expression: str, scope: dict[str, Any]) -> Any:
+def _is_plain(value: Any) -> bool:
+    return type(value) in PLAIN and (type(value) is not float or math.isfinite(value))
+
+
+def _value(expression: str, names: Mapping[str, Any]) -> Any:
+    """Return the object with this dotted name; ``None`` if there is none."""
+    first, *others = expression.split(".")
     try:
-        return eval(expression, scope)
-    except (NameError, AttributeError, SyntaxError):
+        return functools.reduce(getattr, others, names.get(first))
+    except Exception:  # a property of the user's own  # noqa: BLE001
         return None

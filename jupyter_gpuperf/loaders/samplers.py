@@ -54,11 +54,14 @@ def copy_sampler(sampler: Any, dataset: Any, memo: dict[int, Any]) -> Any:
     BadRequest
         ``sampler_not_copied``: the sampler can't be copied.
     """
+    from torch.nn import Module
+    from torch.utils.data import Dataset
+
     memo[id(dataset)] = dataset
     for holder in with_nested_samplers(sampler):
-        for name in ("data_source", "dataset"):
-            if (data := getattr(holder, name, None)) is not None:
-                memo[id(data)] = data
+        for name, value in getattr(holder, "__dict__", {}).items():
+            if name in ("data_source", "dataset") or isinstance(value, (Dataset, Module)):
+                memo[id(value)] = value
         copy_generator(getattr(holder, "generator", None), memo)
     try:
         return copy.deepcopy(sampler, memo)

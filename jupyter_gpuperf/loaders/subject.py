@@ -102,8 +102,9 @@ class TuningSubject:
 
     @property
     def most_workers(self) -> int | None:
-        """Maximum number of workers that a stream has work for; ``None`` if it reports none, or is not a stream."""
-        if not self.is_stream:
+        """Maximum number of workers that Hugging Face's streams have work for; ``None`` for other datasets."""
+        # Elsewhere, the same names may count the shards of other processes.
+        if not self.is_stream or not type(self.dataset).__module__.startswith("datasets."):
             return None
         counts = (getattr(self.dataset, name, None) for name in SHARD_COUNT_ATTRIBUTES)
         return next((each for each in counts if isinstance(each, int) and each > 0), None)
@@ -111,7 +112,7 @@ class TuningSubject:
     def code(self, setting: Setting) -> str:
         """Return code that creates the user's loader with this setting, or comments that say why there is none."""
         if self.own is None:
-            return code_of_data(self.name, self.batch_size, setting, is_stream=self.is_stream)
+            return code_of_data(self.dataset, self.name, self.batch_size, setting, self._names)
         size = None if self.batch_size == self._own_batch_size else self.batch_size
         return code_of(self._given, self.own, self.name, setting, self._names, batch_size=size)
 

@@ -42,7 +42,6 @@ def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:
         "loads": any(isinstance(each, torch.utils.data.DataLoader) for each in used),
         "compiled": compiled,
         "convolutions": any(_plain_convolutions(torch, module) for _, module in roots),
-        "model_names": [path for path, _ in roots],
     }
 
 

@@ -240,7 +240,8 @@ class _Profiling:
             self._source,
             mode,
             self._device.type,
-            compiled=tuple(known["model_names"]) if compiled else (),
+            session.subject.namespace,
+            session.torch,
+            compiled=dict(session.models_used()) if compiled else {},
             has_scaler=session.cell_traits.has_scaler,
-            is_forward=rewriting.forward_call_test(session.subject.namespace, session.torch),
         )

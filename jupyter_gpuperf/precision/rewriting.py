@@ -1,11 +1,18 @@
-"""Rewrite a cell for a mode as its user would: change as few lines as possible."""
+"""Rewrite a cell for a mode as its user would: change as few lines as possible.
+
+Before a rewritten cell is shown, it is compiled and compared: without what was added, it must be the user's cell. A cell
+that can't be rewritten is not shown; comments say what to add instead.
+"""
 
 from __future__ import annotations
 
 import ast
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
+
+from jupyter_gpuperf.precision.scaler_code import NotRewritable, free_name, scaled_edits, statements
 
 INDENT: Final = "    "
 DTYPES: Final = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
@@ -14,6 +21,7 @@ TF32_LINES: Final = (
     "torch.backends.cuda.matmul.allow_tf32 = True",
     "torch.backends.cudnn.allow_tf32 = True",
 )
+NO_MODELS: Final[Mapping[str, Any]] = MappingProxyType({})
 Forward = tuple[ast.stmt, ast.stmt]
 """The first and the last statement of a forward pass."""
 
@@ -22,40 +30,54 @@ def rewrite_cell(
     source: str,
     mode: str,
     device_type: str,
+    namespace: Mapping[str, Any],
+    torch: Any,
     *,
-    compiled: tuple[str, ...] = (),
+    compiled: Mapping[str, Any] = NO_MODELS,
     has_scaler: bool = False,
-    is_forward: Callable[[ast.stmt], bool] = lambda statement: True,
 ) -> str:
-    """Return the cell rewritten for ``mode``; if it has no forward pass, the lines to add, with a comment saying where.
+    """Return the cell rewritten for ``mode``; comments that say what to add if it can't be rewritten; maybe ``""``.
 
     Parameters
     ----------
+    namespace
+        The notebook's variables. Names in the code mean the same there.
     compiled
-        Names of models to compile.
-    is_forward
-        Returns whether a statement is part of the forward pass; see :func:`forward_call_test`.
+        Path → model to compile.
     """
-    before = [
-        f"{name} = torch.compile({name})  # once, where the model is created" for name in compiled
-    ]
+    if namespace.get("torch", torch) is not torch:
+        return ""  # "import torch" would replace the user's object
+    head = ["import torch", "", *(_compiling(*each, namespace) for each in compiled.items())]
     if mode == "tf32":
-        return "\n".join(["import torch", "", *TF32_LINES, *before, "", source.rstrip()])
+        return _before_cell([*head[:2], *TF32_LINES, *head[2:], ""], source)
     if mode not in DTYPES:
-        return "\n".join(["import torch", "", *before, source.rstrip()]) if before else ""
-    head = ["import torch", "", *before]
-    scaled = mode == "fp16" and not has_scaler
-    if scaled:
-        head.append(f'scaler = torch.amp.GradScaler("{device_type}")')
-    forward = _forward_of(source, is_forward)
-    if forward is not None:
-        header = f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):'
-        body = _indented(source, forward, header)
-        body = list(_scaled(body)) if scaled else body
-        rewritten = "\n".join([*head, *([""] if len(head) > 2 else []), *body])
-        if _parsed(rewritten) is not None:
-            return rewritten
-    return "\n".join([*head, *_template(mode, device_type, scaled)])
+        return _before_cell(head, source) if compiled else ""
+    autocast = f'torch.autocast("{device_type}", dtype={DTYPES[mode]})'
+    scaler = None if has_scaler or mode != "fp16" else free_name("scaler", source, namespace)
+    made = (
+        f'{scaler} = torch.amp.GradScaler("{device_type}")  # once, where the optimizer is created'
+    )
+    with contextlib.suppress(NotRewritable, SyntaxError):
+        rewriter = _Rewriter(source, namespace, torch)
+        body = rewriter.rewritten(autocast, scaler)
+        whole = "\n".join(
+            [*head, *([made] if scaler else []), *([""] if head[2:] or scaler else []), body]
+        )
+        compile(whole, "<cell>", "exec")
+        if _without_mode(body, autocast, scaler) == _without_mode(source, autocast, scaler):
+            return whole
+    lines = ["# where the forward pass is, with the loss:", f"# with {autocast}:"]
+    if scaler:
+        lines.append(f'# scale the loss: torch.amp.GradScaler("{device_type}")')
+    return "\n".join([*(head if compiled else []), *lines])
+
+
+def _before_cell(lines: list[str], source: str) -> str:
+    """Return the lines and the cell; the lines alone if nothing may precede the cell, as with ``__future__``."""
+    with contextlib.suppress(SyntaxError):
+        compile(whole := "\n".join([*lines, source.rstrip()]), "<cell>", "exec")
+        return whole
+    return "\n".join(lines).rstrip()
 
 
 def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast.stmt], bool]:
@@ -72,6 +94,8 @@ def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast
         value = namespace.get(root.id)
         functional = root.id == "F" or "functional" in ast.unparse(node.func)
         own = getattr(value, "__module__", "") == "__main__"
+        with contextlib.suppress(Exception):  # the user's own objects
+            value = value if functional or own else _resolved(node.func, namespace, value)
         return functional or own or isinstance(value, torch.nn.Module)
 
     def is_forward(statement: ast.stmt) -> bool:
@@ -80,90 +104,128 @@ def forward_call_test(namespace: Mapping[str, Any], torch: Any) -> Callable[[ast
     return is_forward
 
 
-def _forward_of(source: str, is_forward: Callable[[ast.stmt], bool]) -> Forward | None:
-    tree = _parsed(source)
-    for node in ast.walk(tree) if tree else ():
-        for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
-            if isinstance(block, list) and (forward := _before_backward(block, is_forward)):
-                return forward
-    return None
+def _resolved(node: ast.expr, namespace: Mapping[str, Any], root: Any) -> Any:
+    """Return the first model on the way to a callable such as ``nets["a"].head``, or the callable; calls nothing."""
+    if isinstance(node, ast.Name) or hasattr(root, "parameters"):
+        return root
+    holder = _resolved(node.value, namespace, root)  # type: ignore[attr-defined]
+    if isinstance(node, ast.Attribute):
+        return holder if hasattr(holder, "parameters") else getattr(holder, node.attr)
+    key = ast.literal_eval(node.slice)  # type: ignore[attr-defined]
+    return holder[key] if type(holder) in (dict, list, tuple) else None
 
 
-def _parsed(source: str) -> ast.Module | None:
-    with contextlib.suppress(SyntaxError):
-        return ast.parse(source)
-    return None
+def _compiling(path: str, model: Any, namespace: Mapping[str, Any]) -> str:
+    line = f"{path} = torch.compile({path})  # once, where the model is created"
+    with contextlib.suppress(Exception):  # a property of the user's own
+        if eval(path, dict(namespace)) is model:
+            return line
+    return f"# {path} has no such name in the notebook: compile it where it is created"
 
 
-def _before_backward(
-    statements: list[ast.stmt], is_forward: Callable[[ast.stmt], bool]
-) -> Forward | None:
-    for index, statement in enumerate(statements):
-        if _is_backward(statement):
-            before = statements[:index]
-            first = next(filter(is_forward, before), None)
-            # Only whole lines can be indented, so the two statements must not share one.
-            if first is None or _last_line(before[-1]) >= statement.lineno:
-                return None
-            return first, before[-1]
-    return None
+class _Rewriter:
+    """Inserts a mode into the source of a cell."""
+
+    def __init__(self, source: str, namespace: Mapping[str, Any], torch: Any) -> None:
+        self._tree = ast.parse(source)
+        self._lines = [line.encode() for line in source.rstrip().split("\n")]  # as ast counts
+        self._namespace, self._torch = namespace, torch
+        self._is_forward = forward_call_test(namespace, torch)
+
+    def rewritten(self, autocast: str, scaler: str | None) -> str:
+        """Return the source with every forward pass inside of ``autocast``, and with gradients scaled by ``scaler``."""
+        ranges = list(self._forwards(self._tree.body))
+        count = _backward_count(self._tree)
+        if not count or sum(each for _, each in ranges) != count or self._goes_back_elsewhere():
+            raise NotRewritable
+        if scaler:
+            for line, begin, end, text in scaled_edits(
+                self._tree, self._lines, scaler, self._namespace, self._torch
+            ):
+                whole = self._lines[line - 1]
+                self._lines[line - 1] = whole[:begin] + text.encode() + whole[end:]
+        lines = [line.decode() for line in self._lines]
+        forwards = {first.lineno: (first, last) for (first, last), _ in ranges}
+        for line in sorted(forwards, reverse=True):
+            self._indent(lines, *forwards[line], autocast)
+        return "\n".join(lines)
+
+    def _indent(self, lines: list[str], first: ast.stmt, last: ast.stmt, autocast: str) -> None:
+        begin, end = first.lineno - 1, _last_line(last)
+        text = {  # lines of strings must stay as they are
+            line
+            for node in ast.walk(self._tree)
+            if isinstance(node, (ast.Constant, ast.JoinedStr))
+            for line in range(node.lineno, _last_line(node))
+        }
+        margin = lines[begin][: len(lines[begin]) - len(lines[begin].lstrip())]
+        for place in set(range(begin, end)) - text:
+            if lines[place].strip():
+                whole = f"\n{lines[place]}".replace(f"\n{margin}", f"\n{margin}{INDENT}")
+                lines[place] = whole[1:]
+        lines.insert(begin, f"{margin}with {autocast}:")
+
+    def _forwards(self, block: list[ast.stmt]) -> Iterator[tuple[Forward, int]]:
+        """Yield each forward pass in a block, and the number of backward passes that follow it."""
+        start, before = 0, None
+        for place, statement in enumerate(block):
+            if not (count := _backward_count(statement)):
+                continue
+            inner = [found for each in statements(statement) for found in self._forwards(each)]
+            if sum(each for _, each in inner) == count:
+                yield from inner
+            elif before := self._forward_before(block[start:place], statement) or before:
+                yield before, count  # maybe the same forward pass, with two losses
+            start = place + 1
+
+    def _forward_before(self, block: list[ast.stmt], backward: ast.stmt) -> Forward | None:
+        first = next(filter(self._is_forward, block), None)
+        if self._is_forward(backward):
+            raise NotRewritable
+        # Only whole lines can be indented, so the two statements must not share one.
+        if first is not None and _last_line(block[-1]) >= backward.lineno:
+            raise NotRewritable
+        return None if first is None else (first, block[-1])
+
+    def _goes_back_elsewhere(self) -> bool:
+        """Return whether the cell calls a function of another cell that has a backward pass."""
+        own = {each.name for each in ast.walk(self._tree) if isinstance(each, ast.FunctionDef)}
+        names = {each.id for each in ast.walk(self._tree) if isinstance(each, ast.Name)} - own
+        codes = (getattr(self._namespace.get(name), "__code__", None) for name in names)
+        return any("backward" in getattr(code, "co_names", ()) for code in codes)
 
 
-def _last_line(statement: ast.stmt) -> int:
-    return statement.end_lineno or statement.lineno
+def _last_line(node: Any) -> int:
+    return int(node.end_lineno or node.lineno)
 
 
-def _is_backward(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Expr(ast.Call(ast.Attribute(ast.Call(function, losses), "backward"))):
-            # scaler.scale(loss).backward()
-            return getattr(function, "attr", None) == "scale" and bool(losses)
-        case ast.Expr(ast.Call(ast.Attribute(_, "backward"))):
-            return True
-    return False
+def _backward_count(tree: ast.AST) -> int:
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return sum(isinstance(each, ast.Attribute) and each.attr == "backward" for each in calls)
 
 
-def _indented(source: str, forward: Forward, header: str) -> list[str]:
-    lines = source.rstrip().splitlines()
-    begin, end = forward[0].lineno - 1, _last_line(forward[1])
-    margin = " " * forward[0].col_offset
-    return [
-        *lines[:begin],
-        f"{margin}{header}",
-        *(INDENT + line if line.strip() else line for line in lines[begin:end]),
-        *lines[end:],
-    ]
+def _without_mode(source: str, autocast: str, scaler: str | None) -> str:
+    """Return a cell without what the mode adds, in a form that can be compared."""
+    return ast.dump(_ModeRemover(autocast, scaler).visit(ast.parse(source)))
 
 
-def _scaled(lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        stripped = line.strip()
-        margin = line[: len(line) - len(line.lstrip())]
-        owner, method = _plain_call(stripped)
-        if method == "backward":
-            yield f"{margin}scaler.scale({owner}){stripped[len(owner) :]}"
-        elif method == "step" and "sched" not in owner.lower():
-            yield from (f"{margin}scaler.step({owner})", f"{margin}scaler.update()")
-        elif "clip_grad" in stripped:
-            yield from (f"{margin}scaler.unscale_(optimizer)  # your optimizer's name", line)
-        else:
-            yield line
+class _ModeRemover(ast.NodeTransformer):
+    def __init__(self, autocast: str, scaler: str | None) -> None:
+        self._autocast = ast.dump(ast.parse(autocast, mode="eval").body)
+        self._scaler = scaler
 
+    def visit_With(self, node: ast.With) -> Any:
+        self.generic_visit(node)
+        contexts = [ast.dump(each.context_expr) for each in node.items]
+        return node.body if contexts == [self._autocast] else node
 
-def _plain_call(line: str) -> tuple[str, str]:
-    """Split the line ``owner.method(…)`` into owner and method; both are empty for any other line."""
-    match _parsed(line):
-        case ast.Module([ast.Expr(ast.Call(ast.Attribute(owner, method)))]):
-            return ast.unparse(owner), method
-    return "", ""
-
-
-def _template(mode: str, device_type: str, scaled: bool) -> list[str]:
-    backward = ["loss.backward()", "optimizer.step()"]
-    return [
-        "# where the forward pass is:",
-        f'with torch.autocast("{device_type}", dtype={DTYPES[mode]}):',
-        f"{INDENT}output = model(inputs)",
-        f"{INDENT}loss = loss_function(output, targets)",
-        *(_scaled(backward) if scaled else backward),
-    ]
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        match node.value:
+            case ast.Call(ast.Attribute(ast.Name(name), "update" | "unscale_")):
+                return None if name == self._scaler else node
+            case ast.Call(ast.Attribute(ast.Name(name), "step"), [owner]) if name == self._scaler:
+                return ast.Expr(ast.Call(ast.Attribute(owner, "step", ast.Load()), [], []))
+            case ast.Call(ast.Attribute(ast.Call(ast.Attribute(ast.Name(name), "scale"), [loss]))):
+                if name == self._scaler:
+                    node.value.func.value = loss  # type: ignore[attr-defined]
+        return node

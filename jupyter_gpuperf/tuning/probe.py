@@ -6,6 +6,7 @@ library only at module level.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled, pickled_size
+from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.loaders.subject import (
     TuningSubject,
@@ -142,11 +144,12 @@ class ProbeFailed(Exception):
 
 def _recording_dataset(subject: TuningSubject) -> RecordingDataset:
     indices: list[Any] = [] if subject.is_stream else [next(subject.index_batches, [])]
+    batched = bool(indices) and subject.is_batched
     return RecordingDataset(
         subject.dataset,
         subject.collate_function(),
         indices,
-        subject.batch_size,
+        subject.batch_size or (length_of(indices[0]) or 0 if batched else 0),
         subject.worker_init_function(),
         is_batched=subject.is_batched,
     )
@@ -172,13 +175,12 @@ def probe_of_records(records: Sequence[Record], subject: TuningSubject) -> Probe
     items = [each for each in records if each.kind == "item"]
     batch = next((each for each in records if each.kind == "batch"), None)
     if not items:
-        reason = "the loader makes no batch from {count} items: its sampler is empty, or drop_last drops it"
-        if not subject.item_count:
-            reason = "the dataset is empty"
-        raise ProbeFailed(Message(reason, count=subject.item_count))
+        is_empty = subject.is_stream or subject.item_count == 0
+        no_batch = "the loader makes no batch: its sampler is empty, or drop_last drops it"
+        raise ProbeFailed(Message("the dataset is empty" if is_empty else no_batch))
     walls = [each.wall_seconds for each in items]
     wall = sum(walls)
-    size = max(1, subject.batch_size)
+    size = subject.batch_size or (len(items) if subject.is_batched else 1)
     known = batch.bytes if batch else size * int(statistics.fmean(each.bytes for each in items))
     blocked = 1 - sum(each.thread_seconds for each in items) / wall if wall else 0.0
     count = len(items)
@@ -224,7 +226,7 @@ def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None
     if default_start_method() != "fork":
         return None
     begin = WorkerInit(_draw_alike, subject.worker_init_function())
-    loads = {"collate_fn": fingerprint_of, "worker_init_fn": begin, "timeout": timeout_seconds}
+    loads = {"collate_fn": _print_of, "worker_init_fn": begin, "timeout": timeout_seconds}
     try:
         with items_from_workers(subject.dataset, 2, "fork", **loads) as (items, _):
             found = [print_ for _, print_ in zip(range(2 * ITEMS), items, strict=False)]
@@ -237,9 +239,30 @@ def repeats_items(subject: TuningSubject, timeout_seconds: float) -> bool | None
 
 
 def _draw_alike() -> None:
+    """Seed the worker, and note when the stream asks which worker it is in: then equal items may be of two shards."""
     import torch
+    from torch.utils.data._utils import worker
 
     Randomness(torch).reseed(SEED)
+    kind: Any = type(worker._worker_info)
+
+    class Noting(kind):  # type: ignore[misc]
+        __slots__ = ()  # so that an object can change its class
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("id", "num_workers"):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    object.__setattr__(worker._worker_info, "__class__", Noting)
+
+
+asked: Final[list[str]] = []
+"""In a worker: what its stream asked for to find its part of the data."""
+
+
+def _print_of(item: Any) -> str:
+    return f"{os.getpid() if asked else ''} {fingerprint_of(item)}"
 
 
 def fingerprint_of(item: Any) -> str:

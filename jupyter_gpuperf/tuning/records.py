@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import operator
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from jupyter_gpuperf.loaders.comparison import length_of
+
 MOST_ITEMS: Final = 256
 OWN_IO: Final = Path("/proc/self/io")
-NO_ITEM: Final = "nothing"
+NO_ITEM: Final = object()
 SPLIT_FIELDS: Final = (
     *("wall_seconds", "thread_seconds", "process_seconds"),
     *("bytes", "read_bytes", "storage_bytes"),
@@ -78,16 +81,23 @@ class RecordingDataset:
 
     def records(self) -> Iterator[Record]:
         """Yield the records of single items, then the record of collating them."""
-        taken: list[Any] = []
+        items, taken = list[Any](), None
         for found, record in timed(self._calls()):
-            items = found if self._is_whole else [found]
-            taken += items
-            yield from itertools.repeat(record.each_of(len(items)), len(items))
-            if len(taken) >= max(1, self.batch_size):
+            if self._is_whole:  # torch passes it to the collate function as it is
+                count, taken = max(1, length_of(self.indices[0]) or 0), found
+                yield from itertools.repeat(record.each_of(count), count)
                 break
-        if self.batch_size and taken:
-            for _, record in timed(iter([lambda: self.collate(taken)]), kind="batch"):
-                yield record
+            yield record
+            items.append(found)
+            taken = items
+            if len(items) >= max(1, self.batch_size):
+                break
+        if self.batch_size and taken is not None:
+            try:
+                yield from [each for _, each in timed(iter([lambda: self.collate(taken)]), "batch")]
+            except Exception as error:  # not the items' fault: the trials report what it raises
+                if "CUDA" in str(error):
+                    raise
 
     @property
     def _is_whole(self) -> bool:
@@ -106,7 +116,7 @@ class RecordingDataset:
                 yield functools.partial(self.dataset.__getitems__, batch)
                 continue
             for index in batch if self.is_batched else [batch]:
-                yield functools.partial(self.dataset.__getitem__, index)
+                yield functools.partial(operator.getitem, self.dataset, index)
 
 
 END: Final = Record("end", 0.0, 0.0, 0.0, 0, False, 0, 0, 0)
@@ -128,9 +138,8 @@ def timed(calls: Iterator[Callable[[], Any]], kind: str = "item") -> Iterator[tu
 
 def bytes_of(value: object, depth: int = 6) -> int:
     """Return the size, in bytes, of the tensors, arrays, bytes and strings in a value, however nested."""
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        return size
+    with contextlib.suppress(Exception):  # sparse tensors have none, others no number
+        return operator.index(value.nbytes)  # type: ignore[attr-defined]
     if isinstance(value, (bytes, bytearray, str)):
         return len(value)
     if not depth:

@@ -134,6 +134,39 @@ class Settled(DataLoader):
         super().__init__(data, batch_size=20, num_workers=1)
 
 
+class Moving(DataLoader):
+    """Keeps an argument under another name, and uses it later."""
+
+    def __init__(self, data, *, device="cpu", **kwargs):
+        super().__init__(data, **kwargs)
+        self._device = device
+
+    @classmethod
+    def wrapping(cls, loader):
+        """Stand for a loader, as those do that were written after PyTorch's first tutorials."""
+        self = cls.__new__(cls)
+        object.__setattr__(self, "inner", loader)
+        return self
+
+
+class FirstOf(DataLoader):
+    """Keeps an argument in its collate function alone."""
+
+    def __init__(self, data, count=1, **kwargs):
+        super().__init__(data, collate_fn=lambda items: torch.stack(items[:count]), **kwargs)
+
+
+class Shuffling(DataLoader):
+    """Takes no sampler, and of the settings only the usual ones."""
+
+    def __init__(
+        self, dataset, batch_size=1, shuffle=False, num_workers=0, persistent_workers=False, **other
+    ):
+        known = {name: other[name] for name in ("prefetch_factor", "pin_memory") if name in other}
+        known |= {"num_workers": num_workers, "persistent_workers": persistent_workers}
+        super().__init__(dataset, batch_size, shuffle, **known)
+
+
 class Prepared:
     """Says that it is a DataLoader and only stands for one, as Accelerate's."""
 

@@ -10,7 +10,15 @@ import torch
 from kinds import Items, Stateful, Stream
 from torch.utils.data import BatchSampler, DataLoader, WeightedRandomSampler
 
-from jupyter_gpuperf.loaders.code_suggestions import loader_code, more_workers_code
+from jupyter_gpuperf.loaders.code_suggestions import (
+    COMPILE_SNIPPET,
+    FEWER_LAUNCHES_SNIPPET,
+    LOWER_PRECISION_SNIPPET,
+    NON_BLOCKING_SNIPPET,
+    WATCH_SNIPPET,
+    loader_code,
+    more_workers_code,
+)
 from jupyter_gpuperf.loaders.comparison import difference
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 
@@ -59,23 +67,62 @@ def test_it_is_equal_but_for_the_settings(own):
 
 def test_the_settings_that_stay_are_kept():
     code = loader_code(
-        Told(num_workers=2, prefetch_factor=4, pin_memory=True, persistent_workers=True),
+        Told(
+            arguments=["mine.dataset"],
+            num_workers=2,
+            prefetch_factor=4,
+            pin_memory=True,
+            persistent_workers=True,
+        ),
         num_workers=3,
     )
     for each in ("prefetch_factor=4", "pin_memory=True", "persistent_workers=True"):
         assert each in code
 
 
-def test_of_a_class_of_its_own_the_settings_alone_are_said():
-    code = loader_code(told(Stateful(Items(), batch_size=20)), num_workers=3)
+@pytest.mark.parametrize("report", [Told(), told(Stateful(Items(), batch_size=20))])
+def test_without_code_that_was_compared_the_settings_alone_are_said(report):
+    code = loader_code(report, num_workers=3)
     assert "num_workers=3" in code
     assert ast.parse(code).body == []
 
 
-def test_what_is_not_known_is_said():
-    code = loader_code(Told(), num_workers=3)
-    assert "# For a map-style dataset." in code
-    ast.parse(code)
+def test_what_workers_that_persist_change_is_said():
+    one = Told(arguments=["mine.dataset"], num_workers=1)
+    assert "copies of the dataset" in loader_code(one, persistent_workers=True)
+    assert "copies of the dataset" not in loader_code(one, num_workers=2)
+
+
+def test_what_new_processes_can_not_load_gets_no_code():
+    spawned = {"num_workers": 1, "multiprocessing_context": "spawn"}
+    assert told(DataLoader(Items(), **spawned)).arguments
+    assert told(DataLoader(Items(), collate_fn=lambda items: items, **spawned)).arguments == []
+
+
+def test_the_code_imports_torch_and_replaces_no_other_object_of_that_name():
+    own = DataLoader(Items(), batch_size=20)
+    assert arguments_as_code(own, "mine", {"mine": own, "torch": "cuda"}) == []
+    names = {"mine": own, "DataLoader": Stateful}
+    code = loader_code(Told(arguments=arguments_as_code(own, "mine", names)), num_workers=1)
+    exec(code, names)
+    assert (type(names["mine"]), names["DataLoader"]) == (DataLoader, Stateful)
+
+
+SNIPPETS = (
+    LOWER_PRECISION_SNIPPET,
+    FEWER_LAUNCHES_SNIPPET,
+    COMPILE_SNIPPET,
+    NON_BLOCKING_SNIPPET,
+    WATCH_SNIPPET,
+)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_code_of_which_the_server_knows_no_names_uses_none(snippet):
+    code = "".join(line for line in snippet.splitlines(True) if not line.startswith("%"))
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert used <= {"torch"}
+    assert "torch" not in used or "import torch\n" in code
 
 
 def test_more_workers_stay_below_the_cores():

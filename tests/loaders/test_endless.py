@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 import torch
-from kinds import Fabric, OneShot, OtherMake, Pipeline
+from kinds import Fabric, Moving, OneShot, OtherMake, Pipeline
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    Dataset,
     DistributedSampler,
     IterableDataset,
     RandomSampler,
@@ -21,6 +22,7 @@ from jupyter_gpuperf.benchmarks import Context
 from jupyter_gpuperf.benchmarks.dataloader import run_on
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.endless import (
+    loader_and_data,
     loader_like,
     loader_settings,
 )
@@ -130,19 +132,54 @@ def test_data_that_ends_too_soon_is_refused(items):
     assert refusal.value.code == "data_too_short"
 
 
-@pytest.mark.parametrize("wrap", [Fabric, Pipeline])
+@pytest.mark.parametrize("wrap", [Fabric, Pipeline, Moving.wrapping])
 def test_the_loader_within_a_wrapper_is_taken(wrap):
     own = DataLoader(DATA, batch_size=4, drop_last=True)
     assert loader_settings(wrap(own), {})["batch_size"] == 4
     assert first(like(wrap(own)), 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
-@pytest.mark.parametrize("subject", [OtherMake(DATA), iter([1]), (each for each in DATA), {1, 2}])
+OTHERS = {
+    "another make": OtherMake(DATA),
+    "an iterator": iter([1]),
+    "a generator": (each for each in DATA),
+    "a set": {1, 2},
+    "its name": "loader",
+    "a model": torch.nn.Sequential(torch.nn.Flatten()),
+    "data sets by name": {"train": DATA},
+    "several loaders": [DataLoader(DATA), DataLoader(DATA)],
+    "loaders by name": {"train": DataLoader(DATA), "test": DataLoader(DATA)},
+    "loaders together": zip(DataLoader(DATA), DataLoader(DATA), strict=True),
+}
+
+
+@pytest.mark.parametrize("subject", OTHERS.values(), ids=OTHERS)
 def test_what_can_be_iterated_is_not_taken_for_a_data_set(subject):
     with pytest.raises(BadRequest) as refusal:
         loader_settings(subject, {})
     assert refusal.value.code == "not_a_loader"
     assert refusal.value.hint
+
+
+class Holding(Dataset):
+    """A data set that reads its items from a loader of its own."""
+
+    def __init__(self):
+        self.inner = DataLoader(DATA, batch_size=2)
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return index
+
+
+def test_a_data_set_that_holds_a_loader_is_itself_meant():
+    assert loader_and_data(held := Holding()) == (None, held)
+
+
+def test_an_empty_data_set_makes_no_batch():
+    assert list(like([], workers=0)) == []
 
 
 def test_a_sampler_that_can_not_be_copied_is_refused_with_the_reason():

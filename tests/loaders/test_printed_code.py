@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import warnings
+import multiprocessing
 
 import pytest
 import torch
 from kinds import (
     Collating,
     Fabric,
+    FirstOf,
     Forgetful,
     Graphs,
     Items,
     ManyEpochs,
+    Moving,
     OneShot,
     Prepared,
     Resumed,
     Settled,
+    Shuffling,
     Stateful,
     Stream,
 )
+from printing import DATA, RARE, SETTING, begin, code, generator, having, keep, run
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -30,42 +34,12 @@ from torch.utils.data import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from torch.utils.data.datapipes.iter import IterableWrapper
 
 from jupyter_gpuperf.loaders.comparison import difference
-from jupyter_gpuperf.loaders.printed_code import code_of
 from jupyter_gpuperf.loaders.rebuilding import KEPT_ARGUMENTS, loader_with
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.loaders.subject import TuningSubject
-
-SETTING = Setting.of(num_workers=2, prefetch_factor=3, persistent_workers=True)
-DATA = Items()
-RARE = torch.tensor([1.0] * 390 + [39.0] * 10)
-
-
-def keep(items):
-    return items
-
-
-def begin(worker):
-    pass
-
-
-def code(own, *, setting=SETTING, given=None, **names):
-    given = own if given is None else given
-    return code_of(given, own, "mine", setting, {"mine": given, **names})
-
-
-def run(line, own, **names):
-    scope = {"torch": torch, "mine": own, **names}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch has its own opinion of how many workers there are
-        exec(line, scope)
-    return scope["mine"]
-
-
-def generator():
-    return torch.Generator().manual_seed(7)
-
 
 KINDS = {
     "in order": lambda: DataLoader(DATA, batch_size=20),
@@ -103,6 +77,9 @@ KINDS = {
     "graphs": lambda: Graphs(DATA, batch_size=20, shuffle=True, follow_batch=["x"]),
     "stateful": lambda: Stateful(DATA, batch_size=20, shuffle=True, snapshot_every_n_steps=3),
     "collating": lambda: Collating(DATA, 3.0, batch_size=20),
+    "of items of a type": lambda: DataLoader[int](DATA, batch_size=20),
+    "without a sampler": lambda: Shuffling(DATA, batch_size=20, shuffle=True),
+    "as many as there are": lambda: DataLoader(DATA, sampler=RandomSampler(DATA, num_samples=400)),
 }
 
 
@@ -160,41 +137,21 @@ def test_samplers_of_the_users_are_never_drawn_from_and_it_is_said():
         assert "# Its order was not compared" in line
 
 
-def test_the_users_own_are_called_by_their_names():
-    weighted, batches = WeightedRandomSampler(RARE, 400), BatchSampler(range(9), 3, False)
-    seeded = generator()
-    own = DataLoader(
-        DATA, sampler=weighted, collate_fn=keep, worker_init_fn=begin, generator=seeded
-    )
-    line = code(own, weighted=weighted, keep=keep, begin=begin, seeded=seeded, _weighted=weighted)
-    for each in (
-        "sampler=weighted",
-        "collate_fn=keep",
-        "worker_init_fn=begin",
-        "generator=seeded",
-    ):
-        assert each in line
-    assert "#" not in line
-    assert "batch_sampler=batches" in code(DataLoader(DATA, batch_sampler=batches), batches=batches)
-    assert "mine = Graphs(mine.dataset, batch_size=20" in code(
-        Graphs(DATA, batch_size=20), Graphs=Graphs
-    )
-
-
-def test_what_has_no_name_is_said():
-    line = code(DataLoader(DATA, batch_size=4, collate_fn=lambda items: items))
-    assert line.startswith("# collate_fn: an unnamed lambda, taken from mine.\n")
-    assert "collate_fn=mine.collate_fn" in line
-
-
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda: Forgetful(DATA, 3), "secret"),
         (lambda: Settled(DATA), "its num_workers would be 1"),
         (lambda: Prepared(DataLoader(DATA, batch_size=20)), "not a DataLoader itself"),
+        (lambda: Moving(DATA, device="meta", batch_size=20), "its argument device is not kept"),
+        (lambda: FirstOf(DATA, 3, batch_size=20), "its argument count is not kept"),
+        (lambda: having(Collating(DATA, 3.0, batch_size=20), "_epoch", 3), "its _epoch would"),
+        (lambda: DataLoader(IterableWrapper(range(9))), "its dataset would differ"),
     ],
-    ids=["an argument that is not kept", "workers of its own", "prepared"],
+    ids=[
+        *("an argument that is not kept", "workers of its own", "prepared"),
+        *("privately kept", "in a closure", "moved on", "wrapped by torch"),
+    ],
 )
 def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, reason):
     own = make()
@@ -205,18 +162,54 @@ def test_what_can_not_be_equal_is_not_printed_and_the_settings_are_said(make, re
     assert run(line, own) is own
 
 
-def test_what_wraps_the_loader_is_not_lost():
+@pytest.mark.parametrize("wrap", [Fabric, Moving.wrapping])
+def test_what_wraps_the_loader_is_not_lost(wrap):
     own = DataLoader(DATA, batch_size=20)
-    line = code(own, given=Fabric(own))
-    assert "A Fabric can't be rebuilt" in line
+    line = code(own, given=wrap(own))
+    assert "can't be rebuilt" in line
     assert "=" not in line.partition("wraps it:")[0]
 
 
-def test_a_loader_without_a_name_gets_no_line():
-    own, other = DataLoader(DATA, batch_size=20), DataLoader(DATA, batch_size=2)
-    for names in ({}, {"loader": other}):
-        assert "no name" in code_of(own, own, "loader", SETTING, names)
-    assert code_of(own, own, "data.loaders", SETTING, None).startswith("# The loader has no name")
+@pytest.mark.parametrize("changed", [{"in_order": False}, {"start_method": "spawn"}])
+def test_what_the_class_does_not_take_is_not_left_out_in_silence(changed):
+    line = code(Shuffling(DATA, batch_size=20), setting=SETTING.with_changes(**changed))
+    assert run(line, None) is None
+    assert "would be" in line
+
+
+def test_another_batch_size_that_the_class_ignores_gives_no_line():
+    own = Settled(DATA)
+    line = TuningSubject(own, "mine", 10).code(Setting.of(num_workers=1))
+    assert "its batch_size would be 20" in line
+
+
+def test_a_context_of_the_users_own_is_kept():
+    spawn = multiprocessing.get_context("spawn")
+    setting = SETTING.with_changes(start_method="spawn")
+    own = DataLoader(DATA, num_workers=1, multiprocessing_context=spawn)
+    assert "multiprocessing_context='spawn'" in code(own, setting=setting)
+    context = type("Own", (type(spawn),), {})()
+    own = DataLoader(DATA, num_workers=1, multiprocessing_context=context)
+    assert run(code(own, setting=setting), own).multiprocessing_context is context
+
+
+def test_what_changes_for_training_is_said():
+    class Epochs(Items):
+        def set_epoch(self, epoch):
+            pass
+
+    assert "set_epoch()" in code(DataLoader(Epochs(), batch_size=20))
+    kept = DataLoader(Epochs(), batch_size=20, num_workers=1, persistent_workers=True)
+    assert "set_epoch()" not in code(kept)
+
+    class Positioned(Stream):
+        def __next__(self):
+            pass
+
+    assert "keeps a position" in code(DataLoader(Positioned()))
+    assert "keeps a position" not in code(DataLoader(Positioned(), num_workers=1))
+    line = code(DataLoader(DATA, batch_size=20), setting=SETTING.with_changes(in_order=False))
+    assert line.startswith("# in_order=False: batches come in the order in which workers finish.\n")
 
 
 def test_a_method_that_the_loader_hands_to_torch_is_its_new_ones_own():
@@ -234,14 +227,6 @@ def test_a_plain_loader_is_not_taken_for_one_that_repeats_its_batches():
         ManyEpochs=ManyEpochs,
     )
     assert (len(made), sum(1 for _ in made), sum(1 for _ in made)) == (20, 20, 20)
-
-
-def test_other_indices_are_a_difference():
-    own = DataLoader(DATA, batch_size=20)
-    assert "sampler" in difference(own, DataLoader(DATA, batch_size=20, shuffle=True), {})
-    assert "batch_size" in difference(own, DataLoader(DATA, batch_size=10), {})
-    assert "class" in difference(own, Stateful(DATA, batch_size=20), {})
-    assert "dataset" in difference(own, DataLoader(range(400), batch_size=20), {})
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,13 @@ def test_a_tuning_is_shown_kept_and_offered_again(notebook):
     kept = notebook.run_line_magic("gpubench", "dataloader train_loader --tune --kept")
     assert kept.recommended == tuned.recommended
     assert "not now" in kept.earlier
+    notebook.run_cell(
+        "sampler = torch.utils.data.SubsetRandomSampler(range(100))\n"
+        "train_loader = DataLoader(train_loader.dataset, 8, sampler=sampler)"
+    ).raise_error()
+    other = notebook.run_line_magic("gpubench", "dataloader train_loader --tune --kept")
+    assert "sampler=sampler" in other.code  # the code of now, not that of then
+    notebook.run_cell(LOADER).raise_error()
 
     again = jupyter_gpuperf.tune(notebook.user_ns["train_loader"], budget_seconds=3)
     assert again.code.startswith("train_loader = ")  # found by what the notebook calls it

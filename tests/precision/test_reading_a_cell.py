@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.effects import names_mentioned, side_effect_warnings
 from jupyter_gpuperf.precision.kernels import kind_of, time_shares
-from jupyter_gpuperf.precision.rewriting import forward_call_test, rewrite_cell
+from jupyter_gpuperf.precision.rewriting import rewrite_cell
 
 CELL = """\
 for inputs, targets in batches:
@@ -25,10 +26,21 @@ for inputs, targets in batches:
 """
 
 
-def rewritten(mode, source=CELL, **options):
-    namespace = {"model": torch.nn.Linear(1, 1), "criterion": torch.nn.MSELoss()}
-    is_forward = forward_call_test(namespace, torch)
-    return rewrite_cell(source, mode, "cuda", is_forward=is_forward, **options)
+def notebook(**more):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return {
+        "torch": torch,
+        "model": model,
+        "criterion": torch.nn.MSELoss(),
+        "optimizer": optimizer,
+        "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1),
+        **more,
+    }
+
+
+def rewritten(mode, source=CELL, names=None, device="cuda", **options):
+    return rewrite_cell(source, mode, device, names or notebook(), torch, **options)
 
 
 def test_for_bf16_the_forward_pass_alone_is_inside_of_autocast():
@@ -58,26 +70,149 @@ def test_for_fp16_a_scaler_is_made_once_and_the_scheduler_is_left_alone():
 
 def test_a_scaler_of_the_cells_own_stays():
     source = CELL.replace("loss.backward()", "scaler.scale(loss).backward()")
-    code = rewritten("fp16", source, has_scaler=True)
+    code = rewritten("fp16", source, notebook(scaler=object()), has_scaler=True)
     assert "GradScaler" not in code
     assert "torch.float16" in code
 
 
 def test_tf32_and_compiling_are_lines_before_the_cell():
     assert "allow_tf32 = True" in rewritten("tf32")
-    assert (
-        rewritten("fp32", compiled=("model",))
-        .splitlines()[2]
-        .startswith("model = torch.compile(model)")
-    )
+    names = notebook()
+    compiled = {"model": names["model"]}
+    lines = rewritten("fp32", names=names, compiled=compiled).splitlines()
+    assert lines[2].startswith("model = torch.compile(model)")
     assert rewritten("fp32") == ""
 
 
-@pytest.mark.parametrize("source", ["train_step(batch)", "model(x).sum().backward()"])
-def test_where_the_forward_pass_is_elsewhere_the_pattern_is_given(source):
-    code = rewritten("bf16", source)
+def test_lines_that_can_not_precede_the_cell_are_shown_alone():
+    code = rewritten("tf32", f"from __future__ import annotations\n{STEP}")
+    assert code.splitlines()[-1] == "torch.backends.cudnn.allow_tf32 = True"
+
+
+@pytest.mark.parametrize("path", ["function.model", "criterion", "models['a']"])
+def test_a_model_that_has_no_such_name_in_the_notebook_is_not_assigned(path):
+    code = rewritten("fp32", "pass", compiled={path: torch.nn.Linear(1, 1)})
+    assert [type(each) for each in ast.parse(code).body] == [ast.Import, ast.Pass]
+    assert "compile it where it is created" in code
+
+
+STEP = "loss = model(x).mean()\nloss.backward()\noptimizer.step()\n"
+NOT_WRITTEN = {
+    "elsewhere": "train_step(batch)",
+    "here and elsewhere": f"{STEP}train_step(x)",
+    "in one statement": "model(x).sum().backward()",
+    "partly in the statement": "h = model(x)\nmodel(h).sum().backward()",
+    "on one line": "loss = model(x).mean(); loss.backward()",
+    "no training": "out = model(x)",
+    "decorated": "@torch.compile\ndef f(x):\n    return model(x)\nloss = f(x)\nloss.backward()",
+    "future": f"from __future__ import annotations\n{STEP}",
+}
+NOT_SCALED = {
+    "closure": STEP.replace("step()", "step(closure)"),
+    "accelerator": STEP.replace("loss.backward()", "accelerator.backward(loss)"),
+    "the functional form": STEP.replace("loss.backward()", "torch.autograd.backward(loss)"),
+    "no step": STEP.replace("optimizer.step()", ""),
+    "a local optimizer": "def f(o):\n    loss = model(x)\n    loss.backward()\n    o.step()\n",
+    "steps in two places": f"{STEP}if last:\n    optimizer.step()\n",
+    "clipped, of two": STEP.replace("optimizer", "clip_grad_norm_(p, 1)\nother.step()\noptimizer"),
+}
+
+
+@pytest.mark.parametrize("source", NOT_WRITTEN.values(), ids=NOT_WRITTEN)
+@pytest.mark.parametrize("mode", ["bf16", "fp16"])
+def test_a_cell_that_can_not_be_rewritten_is_not_shown_but_what_to_add_is(mode, source):
+    names = notebook()
+    exec("def train_step(batch):\n    model(batch).mean().backward()", names)
+    code = rewritten(mode, source, names)
     assert "where the forward pass is" in code
-    ast.parse(code)
+    assert ast.parse(code).body == []
+
+
+@pytest.mark.parametrize("source", NOT_SCALED.values(), ids=NOT_SCALED)
+def test_a_cell_whose_gradients_can_not_be_scaled_is_not_shown_for_fp16(source):
+    names = notebook()
+    names["other"] = names["optimizer"]
+    code = rewritten("fp16", source, names)
+    assert "scale the loss" in code
+    assert ast.parse(code).body == []
+
+
+def test_torch_of_another_meaning_is_not_replaced():
+    assert rewritten("bf16", names=notebook(torch="cuda")) == ""
+
+
+def test_lines_of_strings_are_not_indented():
+    source = 'for x in data:\n    loss = model(x, """a\nb\n""").mean()\n    loss.backward()\n'
+    assert '"""a\nb\n"""' in rewritten("bf16", source)
+
+
+@pytest.mark.parametrize("call", ["nets['a']", "space.net", "nets['a'].forward", "pair[0]"])
+def test_a_model_is_found_where_the_notebook_keeps_it(call):
+    model = torch.nn.Linear(1, 1)
+    kept = {"nets": {"a": model}, "space": SimpleNamespace(net=model), "pair": [model]}
+    code = rewritten("bf16", f"h = {call}(x)\n{STEP}", notebook(**kept))
+    assert f"    h = {call}(x)" in code.splitlines()
+
+
+@pytest.mark.parametrize("indent", ["\t", "  "])
+def test_other_indents_are_kept(indent):
+    code = rewritten("bf16", CELL.replace("    ", indent))
+    compile(code, "cell", "exec")
+    assert f"\n{indent}    outputs = model(inputs)" in code
+
+
+def test_the_scaler_takes_no_name_of_the_users():
+    cell = CELL.replace("inputs.to", "scaler.transform(inputs).to")
+    code = rewritten("fp16", cell, notebook(scaler=object()))
+    assert "grad_scaler = torch.amp.GradScaler" in code
+    assert "    grad_scaler.scale(loss).backward()\n" in code
+    code = rewritten("fp16", cell, notebook(scaler=object(), grad_scaler=object()))
+    assert "grad_scaler_ = torch.amp.GradScaler" in code
+
+
+def test_only_optimizers_are_stepped_by_the_scaler():
+    code = rewritten("fp16", CELL + "    profiler.step()\n", notebook(profiler=object()))
+    assert code.endswith("    scheduler.step()\n    profiler.step()")
+
+
+TRAINED = {
+    "plain": CELL,
+    "one line": STEP.replace("()\noptimizer", "(); optimizer"),
+    "conditional": STEP.replace("loss.backward()", "if True: loss.backward()"),
+    "accumulated": STEP.replace("optimizer", "if True: optimizer"),
+    "in parentheses": STEP.replace("loss.backward()", "(loss / 4).backward(retain_graph=True)"),
+    "clipped": STEP.replace("optimizer", "torch.nn.utils.clip_grad_norm_(p, 1)\noptimizer"),
+    "clipped on the line": STEP.replace("()\nopt", "(); torch.nn.utils.clip_grad_norm_(p, 1); opt"),
+    "two losses": "a = model(x).mean()\nb = a * 2\na.backward(retain_graph=True)\nb.backward()\n"
+    "optimizer.step()\n",
+    "two optimizers": STEP + STEP.replace("optimizer", "other").replace("model", "second"),
+    "a function": "def f(x):\n    loss = model(x).mean()\n    loss.backward()\n    optimizer.step()\nf(x)\n",
+    "in a try": f"try:\n    {STEP.replace(chr(10), chr(10) + '    ')}pass\nfinally:\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("source", TRAINED.values(), ids=TRAINED)
+@pytest.mark.parametrize("mode", ["bf16", "fp16"])
+def test_the_code_trains_as_the_cell_does(mode, source):
+    source = source.replace("cuda", "cpu")
+    trained = []
+    for code in (source, rewritten(mode, source, learning(), device="cpu")):
+        names = learning()
+        # The usual first scale overflows: real training skips its first steps.
+        exec(code.replace('Scaler("cpu")', 'Scaler("cpu", init_scale=64.0)'), names)
+        trained.append(torch.cat([each.detach().flatten() for each in names["p"]]))
+    assert "with torch.autocast" in code
+    assert ("scaler.update()" in code) is (mode == "fp16")
+    assert torch.allclose(*trained, atol=0.02)
+    assert not torch.allclose(trained[0], torch.cat([each.flatten() for each in learning()["p"]]))
+
+
+def learning():
+    torch.manual_seed(0)
+    names, x, second = notebook(), torch.ones(4, 1), torch.nn.Linear(1, 1)
+    other = torch.optim.SGD(second.parameters(), 0.1)
+    more = {"x": x, "batches": [(x, x)], "second": second, "other": other}
+    return {**names, **more, "p": [*names["model"].parameters(), *second.parameters()]}
 
 
 @pytest.mark.parametrize(

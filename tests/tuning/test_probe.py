@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy
 import pytest
 import torch
 from data_sets import Items, Shards, Stream, compute, wait
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, get_worker_info
 
 from jupyter_gpuperf.loaders.cloudpickling import cloudpickled
 from jupyter_gpuperf.loaders.setting import Setting
@@ -94,9 +95,23 @@ class AllAlike(IterableDataset):
         return iter([torch.zeros(2)] * 8)
 
 
+class Labels(IterableDataset):
+    """A stream of two shards whose labels begin alike, as webdataset's."""
+
+    def __iter__(self):
+        info = get_worker_info()
+        return iter([*range(10), info.id if info else 0])
+
+
 @pytest.mark.parametrize(
     ("data", "repeated"),
-    [(Stream(), True), (Stream(divided=True), False), (Shards(), False), (AllAlike(), None)],
+    [
+        (Stream(), True),
+        (Stream(divided=True), False),
+        (Shards(), False),
+        (AllAlike(), None),
+        (Labels(), False),
+    ],
 )
 def test_a_stream_that_each_worker_repeats_is_recognised(data, repeated):
     subject = TuningSubject(DataLoader(data, batch_size=2), "mine")
@@ -145,6 +160,87 @@ def test_a_data_set_of_whole_batches_is_asked_as_torch_asks_it(data):
     assert found.items == 8
     assert found.batch_bytes == 8 * 8
     assert 0.01 <= found.items * found.item_seconds < 0.1
+
+
+class Batches(Many):
+    """Makes its batch itself, in a kind without a length."""
+
+    def __getitems__(self, indices):
+        return SimpleNamespace(values=torch.tensor(indices))
+
+
+def test_a_batch_of_the_data_sets_own_is_collated_as_torch_collates_it():
+    found = probed(Batches(), collate_fn=lambda batch: batch.values)
+    assert (found.items, found.batch_bytes) == (8, 8 * 8)
+
+
+def test_what_the_collate_function_raises_is_not_blamed_on_the_items():
+    found = probed(Items(), collate_fn=lambda items: items[0].no_such_method())
+    assert (found.items, found.collate_seconds) == (8, 0.0)
+
+
+class Few:
+    """Makes batches, and does not say of which size."""
+
+    def __init__(self, batch_size):
+        self.batch_size = batch_size
+
+    def __len__(self):
+        return 10
+
+    def __iter__(self):
+        return (list(range(first, first + 10)) for first in range(0, 100, 10))
+
+
+@pytest.mark.parametrize("size", [None, [8, 16], "large"])
+def test_the_size_of_a_batch_is_that_of_its_indices_where_it_is_not_said(size):
+    subject = TuningSubject(DataLoader(Items(), batch_sampler=Few(size)), "mine")
+    found = probe(subject, 2.0, 30.0)
+    assert (found.items, found.batch_size, found.batch_bytes) == (10, 10, 80)
+
+
+class Forwarding:
+    """Stands for a data set, without methods of its own."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        return self.data[index]
+
+
+ODD = {
+    "the end of another's stream": ["nothing"] * 20,
+    "sparse": [torch.eye(3).to_sparse()] * 20,
+    "nothing": [None] * 20,
+    "a view of a dictionary": types.MappingProxyType({index: index for index in range(20)}),
+    "forwarding": Forwarding(list(range(20))),
+}
+
+
+@pytest.mark.parametrize("data", ODD.values(), ids=ODD)
+def test_odd_items_are_looked_at_too(data):
+    assert probed(data, collate_fn=list).items == 8
+
+
+def test_a_data_set_smaller_than_the_usual_batch_is_one_batch():
+    assert probe(TuningSubject(Items(length=5), "mine"), 2.0, 30.0).items == 5
+
+
+class Unknown(Items):
+    def __len__(self):
+        raise TypeError("unknown")
+
+
+def test_a_sampler_without_indices_is_not_called_an_empty_data_set():
+    with pytest.raises(ProbeFailed, match="its sampler is empty"):
+        probed(Unknown(), sampler=[])
 
 
 class Chunks(Dataset):

@@ -232,9 +232,7 @@ def test_a_data_set_alone_is_tuned():
     answer = tuned(Items(), batch_size=16, budget_seconds=3.0)
     assert answer.batch_size == 16
     assert answer.trial("present") is None
-    assert answer.code.startswith(
-        "loader = torch.utils.data.DataLoader(train_loader, batch_size=16"
-    )
+    assert "\nloader = torch.utils.data.DataLoader(train_loader, batch_size=16" in answer.code
 
 
 def test_trials_read_items_that_no_other_trial_has_read(tmp_path):

@@ -90,8 +90,8 @@ def test_a_loop_that_starves_is_shown_live_and_confirmed_with_evidence_and_a_fix
     page.screenshot(path=RESULTS / "starving.png")
     card.get_by_role("button", name="Fix").click()
     fix = card.locator("[data-part=fix] pre")
-    expect(fix).to_contain_text("train_loader = DataLoader(")
-    expect(fix).to_contain_text("batch_size=128")
+    # A recording has no loader to build and compare: the settings are shown, but no code.
+    expect(fix).to_contain_text("Set them where it is created")
     expect(fix).to_contain_text("num_workers=4")
 
 
