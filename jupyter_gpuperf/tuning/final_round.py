@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, plan
 from jupyter_gpuperf.loaders.loop_blocks import Loop
@@ -13,9 +13,7 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
 from jupyter_gpuperf.tuning.time_limit import TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial, interval_of
-
-if TYPE_CHECKING:
-    from jupyter_gpuperf.tuning.trial_runner import TrialRunner
+from jupyter_gpuperf.tuning.trial_setup import TrialSetup
 
 ROOM_ROUNDS: Final = 0.75
 """A round starts if this share of it fits into the remaining time."""
@@ -38,10 +36,10 @@ class FinalRound:
         Time for everything, with the start and the end of the workers.
     """
 
-    def __init__(self, runner: TrialRunner, trials: Sequence[Trial], seconds: float) -> None:
-        self._runner, self._trials, self._seconds = runner, trials, seconds
+    def __init__(self, setup: TrialSetup, trials: Sequence[Trial], seconds: float) -> None:
+        self._setup, self._trials, self._seconds = setup, trials, seconds
         self._end = time.perf_counter() + seconds
-        self._runs = [RunningTrial(runner, each.setting) for each in trials]
+        self._runs = [RunningTrial(setup, each.setting) for each in trials]
         self._samples: list[list[float]] = []
         self._running: int | None = None
         """Place of the trial that runs now: an error is its own."""
@@ -51,7 +49,7 @@ class FinalRound:
 
         A trial that fails gets its error; then there is no result.
         """
-        clock, completed = self._runner.clock, False
+        clock, completed = self._setup.clock, False
         try:
             with clock.alarm.within(min(self._seconds, clock.left())):
                 self._measure(self._loops(), target_ratio)
@@ -66,30 +64,30 @@ class FinalRound:
             return False
         finally:
             with clock.alarm.suspended():
-                self._runner.worker_pause.close()  # first, so that all workers finish their batches together
+                self._setup.worker_pause.close()  # first, so that all workers finish their batches together
                 deadline = time.perf_counter() + CLOSING_SECONDS
                 for each in self._runs:
-                    self._runner.end(each, at_once=not completed, deadline=deadline)
+                    each.end(at_once=not completed, deadline=deadline)
         return self._keep_blocks()
 
     def _loops(self) -> list[tuple[Loop, Callable[[], float]]]:
         """Start all loops; return each with the function that runs a block of it."""
-        runner, loops = self._runner, []
+        setup, loops = self._setup, []
         share = STARTING_SHARE * self._seconds / len(self._trials)
         for place, run in enumerate(self._runs):
             self._running = place
-            runner.clock.report(run.setting.describe())
+            setup.clock.report(run.setting.describe())
             run.start(share, max(1.0, self._seconds))
             loops.append((run.loop, run.block))
         self._running = None
-        if runner.step is not None:
-            ready = runner.ready_loop()
+        if setup.step is not None:
+            ready = setup.ready_loop()
             ready.measure_pace(share)
             loops.append((ready, ready.block))
         return loops
 
     def _measure(self, loops: list[tuple[Loop, Callable[[], float]]], target_ratio: float) -> None:
-        clock, left = self._runner.clock, self._end - time.perf_counter() - CLOSING_SECONDS
+        clock, left = self._setup.clock, self._end - time.perf_counter() - CLOSING_SECONDS
         paces = {str(place): loop.pace for place, (loop, _) in enumerate(loops)}
         chosen = plan(paces, left, MOST_STEPS, GOOD_ROUNDS)
         for place, (loop, _) in enumerate(loops):
@@ -120,9 +118,9 @@ class FinalRound:
         if rounds < FEWEST_ROUNDS:
             return False
         blocks = [each[:rounds] for each in self._samples]
-        if self._runner.step is not None:
-            self._runner.ready_seconds = interval_of(blocks.pop())
+        if self._setup.step is not None:
+            self._setup.ready_seconds = interval_of(blocks.pop())
         for trial, each in zip(self._trials, blocks, strict=True):
             trial.blocks, trial.aborted, trial.round_of = each, False, self._trials
-            trial.ready_seconds = self._runner.ready_seconds
+            trial.ready_seconds = self._setup.ready_seconds
         return True

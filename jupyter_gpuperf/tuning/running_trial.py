@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.loop_blocks import EndlessBatches, Loop
 from jupyter_gpuperf.loaders.setting import Setting
 from jupyter_gpuperf.measure import resources
 from jupyter_gpuperf.tuning.safety import Watchdog, close, describe_failure
-
-if TYPE_CHECKING:
-    from jupyter_gpuperf.tuning.trial_runner import TrialRunner
+from jupyter_gpuperf.tuning.trial_setup import TrialSetup
 
 PACE_SHARE: Final = 0.3
 """Share of a trial's time for using up the first batches, and for estimating the pace."""
 ROUND_RATIO: Final = 1.5
 """Margin for the estimated time of a round of the workers, which the pace must include as a whole."""
+SLOW_BATCH_SECONDS: Final = 0.5
+"""When batches take longer than this, a trial ends without waiting for the workers' current batches."""
 CLOSING_SECONDS: Final = 2.0
 """Time for workers to end by themselves, while there is time."""
 
@@ -27,12 +28,12 @@ class RunningTrial:
 
     Parameters
     ----------
-    runner
-        The trials' common facts: the loader to copy, the step, the timeline.
+    setup
+        What all trials share.
     """
 
-    def __init__(self, runner: TrialRunner, setting: Setting) -> None:
-        self.setting, self._runner = setting, runner
+    def __init__(self, setup: TrialSetup, setting: Setting) -> None:
+        self.setting, self._setup = setting, setup
         self.processes: list[Any] = []
         self.shared_memory_bytes: int | None = None
         self._loader: Any = None
@@ -50,30 +51,30 @@ class RunningTrial:
         timeout_seconds
             After this time, torch gives up waiting for a batch.
         """
-        runner, setting = self._runner, self.setting
-        self._loader, self.processes = runner.subject.make_loader(setting, timeout_seconds)
+        setup, setting = self._setup, self.setting
+        self._loader, self.processes = setup.subject.make_loader(setting, timeout_seconds)
         self._batches = EndlessBatches(self._loader, on_start=self._watch)
         self.loop = Loop(
             self._batches,
-            runner.step_of(setting),
-            timeline=runner.timeline,
-            worker_pause=runner.worker_pause,
+            setup.step_of(setting),
+            timeline=setup.timeline,
+            worker_pause=setup.worker_pause,
             workers=setting.num_workers,
             prefetched=1 + setting.in_flight_batches if setting.num_workers else 0,
         )
-        round_seconds = ROUND_RATIO * runner.round_seconds(setting.num_workers)
+        round_seconds = ROUND_RATIO * setup.round_seconds(setting.num_workers)
         self.loop.warm_up(PACE_SHARE * seconds)
         self.loop.measure_pace(max(PACE_SHARE * seconds, round_seconds))
 
     def restart_seconds(self, timeout_seconds: float) -> float:
         """Return the seconds from the start of the second epoch to its first batch."""
-        runner = self._runner
-        self._loader, self.processes = runner.subject.make_loader(self.setting, timeout_seconds)
+        setup = self._setup
+        self._loader, self.processes = setup.subject.make_loader(self.setting, timeout_seconds)
         for _ in range(2):
-            began = runner.timeline.clock()
+            began = setup.timeline.clock()
             self._watch(iter(self._loader))
             next(self._iterator)
-        return runner.timeline.clock() - began
+        return setup.timeline.clock() - began
 
     def block(self) -> float:
         """Run a block, and return its seconds per step. A block in which the data started anew is run again."""
@@ -87,9 +88,21 @@ class RunningTrial:
             return error.message
         return describe_failure(error, self.processes, self._watchdog)
 
-    def end(self, *, at_once: bool, seconds: float) -> None:
-        """Stop the watchdog, and close the iterator and the workers, which may take ``seconds`` to end by themselves."""
-        self._runner.worker_pause.resume([each.pid for each in self.processes])
+    def end(self, *, at_once: bool, deadline: float | None = None) -> None:
+        """Stop the watchdog, and close the iterator and the workers.
+
+        Parameters
+        ----------
+        at_once
+            Whether to kill the workers instead of waiting until each has finished its batch.
+        deadline
+            Until when to wait, by ``time.perf_counter()``; ``None`` for the usual time.
+        """
+        if deadline is None:
+            deadline = time.perf_counter() + CLOSING_SECONDS
+        seconds = max(0.0, min(deadline - time.perf_counter(), self._setup.clock.left()))
+        at_once |= self._setup.probe.batch_seconds > SLOW_BATCH_SECONDS or seconds == 0
+        self._setup.worker_pause.resume([each.pid for each in self.processes])
         if self._watchdog is not None:
             self._watchdog.stop()
             least = self._watchdog.least_shared_bytes
@@ -104,5 +117,5 @@ class RunningTrial:
         """Remember the current iterator, and watch its workers before the first batch can fill the memory."""
         self._iterator = iterator
         if self.processes and self._watchdog is None:
-            self._watchdog = Watchdog(self.processes, self._runner.budget)
+            self._watchdog = Watchdog(self.processes, self._setup.budget)
             self._watchdog.start()

@@ -7,33 +7,23 @@ batch meanwhile. Without a step, the batches are only copied to the GPU.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from jupyter_gpuperf.loaders.batches import map_tensors, with_new_containers
 from jupyter_gpuperf.loaders.block_planning import plan
-from jupyter_gpuperf.loaders.device_timeline import HostTimeline
-from jupyter_gpuperf.loaders.loop_blocks import Loop
 from jupyter_gpuperf.loaders.setting import Setting
-from jupyter_gpuperf.loaders.subject import TuningSubject
-from jupyter_gpuperf.loaders.worker_pause import WorkerPause
-from jupyter_gpuperf.measure.statistics import Interval, mean_interval
+from jupyter_gpuperf.measure.statistics import mean_interval
 from jupyter_gpuperf.measure.stopping import StopRule
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.feasibility import infeasible_reason
 from jupyter_gpuperf.tuning.final_round import FinalRound
-from jupyter_gpuperf.tuning.probe import Probe
-from jupyter_gpuperf.tuning.request import Step
-from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
-from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
+from jupyter_gpuperf.tuning.running_trial import RunningTrial
+from jupyter_gpuperf.tuning.time_limit import TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, interval_of, is_slower
+from jupyter_gpuperf.tuning.trial_setup import TrialSetup
 
-SLOW_BATCH_SECONDS: Final = 0.5
-"""When batches take longer than this, a trial ends without waiting for the workers' current batches."""
 START_SECONDS: Final = 5.0
 FRESH_START_SECONDS: Final = 20.0
 """Start limit for workers that are not forked: each imports torch first."""
@@ -41,52 +31,19 @@ MOST_STEPS: Final = 1000
 
 
 @dataclass
-class TrialRunner:
+class TrialRunner(TrialSetup):
     """Measures settings of one subject.
 
     Parameters
     ----------
-    step
-        The training step; ``None`` to measure the loader alone.
-    ready
-        Some batches, to run the step without waiting for data; empty without a step.
-    timeline
-        Where the steps are timed.
-    to_gpu
-        Whether batches are copied to the GPU when there is no step.
-    clock
-        Countdown for the whole tuning; also reports progress.
     most_workers
         Maximum useful number of workers: more would repeat a stream or have nothing to do. ``None`` without a limit.
     on_trial
         Called with each trial when it has ended.
     """
 
-    subject: TuningSubject
-    probe: Probe
-    budget: Budget
-    clock: Countdown
-    step: Step | None = None
-    ready: Sequence[Any] = ()
-    timeline: HostTimeline = field(default_factory=HostTimeline)
-    to_gpu: bool = False
     most_workers: int | None = None
     on_trial: Callable[[Trial], object] = lambda trial: None
-
-    def __post_init__(self) -> None:
-        self.worker_pause = WorkerPause()
-        self.ready_seconds: Interval | None = None
-        """Seconds of a step whose batch is ready; ``None`` without a step, or before :meth:`measure_ready`."""
-
-    def step_of(self, setting: Setting) -> Step:
-        """Return what a trial does with each batch."""
-        if self.step is not None:
-            return self.step
-        if not self.to_gpu:
-            return lambda batch: None
-        # As training does; that is the purpose of pinned memory.
-        move = {"device": "cuda", "non_blocking": setting.pin_memory}
-        return lambda batch: map_tensors(lambda each: each.to(**move), batch)
 
     def measure_ready(self, seconds: float) -> None:
         """Measure the step on ready batches: no setting can be faster."""
@@ -162,12 +119,6 @@ class TrialRunner:
             seconds = max(self.probe.batch_seconds, waited)
         return seconds
 
-    def ready_loop(self) -> Loop:
-        """Return a loop that runs the step on ready batches, over and over."""
-        batches = map(with_new_containers, itertools.cycle(self.ready))
-        assert self.step is not None
-        return Loop(batches, self.step, timeline=self.timeline, worker_pause=self.worker_pause)
-
     def _new_trial(self, setting: Setting) -> Trial:
         reason = infeasible_reason(setting, probe=self.probe, budget=self.budget)
         trial = Trial(setting=setting, error=reason)
@@ -196,22 +147,7 @@ class TrialRunner:
             trial.error = run.failure(error)
         finally:
             with self.clock.alarm.suspended():
-                self.end(run, at_once=trial.error is not None)
-
-    def round_seconds(self, workers: int) -> float:
-        """Return the seconds in which each worker loads a batch and the loop uses it, estimated from the probe."""
-        crowded = max(1.0, workers / max(1.0, self.budget.cpus))
-        step = max(1, workers) * (self.ready_seconds or {"value": 0.0})["value"]
-        load = crowded * self.probe.batch_seconds
-        return max(load, step) if workers else load + step
-
-    def end(self, run: RunningTrial, *, at_once: bool, deadline: float | None = None) -> None:
-        """End a trial's workers, by force when the time is short, or at the deadline."""
-        if deadline is None:
-            deadline = time.perf_counter() + CLOSING_SECONDS
-        seconds = max(0.0, min(deadline - time.perf_counter(), self.clock.left()))
-        slow = self.probe.batch_seconds > SLOW_BATCH_SECONDS or seconds == 0
-        run.end(at_once=at_once or slow, seconds=seconds)
+                run.end(at_once=trial.error is not None)
 
     def _expected_seconds(self, setting: Setting) -> float:
         """Return the seconds that the start-up, the discarded batches and the minimum number of blocks may take."""
