@@ -102,7 +102,7 @@ async def test_the_panel_sees_a_tuning_with_its_trials_and_can_cancel_it(reporte
     manager.cancel(job.id)
     await until(view.cancel_wanted)
     assert states(manager) == ["running"]  # until its kernel says otherwise
-    view.report_end(a_job(state="cancelled"), None, None)
+    view.report_end(a_job(state="cancelled"), None)
     await until(lambda: states(manager) == ["cancelled"])
 
 
@@ -110,8 +110,9 @@ async def test_a_kernel_that_hangs_up_leaves_nothing_running(reporter, manager):
     reporter.report(a_job())
     await until(manager.list)
     reporter._link.close()
-    await until(lambda: states(manager) == ["cancelled"])
+    await until(lambda: states(manager) == ["failed"])
     assert manager.list()[0].ended_seconds
+    assert "kernel ended" in manager.list()[0].error.message
 
 
 async def test_what_the_server_refuses_does_not_cancel_the_job(reporter, manager):
@@ -126,7 +127,7 @@ async def test_a_server_that_came_back_hears_of_the_job_again(reporter, served, 
     reporter.report(a_job())
     await until(manager.list)
     await served.stop()
-    await until(lambda: states(manager) == ["cancelled"])
+    await until(lambda: states(manager) == ["failed"])
     await served.start()
 
     def reported():
