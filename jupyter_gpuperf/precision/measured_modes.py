@@ -126,7 +126,7 @@ class MeasuredModes:
                 )
             except OutOfTime as error:
                 longest = max(each.run_seconds for each in self.variants.values())
-                message = "The time limit ended before each mode was timed once; one run takes {seconds:.2g} s."
+                message = "The time limit ended before each mode was timed twice; one run takes {seconds:.2g} s."
                 hint = "Raise --time-limit-seconds, choose fewer --modes, or let the cell do fewer steps."
                 raise GpuPerfError(
                     "time_limit_too_short", message, hint, seconds=longest

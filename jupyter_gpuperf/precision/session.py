@@ -21,6 +21,7 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import names_mentioned
+from jupyter_gpuperf.precision.loader_workers import end_workers_except, worker_ids
 from jupyter_gpuperf.precision.mode_context import (
     CURRENT_MODE,
     CellTraits,
@@ -118,6 +119,7 @@ class ProfileSession:
         self.torch, self.subject = torch, subject
         self.warnings: list[str] = []
         self._after: StateSnapshot | None = None
+        self._workers: set[int | None] = set()
         self.allocated_before_bytes = 0
         if cuda_in_use(torch):
             torch.cuda.synchronize()
@@ -171,6 +173,7 @@ class ProfileSession:
         self.device = self._device_in_use(allocated_before)
         self.replayed = self._iterators.note_taken()
         self._iterators.remove()
+        self._workers = worker_ids()
         self._after = self._take_snapshot(on_host=cuda_in_use(torch))
         if moved := self.before.advanced_iterators:
             raise BadRequest(
@@ -187,6 +190,7 @@ class ProfileSession:
         self.runs_in_row = 0
         self.before.restore()
         self._iterators.install(fresh=True)
+        end_workers_except(self._workers)
 
     @contextlib.contextmanager
     def in_mode(self, mode: str, observer: RunObserver | None = None) -> Iterator[RunObserver]:
@@ -236,6 +240,7 @@ class ProfileSession:
             self.synchronize()
             (self._after or self.before).restore()
             self._iterators.remove()
+            end_workers_except(self._workers)
             if self._after is not None and (drawn := self._iterators.give_back()):
                 message = "Another mode took more items from {iterators}; they were put back."
                 self.warnings.append(Message(message, iterators=drawn))

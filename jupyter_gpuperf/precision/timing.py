@@ -155,7 +155,7 @@ class CellStopwatch:
         VariantFailed
             A variant raised an exception; timing ends with the first one.
         OutOfTime
-            The session's time was up before the first round was complete.
+            The session's time was up before two rounds were complete.
         """
         blocks = {name: functools.partial(self.time_block, each) for name, each in variants.items()}
         earlier = {name: each.step_seconds for name, each in variants.items()}
@@ -163,7 +163,7 @@ class CellStopwatch:
             return time_interleaved(blocks, earlier=earlier, **pace)
         except OutOfTime:
             rounds = min(len(each.blocks) for each in variants.values())
-            if not rounds:
+            if rounds < 2:  # a single one has no interval
                 raise
             samples = {name: each.step_seconds[:rounds] for name, each in variants.items()}
             return Interleaved(samples=samples, doubt="")
