@@ -73,8 +73,11 @@ class _Call:
 
     @property
     def name(self) -> str:
-        name = getattr(self.function, "overloadpacket", self.function)
-        return str(getattr(name, "__qualname__", None) or getattr(name, "__name__", name))
+        """The name, such as ``Tensor.numpy`` or ``aten::index_put_``."""
+        if hasattr(self.function, "overloadpacket"):
+            return str(self.function.name()).partition(".")[0]
+        name = getattr(self.function, "__qualname__", None) or repr(self.function)
+        return str(name).replace("TensorBase.", "Tensor.")
 
     def fails(self, change: Callable[[Any], Any]) -> bool:
         try:

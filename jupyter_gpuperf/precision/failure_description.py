@@ -37,6 +37,7 @@ def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
 
 
 def _failed(error: BaseException, hint: Message) -> dict[str, Any]:
-    text = " ".join(str(error).split())[:MOST_CHARACTERS]
-    message = Message("The cell raised {name}: {error}", name=type(error).__name__, error=text)
+    text = " ".join(str(error).split())[:MOST_CHARACTERS].rstrip(".")
+    text = f": {text}" if text else ""
+    message = Message("The cell raised {name}{error}.", name=type(error).__name__, error=text)
     return {"code": "cell_failed", "message": message, "hint": hint}

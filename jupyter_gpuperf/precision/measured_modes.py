@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.interleaved import Interleaved
@@ -26,6 +27,9 @@ from jupyter_gpuperf.precision.timing import (
 from jupyter_gpuperf.precision.variation import describe_variation
 
 Progress = Callable[[float, str], None]
+
+FEWEST_FOR_ESTIMATE: Final = 8
+LONGEST_SECONDS: Final = 600.0
 
 
 class MeasuredModes:
@@ -100,30 +104,27 @@ class MeasuredModes:
         if run is None or run < 2:
             return False
         session.most_runs = run - 1
-        message = "The cell's own mode raises {name} in run {run} in a row; so no block has more than {most} runs."
-        name = type(error.cause).__name__
-        self.warnings.append(Message(message, name=name, run=run, most=run - 1))
+        self.warnings.append(
+            Message.counted(
+                "The cell's own mode raises {name} after {count} run in a row; no block is longer.",
+                "The cell's own mode raises {name} after {count} runs in a row; no block is longer.",
+                name=type(error.cause).__name__,
+                count=session.most_runs,
+            )
+        )
         return True
 
-    def time_in_turn(
-        self, seconds: float, fewest_rounds: int, target: float, span: float
-    ) -> Interleaved | None:
-        """Time all variants in turn; if they were timed before, add rounds. ``span`` is where the progress begins.
+    def time_in_turn(self, seconds: float, target: float) -> Interleaved:
+        """Time all variants in turn.
 
         Raises
         ------
         GpuPerfError
-            ``time_limit_too_short``.
+            ``time_limit_too_short``, or ``not_timed`` when all modes failed.
         """
         while self.variants:
             try:
-                timings = self.stopwatch.time_in_turn(
-                    self.variants,
-                    target_ratio=target,
-                    limit_seconds=seconds,
-                    fewest_rounds=fewest_rounds,
-                    progress=lambda ratio, text: self._progress(span + 0.15 * ratio, text),
-                )
+                return self._timed(seconds, target, FEWEST_ROUNDS, 0.2)
             except OutOfTime as error:
                 longest = max(each.run_seconds for each in self.variants.values())
                 message = "The time limit ended before each mode was timed twice; one run takes {seconds:.2g} s."
@@ -135,12 +136,33 @@ class MeasuredModes:
                 self._failed(error.name, error)
                 for each in self.variants.values():
                     each.blocks, each.device_seconds, each.steps_skipped = [], [], 0
-                fewest_rounds = FEWEST_ROUNDS
-                continue
-            for each in self.variants.values():
-                self.fill_times(each, timings)
-            return timings
-        return None
+        failed = self.outcomes[REFERENCE].error or {"message": "", "hint": ""}
+        message = "The cell can't be timed: {reason}"
+        raise GpuPerfError("not_timed", Message(message, reason=failed["message"]), failed["hint"])
+
+    def time_longer(self, seconds: float, target: float) -> Interleaved | None:
+        """Add rounds to the earlier ones; ``None`` if a mode fails now, which ends the timing."""
+        try:
+            return self._timed(seconds, target, 1, 0.75)
+        except VariantFailed as error:
+            failed = describe_failure_in_mode(self._session, error)
+            message = "{mode} failed after {count} rounds: {message} {hint}"
+            count = len(self.variants[error.name].blocks)
+            self.warnings.append(Message(message, mode=error.name, count=count, **failed))
+            return None
+
+    def _timed(self, seconds: float, target: float, fewest_rounds: int, span: float) -> Interleaved:
+        """Time all variants in turn; ``span`` is where the progress begins."""
+        timings = self.stopwatch.time_in_turn(
+            self.variants,
+            target_ratio=target,
+            limit_seconds=seconds,
+            fewest_rounds=fewest_rounds,
+            progress=lambda ratio, text: self._progress(span + 0.15 * ratio, text),
+        )
+        for each in self.variants.values():
+            self.fill_times(each, timings)
+        return timings
 
     def fill_times(self, variant: Variant, timings: Interleaved) -> None:
         """Store what was timed of a variant."""
@@ -157,20 +179,23 @@ class MeasuredModes:
         if self._now in timings.samples:
             outcome.speedup_over_now = timings.speedup(name, self._now)
 
-    def doubts(self, timings: Interleaved | None, target: float) -> Iterator[Message]:
-        """Yield what to say if the widest interval is wider than requested."""
-        if timings is None:
-            return
-        widths = {name: half_width_ratio(timings.median(name)) for name in timings.samples}
+    def doubts(self, timings: Interleaved, target: float, seconds: float) -> Iterator[Message]:
+        """Yield what to say if the widest interval is wider than requested after ``seconds``."""
+        widths = {name: half_width_ratio(timings.median(name)) for name in self.variants}
         widest = max(widths, key=lambda name: widths[name])
         if widths[widest] <= target:
             return
-        blocks = self.variants[widest].blocks
+        count = len(timings.samples[widest])
         yield Message(
             "{mode} not converged after {count} rounds: interval ±{half_width:.1f} %, target ±{target:.0f} %.",
             mode=widest,
-            count=len(timings.samples[widest]),
+            count=count,
             half_width=100 * widths[widest],
             target=100 * target,
         )
-        yield from describe_variation(blocks)
+        needed = seconds * (widths[widest] / target) ** 2
+        if count >= FEWEST_FOR_ESTIMATE and needed <= LONGEST_SECONDS:
+            yield Message(
+                "At this pace, --time-limit-seconds {seconds:.0f} is enough.", seconds=needed
+            )
+        yield from describe_variation(self.variants[widest].blocks)

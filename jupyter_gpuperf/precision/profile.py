@@ -96,9 +96,7 @@ class _Profiling:
         if options.time_limit_seconds is None:
             runs_seconds = sum(each.run_seconds for each in self._modes.variants.values())
             self._limit(max(options.limit_seconds, LONGEST_RUNS * runs_seconds))
-        timings = self._modes.time_in_turn(
-            FIRST_SHARE * options.limit_seconds, FEWEST_ROUNDS, self._target, 0.2
-        )
+        timings = self._modes.time_in_turn(FIRST_SHARE * options.limit_seconds, self._target)
         for variant in list(self._modes.variants.values()):
             with contextlib.suppress(OutOfTime):
                 self._modes.attempt(
@@ -118,8 +116,9 @@ class _Profiling:
         )
         with contextlib.closing(checking):  # also closes the driver after an interrupt
             self._examine(checking)
-        if timings is not None and timings.doubt and self._seconds_left() > 0:
-            timings = self._modes.time_in_turn(self._seconds_left(), 0, self._target, 0.75)
+        if timings.doubt is not None and self._seconds_left() > 0:
+            timings = self._modes.time_longer(self._seconds_left(), self._target) or timings
+        seconds = time.perf_counter() - self._began
         if options.compile:
             self._compile()
         profile.now = self._modes.outcomes.pop(CURRENT_MODE, None)
@@ -130,7 +129,8 @@ class _Profiling:
         environment = describe(self._torch, self._device)
         profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
         profile.warnings += facts.measurement_warnings(session)
-        profile.warnings += self._modes.doubts(timings, self._target)
+        profile.warnings += facts.dtype_warnings(session, self._modes.outcomes[REFERENCE])
+        profile.warnings += self._modes.doubts(timings, self._target, seconds)
         profile.warnings += [*checking.warnings, *self._modes.warnings]
         self._advise()
         return profile
@@ -150,8 +150,8 @@ class _Profiling:
                 failed = VariantFailed(self._modes.variants[name], error, self._session.runs_in_row)
                 if self._modes.is_shortened(failed):
                     continue
-                reason = describe_failure_in_mode(self._session, failed)["message"]
-                sentence = Message("check failed: {reason}", reason=reason)
+                described = describe_failure_in_mode(self._session, failed)
+                sentence = Message("not compared: {message} {hint}", **described)
                 outcome = self._modes.outcomes[name]
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
                 free_device_memory(self._torch)

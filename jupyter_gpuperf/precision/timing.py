@@ -20,7 +20,7 @@ from jupyter_gpuperf.precision.variation import Block, observed_block
 
 BLOCK_SECONDS: Final = 0.05
 """Many short blocks: where the host sets the pace, blocks differ by more than the runs of one block."""
-LONG_RUN_SECONDS: Final = 2.0
+LONG_RUN_SECONDS: Final = 0.5
 """A cell that takes longer than this gets no untimed run before a block. Its time then includes first-step costs."""
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
