@@ -108,7 +108,7 @@ def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
     if gain["low"] > WORTH_RATIO:  # but not sound
         numbers = (fastest.numerics or {}).get("sentence", "")
         if _verdict(fastest) == UNKNOWN:
-            template = "Keep the cell as it is. {mode}: {speedup}, but its numbers were not compared ({numbers})."
+            template = "Keep the cell as it is. {mode}: {speedup}, but its numbers are not confirmed ({numbers})."
         else:
             template = (
                 "Keep the cell as it is. {mode}: {speedup}, but its numbers differ ({numbers})."
