@@ -100,7 +100,10 @@ class MeasuredModes:
         session = self._session
         if error.runs < 2 or isinstance(error.cause, GpuPerfError):
             return False
-        run = failing_run(session, error.runs, error.cause)
+        try:
+            run = failing_run(session, error.runs, error.cause)
+        except OutOfTime:
+            return False
         if run is None or run < 2:
             return False
         session.most_runs = run - 1
@@ -182,8 +185,8 @@ class MeasuredModes:
     def doubts(self, timings: Interleaved, target: float, seconds: float) -> Iterator[Message]:
         """Yield what to say if the widest interval is wider than requested after ``seconds``."""
         widths = {name: half_width_ratio(timings.median(name)) for name in self.variants}
-        widest = max(widths, key=lambda name: widths[name])
-        if widths[widest] <= target:
+        widest = max(widths, key=lambda name: widths[name], default="")
+        if not widths or widths[widest] <= target:
             return
         count = len(timings.samples[widest])
         yield Message(

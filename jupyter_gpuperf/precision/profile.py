@@ -76,7 +76,7 @@ class _Profiling:
     ) -> None:
         self._torch, self._session, self._device = session.torch, session, session.device
         self._options, self._source, self._progress = options, source, progress
-        self._target = target_ratio(options.rigorous)
+        self._target, self._began = target_ratio(options.rigorous), time.perf_counter()
         self._on_gpu = session.device.type == "cuda"
         same_as_now = {(False, False): REFERENCE, (True, True): "tf32"}
         now = same_as_now.get(tf32_is_on(session.torch)) if self._on_gpu else REFERENCE
@@ -95,7 +95,7 @@ class _Profiling:
         self._modes.warm_up()
         if options.time_limit_seconds is None:
             runs_seconds = sum(each.run_seconds for each in self._modes.variants.values())
-            self._limit(max(options.limit_seconds, LONGEST_RUNS * runs_seconds))
+            session.ends_at = self._began + max(options.limit_seconds, LONGEST_RUNS * runs_seconds)
         timings = self._modes.time_in_turn(FIRST_SHARE * options.limit_seconds, self._target)
         for variant in list(self._modes.variants.values()):
             with contextlib.suppress(OutOfTime):
