@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -60,8 +61,9 @@ class InProcessJob:
 
     def ended_job(self) -> JobInfo:
         """Return the job in its final state."""
-        state = "cancelled" if self.final is None else "done"
-        return msgspec.structs.replace(self._job, state=state, ended_seconds=time.time())
+        state = "failed" if self.failure else "cancelled" if self.final is None else "done"
+        ended = {"state": state, "ended_seconds": time.time(), "error": self.failure}
+        return msgspec.structs.replace(self._job, **ended)
 
 
 @contextmanager
@@ -89,11 +91,18 @@ def in_process_job(
     except GpuPerfError as error:
         job.failure = job.failure or ErrorInfo(**error.to_dict())
         raise BenchmarkError.of(error) from None
+    except (Exception, SystemExit) as error:
+        job.failure = job.failure or ErrorInfo(
+            code="unexpected_error",
+            message=traceback.format_exception_only(error)[-1].strip(),
+            hint="",
+        )
+        raise
     finally:
         ended = job.ended_job()
         view.end(job.final if display_result else None, format_status(ended, time.time()))
         if isinstance(view, ReportingView):
-            view.report_end(ended, job.finished_run, job.failure)
+            view.report_end(ended, job.finished_run)
 
 
 class ReportingView(ProgressView):
@@ -127,12 +136,8 @@ class ReportingView(ProgressView):
         """End the notebook's view."""
         self._view.end(final, status)
 
-    def report_end(
-        self, job: JobInfo, finished: FinishedRun | None, failure: ErrorInfo | None
-    ) -> None:
+    def report_end(self, job: JobInfo, finished: FinishedRun | None) -> None:
         """Report the job's final state to the panel, and disconnect."""
-        if failure is not None:
-            job = msgspec.structs.replace(job, state="failed", error=failure)
         short = None
         if finished is not None:
             job = msgspec.structs.replace(job, result_id=finished.number)

@@ -78,7 +78,7 @@ def amp_profile(
     numerics
         Whether the numbers are compared.
     time_limit_seconds
-        Maximum time for timing the steps; by default 7 s, or 60 s if ``rigorous``.
+        Maximum time for everything but the first call and compiling; by default 30 s, or 120 s if ``rigorous``.
 
     Raises
     ------

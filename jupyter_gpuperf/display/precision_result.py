@@ -142,7 +142,8 @@ def _numbers(outcome: ModeOutcome) -> Iterator[str]:
     if (count := compiled.get("recompilations")) is not None:
         yield Message.counted("{count} recompilation", "{count} recompilations", count=count)
     if outcome.energy_joules is not None:
-        yield Message("{joules:.3g} J per step", joules=outcome.energy_joules["value"])
+        value, interval = format_interval(Interval(**outcome.energy_joules), "J")
+        yield Message("{energy} per step", energy=f"{value} {interval}".strip())
 
 
 def _listed(parts: Iterable[str]) -> str:

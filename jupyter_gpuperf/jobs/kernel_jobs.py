@@ -14,7 +14,8 @@ from jupyter_gpuperf.jobs.job import ENDED, Job
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link.router import KernelSession
 from jupyter_gpuperf.kernel_link.server_run import worker_environment
-from jupyter_gpuperf.schemas import JobInfo, JobRequest
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.schemas import ErrorInfo, JobInfo, JobRequest
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, RunRequest
 
 
@@ -77,5 +78,7 @@ class KernelJobs:
     def _end_reported(self, session: KernelSession) -> None:
         job = self._reported.pop(session)
         if not job.has_ended:
-            ended = {"state": "cancelled", "ended_seconds": time.time()}
+            message = Message("The kernel ended or disconnected before the job was done.")
+            error = ErrorInfo(code="kernel_gone", message=message, hint="")
+            ended = {"state": "failed", "ended_seconds": time.time(), "error": error}
             self._manager.report(job, msgspec.structs.replace(job.record, **ended))

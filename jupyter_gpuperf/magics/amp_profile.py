@@ -26,6 +26,7 @@ Run the cell in every precision: speed, memory, and whether the numbers stay cor
   --setup "CODE"      runs once beforehand and is not measured
   --rigorous          intervals of ±1 % instead of ±3 %, and energy
   --no-numerics       measure only times and memory
+  --time-limit-seconds X   limit of the whole profile (default 30; with --rigorous 120)
   --into NAME         assign the result to this variable
 
 The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names

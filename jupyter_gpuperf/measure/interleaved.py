@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from jupyter_gpuperf.measure.statistics import (
@@ -76,6 +77,7 @@ def time_interleaved(
     limit_seconds: float,
     fewest_rounds: int = 1,
     room_rounds: float = 0.0,
+    earlier: Mapping[str, Sequence[float]] = MappingProxyType({}),
     progress: Callable[[float, str], None] = lambda ratio, message: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Interleaved:
@@ -93,21 +95,23 @@ def time_interleaved(
         Minimum number of rounds, regardless of the time limit: a single sample has no interval.
     room_rounds
         Another round begins only if this share of an average round fits into the remaining time.
+    earlier
+        Samples of earlier rounds, which the new ones continue.
     progress
         Called with a ratio from 0 to 1 and a short text.
     """
-    samples: dict[str, list[float]] = {name: [] for name in variants}
+    samples: dict[str, list[float]] = {name: [*earlier.get(name, ())] for name in variants}
     order = list(variants)
     began = clock()
     widest = math.inf
-    rounds = 0
+    rounds = before = min(map(len, samples.values()))
     while True:
         for name in order:
             samples[name].append(variants[name]())
         order.reverse()
         rounds += 1
         used_ratio = (clock() - began) / limit_seconds
-        is_over = used_ratio * (1 + room_rounds / rounds) >= 1
+        is_over = used_ratio * (1 + room_rounds / (rounds - before)) >= 1
         progress(min(1.0, used_ratio), _so_far(samples))
         # Computing the intervals takes longer than a short block: do it every round at first, and less often later.
         if rounds >= FEWEST_ROUNDS and (rounds < 32 or rounds % 8 == 0):

@@ -77,8 +77,7 @@ def _gain(profile: Profile, outcome: ModeOutcome) -> Interval:
 
 
 def _recommendation(profile: Profile, best: ModeOutcome) -> Message:
-    speedup = Message("{speedup:.2g}× faster than now", speedup=_gain(profile, best)["value"])
-    gains = [speedup, *_change_of_memory(profile, best)]
+    gains = [_as_fast(_gain(profile, best)), *_change_of_memory(profile, best)]
     if best.numerics is None:
         return Message("Use {mode}: {gains}. Numbers not compared.", mode=best.mode, gains=gains)
     gains.append(best.numerics.get("sentence", ""))
@@ -104,19 +103,32 @@ def _nothing_better(profile: Profile, timed: list[ModeOutcome]) -> Message:
     if not others:
         return Message("Keep the cell as it is: no other mode could be measured.")
     fastest = _fastest(others)
-    mode, gain = fastest.mode, _gain(profile, fastest)["value"]
-    if gain > WORTH_RATIO and not _sound(fastest):
-        return Message(
-            "Keep the cell as it is: {mode} is {speedup:.2g}× as fast, but its numbers differ ({numbers}).",
-            mode=mode,
-            speedup=gain,
-            numbers=(fastest.numerics or {}).get("sentence", ""),
-        )
-    if gain >= 1:
-        best = Message("{mode} is {speedup:.2f}× as fast", mode=mode, speedup=gain)
-    else:
-        best = Message("{mode} takes {ratio:.2g}× as long", mode=mode, ratio=1 / gain)
-    return Message("Keep the cell as it is: at best, {alternative}.", alternative=best)
+    gain = _gain(profile, fastest)
+    texts = {"mode": fastest.mode, "speedup": _as_fast(gain)}
+    if gain["low"] > WORTH_RATIO:  # but not sound
+        numbers = (fastest.numerics or {}).get("sentence", "")
+        if _verdict(fastest) == UNKNOWN:
+            template = "Keep the cell as it is. {mode}: {speedup}, but its numbers are not confirmed ({numbers})."
+        else:
+            template = (
+                "Keep the cell as it is. {mode}: {speedup}, but its numbers differ ({numbers})."
+            )
+        return Message(template, **texts, numbers=numbers)
+    template = "Keep the cell as it is. {mode}: {speedup}: slower."
+    if gain["low"] <= 1 <= gain["high"]:
+        template = "Keep the cell as it is. {mode}: {speedup}: no clear gain."
+    elif gain["low"] > 1:
+        template = "Keep the cell as it is. {mode}: {speedup}: too small a gain to be sure of 3 %."
+    return Message(template, **texts)
+
+
+def _as_fast(gain: Interval) -> Message:
+    """Return a speed-up with its interval."""
+    places = 1 if gain["value"] >= 10 else 2 if gain["high"] - gain["low"] > 0.03 else 3
+    texts = {name: f"{each:.{places}f}" for name, each in gain.items()}
+    if gain["low"] == gain["high"]:
+        return Message("{value}× as fast as now", **texts)
+    return Message("{value}× as fast as now, 95 % interval {low} to {high}", **texts)
 
 
 def explain_limits(profile: Profile, facts: dict[str, Any]) -> None:
@@ -168,8 +180,10 @@ def _limits_of_mode(profile: Profile, best: ModeOutcome) -> Iterator[Message]:
     busy = kernels.get("step_kernel_seconds")
     if busy is not None and device is not None and busy < IDLE_RATIO * device["value"]:
         yield Message(
-            "GPU busy {percent:.0f} % in {mode}: waiting for the host. Try larger batches, --compile or fewer .item() calls.",
+            "GPU busy {percent:.0f} % in {mode} (95 % interval {low:.0f} to {high:.0f} %): waiting for the host. Try larger batches, --compile or fewer .item() calls.",
             percent=100 * busy / device["value"],
+            low=100 * busy / device["high"],
+            high=100 * busy / device["low"],
             mode=best.mode,
         )
     share = kernels.get("tensor_core_ratio", 1.0)

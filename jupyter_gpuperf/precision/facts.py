@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import ProfileSession
 
+FLOAT32: Final = "float32"
 FAST_SIZE_MULTIPLE: Final = 8
 """Tensor cores in 16-bit formats are fastest with sizes that are multiples of this."""
 
@@ -31,6 +33,27 @@ def measurement_warnings(session: ProfileSession) -> Iterator[Message]:
         )
     if lost := session.not_restored():
         yield Message("Not restored after each run: {paths}.", paths=lost[:5])
+
+
+def dtype_warnings(session: ProfileSession, reference: ModeOutcome) -> Iterator[Message]:
+    """Yield a warning if the cell itself computes in another dtype, so that the mode called fp32 is none."""
+    shares = (reference.dtypes or {}).get("flop_shares") or {}
+    dtype, share = next(iter(shares.items()), (FLOAT32, 1.0))
+    if dtype == FLOAT32 or session.cell_traits.own_autocast is not None:
+        return
+    yield Message(
+        "fp32 was not measured: {percent:.0f} % of the FLOPs in its row are in {dtype}, set by the cell itself.",
+        percent=100 * share,
+        dtype=dtype,
+    )
+    parameters = (
+        f"{path}.{name}"
+        for path, module in session.models_used()
+        for name, each in module.named_parameters()
+        if str(each.dtype) == f"torch.{dtype}"
+    )
+    if (first := next(parameters, None)) is not None:
+        yield Message("Parameters are {dtype}, such as {name}.", dtype=dtype, name=first)
 
 
 def advice_facts(session: ProfileSession, compiled: bool) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.failure_cause import NOT_KNOWN, cause_in_mode
+from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.timing import VariantFailed
 
 MOST_CHARACTERS: Final = 300
 
 
-def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
-    """Return ``{"code", "message", "hint"}`` for an error in one mode."""
+def describe_failure_in_mode(session: ProfileSession, error: Exception) -> dict[str, Any]:
+    """Return ``{"code", "message", "hint"}`` for an error in one mode. Runs the cell again to find the cause."""
     cause = error.cause if isinstance(error, VariantFailed) else error
     if isinstance(cause, GpuPerfError):
         return {"code": cause.code, "message": cause.message, "hint": cause.hint}
@@ -23,7 +25,9 @@ def describe_failure_in_mode(error: BaseException) -> dict[str, Any]:
             "message": Message("Out of memory in this mode."),
             "hint": Message("Use a smaller batch."),
         }
-    hint = Message("The ordinary run worked; an operator probably does not support this dtype.")
+    hint = NOT_KNOWN
+    if isinstance(error, VariantFailed):
+        hint = cause_in_mode(session, error.mode, cause, error.runs)
     return _failed(cause, hint)
 
 
@@ -33,6 +37,7 @@ def describe_ordinary_failure(error: BaseException) -> dict[str, Any]:
 
 
 def _failed(error: BaseException, hint: Message) -> dict[str, Any]:
-    text = " ".join(str(error).split())[:MOST_CHARACTERS]
-    message = Message("The cell raised {name}: {error}", name=type(error).__name__, error=text)
+    text = " ".join(str(error).split())[:MOST_CHARACTERS].rstrip(".")
+    text = f": {text}" if text else ""
+    message = Message("The cell raised {name}{error}.", name=type(error).__name__, error=text)
     return {"code": "cell_failed", "message": message, "hint": hint}

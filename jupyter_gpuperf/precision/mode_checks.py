@@ -13,7 +13,7 @@ from jupyter_gpuperf.precision import kernels as kernel_names
 from jupyter_gpuperf.precision.activity import TensorActivity
 from jupyter_gpuperf.precision.census import counting_operators
 from jupyter_gpuperf.precision.numerics import NoiseFloors, compare, noise_floors
-from jupyter_gpuperf.precision.session import ProfileSession
+from jupyter_gpuperf.precision.session import ANY_NUMBER, ProfileSession
 from jupyter_gpuperf.precision.trace import Operator, Trace, trace_runs, tracing_operators
 
 REFERENCE: Final = "fp32"
@@ -47,11 +47,21 @@ class ModeChecks:
         curves = 2 + len(OTHER_SEEDS) + 3  # the fp32 reference twice, other seeds, and three modes
         affordable = max(1, int(budget_seconds / max(run_seconds, 1e-6) / curves))
         self._runs = min(runs, affordable)
-        self.steps_compared = self._runs * steps_per_run
+        self._steps_per_run = steps_per_run
         if self._runs < runs:
             shorter = "Losses compared over {compared} of {steps} steps to save time; --rigorous allows more."
             self.warnings.append(Message(shorter, compared=self.steps_compared, steps=steps))
         self._activity: TensorActivity | None = None
+
+    @property
+    def runs(self) -> int:
+        """Number of runs in a row for a loss curve."""
+        return min(self._runs, self._session.most_runs)
+
+    @property
+    def steps_compared(self) -> int:
+        """Length of the loss curves."""
+        return self.runs * self._steps_per_run
 
     def census(self, mode: str) -> dict[str, Any]:
         """Run the cell once and return which operators ran in which dtype."""
@@ -65,7 +75,8 @@ class ModeChecks:
         session = self._session
         try:
             with session.in_mode(mode) as observer:
-                session.run_cell()
+                if session.most_runs > 1:
+                    session.run_cell()
                 before = observer.step_count
                 seconds = kernel_names.kernel_seconds(session.torch, session.run_cell)
                 steps = max(1, observer.step_count - before)
@@ -81,7 +92,7 @@ class ModeChecks:
 
         ``None`` when the device has no UUID or no such counter.
         """
-        if uuid is None:
+        if uuid is None or self._session.most_runs < ANY_NUMBER:
             return None
         if self._activity is None:
             self._activity = TensorActivity(uuid)
@@ -99,12 +110,12 @@ class ModeChecks:
                 "losses": reference.losses,
                 "floors": floors.to_dict(),
             }
-        trace = trace_runs(self._session, mode, runs=self._runs)
+        trace = trace_runs(self._session, mode, runs=self.runs)
         return compare(trace, reference, floors, (self._operators(mode), operators))
 
     @functools.cached_property
     def _reference(self) -> tuple[Trace, NoiseFloors, list[Operator]]:
-        session, runs = self._session, self._runs
+        session, runs = self._session, self.runs
         reference = trace_runs(session, REFERENCE, runs=runs)
         again = trace_runs(session, REFERENCE, runs=runs)
         others = [
@@ -126,7 +137,7 @@ class ModeChecks:
         ``None`` when the step was not timed or the driver reports no power.
         """
         torch, session = self._session.torch, self._session
-        if step_seconds is None:
+        if step_seconds is None or session.most_runs < ANY_NUMBER:
             return None
         watts: list[float] = []
         with session.in_mode(mode):

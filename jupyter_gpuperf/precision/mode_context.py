@@ -194,7 +194,12 @@ class _Steps:
         """Contexts that disable autocast, one for each step that has begun but not ended."""
 
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if args[1:] or kwargs.get("closure") is not None:
+        closure = args[1] if args[1:] else kwargs.get("closure")
+        if closure is not None and self._observer.scaling is not None:
+            message = "fp16 not measured: torch's gradient scaler does not support optimizer.step(closure)."
+            hint = "Compare bf16, which needs no scaler."
+            raise GpuPerfError("closure_with_scaler", message, hint)
+        if closure is not None:
             return  # the closure runs a forward pass, which needs autocast
         if self._observer.scaling is not None:
             self._observer.scaling.before_step(optimizer)

@@ -8,8 +8,10 @@ from typing import Final
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.mode_context import MODES
 
-QUICK_SECONDS: Final = 7.0
-RIGOROUS_SECONDS: Final = 60.0
+QUICK_SECONDS: Final = 30.0
+RIGOROUS_SECONDS: Final = 120.0
+LEAST_SECONDS: Final = 10.0
+"""However short the limit, the checks may take this long."""
 DEFAULT_STEPS: Final = 20
 
 
@@ -26,7 +28,7 @@ class ProfileOptions:
     steps
         Length of the compared loss curves in optimizer steps.
     time_limit_seconds
-        Limit for timing the steps; by default 7 s, or 60 s when ``rigorous``.
+        Limit for the profile after the ordinary run; by default 30 s, or 120 s when ``rigorous``.
     """
 
     modes: tuple[str, ...] = MODES
@@ -38,7 +40,7 @@ class ProfileOptions:
 
     @property
     def limit_seconds(self) -> float:
-        """Time limit in seconds for timing the steps. Comparing the results of the modes may take as long again."""
+        """Time limit in seconds for everything but the ordinary run and compiling."""
         if self.time_limit_seconds is not None:
             return self.time_limit_seconds
         return RIGOROUS_SECONDS if self.rigorous else QUICK_SECONDS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 import zlib
-from collections.abc import Callable
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -18,19 +18,26 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision import advice, facts, rewriting
 from jupyter_gpuperf.precision.compiling import Compilation
 from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
+from jupyter_gpuperf.precision.measured_modes import MeasuredModes, Progress
 from jupyter_gpuperf.precision.mode_checks import REFERENCE, ModeChecks
-from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES, check_mode
+from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES
 from jupyter_gpuperf.precision.numerics import UNKNOWN
-from jupyter_gpuperf.precision.options import QUICK_SECONDS, ProfileOptions
+from jupyter_gpuperf.precision.options import LEAST_SECONDS, ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.precision.session import ProfiledCode, ProfileSession
-from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed, interval_or_none
+from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
+from jupyter_gpuperf.precision.timing import (
+    FEWEST_ROUNDS,
+    Variant,
+    VariantFailed,
+)
 from jupyter_gpuperf.state.switches import tf32_is_on
 
-COMPILE_SHARE: Final = 0.5
-NUMERICS_SHARE: Final = 0.75
-
-Progress = Callable[[float, str], None]
+FIRST_SHARE: Final = 0.4
+"""Share of the time limit for timing before the checks. Whatever the checks leave is used for more rounds."""
+COMPILE_SHARE: Final = 0.1
+NUMERICS_SHARE: Final = 0.2
+LONGEST_RUNS: Final = 25
+"""By default, a profile may take as long as this many runs in each mode, even beyond its usual limit."""
 
 
 def run_profile(
@@ -69,124 +76,103 @@ class _Profiling:
     ) -> None:
         self._torch, self._session, self._device = session.torch, session, session.device
         self._options, self._source, self._progress = options, source, progress
-        self._stopwatch = CellStopwatch(session)
+        self._target, self._began = target_ratio(options.rigorous), time.perf_counter()
         self._on_gpu = session.device.type == "cuda"
         same_as_now = {(False, False): REFERENCE, (True, True): "tf32"}
         now = same_as_now.get(tf32_is_on(session.torch)) if self._on_gpu else REFERENCE
         names: list[str] = [mode for mode in MODES if mode == REFERENCE or mode in options.modes]
         if now not in names:
             names.append(CURRENT_MODE)
-        self._outcomes = {name: ModeOutcome(name) for name in names}
-        self._variants = {name: Variant(name, name) for name in names}
-        """The variants that have not failed."""
         self._now = now or CURRENT_MODE
+        self._modes = MeasuredModes(session, names, self._now, progress)
         self._profile = Profile(modes=[], now=None, same_as_now=now)
 
     def run(self) -> Profile:
         """Run all passes and return the profile."""
-        profile, options = self._profile, self._options
-        self._warm_up()
-        timings = self._timed()
-        for variant in list(self._variants.values()):
-            try:
-                self._stopwatch.measure_peak_memory(variant, self._outcomes[variant.name])
-            except VariantFailed as error:
-                self._failed(error.name, error)
-        reference = self._variants.get(REFERENCE)
+        profile, options, session = self._profile, self._options, self._session
+        if options.time_limit_seconds is not None:
+            self._limit(options.limit_seconds)
+        self._modes.warm_up()
+        if options.time_limit_seconds is None:
+            runs_seconds = sum(each.run_seconds for each in self._modes.variants.values())
+            session.ends_at = self._began + max(options.limit_seconds, LONGEST_RUNS * runs_seconds)
+        timings = self._modes.time_in_turn(FIRST_SHARE * options.limit_seconds, self._target)
+        for variant in list(self._modes.variants.values()):
+            with contextlib.suppress(OutOfTime):
+                self._modes.attempt(
+                    variant.name,
+                    functools.partial(
+                        self._modes.stopwatch.measure_peak_memory,
+                        variant,
+                        self._modes.outcomes[variant.name],
+                    ),
+                )
+        reference = self._modes.variants.get(REFERENCE)
         checking = ModeChecks(
-            self._session,
+            session,
             steps=options.steps,
             run_seconds=reference.run_seconds if reference else 0.0,
-            budget_seconds=NUMERICS_SHARE * options.limit_seconds,
+            budget_seconds=NUMERICS_SHARE * max(options.limit_seconds, LEAST_SECONDS),
         )
         with contextlib.closing(checking):  # also closes the driver after an interrupt
             self._examine(checking)
+        if timings.doubt is not None and self._seconds_left() > 0:
+            timings = self._modes.time_longer(self._seconds_left(), self._target) or timings
+        seconds = time.perf_counter() - self._began
         if options.compile:
             self._compile()
-        profile.now = self._outcomes.pop(CURRENT_MODE, None)
-        profile.modes = list(self._outcomes.values())
+        profile.now = self._modes.outcomes.pop(CURRENT_MODE, None)
+        profile.modes = list(self._modes.outcomes.values())
         profile.cell = f"{zlib.crc32(self._source.encode()):08x}"
-        profile.steps_per_run = self._session.steps_per_run
+        profile.steps_per_run = session.steps_per_run
         profile.numerics_steps = checking.steps_compared
         environment = describe(self._torch, self._device)
         profile.environment = {**environment, "steps_per_run": profile.steps_per_run}
-        profile.warnings += facts.measurement_warnings(self._session)
-        if timings is not None and timings.doubt:
-            profile.warnings.append(timings.doubt)
-        profile.warnings += checking.warnings
+        profile.warnings += facts.measurement_warnings(session)
+        profile.warnings += facts.dtype_warnings(session, self._modes.outcomes[REFERENCE])
+        profile.warnings += self._modes.doubts(timings, self._target, seconds)
+        profile.warnings += [*checking.warnings, *self._modes.warnings]
         self._advise()
         return profile
 
-    def _warm_up(self) -> None:
-        for index, name in enumerate(self._outcomes):
-            done = index / len(self._outcomes)
-            self._progress(0.05 + 0.15 * done, Message("Warming up {mode}", mode=name))
-            try:
-                if name != CURRENT_MODE:
-                    check_mode(self._torch, name, self._device, self._session.cell_traits)
-                self._stopwatch.warm_up(self._variants[name])
-            except (GpuPerfError, VariantFailed) as error:
-                self._failed(name, error)
-        if REFERENCE not in self._variants:
-            reason = (self._outcomes[REFERENCE].error or {}).get("message", "")
-            message = "The cell failed in fp32, the reference: {reason}"
-            hint = "Check whether the cell itself sets a dtype."
-            raise GpuPerfError("reference_failed", message, hint, reason=reason)
+    def _limit(self, seconds: float) -> None:
+        self._began = time.perf_counter()
+        self._session.ends_at = self._began + max(seconds, LEAST_SECONDS)
 
-    def _failed(self, name: str, error: Exception) -> None:
-        self._outcomes[name].error = describe_failure_in_mode(error)
-        self._variants.pop(name, None)
-        free_device_memory(self._torch)
-
-    def _timed(self) -> Interleaved | None:
-        while self._variants:
-            for each in self._variants.values():
-                each.host_seconds, each.device_seconds = [], []
-            try:
-                timings = self._stopwatch.time_in_turn(
-                    self._variants,
-                    target_ratio=target_ratio(self._options.rigorous),
-                    limit_seconds=self._options.limit_seconds,
-                    progress=lambda ratio, text: self._progress(0.2 + 0.35 * ratio, text),
-                )
-            except VariantFailed as error:
-                self._failed(error.name, error)
-                continue
-            for each in self._variants.values():
-                self._fill_times(each, timings)
-            return timings
-        return None
-
-    def _fill_times(self, variant: Variant, timings: Interleaved) -> None:
-        name, outcome = variant.name, self._outcomes[variant.name]
-        outcome.samples, outcome.step_seconds = timings.samples[name], timings.median(name)
-        outcome.host_seconds = interval_or_none(variant.host_seconds)
-        outcome.device_seconds = interval_or_none(variant.device_seconds)
-        outcome.steps_skipped = variant.steps_skipped
-        if REFERENCE in timings.samples:
-            outcome.speedup = timings.speedup(name, REFERENCE)
-        if self._now in timings.samples:
-            outcome.speedup_over_now = timings.speedup(name, self._now)
+    def _seconds_left(self) -> float:
+        return self._began + self._options.limit_seconds - time.perf_counter()
 
     def _examine(self, checking: ModeChecks) -> None:
-        for index, name in enumerate(self._variants):
-            outcome, done = self._outcomes[name], index / len(self._variants)
-            self._progress(0.6 + 0.25 * done, Message("Checking {mode}", mode=name))
-            try:
-                outcome.dtypes = checking.census(name)
-                if self._on_gpu:
-                    outcome.kernels = checking.kernels(name)
-                    uuid = uuid_of(self._torch, self._device)
-                    outcome.tensor_active_ratio = checking.tensor_active_ratio(name, uuid)
-                if self._options.numerics and name != CURRENT_MODE:
-                    outcome.numerics = checking.numerics(name)
-                if self._options.rigorous and self._on_gpu:
-                    outcome.energy_joules = checking.energy(name, outcome.step_seconds)
-            except Exception as error:  # noqa: BLE001  (the timing is kept, the reason is reported)
-                reason = describe_failure_in_mode(error)["message"]
-                sentence = Message("check failed: {reason}", reason=reason)
+        for index, name in enumerate(self._modes.variants):
+            done = index / len(self._modes.variants)
+            self._progress(0.35 + 0.35 * done, Message("Checking {mode}", mode=name))
+            while (error := self._checked(checking, name)) is not None:
+                failed = VariantFailed(self._modes.variants[name], error, self._session.runs_in_row)
+                if self._modes.is_shortened(failed):
+                    continue
+                described = describe_failure_in_mode(self._session, failed)
+                sentence = Message("not compared: {message} {hint}", **described)
+                outcome = self._modes.outcomes[name]
                 outcome.numerics = outcome.numerics or {"verdict": UNKNOWN, "sentence": sentence}
                 free_device_memory(self._torch)
+                break
+
+    def _checked(self, checking: ModeChecks, name: str) -> Exception | None:
+        """Run the checks of a mode, and return the exception that ended them."""
+        outcome = self._modes.outcomes[name]
+        try:
+            outcome.dtypes = checking.census(name)
+            if self._on_gpu:
+                outcome.kernels = checking.kernels(name)
+                uuid = uuid_of(self._torch, self._device)
+                outcome.tensor_active_ratio = checking.tensor_active_ratio(name, uuid)
+            if self._options.numerics and name != CURRENT_MODE:
+                outcome.numerics = checking.numerics(name)
+            if self._options.rigorous and self._on_gpu:
+                outcome.energy_joules = checking.energy(name, outcome.step_seconds)
+        except Exception as error:  # noqa: BLE001  (the timing is kept, the reason is reported)
+            return error
+        return None
 
     def _compile(self) -> None:
         try:
@@ -195,37 +181,41 @@ class _Profiling:
             reason = Message("Not compiled: {reason} {hint}", reason=error.message, hint=error.hint)
             self._profile.warnings.append(reason)
             return
-        modes = [name for name in self._variants if name != CURRENT_MODE]
+        modes = [name for name in self._modes.variants if name != CURRENT_MODE]
         for index, mode in enumerate(modes):
             name = f"{mode}+compile"
             done = index / len(modes)
             self._progress(0.85 + 0.13 * done, Message("Compiling for {mode}", mode=mode))
-            outcome = self._outcomes[name] = ModeOutcome(name)
+            outcome = self._modes.outcomes[name] = ModeOutcome(name)
             variant = Variant(name, mode, prepare=compilation.activate)
+            self._limit(self._options.limit_seconds)
             try:
                 compilation.begin()
-                outcome.compiled = compilation.measure(self._stopwatch, variant)
+                outcome.compiled = compilation.measure(self._modes.stopwatch, variant)
                 timings = self._timed_beside_eager(variant)
                 outcome.compiled["speedup_over_eager"] = timings.speedup(name, mode)
-                self._stopwatch.measure_peak_memory(variant, outcome)
+                self._modes.stopwatch.measure_peak_memory(variant, outcome)
             except VariantFailed as error:
-                outcome.error = describe_failure_in_mode(error)
+                outcome.error = describe_failure_in_mode(self._session, error)
                 free_device_memory(self._torch)
+            except OutOfTime as error:
+                outcome.error = error.to_dict()
             finally:
                 compilation.end()
 
     def _timed_beside_eager(self, variant: Variant) -> Interleaved:
         beside = {
-            name: Variant(name, name, run_seconds=self._variants[name].run_seconds)
+            name: Variant(name, name, run_seconds=self._modes.variants[name].run_seconds)
             for name in (REFERENCE, self._now, variant.mode)
-            if name in self._variants
+            if name in self._modes.variants
         }
-        timings = self._stopwatch.time_in_turn(
+        timings = self._modes.stopwatch.time_in_turn(
             {**beside, variant.name: variant},
             target_ratio=QUICK_RATIO,
-            limit_seconds=COMPILE_SHARE * min(QUICK_SECONDS, self._options.limit_seconds),
+            fewest_rounds=FEWEST_ROUNDS,
+            limit_seconds=COMPILE_SHARE * self._options.limit_seconds,
         )
-        self._fill_times(variant, timings)
+        self._modes.fill_times(variant, timings)
         return timings
 
     def _advise(self) -> None:

@@ -7,6 +7,9 @@ saved. All other runs start from the state before it. At the end, or after an in
 from __future__ import annotations
 
 import contextlib
+import math
+import re
+import sys
 import time
 import types
 from collections import Counter
@@ -18,6 +21,7 @@ from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.effects import names_mentioned
+from jupyter_gpuperf.precision.loader_workers import end_workers_except, worker_ids
 from jupyter_gpuperf.precision.mode_context import (
     CURRENT_MODE,
     CellTraits,
@@ -30,6 +34,8 @@ from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
 
 CLIPPING: Final = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_grad_norm"})
+ALLOCATED: Final = "allocated_bytes.all.allocated"
+ANY_NUMBER: Final = sys.maxsize
 REPORTED_LIBRARIES: Final = ("pandas", "h5py", "sqlite3", "polars")
 
 
@@ -62,8 +68,20 @@ class ProfiledCode:
     quiet: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
+def bytes_allocated_ever(torch: Any) -> Counter[str]:
+    """Return each GPU's name → the bytes that this process has ever allocated on it."""
+    devices = range(torch.cuda.device_count() if cuda_in_use(torch) else 0)
+    return Counter(
+        {f"cuda:{index}": torch.cuda.memory_stats(index).get(ALLOCATED, 0) for index in devices}
+    )
+
+
 class CellFailed(Exception):
     """The cell raised an exception, which is this one's ``__cause__``."""
+
+
+class OutOfTime(GpuPerfError):
+    """The time limit of the profile is used up."""
 
 
 class ProfileSession:
@@ -81,17 +99,27 @@ class ProfileSession:
         Number of optimizer steps in one run.
     replayed
         Iterator's name → number of items that one run takes from it.
+    ends_at
+        Value of ``time.perf_counter()`` after which no other run begins.
+    most_runs
+        How many runs in a row the cell allows; :data:`ANY_NUMBER` until a run fails that others preceded.
+    runs_in_row
+        Number of runs begun since the state was restored.
     """
 
     device: Any
     cell_traits: CellTraits
     steps_per_run: int
     replayed: Mapping[str, int]
+    ends_at = math.inf
+    most_runs = ANY_NUMBER
+    runs_in_row = 0
 
     def __init__(self, torch: Any, subject: ProfiledCode) -> None:
         self.torch, self.subject = torch, subject
         self.warnings: list[str] = []
         self._after: StateSnapshot | None = None
+        self._workers: set[int | None] = set()
         self.allocated_before_bytes = 0
         if cuda_in_use(torch):
             torch.cuda.synchronize()
@@ -135,14 +163,17 @@ class ProfileSession:
         """
         torch, observer = self.torch, RunObserver()
         self._iterators.install()
+        allocated_before = bytes_allocated_ever(torch)
         try:
             with mode_applied(torch, CURRENT_MODE, CellTraits("cpu"), observer):
                 (self.subject.first_run or self.subject.body)()
             self.synchronize()
         except Exception as error:  # the cell's own exception, reported as such
             raise CellFailed(str(error)) from error
+        self.device = self._device_in_use(allocated_before)
         self.replayed = self._iterators.note_taken()
         self._iterators.remove()
+        self._workers = worker_ids()
         self._after = self._take_snapshot(on_host=cuda_in_use(torch))
         if moved := self.before.advanced_iterators:
             raise BadRequest(
@@ -151,14 +182,15 @@ class ProfileSession:
                 "Use a variable: batches = iter(loader), then next(batches).",
                 iterators=moved,
             )
-        self.device = self._device_in_use()
         self.cell_traits = self._find_traits(observer)
         self.steps_per_run = observer.step_count
 
     def reset(self) -> None:
         """Restore the state before the ordinary run, and rewind the iterators."""
+        self.runs_in_row = 0
         self.before.restore()
         self._iterators.install(fresh=True)
+        end_workers_except(self._workers)
 
     @contextlib.contextmanager
     def in_mode(self, mode: str, observer: RunObserver | None = None) -> Iterator[RunObserver]:
@@ -169,10 +201,26 @@ class ProfileSession:
             yield observer
 
     def run_cell(self) -> None:
-        """Run the cell once; must be called within :meth:`in_mode`."""
+        """Run the cell once; must be called within :meth:`in_mode`.
+
+        Raises
+        ------
+        OutOfTime
+            The time limit is used up.
+        """
+        if time.perf_counter() >= self.ends_at:
+            raise OutOfTime(
+                "out_of_time", "The time limit is used up.", "Raise --time-limit-seconds."
+            )
+        self.runs_in_row += 1
         self._iterators.install()
         self.torch.clear_autocast_cache()  # as a hand-written loop does when it leaves autocast
         self.subject.body()
+
+    @property
+    def can_run_again(self) -> bool:
+        """Whether the cell allows another run before the state is restored."""
+        return self.runs_in_row < self.most_runs
 
     def time_cell(self) -> float:
         """Run the cell once, wait for the device, and return the seconds it took."""
@@ -192,23 +240,26 @@ class ProfileSession:
             self.synchronize()
             (self._after or self.before).restore()
             self._iterators.remove()
+            end_workers_except(self._workers)
             if self._after is not None and (drawn := self._iterators.give_back()):
                 message = "Another mode took more items from {iterators}; they were put back."
                 self.warnings.append(Message(message, iterators=drawn))
 
-    def _device_in_use(self) -> Any:
-        """Return the GPU that holds most of the tensors that the cell can reach.
+    def _device_in_use(self, allocated_before: Counter[str]) -> Any:
+        """Return the GPU on which the cell allocated the most memory, or that holds most of the tensors it names.
 
-        If none is on a GPU, return the current GPU if the cell used memory on it, otherwise the CPU.
+        The CPU if there is neither.
         """
-        torch, items_on = self.torch, Counter[str]()
-        for _, tensor in self.before.reached.tensors:
-            if tensor.device.type == "cuda":
-                items_on[str(tensor.device)] += tensor.numel()
-        if items_on:
-            return torch.device(items_on.most_common(1)[0][0])
-        most_bytes = torch.cuda.max_memory_allocated() if cuda_in_use(torch) else 0
-        return torch.device("cuda" if most_bytes > self.allocated_before_bytes else "cpu")
+        on_gpu = bytes_allocated_ever(self.torch) - allocated_before
+        for path, tensor in () if on_gpu else self.before.reached.tensors:
+            if tensor.device.type == "cuda" and self._is_used(path):
+                on_gpu[str(tensor.device)] += tensor.numel()
+        return self.torch.device(on_gpu.most_common(1)[0][0] if on_gpu else "cpu")
+
+    def _is_used(self, path: str) -> bool:
+        """Return whether the cell may use the object at a path; also if that can't be seen."""
+        used = self.names_used()
+        return not used or re.split(r"\W", path, maxsplit=1)[0] in {*used, *self.subject.roots}
 
     def _find_traits(self, observer: RunObserver) -> CellTraits:
         names = self.names_used()
@@ -231,11 +282,10 @@ class ProfileSession:
 
         Models without parameters, and models that are part of another one, are left out.
         """
-        used = self.names_used()
         return [
             (path, module)
             for path, module in self.before.reached.root_modules()
-            if not used or path.partition(".")[0].partition("[")[0] in used
+            if self._is_used(path)
             if next(module.parameters(), None) is not None
         ]
 

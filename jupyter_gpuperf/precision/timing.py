@@ -15,10 +15,12 @@ from jupyter_gpuperf.measure.statistics import Interval, median_interval
 from jupyter_gpuperf.precision.mode_context import RunObserver
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE
-from jupyter_gpuperf.precision.session import ProfileSession
+from jupyter_gpuperf.precision.session import OutOfTime, ProfileSession
+from jupyter_gpuperf.precision.variation import Block, observed_block
 
-BLOCK_SECONDS: Final = 0.1
-LONG_RUN_SECONDS: Final = 2.0
+BLOCK_SECONDS: Final = 0.05
+"""Many short blocks: where the host sets the pace, blocks differ by more than the runs of one block."""
+LONG_RUN_SECONDS: Final = 0.5
 """A cell that takes longer than this gets no untimed run before a block. Its time then includes first-step costs."""
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
@@ -38,7 +40,7 @@ class Variant:
     name: str
     mode: str
     prepare: Callable[[], object] = lambda: None
-    host_seconds: list[float] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     device_seconds: list[float] = field(default_factory=list)
     steps_skipped: int = 0
     run_seconds: float = 0.0
@@ -48,13 +50,28 @@ class Variant:
     This avoids skipped steps, which take less time and would make the variant look faster.
     """
 
+    @property
+    def step_seconds(self) -> list[float]:
+        """The seconds per step of each block."""
+        return [each.step_seconds for each in self.blocks]
+
 
 class VariantFailed(Exception):
-    """A variant raised an exception. ``name`` is the variant's name, ``cause`` the exception."""
+    """A variant raised an exception.
 
-    def __init__(self, name: str, cause: BaseException) -> None:
-        super().__init__(name)
-        self.name, self.cause = name, cause
+    Attributes
+    ----------
+    name, mode
+        The variant and its mode.
+    cause
+        The exception.
+    runs
+        Number of the run that raised it, counted from the restored state.
+    """
+
+    def __init__(self, variant: Variant, cause: BaseException, runs: int) -> None:
+        super().__init__(variant.name)
+        self.name, self.mode, self.cause, self.runs = variant.name, variant.mode, cause, runs
 
 
 class CellStopwatch:
@@ -62,7 +79,7 @@ class CellStopwatch:
 
     def __init__(self, session: ProfileSession) -> None:
         self._session, self._device = session, session.device
-        self._on_gpu = session.device.type == "cuda"
+        self._on_gpu = self._clock_is_known = session.device.type == "cuda"
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
@@ -75,15 +92,19 @@ class CellStopwatch:
                 if observer.scaling is not None:
                     variant.steps_skipped += observer.scaling.steps_skipped
                     variant.scale = observer.scaling.scale
+        except OutOfTime:
+            raise
         except Exception as error:  # whatever the cell raises, the other modes go on
-            raise VariantFailed(variant.name, error) from error
+            raise VariantFailed(variant, error, self._session.runs_in_row) from error
 
     def warm_up(self, variant: Variant) -> None:
         """Run the variant until algorithms are chosen and memory is allocated; on a GPU, for at least 0.5 s."""
         least_seconds = WARM_UP_SECONDS if self._on_gpu else 0.0
         with self.using(variant):
             seconds: list[float] = []
-            while len(seconds) < WARM_RUNS or sum(seconds) < least_seconds:
+            while self._session.can_run_again and (
+                len(seconds) < WARM_RUNS or sum(seconds) < least_seconds
+            ):
                 seconds.append(self._session.time_cell())
                 if sum(seconds) >= LONG_RUN_SECONDS:
                     break
@@ -93,38 +114,59 @@ class CellStopwatch:
         """Run the variant for one block and return the wall-clock seconds per step."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
-        event = self._session.torch.cuda.Event
+        is_warm = variant.run_seconds < LONG_RUN_SECONDS and session.most_runs > 1
+        runs = min(runs, session.most_runs - is_warm)
+        per_block = runs * max(1, session.steps_per_run)
+        event = session.torch.cuda.Event
         start, end = (event(enable_timing=True) if self._on_gpu else None for _ in range(2))
         with self.using(variant):
-            if variant.run_seconds < LONG_RUN_SECONDS:
+            if is_warm:
                 session.run_cell()  # an optimizer creates its state in the first step
             session.synchronize()
-            began = time.perf_counter()
-            if start:
-                start.record()
-            for _ in range(runs):
-                session.run_cell()
-            launched = time.perf_counter() - began
-            if end:
-                end.record()
-            session.synchronize()
-            seconds = time.perf_counter() - began
-        per_step = runs * max(1, session.steps_per_run)
-        variant.host_seconds.append(launched / per_step)
+            with observed_block(per_block, self._clock_mhz) as block:
+                began = time.perf_counter()
+                if start:
+                    start.record()
+                for _ in range(runs):
+                    session.run_cell()
+                if end:
+                    block.host_seconds = (time.perf_counter() - began) / per_block
+                    end.record()
+                session.synchronize()
+        variant.blocks.append(block)
         if start:
-            variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_step)
-        return seconds / per_step
+            variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_block)
+        return block.step_seconds
+
+    def _clock_mhz(self) -> float | None:
+        if self._on_gpu and self._clock_is_known:
+            with contextlib.suppress(Exception):  # needs nvidia-ml-py
+                return float(self._session.torch.cuda.clock_rate(self._device))
+        self._clock_is_known = False
+        return None
 
     def time_in_turn(self, variants: Mapping[str, Variant], **pace: Any) -> Interleaved:
         """Time all variants in turn; ``pace`` holds limits for :func:`measure.interleaved.time_interleaved`.
+
+        Variants that were timed before get more rounds. When the session's time is up, the last round may be dropped.
 
         Raises
         ------
         VariantFailed
             A variant raised an exception; timing ends with the first one.
+        OutOfTime
+            The session's time was up before two rounds were complete.
         """
         blocks = {name: functools.partial(self.time_block, each) for name, each in variants.items()}
-        return time_interleaved(blocks, fewest_rounds=FEWEST_ROUNDS, **pace)
+        earlier = {name: each.step_seconds for name, each in variants.items()}
+        try:
+            return time_interleaved(blocks, earlier=earlier, **pace)
+        except OutOfTime:
+            rounds = min(len(each.blocks) for each in variants.values())
+            if rounds < 2:  # a single one has no interval
+                raise
+            samples = {name: each.step_seconds[:rounds] for name, each in variants.items()}
+            return Interleaved(samples=samples, doubt="")
 
     def measure_peak_memory(self, variant: Variant, outcome: ModeOutcome) -> None:
         """Fill in the peak bytes of tensors and of the allocator over two runs; on a GPU only.
@@ -138,8 +180,8 @@ class CellStopwatch:
             torch.cuda.empty_cache()
             own = torch.cuda.memory_allocated(self._device) - session.allocated_before_bytes
             torch.cuda.reset_peak_memory_stats(self._device)
-            session.run_cell()
-            session.run_cell()
+            for _ in range(min(2, session.most_runs)):
+                session.run_cell()
             session.synchronize()
             outcome.peak_allocated_bytes = int(torch.cuda.max_memory_allocated(self._device) - own)
             outcome.peak_reserved_bytes = int(torch.cuda.max_memory_reserved(self._device) - own)

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from jupyter_gpuperf.client.in_process_progress import ReportingView
+from jupyter_gpuperf.client.in_process_progress import ReportingView, in_process_job
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
@@ -102,16 +103,36 @@ async def test_the_panel_sees_a_tuning_with_its_trials_and_can_cancel_it(reporte
     manager.cancel(job.id)
     await until(view.cancel_wanted)
     assert states(manager) == ["running"]  # until its kernel says otherwise
-    view.report_end(a_job(state="cancelled"), None, None)
+    view.report_end(a_job(state="cancelled"), None)
     await until(lambda: states(manager) == ["cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "message"),
+    [
+        (GpuPerfError("no_items", "The dataset is empty."), "failed", "The dataset is empty."),
+        (TypeError("no such operator"), "failed", "TypeError: no such operator"),
+        (KeyboardInterrupt(), "cancelled", None),
+    ],
+)
+async def test_what_failed_in_the_notebook_is_headed_failed(
+    reporter, manager, error, state, message
+):
+    view = ReportingView(NoView(), {}, reporter)
+    with pytest.raises(BaseException), in_process_job("tune", view, display_result=False):  # noqa: B017, PT011, PT012
+        view.show(a_job())
+        raise error
+    await until(lambda: states(manager) == [state])
+    assert getattr(manager.list()[0].error, "message", None) == message
 
 
 async def test_a_kernel_that_hangs_up_leaves_nothing_running(reporter, manager):
     reporter.report(a_job())
     await until(manager.list)
     reporter._link.close()
-    await until(lambda: states(manager) == ["cancelled"])
+    await until(lambda: states(manager) == ["failed"])
     assert manager.list()[0].ended_seconds
+    assert "kernel ended" in manager.list()[0].error.message
 
 
 async def test_what_the_server_refuses_does_not_cancel_the_job(reporter, manager):
@@ -126,7 +147,7 @@ async def test_a_server_that_came_back_hears_of_the_job_again(reporter, served, 
     reporter.report(a_job())
     await until(manager.list)
     await served.stop()
-    await until(lambda: states(manager) == ["cancelled"])
+    await until(lambda: states(manager) == ["failed"])
     await served.start()
 
     def reported():

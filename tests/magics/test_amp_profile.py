@@ -11,6 +11,7 @@ import jupyter_gpuperf as gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.client.in_process_progress import shortened
 from jupyter_gpuperf.client.precision_as_result import profile_as_result
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.magics.amp_profile import MANUAL
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import Translator
@@ -209,23 +210,23 @@ def found(verdict=WITHIN, speed=2.0, memory_ratio=0.5, sentence=LOSS_WITHIN):
     [
         (
             {},
-            "Use bf16: 2× faster than now, 50 % less memory, loss within seed noise (0.2×).",
-            "建议使用 bf16：速度是现在的 2 倍，显存减少 50 %，损失在种子噪声以内（0.2 倍）。",
+            "Use bf16: 2.00× as fast as now, 95 % interval 1.98 to 2.02, 50 % less memory, loss within seed noise (0.2×).",
+            "建议使用 bf16：速度是现在的 2.00 倍（95 % 区间 1.98 至 2.02），显存减少 50 %，损失在种子噪声以内（0.2 倍）。",
         ),
         (
             {"verdict": CLOSE, "memory_ratio": None, "sentence": off(2)},
-            "Use bf16, but watch the loss: 2× faster than now, loss off by 2.0× seed noise.",
-            "可使用 bf16，但请留意损失：速度是现在的 2 倍，损失偏差为种子噪声的 2.0 倍。",
+            "Use bf16, but watch the loss: 2.00× as fast as now, 95 % interval 1.98 to 2.02, loss off by 2.0× seed noise.",
+            "可使用 bf16，但请留意损失：速度是现在的 2.00 倍（95 % 区间 1.98 至 2.02），损失偏差为种子噪声的 2.0 倍。",
         ),
         (
             {"verdict": FAR, "sentence": off(9)},
-            "Keep the cell as it is: bf16 is 2× as fast, but its numbers differ (loss off by 9.0× seed noise).",
-            "保持单元格不变：bf16 的速度是现在的 2 倍，但数值有差异（损失偏差为种子噪声的 9.0 倍）。",
+            "Keep the cell as it is. bf16: 2.00× as fast as now, 95 % interval 1.98 to 2.02, but its numbers differ (loss off by 9.0× seed noise).",
+            "保持单元格不变。bf16：速度是现在的 2.00 倍（95 % 区间 1.98 至 2.02），但数值有差异（损失偏差为种子噪声的 9.0 倍）。",
         ),
         (
             {"speed": 0.5},
-            "Keep the cell as it is: at best, bf16 takes 2× as long.",
-            "保持单元格不变：其他模式中最好的情况是 bf16 耗时为现在的 2 倍。",
+            "Keep the cell as it is. bf16: 0.500× as fast as now, 95 % interval 0.495 to 0.505: slower.",
+            "保持单元格不变。bf16：速度是现在的 0.500 倍（95 % 区间 0.495 至 0.505）：更慢。",
         ),
     ],
 )
@@ -233,6 +234,39 @@ def test_the_answer_is_one_sentence_in_either_language(given, english, chinese):
     sentence = found(**given).sentence
     assert sentence == english
     assert Translator("zh_CN")(sentence) == chinese
+
+
+def test_a_cell_that_sets_its_own_dtype_is_said_not_to_be_measured_in_fp32(notebook):
+    setup = "half = torch.nn.Linear(16, 4).bfloat16(); small = inputs.bfloat16()"
+    notebook.run_cell(setup).raise_error()
+    result = profiled(notebook, f"{LINE} --no-numerics", "half(small).float().sum().backward()")
+    said = " ".join(result.warnings)
+    assert "fp32 was not measured: 100 % of the FLOPs in its row are in bfloat16" in said
+    assert "Parameters are bfloat16, such as half.weight." in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "headed"),
+    [
+        ("1 / 0", "failed"),
+        ("raise SystemExit(3)", "failed"),
+        ("raise KeyboardInterrupt", "cancelled"),
+    ],
+)
+def test_a_profile_that_fails_is_headed_failed(notebook, monkeypatch, cell, headed):
+    ended = []
+    monkeypatch.setattr("jupyter_gpuperf.client.precision.best_view", lambda: RecordingView(ended))
+    with pytest.raises(BaseException):  # noqa: B017, PT011  (each its own)
+        profiled(notebook, LINE, cell)
+    assert headed in ended[0]
+
+
+class RecordingView(ProgressView):
+    def __init__(self, ended):
+        self._ended = ended
+
+    def end(self, final, status):
+        self._ended.append(status)
 
 
 def test_a_huge_cell_is_told_to_the_panel_without_its_code():

@@ -10,6 +10,7 @@ from jupyter_client.manager import start_new_kernel
 import jupyter_gpuperf
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
 from jupyter_gpuperf.client.in_process_tuning import tune_in_process
+from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 
 LOADER = """
@@ -105,6 +106,19 @@ REFUSED = [
     ("dataloader train_loader --tune --target-rate 0", "parameter_out_of_range"),
     ("blas --tune", "usage"),
 ]
+
+
+def test_a_tuning_that_fails_is_headed_failed(notebook, monkeypatch):
+    notebook.run_cell("bad_loader = DataLoader([], batch_size=4)").raise_error()
+    ended = []
+
+    class View(ProgressView):
+        def end(self, final, status):
+            ended.append((final, status))
+
+    with pytest.raises(BenchmarkError):
+        tune_in_process(notebook.user_ns["bad_loader"], "bad_loader", new_view=View)
+    assert ended == [(None, "tune · failed")]
 
 
 def test_what_makes_no_sense_is_refused(notebook):

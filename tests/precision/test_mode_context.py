@@ -214,3 +214,20 @@ def test_an_optimizer_with_a_closure_computes_inside():
         optimizer.step(closure)
     assert seen
     assert all(seen)
+
+
+def test_torchs_scaler_takes_no_closure_so_fp16_is_refused(make):
+    code = LOOP.replace("optimizer.step()", "optimizer.step(lambda: loss)")
+    with pytest.raises(GpuPerfError) as refusal:
+        in_mode("fp16", make(), code)
+    assert refusal.value.code == "closure_with_scaler"
+
+
+@pytest.mark.parametrize("step", ["optimizer.step(None)", "optimizer.step(closure=None)"])
+def test_a_closure_that_is_none_is_no_closure(make, step):
+    cell = make()
+    observer = in_mode("fp16", cell, LOOP.replace("optimizer.step()", step))
+    hand = make()
+    by_hand(hand, torch.float16, scaler=torch.amp.GradScaler("cpu"))
+    assert cell["losses"] == hand["losses"]
+    assert observer.step_count == 5

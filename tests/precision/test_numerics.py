@@ -166,3 +166,33 @@ def test_fp16_is_recommended_before_bf16_only_where_it_is_clearly_faster(
     assert profile.sentence.startswith(f"Use {recommended}")
     said = any("needs a gradient scaler" in each for each in profile.why_not_more)
     assert said is (recommended == "bf16")
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (
+            (1.12, 0.98, 1.27),
+            "bf16: 1.12× as fast as now, 95 % interval 0.98 to 1.27: no clear gain.",
+        ),
+        ((1.021, 1.01, 1.031), "1.021× as fast as now, 95 % interval 1.010 to 1.031: too small"),
+        ((0.5, 0.4, 0.6), "bf16: 0.50× as fast as now, 95 % interval 0.40 to 0.60: slower."),
+    ],
+)
+def test_advice_against_a_change_gives_the_interval_and_says_if_it_holds_1(gain, said):
+    bf16 = outcome("bf16", 1 / gain[0])
+    bf16.speedup_over_now = dict(zip(("value", "low", "high"), gain, strict=True))
+    modes = [outcome("fp32", 1.0, "reference"), bf16]
+    profile = Profile(modes=modes, now=None, same_as_now="fp32")
+    advice.recommend_mode(profile)
+    assert said in profile.sentence
+
+
+def test_numbers_that_were_not_compared_are_not_said_to_differ():
+    bf16 = outcome("bf16", 0.5, "unknown")
+    bf16.numerics["sentence"] = "not compared: the time limit is used up"
+    modes = [outcome("fp32", 1.0, "reference"), bf16]
+    profile = Profile(modes=modes, now=None, same_as_now="fp32")
+    advice.recommend_mode(profile)
+    assert "differ" not in profile.sentence
+    assert "numbers were not compared (not compared:" not in profile.sentence

@@ -15,6 +15,7 @@ from jupyter_gpuperf.precision.session import (
     CellFailed,
     ProfiledCode,
     ProfileSession,
+    bytes_allocated_ever,
     uninterrupted,
 )
 
@@ -202,3 +203,17 @@ def test_what_only_draws_random_numbers_repeats_exactly():
     )
     assert profile.mode("fp32").numerics["floors"]["repeat"] == 0.0
     assert profile.mode("fp32").numerics["floors"]["seed"] > 0.0
+
+
+def test_a_cell_that_uses_the_cpu_only_is_not_taken_for_one_of_the_gpu(monkeypatch):
+    """Memory that earlier cells allocated does not count, nor do tensors that the cell does not name."""
+    allocated = {"allocated_bytes.all.allocated": 10**9}
+    monkeypatch.setattr("jupyter_gpuperf.precision.session.cuda_in_use", lambda torch: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "memory_stats", lambda index: dict(allocated) if index else {})
+    session = object.__new__(ProfileSession)
+    session.torch = torch
+    before = bytes_allocated_ever(torch)
+    assert not bytes_allocated_ever(torch) - before
+    allocated["allocated_bytes.all.allocated"] += 4096
+    assert session._device_in_use(before) == torch.device("cuda:1")
