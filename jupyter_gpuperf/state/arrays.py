@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -19,15 +20,16 @@ class SavedArrays:
         self._watched: list[tuple[str, Any, int]] = []
         for path, array in arrays:
             if memory_key(array) in copies.memory:
-                self._kept.append((path, array, array.copy(order="K")))
+                self._kept.append((path, array, _plain(array).copy(order="K")))
             elif array.flags.writeable:
                 self._watched.append((path, array, _fingerprint(array)))
 
     def restore(self) -> None:
         """Restore the copied contents of arrays that still have the same shape and dtype."""
         for _, array, before in self._kept:
+            array.flags.writeable = True
             if _is_like(array, before):
-                array[...] = before
+                _plain(array)[...] = before
 
     def not_restored(self) -> list[str]:
         """Return the paths of arrays that no longer match their copies, and of large ones that have changed."""
@@ -37,10 +39,13 @@ class SavedArrays:
         ]
 
 
+def _plain(array: Any) -> Any:
+    """Return the memory without what subclasses add: a mask protects values from being written."""
+    return array.view(sys.modules["numpy"].ndarray)
+
+
 def _is_like(array: Any, before: Any) -> bool:
-    return bool(
-        array.shape == before.shape and array.dtype == before.dtype and array.flags.writeable
-    )
+    return bool(array.shape == before.shape and array.dtype == before.dtype)
 
 
 def _fingerprint(array: Any) -> int:

@@ -96,9 +96,10 @@ def memory_key(each: Any) -> object:
 
 
 def is_plain(tensor: Any) -> bool:
-    """Return whether a tensor is one piece of real memory: not sparse, sharded, fake or on the meta device."""
+    """Return whether a tensor is one piece of real memory: not sparse, nested, sharded, fake or on the meta device."""
     return bool(
         str(tensor.layout) == "torch.strided"
+        and not tensor.is_nested
         and tensor.device.type != "meta"
         and not hasattr(tensor, "__tensor_flatten__")  # made of other tensors, such as a DTensor
         and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")

@@ -15,6 +15,9 @@ from jupyter_gpuperf.state.copies import CopyPlan, is_plain, memory_key
 WATCHED_BYTES: Final = 4096
 """About this many evenly spaced bytes of a large tensor are compared, to detect changes."""
 
+HOOKS: Final = ("_backward_hooks", "_post_accumulate_grad_hooks")
+"""Attributes for a tensor's hooks: dictionaries, made with the first hook."""
+
 
 class SavedTensors:
     """The contents of tensors at one moment.
@@ -86,6 +89,7 @@ class SavedTensors:
 class _Tensor:
     def __init__(self, tensor: Any, reached: frozenset[int], *, on_host: bool) -> None:
         self.tensor, self.requires_grad = tensor, tensor.requires_grad
+        self._hooks = {name: getattr(tensor, name, None) for name in HOOKS}
         self.alias = tensor.detach()
         """Tensor over the same memory, with the original shape and strides."""
         self.gradient = self.gradient_itself = None
@@ -104,6 +108,9 @@ class _Tensor:
             tensor.data = alias.detach()
         if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
             tensor.requires_grad_(self.requires_grad)
+        for name, hooks in self._hooks.items():
+            if getattr(tensor, name, None) is not hooks:
+                setattr(tensor, name, hooks)
 
     def restore_gradient(self) -> None:
         if not (self.tensor.is_leaf or self.tensor.retains_grad):
