@@ -97,13 +97,16 @@ def memory_key(each: Any) -> object:
 
 def is_plain(tensor: Any) -> bool:
     """Return whether a tensor is one piece of real memory: not sparse, nested, sharded, fake or on the meta device."""
-    return bool(
-        str(tensor.layout) == "torch.strided"
-        and not tensor.is_nested
-        and tensor.device.type != "meta"
-        and not hasattr(tensor, "__tensor_flatten__")  # made of other tensors, such as a DTensor
-        and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
-    )
+    made_of_others = hasattr(tensor, "__tensor_flatten__")  # such as a DTensor
+    if made_of_others or tensor.is_nested or str(tensor.layout) != "torch.strided":
+        return False
+    if tensor.device.type == "meta" or type(tensor).__name__ in ("FakeTensor", "FunctionalTensor"):
+        return False
+    try:
+        tensor.untyped_storage().data_ptr()
+    except Exception:  # lazy, or a subclass without memory of its own  # noqa: BLE001
+        return False
+    return True
 
 
 def _model_state(reached: Reached) -> Iterator[Any]:

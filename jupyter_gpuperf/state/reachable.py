@@ -114,6 +114,10 @@ class _Walker:
             return
         if kind is tuple and all(type(each) in ATOMS for each in value):
             return
+        try:
+            value.__class__  # noqa: B018
+        except Exception:  # a proxy for what is not there  # noqa: BLE001
+            return
         self._seen.add(id(value))
         self._found.append((path, value))
         if len(self._found) > MOST_OBJECTS:
@@ -200,7 +204,7 @@ class _Walker:
                 if is_used and owner is not self._roots.namespace:
                     self.reached.globals.append((owner, name))
                 self._want(name, value)
-                if isinstance(value, types.ModuleType) and self._is_own(value.__name__):
+                if issubclass(type(value), types.ModuleType) and self._is_own(value.__name__):
                     waiting.append(vars(value))
 
     def _enter(self, path: str, value: Any) -> None:
@@ -274,7 +278,7 @@ def _parts_of(value: Any) -> Iterable[Any] | None:
     if isinstance(value, weakref.ref):
         return (value(),)
     if isinstance(value, memoryview):
-        return (value.obj,)
+        return [each for one in gc.get_referents(value) for each in gc.get_referents(one)]
     return gc.get_referents(value) if isinstance(value, WRAPPERS) else None
 
 
