@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.state.bindings import NO_VALUE, attributes_of, container_type
-from jupyter_gpuperf.state.values import Access
+from jupyter_gpuperf.state.values import Access, alike
 
 LARGE: Final = 2**25
 """Rows of values that are longer than this are not copied; evenly spaced values are compared."""
@@ -147,7 +147,7 @@ def _alike_tables(now: Any, before: Any) -> bool:
         now.equals(before)
         and all(one.identical(other) for one, other in axes)
         and now.attrs == before.attrs
-        and getattr(now, "name", None) == getattr(before, "name", None)
+        and (now.ndim > 1 or alike(now.name, before.name))
     )
 
 
@@ -202,10 +202,10 @@ def contents_of(value: Any) -> list[Any]:
             return [each for each in gc.get_referents(value) if not _is_index(value, each)]
         case "ContextVar":
             return [value.get(None)]
-    if hasattr(value, "select_dtypes") and value.size <= LARGE:
-        return list(value.select_dtypes(object).to_numpy().flat)
-    if getattr(value, "dtype", None) == object:
-        return list(value)
+    if hasattr(value, "iloc"):
+        places = range(value.shape[1]) if value.ndim > 1 else ()
+        columns = [value.iloc[:, place] for place in places] or [value]
+        return [each for column in columns if column.dtype == object for each in column.array]
     return list(getattr(value, "handlers", ()))
 
 
