@@ -103,7 +103,12 @@ def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
     try:
-        yield snapshot
-    finally:
+        try:
+            yield snapshot
+        finally:
+            with uninterrupted():
+                snapshot.restore()
+    except KeyboardInterrupt:  # perhaps another one, just before interrupts were delayed
         with uninterrupted():
             snapshot.restore()
+        raise
