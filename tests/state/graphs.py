@@ -86,6 +86,10 @@ NODES: tuple[Callable[[Any, Any], Any], ...] = (
 )
 
 
+RICH = [(kind, kind, kind + 1) for kind in range(len(LEAVES) + len(NODES))]
+"""One object of each kind."""
+
+
 def view_of(value):
     """A view of the memory of an array or a tensor; of anything else, a list."""
     if isinstance(value, torch.Tensor):
@@ -137,7 +141,8 @@ def rebuilt(value, other):
 def rebound(value, other):
     if hasattr(value, "put"):
         value.put(other)
-    value.__globals__["held"] = other
+    else:
+        value.__globals__["held"] = other
 
 
 CHANGES = (

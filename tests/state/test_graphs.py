@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from graphs import LEAVES, NODES, Picture, change, graph
+from graphs import LEAVES, NODES, RICH, Picture, change, graph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ DOORS = {
     "a cell": lambda names: Roots.of_notebook(names),
     "a step": lambda names: Roots.of_step(lambda batch: names),
 }
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def named(made):
@@ -51,8 +51,6 @@ def test_every_object_is_itself_again(door, recipe, loops, changes):
     assert snapshot.not_restored == []
 
 
-RICH = [(kind, kind, kind + 1) for kind in range(len(LEAVES) + len(NODES))]
-"""One object of each kind."""
 ROOM = str(Path(snapshot_module.__file__).parent)
 
 

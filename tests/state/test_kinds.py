@@ -21,7 +21,9 @@ def _files_closed():
     OPENED.close()
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*prototype stage", "ignore:.*beta state")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*prototype stage", "ignore:.*beta state", "ignore:.*global hooks"
+)
 
 
 @pytest.mark.parametrize("door", DOORS)
