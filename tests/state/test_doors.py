@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 from graphs import RICH, Picture, change, graph
-from more_things import OPENED, RESTORED
+from library_things import LIBRARY_THINGS
+from process_things import OPENED, PROCESS_THINGS
+from python_things import PYTHON_THINGS
 from things import THINGS as FEWER_THINGS
 from things import Counter, Thing
 
@@ -51,13 +53,14 @@ class Look:
     __hash__ = None
 
 
-THINGS = {**FEWER_THINGS, **RESTORED, "all together": Thing(everything, change_everything, Look)}
+MORE_THINGS = {**PYTHON_THINGS, **PROCESS_THINGS, **LIBRARY_THINGS}
+THINGS = {**FEWER_THINGS, **MORE_THINGS, "all together": Thing(everything, change_everything, Look)}
 
 
 def own_names():
     """Names of the things of which each world has its own."""
-    shared = {name for name, thing in RESTORED.items() if thing.make() is thing.make()}
-    return {*FEWER_THINGS, *RESTORED} - shared - {"a special method", "lines of a file"}
+    shared = {name for name, thing in MORE_THINGS.items() if thing.make() is thing.make()}
+    return {*FEWER_THINGS, *MORE_THINGS} - shared - {"a special method", "lines of a file"}
 
 
 class World:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from more_things import NAMED, OPENED, RESTORED
+from library_things import LIBRARY_THINGS
+from process_things import LOST_THINGS, OPENED, PROCESS_THINGS
+from python_things import PYTHON_THINGS
 
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
 
+THINGS = {**PYTHON_THINGS, **PROCESS_THINGS, **LIBRARY_THINGS}
 DOORS = {
     "a cell": lambda thing, change: Roots.of_notebook({"thing": thing}),
     "a step": lambda thing, change: Roots.of_step(lambda batch: change(thing)),
@@ -27,9 +30,9 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("name", RESTORED)
+@pytest.mark.parametrize("name", THINGS)
 def test_what_is_changed_is_put_back(name, door):
-    make, change, look = RESTORED[name]
+    make, change, look = THINGS[name]
     thing = make()
     before = look(thing)
     snapshot = StateSnapshot(torch, DOORS[door](thing, change))
@@ -42,9 +45,9 @@ def test_what_is_changed_is_put_back(name, door):
 
 
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", LOST_THINGS)
 def test_what_can_not_be_put_back_is_named(name, door):
-    make, change, _ = NAMED[name]
+    make, change, _ = LOST_THINGS[name]
     thing = make()
     snapshot = StateSnapshot(torch, DOORS[door](thing, change))
     snapshot.restore()
