@@ -75,7 +75,7 @@ def plan_copies(reached: Reached) -> CopyPlan:
         data.append((memory_key(each), each.device.type, each.untyped_storage().nbytes()))
         if id(each) in always or each.requires_grad:
             copies.add(*data[-1])
-        if each.is_leaf and each.grad is not None:
+        if each.is_leaf and each.grad is not None and is_plain(each.grad):
             copies.add(id(each), each.device.type, each.grad.nbytes)
     data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
     data_bytes = 0

@@ -40,7 +40,7 @@ def _memory_file(value: Any) -> Access:
 
 
 def _file(value: Any) -> Access:
-    """Return access to a file's position. What was written behind the former end is cut off."""
+    """Return access to a file's position. What was written stays: cutting it off could lose what others wrote."""
 
     def read() -> tuple[object, ...]:
         if value.closed or not value.seekable():
@@ -53,13 +53,11 @@ def _file(value: Any) -> Access:
             return (place,)
         value.flush()
         status = os.fstat(value.fileno())
-        return place, status.st_size, None if place == status.st_size else status.st_mtime_ns
+        return place, status.st_size, status.st_mtime_ns
 
     def write(before: tuple[Any, ...]) -> None:
-        # Others may have appended to the same file.
-        if before[-1] is None and "a" not in str(value.mode):
-            value.truncate(before[1])
-        value.seek(before[0])
+        if not value.writable() or read()[1:] == before[1:]:
+            value.seek(before[0])
 
     return Access(read, write)
 
@@ -88,17 +86,13 @@ def _record(value: Any) -> Access:
 
 
 def _cache(value: Any) -> Access:
-    """Return access to a function's cache: an empty one can be emptied again."""
+    """Return access to a function's cache. One without a limit is a dictionary, which is searched."""
 
-    def read() -> tuple[int, int]:
+    def read() -> int:
         info = value.cache_info()
-        return info.currsize, info.misses if info.maxsize else 0
+        return 0 if info.maxsize is None else info.misses
 
-    def write(before: tuple[int, int]) -> None:
-        if not before[0]:
-            value.cache_clear()
-
-    return Access(read, write)
+    return Access(read)
 
 
 def _logger(value: Any) -> Access:

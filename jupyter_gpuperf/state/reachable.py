@@ -188,7 +188,7 @@ class _Walker:
 
     def _class(self, path: str, value: type) -> None:
         self._attributes(path, value)
-        for each in value.__mro__:
+        for each in (type(value), *value.__mro__):
             self._want(path, each)
 
     def _use(self, code: types.CodeType, namespace: Any) -> None:

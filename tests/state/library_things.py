@@ -62,6 +62,12 @@ def hook(it):
     it.register_post_accumulate_grad_hook(lambda tensor: None)
 
 
+def embedded():
+    made = nn.Embedding(4, 2, sparse=True)
+    made(torch.tensor([1])).sum().backward()
+    return made
+
+
 def a_parameter():
     made = nn.Parameter(torch.ones(2))
     made.main_grad, made.calls = torch.zeros(2), 0
@@ -154,6 +160,16 @@ LIBRARY_THINGS = {
     ),
     "a compressed sparse tensor": Thing(
         lambda: torch.eye(3).to_sparse_csr(), twice, lambda it: it.to_dense().tolist()
+    ),
+    "a sparse gradient": Thing(
+        lambda: nn.Embedding(4, 2, sparse=True),
+        lambda it: it(torch.tensor([1])).sum().backward(),
+        lambda it: None if it.weight.grad is None else it.weight.grad.to_dense().tolist(),
+    ),
+    "a sparse gradient that grows": Thing(
+        embedded,
+        lambda it: it(torch.tensor([1, 2])).sum().backward(),
+        lambda it: it.weight.grad.to_dense().tolist(),
     ),
     "a nested tensor": Thing(
         lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),

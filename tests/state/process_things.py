@@ -63,11 +63,6 @@ def an_open_file(mode="r"):
     return OPENED.enter_context(path.open(mode))
 
 
-def text_of(file):
-    file.flush()
-    return Path(file.name).read_text(), file.tell()
-
-
 def bump(name):
     os.environ[name] = os.environ.get(name, "") + "1"
 
@@ -130,8 +125,8 @@ PROCESS_THINGS = {
     ),
     "a file that is read": Thing(an_open_file, lambda it: it.readline(), lambda it: it.tell()),
     "lines of a file": Thing(an_open_file, lambda it: next(it, None), lambda it: it.buffer.tell()),
-    "a file that is written": Thing(
-        lambda: an_open_file("w"), lambda it: it.write("words"), text_of
+    "a file that is read and written": Thing(
+        lambda: an_open_file("r+"), lambda it: it.readline(), lambda it: it.tell()
     ),
     "a logger": Thing(
         a_logger,
@@ -188,6 +183,8 @@ LOST_THINGS = {
     "a cache that is in use": Thing(
         lambda: [cache := in_an_empty_cache(), cache(0)][0], lambda it: it(1)
     ),
+    "an empty cache": Thing(in_an_empty_cache, lambda it: it(1)),
+    "a file that is written": Thing(lambda: an_open_file("w"), lambda it: it.write("words")),
     "a file that is appended to": Thing(lambda: an_open_file("a"), lambda it: it.write("words")),
     "a file that is closed": Thing(an_open_file, lambda it: it.close()),
     "a lock": Thing(threading.Lock, lambda it: it.acquire(blocking=False)),

@@ -11,7 +11,6 @@ import types
 import weakref
 from types import SimpleNamespace
 
-from process_things import in_an_empty_cache
 from things import Counter, Thing
 from torch import nn
 
@@ -49,6 +48,16 @@ class Phase(enum.Enum):
 
     def __init__(self, number):
         self.calls = []
+
+
+class Counting(type):
+    """A class of classes."""
+
+    made = 0
+
+
+class Counted(metaclass=Counting):
+    """A class that its own class counts."""
 
 
 class OfAClass:
@@ -147,6 +156,11 @@ PYTHON_THINGS = {
         lambda it: (setattr(it, "calls", it.calls + 1), it.seen.append(1), setattr(it, "x", 1)),
         lambda it: (it.calls, list(it.seen), hasattr(it, "x")),
     ),
+    "a class of a class": Thing(
+        lambda: Counted,
+        lambda it: setattr(Counting, "made", Counting.made + 1),
+        lambda it: it.made,
+    ),
     "a special method": Thing(
         OfAClass,
         lambda it: (
@@ -182,7 +196,6 @@ PYTHON_THINGS = {
     "a function's code": Thing(
         lambda: lambda: 1, lambda it: setattr(it, "__code__", (lambda: 2).__code__), lambda it: it()
     ),
-    "an empty cache": Thing(in_an_empty_cache, lambda it: it(1), lambda it: it.cache_info()[1:]),
     "a cache without a limit": Thing(
         lambda: a_cached(functools.cache),
         lambda it: it().weight.data.add_(1),
