@@ -77,7 +77,9 @@ def plan_copies(reached: Reached) -> CopyPlan:
             copies.add(*data[-1])
         if each.is_leaf and each.grad is not None and is_plain(each.grad):
             copies.add(id(each), each.device.type, each.grad.nbytes)
-    data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
+    # An array's own memory may be protected now, and not in another snapshot.
+    arrays = [each for _, each in reached.arrays if each.flags.writeable or each.flags.owndata]
+    data += [(id(each), "cpu", each.nbytes) for each in arrays]
     data_bytes = 0
     for key, device, size_bytes in data:
         in_all = data_bytes + (size_bytes if device == "cpu" else 0)

@@ -150,7 +150,7 @@ class LiveIterators:
         return self._taken
 
     def give_back(self) -> list[str]:
-        """Put back the items that only other runs took, in front of the iterators; return the iterators' names."""
+        """Return the items that only other runs took to the front of the iterators; return the iterators' names."""
         names = []
         for name, (original, stand_in) in self._bound.items():
             rest = stand_in._items[self._taken.get(name, 0) :]
