@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import array
 import collections
 import contextlib
 import operator
-import re
 import types
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
@@ -14,7 +12,10 @@ from typing import Any, Final
 NO_VALUE: Final = object()
 MUTABLE_CONTAINERS: Final = (collections.OrderedDict, dict, list, set, collections.deque)
 CONTAINERS: Final = (*MUTABLE_CONTAINERS, tuple, frozenset)
-BUFFERS: Final = (bytearray, array.array)
+OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__kwdefaults__")
+"""Attributes of functions that are not in their ``__dict__``."""
+OF_CLASSES: Final = frozenset({"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"})
+"""Entries of a class that Python keeps by itself."""
 
 
 class SavedNames:
@@ -59,7 +60,7 @@ class SavedNames:
 
 
 class SavedContainers:
-    """The members of lists, dictionaries, sets, deques and buffers."""
+    """The members of lists, dictionaries, sets and deques."""
 
     def __init__(self, containers: Iterable[Any]) -> None:
         self._before = [(each, _members(each)) for each in containers]
@@ -72,17 +73,22 @@ class SavedContainers:
 
 
 class SavedAttributes:
-    """The attributes of objects, and the contents of closures."""
+    """The classes and attributes of objects, and the contents of closures.
+
+    Attributes in a ``__dict__`` are saved with the containers; here it is only bound again.
+    """
 
     def __init__(self, objects: Iterable[tuple[str, Any]], cells: Iterable[types.CellType]) -> None:
-        self._before = [(path, each, attributes_of(each)) for path, each in objects]
+        self._before = [(path, each, type(each), _places_of(each)) for path, each in objects]
         self._cells = [(cell, content_of(cell)) for cell in cells]
-        self.not_restored: list[str] = []
+        self.not_restored: dict[str, None] = {}
 
     def restore(self) -> None:
         """Restore the attributes of each object, and the closures' contents."""
-        for path, value, before in self._before:
-            now = attributes_of(value)
+        for path, value, kind, before in self._before:
+            if type(value) is not kind:
+                self._change(path, value, "__class__", kind)
+            now = _places_of(value)
             for name in now.keys() | before.keys():
                 content = before.get(name, NO_VALUE)
                 if now.get(name, NO_VALUE) is not content:
@@ -95,38 +101,48 @@ class SavedAttributes:
                     cell.cell_contents = content
 
     def _change(self, path: str, value: Any, name: str, content: Any) -> None:
+        # object.__setattr__ also works for frozen dataclasses.
+        setter = type if isinstance(value, type) else object
         try:
-            own = getattr(value, "__dict__", None)
-            if isinstance(own, dict):  # bypasses properties, and the bookkeeping of nn.Module
-                if content is NO_VALUE and name in own:
-                    del own[name]
-                    return
-                if content is not NO_VALUE and (name in own or not hasattr(type(value), name)):
-                    own[name] = content
-                    return
-            # A class, or a slot. object.__setattr__ also works for frozen dataclasses.
-            setter = type if isinstance(value, type) else object
             if content is NO_VALUE:
                 setter.__delattr__(value, name)
             else:
                 setter.__setattr__(value, name, content)
         except (AttributeError, TypeError) as error:
-            self.not_restored.append(f"{path}.{name} ({error})")
+            self.not_restored[f"{path}.{name} ({error})"] = None
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
     """Return an object's own attributes, including those in slots."""
+    places = _places_of(value)
+    return {**(own_dictionary(value) or {}), **{k: places[k] for k in places if k != "__dict__"}}
+
+
+def own_dictionary(value: Any) -> dict[str, Any] | None:
+    """Return an object's ``__dict__``; ``None`` if it has none, or one that is made anew each time."""
+    try:
+        own = value.__dict__
+        return own if isinstance(own, dict) and own is value.__dict__ else None
+    except Exception:  # no dictionary, or a proxy for what is not there  # noqa: BLE001
+        return None
+
+
+def _places_of(value: Any) -> dict[str, Any]:
+    """Return a class's attributes, or what an object holds beside its dictionary's members."""
     if isinstance(value, type):
-        own = vars(value).items()
-        return {name: each for name, each in own if not re.fullmatch("__.*__", name)}
-    attributes: dict[str, Any] = dict(getattr(value, "__dict__", {}))
+        return {name: each for name, each in vars(value).items() if name not in OF_CLASSES}
+    places: dict[str, Any] = {}
+    if (own := own_dictionary(value)) is not None:
+        places["__dict__"] = own
+    if isinstance(value, types.FunctionType):
+        places |= {name: getattr(value, name) for name in OF_FUNCTIONS}
     for owner in type(value).__mro__:
-        if "__slots__" in vars(owner):
+        if "__slots__" in vars(owner) or owner is collections.defaultdict:
             for name, place in vars(owner).items():
                 if isinstance(place, types.MemberDescriptorType):
                     with contextlib.suppress(AttributeError):
-                        attributes[name] = place.__get__(value)
-    return attributes
+                        places[name] = place.__get__(value)
+    return places
 
 
 def content_of(cell: types.CellType) -> Any:
@@ -144,8 +160,6 @@ def container_type(value: object) -> Any:
 
 def _members(container: Any) -> Any:
     """Return the members, read with the built-in type's methods: those of a subclass may have side effects or raise."""
-    if isinstance(container, BUFFERS):
-        return container[:]
     kind = container_type(container)
     if isinstance(container, dict):
         return [*kind.keys(container), *kind.values(container)]
@@ -153,20 +167,17 @@ def _members(container: Any) -> Any:
 
 
 def _same(now: Any, before: Any) -> bool:
-    if isinstance(before, BUFFERS):
-        return bool(now == before)
     return len(now) == len(before) and all(map(operator.is_, now, before))
 
 
 def _refill(container: Any, members: Any) -> None:
     kind = container_type(container)
-    if kind is None:
-        container[:] = members
-        return
-    kind.clear(container)
-    if isinstance(container, dict):
-        half = len(members) // 2
-        for key, value in zip(members[:half], members[half:], strict=True):
-            kind.__setitem__(container, key, value)
-    else:
+    if not isinstance(container, dict):
+        kind.clear(container)
         (kind.update if kind is set else kind.extend)(container, members)
+        return
+    half = len(members) // 2
+    if not _same([*kind.keys(container)], members[:half]):  # otherwise no reader misses a key
+        kind.clear(container)
+    for key, value in zip(members[:half], members[half:], strict=True):
+        kind.__setitem__(container, key, value)

@@ -75,9 +75,11 @@ def plan_copies(reached: Reached) -> CopyPlan:
         data.append((memory_key(each), each.device.type, each.untyped_storage().nbytes()))
         if id(each) in always or each.requires_grad:
             copies.add(*data[-1])
-        if each.is_leaf and each.grad is not None:
+        if each.is_leaf and each.grad is not None and is_plain(each.grad):
             copies.add(id(each), each.device.type, each.grad.nbytes)
-    data += [(id(each), "cpu", each.nbytes) for _, each in reached.arrays if each.flags.writeable]
+    # An array's own memory may be protected now, and not in another snapshot.
+    arrays = [each for _, each in reached.arrays if each.flags.writeable or each.flags.owndata]
+    data += [(id(each), "cpu", each.nbytes) for each in arrays]
     data_bytes = 0
     for key, device, size_bytes in data:
         in_all = data_bytes + (size_bytes if device == "cpu" else 0)
@@ -96,13 +98,17 @@ def memory_key(each: Any) -> object:
 
 
 def is_plain(tensor: Any) -> bool:
-    """Return whether a tensor is one piece of real memory: not sparse, sharded, fake or on the meta device."""
-    return bool(
-        str(tensor.layout) == "torch.strided"
-        and tensor.device.type != "meta"
-        and not hasattr(tensor, "__tensor_flatten__")  # made of other tensors, such as a DTensor
-        and type(tensor).__name__ not in ("FakeTensor", "FunctionalTensor")
-    )
+    """Return whether a tensor is one piece of real memory: not sparse, nested, sharded, fake or on the meta device."""
+    made_of_others = hasattr(tensor, "__tensor_flatten__")  # such as a DTensor
+    if made_of_others or tensor.is_nested or str(tensor.layout) != "torch.strided":
+        return False
+    if tensor.device.type == "meta" or type(tensor).__name__ in ("FakeTensor", "FunctionalTensor"):
+        return False
+    try:
+        tensor.untyped_storage().data_ptr()
+    except Exception:  # lazy, or a subclass without memory of its own  # noqa: BLE001
+        return False
+    return True
 
 
 def _model_state(reached: Reached) -> Iterator[Any]:

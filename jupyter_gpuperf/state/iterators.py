@@ -5,23 +5,61 @@ So every mode sees the same batches, the iterator ends where one run leaves it, 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
+from jupyter_gpuperf.state.bindings import attributes_of
 from jupyter_gpuperf.state.reachable import is_live_iterator
+from jupyter_gpuperf.state.values import Access
+
+UNREADABLE: Final = {enumerate, itertools.cycle, type(itertools.tee(())[0])}
+"""Iterators that keep their place to themselves."""
+DEEPEST: Final = 5
+"""Iterators may draw from others, down to this depth; one may also hold itself."""
 
 
-def position_of(iterator: Any) -> object:
-    """Return an iterator's position, or ``None`` if it can't be read."""
+def access_to_iterator(iterator: Any) -> Access:
+    """Return access to an iterator's position. It can be set if the iterator goes over a sequence."""
+    is_standard = type(iterator).__module__ == "builtins" and hasattr(iterator, "__setstate__")
+    if is_standard and type(iterator.__reduce__()[-1]) is int:
+        return Access(lambda: iterator.__reduce__()[2:], lambda at: iterator.__setstate__(*at))
+    return Access(lambda: _position_of(iterator))
+
+
+def _position_of(iterator: Any, depth: int = 0) -> list[Any]:
+    """Return what changes when an iterator advances: what it holds, and the positions of those that it draws from."""
+    kind = type(iterator)
     if inspect.isgenerator(iterator):
-        return None if iterator.gi_frame is None else iterator.gi_frame.f_lasti
-    yielded = getattr(iterator, "_num_yielded", None)  # of a DataLoader
-    if yielded is not None:
-        return yielded
-    hint = getattr(type(iterator), "__length_hint__", None)
-    return hint(iterator) if hint is not None else None
+        frame = iterator.gi_frame
+        place = [None if frame is None else frame.f_lasti]
+    elif kind in UNREADABLE:
+        place = _reduced(iterator)
+    else:
+        hint = getattr(kind, "__length_hint__", None)
+        place = [*attributes_of(iterator).values(), None if hint is None else hint(iterator)]
+    if kind.__module__ in ("builtins", "itertools"):
+        for each in gc.get_referents(iterator):
+            place += _as_tuple(each)
+    if depth == DEEPEST:
+        return place
+    return [_position_of(each, depth + 1) if is_live_iterator(each) else each for each in place]
+
+
+def _reduced(iterator: Any) -> list[Any]:
+    """Return the state of an iterator that only shows it when it is pickled; since Python 3.14, not all can be."""
+    with warnings.catch_warnings(), contextlib.suppress(TypeError):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return list(itertools.chain.from_iterable(map(_as_tuple, iterator.__reduce__()[1:])))
+    return [object()]
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 class ReplayedIterator:
@@ -112,7 +150,7 @@ class LiveIterators:
         return self._taken
 
     def give_back(self) -> list[str]:
-        """Return the items that only other runs took, in front of the iterators; return the iterators' names."""
+        """Give the items that only other runs took back to the iterators, in front; return the iterators' names."""
         names = []
         for name, (original, stand_in) in self._bound.items():
             rest = stand_in._items[self._taken.get(name, 0) :]

@@ -7,41 +7,62 @@ Internals of libraries (threads, files, widgets) are not searched.
 from __future__ import annotations
 
 import functools
+import gc
 import io
+import operator
 import sys
 import types
 import weakref
 from collections.abc import Iterable, Iterator
+from threading import Thread
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.randomness import is_generator
 from jupyter_gpuperf.state.bindings import (
-    BUFFERS,
     CONTAINERS,
     MUTABLE_CONTAINERS,
     NO_VALUE,
     attributes_of,
     container_type,
     content_of,
+    own_dictionary,
 )
+from jupyter_gpuperf.state.kinds import access_maker, contents_of, opaque_access
 from jupyter_gpuperf.state.reached import Reached
 from jupyter_gpuperf.state.roots import Roots, is_user_module, names_in
+from jupyter_gpuperf.state.tensors import HOOKS
 
 MOST_OBJECTS: Final = 500_000
 MOST_MEMBERS: Final = 100_000
 """Longer containers count as data: which members they have is saved, but the members are not searched."""
 ATOMS: Final = {
     *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
-    *(weakref.ref, *weakref.ProxyTypes),
 }
-FOLLOWED_STANDARD: Final = frozenset({"builtins", "types", "collections", "functools", "argparse"})
+FOLLOWED_STANDARD: Final = {
+    *("builtins", "types", "collections", "functools", "argparse", "configparser", "contextlib"),
+    *(
+        "weakref",
+        "_weakrefset",
+        "queue",
+        "_thread",
+        "threading",
+        "logging",
+        "multiprocessing.sharedctypes",
+    ),
+}
 """Standard-library modules whose objects are searched: they hold only what users put into them."""
+WRAPPERS: Final[tuple[type, ...]] = (
+    *(types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType, functools.partial),
+    *(staticmethod, classmethod, property, types.MappingProxyType, operator.methodcaller),
+    *(type({}.keys()), type({}.values()), type({}.items()), map, zip, filter),
+)
+"""Types whose instances hold nothing but references to others."""
 SHARDED: Final = {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
 """Wrappers that distribute a model over processes: DDP and FSDP."""
 NOT_ENTERED: Final = {
     *("IPython", "ipykernel", "ipywidgets", "traitlets", "zmq", "comm", "tornado"),
-    *("matplotlib", "PIL", "tqdm", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
+    *("matplotlib", "PIL", "pandas", "pyarrow", "jupyter_gpuperf", "wandb", "mlflow"),
 }
 NOT_ENTERED_OF_TORCH: Final = (
     *("torch._", "torch.cuda", "torch.distributed", "torch.fx", "torch.jit", "torch.profiler"),
@@ -74,6 +95,9 @@ class _Walker:
     def run(self) -> Reached:
         for name, value in self._roots.values.items():
             self._want(name, value)
+        for name, hooks in vars(self._torch.nn.modules.module).items():
+            if name.startswith("_global_"):
+                self._want(f"torch.nn.modules.module.{name}", hooks)
         if self._roots.code is not None:
             self._use(self._roots.code, self._roots.namespace)
         for path, value in self._found:  # the list grows during the loop
@@ -83,10 +107,16 @@ class _Walker:
         return self.reached
 
     def _want(self, path: str, value: Any) -> None:
+        if type(value) in weakref.ProxyTypes:
+            value = _behind(value)
         kind = type(value)
         if kind in ATOMS or id(value) in self._seen:
             return
         if kind is tuple and all(type(each) in ATOMS for each in value):
+            return
+        try:
+            value.__class__  # noqa: B018
+        except Exception:  # a proxy for what is not there  # noqa: BLE001
             return
         self._seen.add(id(value))
         self._found.append((path, value))
@@ -103,20 +133,31 @@ class _Walker:
         reached = self.reached
         if isinstance(value, self._torch.Tensor):
             reached.tensors.append((path, value))
+            for name in HOOKS:
+                self._want(path, getattr(value, name, None))
         elif is_generator(self._torch, value):
             reached.generators.append(value)
+            self._want(path, getattr(getattr(value, "bit_generator", value), "seed_seq", None))
         elif isinstance(value, self._ndarray):
             reached.arrays.append((path, value))
             for index, each in enumerate(value.flat if value.dtype == object else ()):
                 self._want(f"{path}[{index}]", each)
-        elif isinstance(value, BUFFERS):
-            reached.containers.append(value)
-        elif isinstance(value, io.IOBase):
-            reached.files.append(value)
-        elif is_live_iterator(value) and not self._is_own(type(value).__module__):
-            reached.iterators.append((path, value))
         else:
-            return isinstance(value, types.ModuleType)
+            return isinstance(value, types.ModuleType) or self._is_value(path, value)
+        self._attributes(path, value)
+        return True
+
+    def _is_value(self, path: str, value: Any) -> bool:
+        if (make := access_maker(value)) is not None:
+            self.reached.values.append((path, functools.partial(make, value)))
+            parts = contents_of(value)
+        elif is_live_iterator(value) and not self._is_own(type(value).__module__):
+            self.reached.iterators.append((path, value))
+            parts = _drawn_from(value)
+        else:
+            return False
+        for each in parts:
+            self._want(path, each)
         return True
 
     def _is_code(self, path: str, value: Any) -> bool:
@@ -147,10 +188,7 @@ class _Walker:
 
     def _class(self, path: str, value: type) -> None:
         self._attributes(path, value)
-        for each in vars(value).values():
-            if isinstance(each, (types.FunctionType, staticmethod, classmethod)):
-                self._want(path, each)  # also __call__ and other special methods
-        for each in value.__mro__:
+        for each in (type(value), *value.__mro__):
             self._want(path, each)
 
     def _use(self, code: types.CodeType, namespace: Any) -> None:
@@ -166,7 +204,7 @@ class _Walker:
                 if is_used and owner is not self._roots.namespace:
                     self.reached.globals.append((owner, name))
                 self._want(name, value)
-                if isinstance(value, types.ModuleType) and self._is_own(value.__name__):
+                if issubclass(type(value), types.ModuleType) and self._is_own(value.__name__):
                     waiting.append(vars(value))
 
     def _enter(self, path: str, value: Any) -> None:
@@ -201,14 +239,17 @@ class _Walker:
             reached.optimizers.append((path, value))
         elif isinstance(value, torch.amp.GradScaler):
             reached.scalers.append((path, value))
-        elif not is_container and not _is_entered(value):
+        elif not is_container and not _is_entered(type(value)):
             reached.opaque.append((path, value))
+            reached.values.append((path, functools.partial(opaque_access, value)))
             return
         self._want(path, type(value))
         self._attributes(path, value)
 
     def _attributes(self, path: str, value: Any) -> None:
         self.reached.objects.append((path, value))
+        if (own := own_dictionary(value)) is not None:
+            self.reached.containers.append(own)
         loader = isinstance(value, self._torch.utils.data.DataLoader)
         for name, each in attributes_of(value).items():
             # Skip a loader's own iterator: each loop creates it again.
@@ -218,30 +259,39 @@ class _Walker:
 
 def is_live_iterator(value: object) -> bool:
     """Return whether an object is an iterator, which a loop uses up. Files don't count."""
-    return issubclass(type(value), Iterator) and not isinstance(value, io.IOBase)
+    kind = type(value)
+    return issubclass(kind, Iterator) and not issubclass(kind, (io.IOBase, map, zip, filter))
 
 
-def _is_entered(value: object) -> bool:
-    module = getattr(type(value), "__module__", "") or ""
+def _is_entered(kind: type) -> bool:
+    module = getattr(kind, "__module__", "") or ""
     root = module.partition(".")[0]
     if root in sys.stdlib_module_names:
-        return root in FOLLOWED_STANDARD
+        return not FOLLOWED_STANDARD.isdisjoint((root, module)) and not issubclass(kind, Thread)
     if root == "torch":
         return not module.startswith(NOT_ENTERED_OF_TORCH)
     return root not in NOT_ENTERED
 
 
-def _parts_of(value: Any) -> tuple[Any, ...] | None:
-    """Return the parts of a callable that wraps another one; ``None`` for anything else."""
-    match value:
-        case types.MethodType():
-            return value.__self__, value.__func__
-        case types.BuiltinFunctionType():
-            return (value.__self__,)  # such as the list in list.append
-        case functools.partial():
-            return value.func, *value.args, *value.keywords.values()
-        case staticmethod() | classmethod():
-            return (value.__func__,)
-        case property():
-            return value.fget, value.fset
-    return None
+def _parts_of(value: Any) -> Iterable[Any] | None:
+    """Return what a callable, a view or a weak reference refers to; ``None`` for anything else."""
+    if isinstance(value, weakref.ref):
+        return (value(),)
+    if isinstance(value, memoryview):
+        return [each for one in gc.get_referents(value) for each in gc.get_referents(one)]
+    return gc.get_referents(value) if isinstance(value, WRAPPERS) else None
+
+
+def _behind(proxy: Any) -> Any:
+    """Return the object behind a weak proxy, or ``None``. A proxy passes on all attributes, bound methods too."""
+    try:
+        return proxy.__repr__.__self__
+    except (ReferenceError, AttributeError):
+        return None
+
+
+def _drawn_from(iterator: Any) -> list[Any]:
+    """Return what an iterator of Python's own refers to, but no other iterators: those alone can't be rewound."""
+    if type(iterator).__module__ not in ("builtins", "itertools"):
+        return []
+    return [each for each in gc.get_referents(iterator) if not is_live_iterator(each)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from jupyter_gpuperf.state.values import Access
 
 
 @dataclass(slots=True)
@@ -21,9 +24,10 @@ class Reached:
     """Pairs of namespace and name that code uses outside the roots' namespace, bound or not."""
     generators: list[Any] = field(default_factory=list)
     """Random generators of torch, NumPy and Python."""
-    files: list[Any] = field(default_factory=list)
+    values: list[tuple[str, Callable[[], Access]]] = field(default_factory=list)
+    """What makes the access to files, buffers, tables and others, and to objects that are only compared."""
     iterators: list[tuple[str, Any]] = field(default_factory=list)
-    """Live iterators. They can't be copied; what they refer to is not searched."""
+    """Live iterators. They can't be copied; only those over sequences can be rewound."""
     opaque: list[tuple[str, Any]] = field(default_factory=list)
     """Objects of libraries whose attributes are not searched."""
     modules: list[tuple[str, Any]] = field(default_factory=list)

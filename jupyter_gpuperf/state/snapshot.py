@@ -7,6 +7,7 @@ would lose the link to its parameters.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,11 +16,13 @@ from jupyter_gpuperf.state.arrays import SavedArrays
 from jupyter_gpuperf.state.bindings import SavedAttributes, SavedContainers, SavedNames
 from jupyter_gpuperf.state.copies import plan_copies
 from jupyter_gpuperf.state.interrupts import uninterrupted
-from jupyter_gpuperf.state.iterators import position_of
+from jupyter_gpuperf.state.iterators import access_to_iterator
+from jupyter_gpuperf.state.process import process_state
 from jupyter_gpuperf.state.reachable import reached_from
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.switches import SavedSwitches
 from jupyter_gpuperf.state.tensors import SavedTensors
+from jupyter_gpuperf.state.values import SavedValues
 
 
 class StateSnapshot:
@@ -56,20 +59,19 @@ class StateSnapshot:
         self._containers = SavedContainers(reached.containers)
         self._attributes = SavedAttributes(reached.objects, reached.cells)
         self._switches = SavedSwitches(torch)
-        self._files = [
-            (file, place) for file in reached.files if (place := _position_in(file)) is not None
-        ]
-        self._iterators = [(path, each, position_of(each)) for path, each in reached.iterators]
+        self._values = SavedValues((*process_state(torch), *reached.values))
+        self._iterators = SavedValues(
+            (path, functools.partial(access_to_iterator, each)) for path, each in reached.iterators
+        )
         self.randomness = Randomness(torch, reached.generators)
 
     def restore(self) -> None:
         """Restore everything, and delete names that were added since."""
         self._names.restore()
         self.restore_contents()
+        self._values.restore()
+        self._iterators.restore()
         self._switches.restore()
-        for file, place in self._files:
-            if not file.closed:
-                file.seek(place)
         self.randomness.restore()
 
     def restore_contents(self) -> None:
@@ -82,7 +84,7 @@ class StateSnapshot:
     @property
     def advanced_iterators(self) -> list[str]:
         """Paths of live iterators that have advanced since; they can't be rewound."""
-        return [path for path, each, before in self._iterators if position_of(each) != before]
+        return self._iterators.changed_for_good()
 
     @property
     def not_restored(self) -> list[str]:
@@ -91,7 +93,8 @@ class StateSnapshot:
             *self._tensors.not_restored(),
             *self._arrays.not_restored(),
             *self._attributes.not_restored,
-            *self.advanced_iterators,
+            *self._values.not_restored,
+            *self._iterators.not_restored,
         ]
 
 
@@ -100,15 +103,12 @@ def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
     try:
-        yield snapshot
-    finally:
+        try:
+            yield snapshot
+        finally:
+            with uninterrupted():
+                snapshot.restore()
+    except KeyboardInterrupt:  # perhaps another one, just before interrupts were delayed
         with uninterrupted():
             snapshot.restore()
-
-
-def _position_in(file: Any) -> int | None:
-    """Return a file's position; ``None`` when it can't be read or set."""
-    with contextlib.suppress(OSError, ValueError):  # the file is being iterated, or detached
-        if not file.closed and file.seekable():
-            return int(file.tell())
-    return None
+        raise

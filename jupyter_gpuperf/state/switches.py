@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from jupyter_gpuperf.loaders.randomness import cuda_in_use
+
 GPU_SWITCHES: Final = 3
 """How many of the newer switches are for GPUs; these come first."""
 UNREADABLE: Final = "unreadable"
@@ -22,10 +24,16 @@ REDUCED: Final = (
     "allow_fp16_accumulation",
 )
 ATTENTION: Final = ("flash", "mem_efficient", "math", "cudnn")
+PAIRS: Final = (
+    ("get_num_threads", "set_num_threads"),
+    ("is_autocast_cache_enabled", "set_autocast_cache_enabled"),
+    ("is_warn_always_enabled", "set_warn_always"),
+)
+"""Functions of torch that read and set a switch."""
 
 
 class SavedSwitches:
-    """The default dtype, grad mode, determinism, autocast, and the switches of the backends."""
+    """The default dtype and device, grad mode, determinism, autocast, threads, and the switches of the backends."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -42,16 +50,20 @@ class SavedSwitches:
 
 def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], object]]]:
     """Yield a getter and a setter for each switch."""
-    cuda = torch.backends.cuda
     yield torch.get_default_dtype, torch.set_default_dtype
     yield torch.is_grad_enabled, torch.set_grad_enabled
     yield torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly
     # The mode is 0, 1 or 2: off, warn, raise.
     yield torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
-    for owner, names in ((torch.backends.cudnn, CUDNN), (cuda.matmul, REDUCED)):
-        for name in names:
-            if hasattr(owner, name):
-                yield partial(getattr, owner, name), partial(setattr, owner, name)
+    for read, write in PAIRS:
+        yield getattr(torch, read), getattr(torch, write)
+    if hasattr(torch, "get_default_device"):
+        yield torch.get_default_device, partial(_set_default_device, torch)
+    if cuda_in_use(torch):
+        yield torch.cuda.current_device, torch.cuda.set_device
+    for owner, name in _attributes(torch):
+        yield partial(getattr, owner, name), partial(setattr, owner, name)
+    cuda = torch.backends.cuda
     for name in ATTENTION:
         if hasattr(cuda, f"{name}_sdp_enabled"):
             yield getattr(cuda, f"{name}_sdp_enabled"), getattr(cuda, f"enable_{name}_sdp")
@@ -61,6 +73,23 @@ def _switches(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[Any], o
             partial(torch.set_autocast_enabled, device),
         )
         yield partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
+
+
+def _attributes(torch: Any) -> list[tuple[Any, str]]:
+    owners = {
+        torch.backends.cudnn: CUDNN,
+        torch.backends.cuda.matmul: REDUCED,
+        torch.backends.mkldnn: ("enabled",),
+        torch.utils.deterministic: ("fill_uninitialized_memory",),
+    }
+    pairs = [(owner, name) for owner, names in owners.items() for name in names]
+    return [(owner, name) for owner, name in pairs if hasattr(owner, name)]
+
+
+def _set_default_device(torch: Any, device: Any) -> None:
+    torch.set_default_device(None)
+    if torch.get_default_device() != device:  # otherwise torch is faster without
+        torch.set_default_device(device)
 
 
 @contextlib.contextmanager

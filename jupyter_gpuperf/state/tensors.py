@@ -15,6 +15,9 @@ from jupyter_gpuperf.state.copies import CopyPlan, is_plain, memory_key
 WATCHED_BYTES: Final = 4096
 """About this many evenly spaced bytes of a large tensor are compared, to detect changes."""
 
+HOOKS: Final = ("_backward_hooks", "_post_accumulate_grad_hooks")
+"""Attributes for a tensor's hooks: dictionaries, made with the first hook."""
+
 
 class SavedTensors:
     """The contents of tensors at one moment.
@@ -35,12 +38,15 @@ class SavedTensors:
         self._torch, self._on_host = torch, on_host
         self._storages: dict[object, _Storage] = {}
         self._tensors: list[_Tensor] = []
-        self._others: list[tuple[Any, Any, Any]] = []
-        self._not_kept: list[str] = []
+        self._others: list[tuple[str, Any, Any, Any]] = []
+        self._lazy: list[Any] = []
+        self._not_kept: dict[str, None] = {}
         self._reached = frozenset(id(tensor) for _, tensor in tensors)
         for path, tensor in tensors:
             if is_plain(tensor):
                 self._keep(path, tensor, copied=memory_key(tensor) in copies.memory)
+            elif torch.nn.parameter.is_lazy(tensor):
+                self._lazy.append(tensor)
             elif tensor.device.type != "meta":
                 self._keep_other(path, tensor)
 
@@ -53,15 +59,15 @@ class SavedTensors:
 
     def _keep_other(self, path: str, tensor: Any) -> None:
         """Save a sparse tensor, or this process's part of a distributed one, as a clone."""
-        gradient = tensor.grad if tensor.is_leaf else None
         try:
+            gradient = tensor.grad if tensor.is_leaf else None
             copies = [
                 None if each is None else each.detach().clone() for each in (tensor, gradient)
             ]
-        except (RuntimeError, NotImplementedError):
-            self._not_kept.append(f"{path} ({tensor.layout}, {tensor.device.type})")
+        except Exception:  # any subclass of tensors  # noqa: BLE001
+            self._not_kept[f"{path} ({tensor.layout}, {tensor.device.type})"] = None
             return
-        self._others.append((tensor, *copies))
+        self._others.append((path, tensor, *copies))
 
     def restore(self) -> None:
         """Restore the memory, contents and gradients of all tensors."""
@@ -72,10 +78,15 @@ class SavedTensors:
                 storage.restore()
             for each in self._tensors:
                 each.restore_gradient()
-            for tensor, content, gradient in self._others:
-                tensor.copy_(content)
-                if tensor.is_leaf:
-                    tensor.grad = None if gradient is None else gradient.clone()
+            for tensor in self._lazy:
+                tensor.data = self._torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+            for path, tensor, content, gradient in self._others:
+                try:
+                    tensor.copy_(content)
+                    if tensor.is_leaf:
+                        tensor.grad = None if gradient is None else gradient.clone()
+                except Exception:  # any subclass of tensors  # noqa: BLE001
+                    self._not_kept[path] = None
 
     def not_restored(self) -> list[str]:
         """Return the paths of tensors that could not be saved, and of large ones that have changed."""
@@ -86,6 +97,7 @@ class SavedTensors:
 class _Tensor:
     def __init__(self, tensor: Any, reached: frozenset[int], *, on_host: bool) -> None:
         self.tensor, self.requires_grad = tensor, tensor.requires_grad
+        self._hooks = {name: getattr(tensor, name, None) for name in HOOKS}
         self.alias = tensor.detach()
         """Tensor over the same memory, with the original shape and strides."""
         self.gradient = self.gradient_itself = None
@@ -104,6 +116,9 @@ class _Tensor:
             tensor.data = alias.detach()
         if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
             tensor.requires_grad_(self.requires_grad)
+        for name, hooks in self._hooks.items():
+            if getattr(tensor, name, None) is not hooks:
+                setattr(tensor, name, hooks)
 
     def restore_gradient(self) -> None:
         if not (self.tensor.is_leaf or self.tensor.retains_grad):

@@ -12,7 +12,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from things import THINGS, Counter
+from graphs import RICH, Picture, change, graph
+from library_things import LIBRARY_THINGS
+from process_things import OPENED, PROCESS_THINGS
+from python_things import PYTHON_THINGS
+from things import THINGS as FEWER_THINGS
+from things import Counter, Thing
 
 from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
 from jupyter_gpuperf.benchmarks.declaration import Context
@@ -24,15 +29,49 @@ from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
 
+def everything():
+    """One object of each kind, as they hang together."""
+    made = graph(RICH)
+    return made, {str(place): each for place, each in enumerate(made)}
+
+
+def change_everything(them):
+    made, names = them
+    changes = [(place % 3, place, len(names) - place) for place in range(len(made))]
+    change(made, names, changes[len(names) % 3 :])
+
+
+class Look:
+    """A picture that is equal to others without a difference."""
+
+    def __init__(self, them):
+        self._picture = Picture(*them)
+
+    def __eq__(self, other):
+        return self._picture.difference(other._picture) == []
+
+    __hash__ = None
+
+
+MORE_THINGS = {**PYTHON_THINGS, **PROCESS_THINGS, **LIBRARY_THINGS}
+THINGS = {**FEWER_THINGS, **MORE_THINGS, "all together": Thing(everything, change_everything, Look)}
+
+
+def own_names():
+    """Names of the things of which each world has its own."""
+    shared = {name for name, thing in MORE_THINGS.items() if thing.make() is thing.make()}
+    return {*FEWER_THINGS, *MORE_THINGS} - shared - {"a special method", "lines of a file"}
+
+
 class World:
     """One of each thing, and a step that changes them all."""
 
-    def __init__(self, error=None, good_steps=0):
+    def __init__(self, error=None, good_steps=0, names=THINGS):
         random.seed(1)
         np.random.seed(1)
         torch.manual_seed(1)
         torch.use_deterministic_algorithms(False)
-        things = {name: thing.make() for name, thing in THINGS.items()}
+        things = {name: THINGS[name].make() for name in names}
         calls = itertools.count()  # goes on, whatever is put back
 
         def step(batch):
@@ -50,8 +89,14 @@ class World:
 @pytest.fixture(autouse=True)
 def _as_it_was():
     yield
+    OPENED.close()
     Counter.of_all = 0
     torch.use_deterministic_algorithms(False)
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*prototype stage", "ignore:.*beta state", "ignore:.*global hooks"
+)
 
 
 def loader():
@@ -99,7 +144,7 @@ def difference(now, before):
 @pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("door", DOORS)
 def test_all_that_a_step_changed_is_put_back(door, error):
-    world = World(error and error("stopped"), good_steps=3)
+    world = World(error and error("stopped"), good_steps=1)
     before = world.looks()
     if error is None:
         DOORS[door](world.step)
@@ -113,11 +158,11 @@ def test_all_that_a_step_changed_is_put_back(door, error):
     ("error", "good_steps"), [(None, 0), (RuntimeError, 4), (KeyboardInterrupt, 4)]
 )
 def test_a_profile_leaves_what_one_run_leaves(error, good_steps):
-    twin = World()
+    twin = World(names=own_names())
     twin.step(None)
     expected = twin.looks()
     Counter.of_all = 0
-    world = World(error and error("stopped"), good_steps)
+    world = World(error and error("stopped"), good_steps, own_names())
     # A mode that fails is left out; without fp32 there is nothing to hold the others against.
     ends = pytest.raises(error) if error is KeyboardInterrupt else contextlib.suppress(GpuPerfError)
     with ends:
@@ -131,3 +176,105 @@ def test_a_profile_of_what_fails_at_once_leaves_what_was_before():
     with pytest.raises(CellFailed):
         by_the_profile(world.step)
     assert difference(world.looks(), before) == []
+
+
+class Counted(torch.utils.data.Dataset):
+    """Counts and caches what was asked for, and draws random numbers of its own."""
+
+    def __init__(self):
+        self.model = torch.nn.Linear(1, 1)
+        self.asked, self.cache, self.numbers = 0, {}, np.random.default_rng(1)
+
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        self.asked += 1
+        self.cache[index] = self.numbers.normal()
+        return torch.tensor([self.cache[index]])
+
+
+class Collated:
+    """Keeps the sizes of its batches, and a running mean."""
+
+    def __init__(self):
+        self.sizes, self.mean = [], torch.zeros(1)
+
+    def __call__(self, items):
+        self.sizes.append(len(items))
+        self.mean.lerp_(torch.stack(items).mean(0), 0.1)
+        return torch.stack(items).float()
+
+
+class InTurns(torch.utils.data.Sampler):
+    """Remembers its epochs."""
+
+    def __init__(self):
+        self.epochs = 0
+
+    def __len__(self):
+        return 64
+
+    def __iter__(self):
+        self.epochs += 1
+        return iter(range(64))
+
+
+class Setup:
+    """A loader without workers, whose parts change while it is iterated."""
+
+    def __init__(self):
+        self.model, self.collate, self.data = torch.nn.Linear(1, 1), Collated(), Counted()
+        self.seeds, self.turns = torch.Generator().manual_seed(1), InTurns()
+        self.loader = torch.utils.data.DataLoader(
+            self.data,
+            batch_size=4,
+            sampler=self.turns,
+            collate_fn=self.collate,
+            generator=self.seeds,
+        )
+
+    def looks(self):
+        return (
+            self.data.asked,
+            list(self.data.cache),
+            str(self.data.numbers.bit_generator.state),
+            list(self.collate.sizes),
+            self.collate.mean.item(),
+            self.turns.epochs,
+            self.seeds.get_state().tolist(),
+            self.model.weight.item(),
+        )
+
+
+def tune(subject):
+    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+    request = TuneRequest(step=subject.model, budget_seconds=3.0)
+    return tune_loader(subject.loader, "loader", request, context)
+
+
+LOADER_DOORS = {
+    "headroom": lambda it: headroom(torch, it.loader, it.model, steps=2, limit_seconds=0.5),
+    "apply": lambda it: measure_change(
+        torch, it.loader, it.model, {"pin_memory": False}, steps=2, limit_seconds=0.5
+    ),
+    "the tuner": tune,
+}
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        "headroom",
+        "apply",
+        pytest.param(
+            "the tuner",
+            marks=pytest.mark.xfail(reason="it searches only the step for state", strict=True),
+        ),
+    ],
+)
+def test_what_a_loader_changes_in_this_process_is_put_back(door):
+    subject = Setup()
+    before = subject.looks()
+    LOADER_DOORS[door](subject)
+    assert subject.looks() == before
