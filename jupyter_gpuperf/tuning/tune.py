@@ -36,6 +36,8 @@ from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_runner import START_SECONDS, TrialRunner
 
+LOADER: Final = "the loader"
+"""Path prefix of the loader in reports of objects that were not restored. It can't be a variable's name."""
 PROBE_SHARE: Final = 0.05
 STEP_SHARE: Final = 0.05
 """Share of the total time for the step on batches that are ready."""
@@ -90,7 +92,7 @@ def tune_loader(
     clock = Countdown(request.budget_seconds, context)
     with (
         # Outermost: no alarm may interrupt the restoring of random states and of what the step changed.
-        state_restored(torch, Roots.of_step(request.step)) as before,
+        state_restored(torch, Roots.of_step(request.step, {LOADER: given})) as before,
         warnings.catch_warnings(),
         suppressing_iterator_errors(),
         clock.alarm as alarm,
@@ -101,13 +103,16 @@ def tune_loader(
         try:
             with alarm.within(clock.left() + 2 * CODE_SHARE * request.budget_seconds):
                 subject = TuningSubject(given, name, request.batch_size, names)
-                outcome = _Tuning(subject, request, clock, on_trial, before.reached.modules).run()
+                models = [
+                    each for path, each in before.reached.modules if not path.startswith(LOADER)
+                ]
+                outcome = _Tuning(subject, request, clock, on_trial, models).run()
         except TimeIsUp:
             message = "The dataset returned nothing to measure within {seconds:.0f} s."
             hint = "Load an item in its own cell. If it is only slow, increase budget_seconds."
             raise Unavailable("no_time", message, hint, seconds=request.budget_seconds) from None
     if before.not_restored:
-        warning = "Changed by the step and not restored: {names}."
+        warning = "Changed by the step or the loader, and not restored: {names}."
         outcome["warnings"].append(Message(warning, names=before.not_restored[:5]))
     return outcome
 
@@ -120,7 +125,7 @@ class _Tuning:
     request: TuneRequest
     clock: Countdown
     on_trial: Callable[[Trial], object]
-    models: Sequence[tuple[str, Any]]
+    models: Sequence[Any]
     budget: Budget = field(default_factory=current_budget)
     start_method: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -198,7 +203,7 @@ class _Tuning:
             return
         else:
             bench.step, bench.ready = request.step, self._first_batches(bench)
-            bench.timeline = timeline_of(torch, [model for _, model in self.models])
+            bench.timeline = timeline_of(torch, self.models)
         self.clock.report(Message("timing the step"))
         try:
             warm_up(bench.step, bench.ready, bench.timeline, 2 * limit)
