@@ -268,7 +268,8 @@ class Picture:
             return self._ids([vars(value).get("held")]), sorted(vars(value))
         if isinstance(value, (Record, types.SimpleNamespace)):
             return id(vars(value)), self._ids(vars(value))
-        return repr(value)
+        # Python promises no order of a set's members.
+        return sorted(map(repr, value)) if isinstance(value, set) else repr(value)
 
     def _tensor(self, value):
         gradient = value.grad if value.is_leaf else None
