@@ -43,6 +43,8 @@ def find_recording(path: Path) -> Path:
     return packaged if not path.exists() and packaged.exists() else path
 
 
+OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
 NOT_A_RECORDING: Final = (
     KeyError,
     TypeError,
@@ -149,14 +151,11 @@ def open_regular(path: Path) -> IO[bytes]:
     OSError
         The file can't be opened.
     """
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | NEVER_WAIT))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, OPEN_FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise ValueError("it is not a regular file")
-    return file
-
-
-NEVER_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(descriptor, "rb")
 
 
 def size_limit(path: Path, most_expansion: float) -> float:

@@ -26,7 +26,9 @@ class RecordingsHandler(GpuPerfHandler):
         """All recordings, latest first."""
         return Recordings(recordings=await in_thread(self.services.recordings.all))
 
-    @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
+    @operation(
+        RecordingInfo, status=201, takes=RecordingRequest, optional_body=True, action="execute"
+    )
     async def post(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording."""
         await self.services.wait_for_readings()  # the header lists the devices

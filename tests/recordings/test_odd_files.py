@@ -55,9 +55,7 @@ def test_a_small_file_cannot_take_all_memory_or_time(tmp_path, line, count):
 
 def test_a_new_device_in_each_frame_cannot_take_all_memory(tmp_path):
     path = tmp_path / "many.jsonl.gz"
-    ours = [
-        {**FRAME, "time_seconds": each, "devices": {f"GPU-{each}": {}}} for each in range(3000)
-    ]
+    ours = [{**FRAME, "time_seconds": each, "devices": {f"GPU-{each}": {}}} for each in range(3000)]
     packed(path, HEADER, *ours)
     with pytest.raises(ValueError, match="too many"):
         load_recording(path, METRICS)
