@@ -80,22 +80,18 @@ class ResultStore:
         Unavailable
             ``results_not_writable``: the disk is full, or the file can't be written.
         """
-        values = (created_seconds, result.benchmark, subject_key(result), encode(result))
         try:
-            return self._insert(values)
+            with self.open("kept") as connection:
+                row = connection.execute(
+                    "INSERT INTO results (created_seconds, benchmark, subject, content)"
+                    " VALUES (?, ?, ?, ?)",
+                    (created_seconds, result.benchmark, subject_key(result), encode(result)),
+                )
+                return int(row.lastrowid or 0)
         except Unavailable as error:
             if error.code != "results_damaged":
                 raise
-            return self._insert(values)  # into a new file
-
-    def _insert(self, values: tuple[Any, ...]) -> int:
-        with self.open("kept") as connection:
-            row = connection.execute(
-                "INSERT INTO results (created_seconds, benchmark, subject, content)"
-                " VALUES (?, ?, ?, ?)",
-                values,
-            )
-            return int(row.lastrowid or 0)
+        return self.add(result, created_seconds)  # to a new file
 
     def latest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
         """Return the latest ``limit`` results of one benchmark, or of all benchmarks; latest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -148,6 +149,19 @@ def test_a_supervisor_that_is_stopped_before_it_reads_its_order_holds_up_nobody(
     manager.cancel(job.id)
     assert time.monotonic() - began < 1
     wait_until(lambda: manager.get(job.id).state == "cancelled")
+
+
+def test_too_many_open_files_are_named_and_the_next_job_runs(manager):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_files = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, limits[1]))
+    try:
+        job = follow(manager, manager.submit(request()).id)[-1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (job.state, job.error.code) == ("failed", "worker_start_failed")
+    assert "ulimit" in job.error.hint
+    assert follow(manager, manager.submit(request()).id)[-1].state == "done"
 
 
 def test_the_next_job_runs_after_a_killed_one(manager):

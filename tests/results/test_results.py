@@ -141,18 +141,17 @@ def test_a_file_that_is_no_database_is_put_aside_and_not_lost(store):
     assert aside.read_text() == "my thesis" * 500
 
 
-def damage_the_middle(path):
+def damage(path):
     content = bytearray(path.read_bytes())
-    third = len(content) // 3
-    content[third : 2 * third] = random.Random(1).randbytes(third)
+    content[4096:] = random.Random(1).randbytes(len(content) - 4096)
     path.write_bytes(content)
     return bytes(content)
 
 
 def test_a_file_that_is_damaged_in_its_middle_is_put_aside_and_its_new_name_said(store):
-    for value in range(30):
+    for value in range(60):
         store.add(measured(float(value)), 0.0)
-    damaged = damage_the_middle(store.path)
+    damaged = damage(store.path)
     with pytest.raises(Unavailable) as refusal:
         store.latest()
     assert refusal.value.code == "results_damaged"
@@ -165,9 +164,9 @@ def test_a_file_that_is_damaged_in_its_middle_is_put_aside_and_its_new_name_said
 
 
 def test_a_result_is_kept_although_the_file_turns_out_to_be_damaged(store):
-    for value in range(30):
+    for value in range(60):
         store.add(measured(float(value)), 0.0)
-    damage_the_middle(store.path)
+    damage(store.path)
     number = store.add(measured(7.0), 5.0)
     assert [(each.id, each.result) for each in store.latest()] == [(number, measured(7.0))]
 
