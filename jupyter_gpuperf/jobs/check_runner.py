@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import JobFailed, NotFound
-from jupyter_gpuperf.jobs.interpreter import interpreter_of
+from jupyter_gpuperf.errors import JobFailed
+from jupyter_gpuperf.jobs.interpreter import interpreter_of, spec_errors
 from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.jobs.process import (
     WorkerCancelled,
@@ -153,19 +153,15 @@ def target_of(kernel_name: str | None, server: Mapping[str, Any]) -> CheckTarget
     NotFound
         ``unknown_kernel``.
     BadRequest
-        The spec's interpreter is missing, or is not Python.
+        The spec is broken, or its interpreter is missing, or is not Python.
     """
     if kernel_name is None:
         return CheckTarget(server=server)
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import KernelSpecManager
 
-    try:
+    with spec_errors(kernel_name):
         spec: Any = KernelSpecManager().get_kernel_spec(kernel_name)
-    except NoSuchKernel as error:
-        message = "There is no kernel spec {kernel!r}."
-        hint = "Run jupyter kernelspec list to see all."
-        raise NotFound("unknown_kernel", message, hint, kernel=kernel_name) from error
-    interpreter, environment = interpreter_of(spec)
+        interpreter, environment = interpreter_of(spec)
     return CheckTarget(
         interpreter=interpreter, environment=environment, kernel_name=kernel_name, server=server
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
 from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
@@ -19,6 +21,38 @@ PYTHON_NAME: Final = re.compile(r"(python|pypy)[\d.]*(\.exe)?", re.IGNORECASE)
 PYTHON: Final = f"python{sys.version_info.major}"
 SERVER_PYTHON_COMMANDS: Final = {"python", PYTHON, f"{PYTHON}.{sys.version_info.minor}"}
 """Commands that Jupyter replaces with the server's own Python."""
+
+
+@contextlib.contextmanager
+def spec_errors(kernel_name: str) -> Iterator[None]:
+    """Within the context, convert errors in reading a kernel spec.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_kernel``: there is no such kernel spec.
+    BadRequest
+        ``kernel_spec_broken``: its file can't be read, or has another shape.
+    """
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    try:
+        yield
+    except NoSuchKernel as error:
+        message, hint = (
+            "There is no kernel spec {kernel!r}.",
+            "Run jupyter kernelspec list to see all.",
+        )
+        raise NotFound("unknown_kernel", message, hint, kernel=kernel_name) from error
+    except GpuPerfError:
+        raise
+    except Exception as error:  # a provider of specs may raise anything
+        message = "The kernel spec {kernel!r} can't be read: {error}."
+        hint = "Repair its kernel.json, or remove it: jupyter kernelspec remove"
+        reason = getattr(error, "strerror", None) or error
+        raise BadRequest(
+            "kernel_spec_broken", message, hint, kernel=kernel_name, error=reason
+        ) from error
 
 
 def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:

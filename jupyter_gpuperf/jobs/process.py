@@ -35,6 +35,9 @@ REPORT_HINT: Final = Message("Please report this, with the log.")
 WITHHELD_PREFIXES: Final = ("JPY_", "JUPYTERHUB_", "JUPYTER_TOKEN", "JUPYTER_GPUPERF_")
 """Prefixes of the server's environment variables that are withheld from workers; some hold tokens."""
 
+GRACE_SECONDS: Final = 5.0
+"""Time in which a supervisor must end its worker; after that, it is killed itself."""
+
 MARKER: Final = "JUPYTER_GPUPERF_JOB"
 """Environment variable that identifies a worker's processes, even in sessions of their own."""
 
@@ -95,7 +98,8 @@ class WorkerProcess:
     Raises
     ------
     Unavailable
-        ``jobs_unsupported``: jobs can't run on this platform.
+        ``jobs_unsupported``: jobs can't run on this platform. ``worker_start_failed``: the system can't start another
+        process.
     """
 
     def __init__(
@@ -111,15 +115,24 @@ class WorkerProcess:
         self._end: dict[str, Any] = {}
         self._overlong = False
         self._cancelled = False
-        self._process = subprocess.Popen(
-            # -I -S: nothing in the user's environment can slow or change the supervisor.
-            [sys.executable, "-I", "-S", str(HERE / "supervisor.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=order.lock_descriptors,
-        )
+        self._timers: list[threading.Timer] = []
+        try:
+            self._process = subprocess.Popen(
+                # -I -S: nothing in the user's environment can slow or change the supervisor.
+                [sys.executable, "-I", "-S", str(HERE / "supervisor.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=order.lock_descriptors,
+            )
+        except OSError as error:  # too many open files or processes, or too little memory
+            raise Unavailable(
+                "worker_start_failed",
+                "The benchmark's process could not be started: {error}.",
+                "Shut down unused notebooks, or raise the server's limits (see ulimit -a).",
+                error=error.strerror,
+            ) from error
 
     def cancel(self) -> None:
         """End the worker and all its descendants; returns at once."""
@@ -128,8 +141,24 @@ class WorkerProcess:
 
     def _close_lifeline(self) -> None:
         assert self._process.stdin is not None
-        with self._lock, contextlib.suppress(OSError):  # the supervisor may be gone already
-            self._process.stdin.close()
+        self._kill_supervisor_after(GRACE_SECONDS)
+        # While the order is being sent, the lock is taken; a supervisor that does not read it is killed then.
+        if self._lock.acquire(blocking=False):
+            with contextlib.suppress(OSError):  # the supervisor may be gone already
+                self._process.stdin.close()
+            self._lock.release()
+
+    def _kill_supervisor_after(self, seconds: float) -> None:
+        # A stopped supervisor notices neither the time limit nor the end of its lifeline.
+        def kill() -> None:
+            if self._answer is None and self._process.poll() is None:
+                self._end.setdefault("reason", "deadline")
+            self._process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
 
     def wait_for(self, shape: type[T]) -> T:
         """Send the order, block until all of the worker's processes have ended, and return the result.
@@ -158,6 +187,8 @@ class WorkerProcess:
             self._close_lifeline()
             self._process.stdout.close()
             guard.join()
+            for timer in self._timers:
+                timer.cancel()
             log.join()
             self._process.stderr.close()
         return self._conclude(shape)
@@ -169,6 +200,8 @@ class WorkerProcess:
             if not stdin.closed:
                 stdin.write(self._order.encode())
                 stdin.flush()
+            if self._cancelled:
+                stdin.close()
 
     def _read_messages(self, stdout: IO[bytes]) -> None:
         while line := stdout.readline(LONGEST_LINE_MIB << 20):
@@ -198,6 +231,7 @@ class WorkerProcess:
     def _clean_up_after_supervisor(self) -> None:
         # A killed supervisor can't clean up. Its worker dies with it (see posix.die_with_parent).
         # The worker's children are killed here: they also hold the pipes that other threads read.
+        self._kill_supervisor_after(self._order.deadline_seconds + GRACE_SECONDS)
         if self._process.wait() != 0:
             posix.kill_marked(f"{MARKER}={self._order.marker}")
             shutil.rmtree(self._order.scratch, ignore_errors=True)

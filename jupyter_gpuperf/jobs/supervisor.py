@@ -69,7 +69,7 @@ def _run(order: dict[str, Any], scratch: str, posix: Any) -> dict[str, Any]:
             start_new_session=True,
             preexec_fn=posix.die_with_parent,  # noqa: PLW1509  (there are no threads here)
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a variable or an argument with a null byte
         return {"type": "ended", "reason": "start_failed", "returncode": None, "detail": str(error)}
     assert worker.stdin is not None
     with contextlib.suppress(OSError):  # the worker may have died already; the exit code shows why

@@ -17,6 +17,7 @@ import msgspec
 
 from jupyter_gpuperf.loop_store.notebook_sessions import TrainingDump
 from jupyter_gpuperf.loop_store.store import TrainingStore
+from jupyter_gpuperf.recordings.load import open_regular
 from jupyter_gpuperf.sampling.history import HistoryDump, HistoryStore
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ FORMAT_VERSION: Final = 1
 OWN_FORMAT: Final = (FORMAT, FORMAT_VERSION, sys.byteorder)
 SAVE_SECONDS: Final = 300.0
 """Time between saves of the coarse steps, and so the most that a crash can lose. Ticks are saved only at the end."""
+
+MOST_CONTENT_BYTES: Final = 1 << 30
+"""Maximum size of the decompressed content; a larger one is cut, and so unreadable."""
 
 COMPRESSION_LEVEL: Final = 1
 """Columns of readings shrink to a fifth at any level; level 1 takes a tenth of a second."""
@@ -94,18 +98,20 @@ class HistoryKeeper:
 
     def _load(self) -> bool:
         try:
-            content = self.path.read_bytes()
+            with open_regular(self.path) as file:
+                content = file.read()
         except (FileNotFoundError, NotADirectoryError):
             return True
-        except OSError as error:
+        except (OSError, ValueError) as error:
             logger.warning(CANNOT_READ, self.path, error)
             return False
         try:
-            kept = msgspec.msgpack.decode(zlib.decompress(content), type=HistoryFile)
+            plain = zlib.decompressobj().decompress(content, MOST_CONTENT_BYTES)
+            kept = msgspec.msgpack.decode(plain, type=HistoryFile)
             if (kept.format, kept.format_version, kept.byte_order) != OWN_FORMAT:
                 raise ValueError("different format")
             self._restore(kept)
-        except (zlib.error, msgspec.DecodeError, ValueError) as error:
+        except (zlib.error, msgspec.DecodeError, ValueError, RecursionError) as error:
             return self._set_aside(error)
         return True
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import reprlib
 import secrets
 import threading
 import time
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import BadRequest, NotFound, Unavailable
@@ -83,10 +86,10 @@ def _check(request: RecordingRequest) -> None:
         if value is not None and not lowest <= value <= highest:
             raise BadRequest(
                 "parameter_out_of_range",
-                "{name} = {value:g} is out of range.",
+                "{name} = {value} is out of range.",
                 "Enter a number from {minimum:g} to {maximum:g}.",
                 name=name,
-                value=value,
+                value=reprlib.repr(value),
                 minimum=lowest,
                 maximum=highest,
             )
@@ -109,7 +112,7 @@ class RecordingStore:
         """Called when a recording was started, stopped or discarded."""
         self._lock = threading.Lock()
         self._recorders: dict[str, tuple[Recorder, str]] = {}
-        self._earlier_infos: dict[Path, tuple[float, RecordingInfo]] = {}
+        self._earlier_infos: dict[Path, tuple[float, RecordingInfo | None]] = {}
 
     def start(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording.
@@ -129,7 +132,7 @@ class RecordingStore:
             identifier = _new_id(request.label)
             self._make_directory()
             recorder = start_recorder(
-                self._directory / f"{identifier}{SUFFIX}",
+                self.path_of(identifier),
                 request,
                 sampler=self._sampler,
                 subscribers=self._subscribers,
@@ -140,12 +143,14 @@ class RecordingStore:
 
     def all(self) -> list[RecordingInfo]:
         """Return all recordings, latest first, including those still being written."""
+        files = self._files()
         with self._lock:
             known = [self._info(identifier) for identifier in self._recorders]
-            paths = {info.path for info in known}
-            others = [self._read_info(path) for path in self._files() if str(path) not in paths]
-            before = [info for info in others if info is not None]
-        return sorted([*known, *before], key=lambda info: info.started_seconds, reverse=True)
+        # Outside the lock: a slow disk must not keep recordings from being stopped.
+        ids = {info.id for info in known}
+        others = [self._read_info(path) for path in files if _id_of(path) not in ids]
+        found = [*known, *filter(None, others)]
+        return sorted(found, key=lambda info: info.started_seconds, reverse=True)
 
     def get(self, identifier: str) -> RecordingInfo:
         """Return one recording.
@@ -155,11 +160,17 @@ class RecordingStore:
         NotFound
             ``unknown_recording``: there is no recording with this id.
         """
-        for info in self.all():
-            if info.id == identifier:
-                return info
+        with self._lock:
+            running = identifier in self._recorders
+            info = self._info(identifier) if running else None
+        if info := info or self._read_info(self.path_of(identifier)):
+            return info
         message, hint = "Unknown recording {id!r}.", "GET recordings lists them."
         raise NotFound("unknown_recording", message, hint, id=identifier)
+
+    def path_of(self, identifier: str) -> Path:
+        """Return the path of a recording's file, whether it exists or not."""
+        return self._directory / f"{identifier}{SUFFIX}"
 
     def stop(self, identifier: str) -> RecordingInfo:
         """Stop a recording and keep it; one that has ended stays unchanged.
@@ -185,7 +196,7 @@ class RecordingStore:
         """
         info = self.stop(identifier)
         with self._lock:
-            Path(info.path).unlink(missing_ok=True)
+            self.path_of(identifier).unlink(missing_ok=True)
             self._recorders.pop(identifier, None)
         self.on_change()
         return info
@@ -218,33 +229,48 @@ class RecordingStore:
             duration_seconds=recorder.duration_seconds,
             frames_count=recorder.frames_count,
             size_bytes=recorder.size_bytes,
-            path=str(recorder.path),
+            path=_shown(recorder.path),
             error=recorder.error,
         )
 
     def _read_info(self, path: Path) -> RecordingInfo | None:
         try:
             status = path.stat()
-            known = self._earlier_infos.get(path)
-            if known is not None and known[0] == status.st_mtime:
-                return known[1]
-            found = read_header(path)
-        except (OSError, ValueError):
-            return None  # not a recording, or deleted meanwhile
-        began = float(found.get("began_seconds", status.st_mtime))
-        info = RecordingInfo(
-            id=path.name.removesuffix(SUFFIX),
-            label=str(found.get("label", "")),
-            state="stopped",
-            started_seconds=began,
-            duration_seconds=max(0.0, status.st_mtime - began),
-            frames_count=None,
-            size_bytes=status.st_size,
-            path=str(path),
-            error=None,
-        )
-        self._earlier_infos[path] = (status.st_mtime, info)
-        return info
+            written = status.st_mtime
+            if (known := self._earlier_infos.get(path)) is None or known[0] != written:
+                known = written, _earlier_info(path, status)
+                self._earlier_infos[path] = known
+        except OSError:
+            return None  # deleted meanwhile
+        return known[1]
+
+
+def _earlier_info(path: Path, status: os.stat_result) -> RecordingInfo | None:
+    try:
+        found = read_header(path)
+        began = msgspec.convert(found.get("began_seconds", status.st_mtime), float)
+    except (OSError, ValueError, msgspec.ValidationError):
+        return None  # not a recording
+    return RecordingInfo(
+        id=_id_of(path),
+        label=str(found.get("label", ""))[:LONGEST_LABEL],
+        state="stopped",
+        started_seconds=began,
+        duration_seconds=max(0.0, status.st_mtime - began),
+        frames_count=None,
+        size_bytes=status.st_size,
+        path=_shown(path),
+        error=None,
+    )
+
+
+def _id_of(path: Path) -> str:
+    return _shown(path).rpartition("/")[2].removesuffix(SUFFIX)
+
+
+def _shown(path: Path) -> str:
+    # A name may be in any encoding, but answers are in UTF-8.
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _new_id(label: str) -> str:

@@ -6,6 +6,7 @@ Readings are stored in columns: an hour of eight devices at 10 Hz takes about 20
 from __future__ import annotations
 
 import math
+import reprlib
 from array import array
 from bisect import bisect_right
 from collections import Counter
@@ -27,6 +28,12 @@ NOT_PLAYED: Final = ("alerts",)
 
 REASONS: Final[tuple[MissingReason, ...]] = get_args(MissingReason)
 
+LONGEST_GAP_SECONDS: Final = 120.0
+"""Twice the longest interval of a recording. A longer gap is no time in which anything was measured."""
+MOST_KINDS: Final = 20
+"""Maximum number of unknown kinds of messages that are named in the log."""
+VALUE_BYTES: Final = 8
+
 T = TypeVar("T")
 
 
@@ -41,11 +48,13 @@ class Recording:
         The metrics of this version. Other metrics in the file are left out; missing ones are ``not_recorded``.
     uuid_prefix
         Prefix that is added to the devices' UUIDs.
+    limit_bytes
+        Maximum size of the readings in memory.
 
     Raises
     ------
     ValueError
-        The recording has no readings, or comes from a newer version of the product.
+        The recording has no readings or too many, or comes from a newer version of the product.
 
     Attributes
     ----------
@@ -63,6 +72,7 @@ class Recording:
         messages: Iterable[Mapping[str, Any]],
         metrics: Sequence[Metric],
         uuid_prefix: str = "",
+        limit_bytes: float = math.inf,
     ) -> None:
         if header.get("format_version") != FORMAT_VERSION:
             found = header.get("format_version")
@@ -70,13 +80,13 @@ class Recording:
         self.label = str(header.get("label") or "recording")
         self.seconds: array[float] = array("d")
         self.unknown: Counter[str] = Counter()
-        self._uuid_prefix = uuid_prefix
+        self._uuid_prefix, self._left_bytes = uuid_prefix, limit_bytes
         self._device_metrics = [each.name for each in metrics if each.scope == "device"]
         self._tables: dict[str, _Table] = {}
         self._host = _Table([each.name for each in metrics if each.scope == "host"])
         self._cores: list[array[float]] = []
         self._devices = _Changes(self._described(header.get("devices", [])))
-        self._processes: _Changes[dict[str, Any]] = _Changes({})
+        self._processes: _Changes[ListedProcesses] = _Changes({})
         self._training: _Changes[TrainingNow | None] = _Changes(None)
         self._began_seconds = math.nan
         for message in messages:
@@ -104,7 +114,7 @@ class Recording:
     def read_processes(self, seconds: float) -> ListedProcesses:
         """Return each device's processes; their pids mean nothing on this machine."""
         known = self._processes.at(seconds)
-        return {uuid: _processes(known.get(uuid, "not_recorded")) for uuid in self._tables}
+        return {uuid: known.get(uuid, "not_recorded") for uuid in self._tables}
 
     def read_training(self, seconds: float) -> TrainingNow | None:
         """Return the state of the watched training loops; ``None`` before the first report."""
@@ -121,27 +131,30 @@ class Recording:
         elif kind == "training":
             self._add_training(now, message)
         elif kind == "processes":
-            devices = message["devices"].items()
-            self._processes.add(now, {self._uuid_prefix + uuid: each for uuid, each in devices})
+            self._add_processes(now, message["devices"])
         elif kind not in NOT_PLAYED:
-            self.unknown[f"message of unknown kind {kind!r}"] += 1
+            name = reprlib.repr(kind) if len(self.unknown) < MOST_KINDS else "…"
+            self.unknown[f"message of unknown kind {name}"] += 1
 
     def _add(self, frame: Mapping[str, Any]) -> None:
         time_seconds = float(frame["time_seconds"])
         if math.isnan(self._began_seconds):
             self._began_seconds = time_seconds
         elapsed_seconds = time_seconds - self._began_seconds
-        if self.seconds and elapsed_seconds <= self.seconds[-1]:
-            # The clock was set back: continue at the latest time so far.
-            self._began_seconds = time_seconds - self.seconds[-1] - 1e-3
-            elapsed_seconds = time_seconds - self._began_seconds
+        before = self.seconds[-1] if self.seconds else -1e-3
+        if not 0 < elapsed_seconds - before <= LONGEST_GAP_SECONDS:
+            # The clock was changed, or the machine slept: continue at the latest time so far.
+            elapsed_seconds = before + 1e-3
+            self._began_seconds = time_seconds - elapsed_seconds
         place = len(self.seconds)
         self.seconds.append(elapsed_seconds)
         for recorded_uuid, readings in frame["devices"].items():
             uuid = self._uuid_prefix + recorded_uuid
             if uuid not in self._tables:
                 self._tables[uuid] = _Table(self._device_metrics)
-            self._tables[uuid].put(place, readings)
+            self._left_bytes -= self._tables[uuid].put(place, readings)
+            if self._left_bytes < 0:
+                raise ValueError("its readings are too many for its size")
         self._host.put(place, frame["host"])
         self._cores.append(array("f", frame.get("host_cores_percent", ())))
 
@@ -159,6 +172,14 @@ class Recording:
             )
             for info in infos
         ]
+
+    def _add_processes(self, now: float, devices: Mapping[str, Any]) -> None:
+        try:
+            listed = {self._uuid_prefix + uuid: _processes(each) for uuid, each in devices.items()}
+        except msgspec.ValidationError:
+            self.unknown["unreadable list of processes"] += 1
+            return
+        self._processes.add(now, listed)
 
     def _add_training(self, now: float, message: Mapping[str, Any]) -> None:
         try:
@@ -178,8 +199,12 @@ class _Table:
     def __init__(self, names: Sequence[str]) -> None:
         self._values = {name: array("d") for name in names}
         self._reasons: dict[str, dict[int, str]] = {name: {} for name in names}
+        self._length = 0
 
-    def put(self, place: int, readings: Mapping[str, Any]) -> None:
+    def put(self, place: int, readings: Mapping[str, Any]) -> int:
+        """Store the readings of a frame; return by how many bytes the table grew."""
+        grown = (place + 1 - self._length) * len(self._values) * VALUE_BYTES
+        self._length = place + 1
         for name, column in self._values.items():
             # Fill the rows of frames in which the device was missing.
             column.extend([math.nan] * (place - len(column)))
@@ -191,6 +216,7 @@ class _Table:
             if reading in REASONS:
                 # All readings share the strings of REASONS, which saves memory.
                 self._reasons[name][place] = REASONS[REASONS.index(reading)]
+        return grown
 
     def row(self, place: int) -> Readings:
         return {name: self._at(name, column, place) for name, column in self._values.items()}
@@ -208,8 +234,9 @@ class _Changes(Generic[T]):
         self._values = [first]
 
     def add(self, seconds: float, value: T) -> None:
-        self._seconds.append(seconds)
-        self._values.append(value)
+        if value != self._values[-1]:
+            self._seconds.append(seconds)
+            self._values.append(value)
 
     def at(self, seconds: float) -> T:
         return self._values[bisect_right(self._seconds, seconds) - 1]

@@ -141,7 +141,9 @@ def _ratios(
         # One run per side: use the widest ratio that the two intervals allow.
         old, new = _middle(before), _middle(after)
         high = new.high / max(old.low, 1e-300)
-        widest = Interval(value=new.value / old.value, low=new.low / old.high, high=high)
+        widest = Interval(
+            value=new.value / old.value, low=new.low / max(old.high, 1e-300), high=high
+        )
         return widest, widest
     old_values, new_values = ([each.value for each in side] for side in (before, after))
     usual = welch_ratio(old_values, new_values, 1 - INTERVAL_ERROR_RATIO)

@@ -80,13 +80,18 @@ class ResultStore:
         Unavailable
             ``results_not_writable``: the disk is full, or the file can't be written.
         """
-        with self.open("kept") as connection:
-            row = connection.execute(
-                "INSERT INTO results (created_seconds, benchmark, subject, content)"
-                " VALUES (?, ?, ?, ?)",
-                (created_seconds, result.benchmark, subject_key(result), encode(result)),
-            )
-            return int(row.lastrowid or 0)
+        try:
+            with self.open("kept") as connection:
+                row = connection.execute(
+                    "INSERT INTO results (created_seconds, benchmark, subject, content)"
+                    " VALUES (?, ?, ?, ?)",
+                    (created_seconds, result.benchmark, subject_key(result), encode(result)),
+                )
+                return int(row.lastrowid or 0)
+        except Unavailable as error:
+            if error.code != "results_damaged":
+                raise
+        return self.add(result, created_seconds)  # to a new file
 
     def latest(self, benchmark: str | None = None, limit: int = 100) -> list[KeptResult]:
         """Return the latest ``limit`` results of one benchmark, or of all benchmarks; latest first."""
@@ -159,8 +164,18 @@ class ResultStore:
         rates = {name: [each[name].value for each in alike if name in each] for name in figures}
         return {name: max(values) for name, values in rates.items() if values}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no file, or only the empty one that is left if the disk was full."""
+        try:
+            return self.path.stat().st_size == 0
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # opening the file will show the reason
+            return False
+
     def _all(self, condition: str, values: tuple[Any, ...]) -> list[KeptResult]:
-        if not self.path.exists():
+        if self.is_empty:
             return []
         with self.open("read") as connection:
             rows = connection.execute(f"SELECT * FROM results WHERE {condition}", values).fetchall()
@@ -179,11 +194,22 @@ class ResultStore:
         ------
         Unavailable
             ``results_not_writable`` or ``results_not_readable``: the database can't be used.
+            ``results_damaged``: it was damaged, and has been renamed.
         """
+        file = self._file()
         try:
             with contextlib.closing(self._connected()) as connection, connection:
                 yield connection
         except (sqlite3.Error, OSError) as error:
+            if _is_damage(error):
+                raise Unavailable(
+                    "results_damaged",
+                    "{path} is damaged: {error}. It was renamed to {aside}.",
+                    "New results go to a new file. To recover the old ones, run: sqlite3 {aside} .recover",
+                    path=self.path,
+                    error=error,
+                    aside=self._set_aside(error, file),
+                ) from error
             is_read = purpose == "read"
             raise Unavailable(
                 "results_not_readable" if is_read else "results_not_writable",
@@ -195,21 +221,34 @@ class ResultStore:
 
     def _connected(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._file()
         try:
             return self._prepared()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, full, or can't be opened
+            if not _is_damage(error):  # locked, full, or can't be opened
                 raise
-            # The file is not a database. Rename it instead of deleting it, and create a new one.
-            aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+            self._set_aside(error, file)
+            return self._prepared()
+
+    def _file(self) -> int | None:
+        # Identifies the file, even when it has been renamed.
+        with contextlib.suppress(OSError):
+            return self.path.stat().st_ino
+        return None
+
+    def _set_aside(self, error: Exception, file: int | None) -> Path:
+        # Rename the file instead of deleting it.
+        aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+        if file == self._file():  # otherwise someone else was faster
             self.path.replace(aside)
             logger.warning("%s is not a results file (%s). Moved to %s.", self.path, error, aside)
-            return self._prepared()
+        return aside
 
     def _prepared(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
         try:
             connection.row_factory = sqlite3.Row
+            connection.text_factory = lambda text: text.decode(errors="replace")
             connection.execute("PRAGMA synchronous = FULL")
             (layout,) = connection.execute("PRAGMA user_version").fetchone()
             if layout < LAYOUT:  # each version only adds tables, so old content stays readable
@@ -241,11 +280,21 @@ def device_of(result: BenchmarkResult) -> str:
     return next((str(name) for name in names if name), "cpu")
 
 
+def _is_damage(error: Exception) -> bool:
+    # Python has no class of its own for it; all other errors are of a subclass.
+    return type(error) is sqlite3.DatabaseError
+
+
+UNREADABLE_ROW: Final = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+"""What decoding a row raises if it has another shape, perhaps that of a later version."""
+
+
 def _kept(row: sqlite3.Row) -> KeptResult | None:
     try:
         result = msgspec.json.decode(row["content"], type=BenchmarkResult)
-    except msgspec.MsgspecError as error:  # perhaps written by a later version
+        created = msgspec.convert(row["created_seconds"], float)
+    except UNREADABLE_ROW as error:
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
-    created, baseline = row["created_seconds"], bool(row["baseline"])
+    baseline = bool(row["baseline"])
     return KeptResult(id=row["id"], created_seconds=created, baseline=baseline, result=result)

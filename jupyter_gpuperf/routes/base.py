@@ -90,7 +90,7 @@ class GpuPerfHandler(CodedErrors, APIHandler):
         except msgspec.ValidationError as error:
             hint = "Compare the body with the documented schema."
             raise BadRequest("invalid_request", "{error}.", hint, error=error) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message, hint = "The body is not valid JSON: {error}.", "Send a JSON object."
             raise BadRequest("malformed_json", message, hint, error=error) from error
 

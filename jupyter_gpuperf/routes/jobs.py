@@ -27,7 +27,7 @@ class JobsHandler(GpuPerfHandler):
         """All jobs, latest first, including those that a kernel runs itself; the last 50 ended jobs are kept."""
         return Jobs(jobs=self.services.jobs.list())
 
-    @operation(JobInfo, status=202, takes=JobRequest)
+    @operation(JobInfo, status=202, takes=JobRequest, action="execute")
     async def post(self, request: JobRequest) -> JobInfo:
         """Queue a benchmark."""
         await self.services.wait_for_readings()  # needed to assign a device

@@ -96,7 +96,7 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
                 self.services.subscribers.change_interval(self.subscription, self.interval_ms)
         except GpuPerfError as error:
             await self._send(encode(SocketError(**error.to_dict())))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             hint = "Send a set_interval or follow message."
             refusal = SocketError(code="malformed_message", message=f"{error}.", hint=hint)
             await self._send(encode(refusal))

@@ -104,6 +104,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         The type of the body; ``None`` if there is none.
     optional_body
         Whether the body may be omitted; the type's defaults are used then.
+    action
+        What the user must be allowed to do; by default what Jupyter derives from the method.
     """
 
     answers: type[msgspec.Struct] | str
@@ -111,6 +113,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[Query, ...] = ()
     takes: type[msgspec.Struct] | None = None
     optional_body: bool = False
+    action: Literal["execute"] | None = None
     description: str = ""
 
 
@@ -142,7 +145,7 @@ def operation(
                 handler.answer(answer, declared.status)
 
         # In this order: authenticate, then authorize.
-        return declared_as(declared)(web.authenticated(authorized(respond)))
+        return declared_as(declared)(web.authenticated(authorized(declared.action)(respond)))
 
     return declare
 

@@ -9,6 +9,7 @@ from typing import Final
 from tornado.iostream import StreamClosedError
 
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.recordings.load import open_regular
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import flag, operation
 from jupyter_gpuperf.schemas import RecordingInfo, RecordingRequest, Recordings
@@ -25,7 +26,9 @@ class RecordingsHandler(GpuPerfHandler):
         """All recordings, latest first."""
         return Recordings(recordings=await in_thread(self.services.recordings.all))
 
-    @operation(RecordingInfo, status=201, takes=RecordingRequest, optional_body=True)
+    @operation(
+        RecordingInfo, status=201, takes=RecordingRequest, optional_body=True, action="execute"
+    )
     async def post(self, request: RecordingRequest) -> RecordingInfo:
         """Start a recording."""
         await self.services.wait_for_readings()  # the header lists the devices
@@ -42,7 +45,8 @@ class RecordingHandler(GpuPerfHandler):
         if describe:
             return info
         # Send a growing file up to its current size.
-        await self._send_file(Path(info.path), info.size_bytes)
+        path = self.services.recordings.path_of(identifier)
+        await self._send_file(path, info.size_bytes)
         return None
 
     @operation(RecordingInfo, flag("discard", "Delete the file as well."))
@@ -53,8 +57,8 @@ class RecordingHandler(GpuPerfHandler):
 
     async def _send_file(self, path: Path, size_bytes: int) -> None:
         try:
-            file = await in_thread(lambda: path.open("rb"))
-        except OSError as error:
+            file = await in_thread(lambda: open_regular(path))
+        except (OSError, ValueError) as error:
             message, hint = "The file {name} is missing.", "Someone may have deleted it."
             raise NotFound("unknown_recording", message, hint, name=path.name) from error
         with file:

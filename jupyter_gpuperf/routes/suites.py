@@ -22,7 +22,7 @@ class SuitesHandler(GpuPerfHandler):
         """All suites, latest first, including those of earlier servers."""
         return Suites(suites=await in_thread(self.services.suites.all))
 
-    @operation(SuiteInfo, status=202, takes=SuiteRequest)
+    @operation(SuiteInfo, status=202, takes=SuiteRequest, action="execute")
     async def post(self, request: SuiteRequest) -> SuiteInfo:
         """Queue a suite."""
         from jupyter_gpuperf.suites.running import Side

@@ -35,7 +35,7 @@ class TrainingHandler(GpuPerfHandler):
 class ExplainHandler(GpuPerfHandler):
     """``POST training/explain``: have a notebook profile its next steps."""
 
-    @operation(ExplainRequest, status=202, takes=ExplainRequest)
+    @operation(ExplainRequest, status=202, takes=ExplainRequest, action="execute")
     def post(self, request: ExplainRequest) -> ExplainRequest:
         """Have a notebook's kernel profile its next steps; the result appears below the running cell."""
         if not 1 <= request.steps <= MOST_STEPS:

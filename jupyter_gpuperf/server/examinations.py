@@ -26,10 +26,13 @@ class Examinations:
         self._kept: dict[str | None, tuple[float, DoctorReport]] = {}
         self._turn = asyncio.Lock()
 
-    async def report(self, target: CheckTarget, *, anew: bool) -> DoctorReport:
-        """Return the report on the environment of a kernel spec, or on the server's own.
+    def recent(self, kernel_name: str | None) -> DoctorReport | None:
+        """Return a recent report on the environment of a kernel spec, or on the server's own, if there is one."""
+        taken_at, report = self._kept.get(kernel_name, (0.0, None))
+        return report if self._clock() - taken_at < KEPT_SECONDS else None
 
-        ``anew`` runs the checks again, even if a recent report exists.
+    async def examine(self, target: CheckTarget) -> DoctorReport:
+        """Run the checks, or wait for those that are running already, and return the report.
 
         Raises
         ------
@@ -37,9 +40,6 @@ class Examinations:
             The checks could not be run.
         """
         key = target.kernel_name
-        taken_at, report = self._kept.get(key, (0.0, None))
-        if report is not None and not anew and self._clock() - taken_at < KEPT_SECONDS:
-            return report
         running = self._running.get(key)
         if running is None or running.done():
             running = self._running[key] = asyncio.ensure_future(self._examine(target))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.utils import ensure_async
 
 from jupyter_gpuperf.errors import NotFound
@@ -26,15 +25,17 @@ async def python_of(specs: Any, default_name: str, kernel_name: str | None) -> K
     ------
     NotFound
         ``unknown_kernel``: there is no such kernel spec.
+    BadRequest
+        ``kernel_spec_broken``, or as :func:`~jupyter_gpuperf.jobs.interpreter.interpreter_of` raises.
     """
-    from jupyter_gpuperf.jobs.interpreter import interpreter_of
+    from jupyter_gpuperf.jobs.interpreter import interpreter_of, spec_errors
 
     name = kernel_name or default_name
     try:
-        spec: Any = await ensure_async(specs.get_kernel_spec(name))
-    except NoSuchKernel as error:
+        with spec_errors(name):
+            spec: Any = await ensure_async(specs.get_kernel_spec(name))
+            return KernelPython(*interpreter_of(spec), str(spec.display_name or name))
+    except NotFound:
         if kernel_name is None:  # a server without any kernel spec still has its own Python
             return KernelPython(sys.executable, {}, name)
-        hint = "To list them, run: jupyter kernelspec list"
-        raise NotFound("unknown_kernel", "No kernel spec {name!r}.", hint, name=name) from error
-    return KernelPython(*interpreter_of(spec), str(spec.display_name or name))
+        raise

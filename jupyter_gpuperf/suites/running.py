@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jupyter_gpuperf.errors import GpuPerfError, JobFailed
+from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.jobs.remaining_time import RemainingTime
 from jupyter_gpuperf.messages import Message
@@ -36,6 +36,13 @@ logger = logging.getLogger(__name__)
 def cancelled_error() -> GpuPerfError:
     """Return the error that is raised to end a cancelled suite."""
     return GpuPerfError("cancelled", "It was cancelled.")
+
+
+def unsaved_error() -> GpuPerfError:
+    """Return the error of a suite whose results can't be saved: they are lost when the server stops."""
+    message = "Some results were not saved. They are lost when the server stops."
+    hint = "Free some disk space, or change c.GpuPerf.results_file, and run the suite again."
+    return Unavailable("results_not_writable", message, hint)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +89,7 @@ class RunningSuite:
         self._jobs, self._keep, self._changed, self._clock = jobs, keep, changed, clock
         self._lock = threading.RLock()
         self._cancelled = False
+        self._unsaved: GpuPerfError | None = None
         self._job_id: str | None = None
         self._step, self._ratio = "", 0.0
         self._remaining = RemainingTime()
@@ -128,7 +136,7 @@ class RunningSuite:
             logger.exception("Suite %s failed in the server.", self._info.id)
             self._end("failed", JobFailed("internal_error", str(error), "See the server log."))
         else:
-            self._end("done")
+            self._end("failed" if self._unsaved else "done", self._unsaved)
 
     def cancel(self) -> None:
         """Cancel the suite and its running job, unless the suite has ended."""
@@ -147,7 +155,9 @@ class RunningSuite:
             if job.error is None:
                 raise cancelled_error()
             raise GpuPerfError(job.error.code, job.error.message, job.error.hint)
-        if job.result_id is not None:
+        if job.result_id is None:
+            self._unsaved = unsaved_error()
+        else:
             with self._lock:
                 sides = list(self._info.sides)
                 numbers = [*sides[side].result_ids, job.result_id]

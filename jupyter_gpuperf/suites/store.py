@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.results.store import UNREADABLE_ROW, ResultStore
 from jupyter_gpuperf.schemas import ErrorInfo, SuiteInfo, encode
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class SuiteStore:
 
     def all(self) -> list[SuiteInfo]:
         """Return the suites that have ended, latest first. Suites whose server ended before them count as failed."""
-        if not self._results.path.exists():
+        if self._results.is_empty:
             return []
         with self._results.open("read") as connection:
             rows = connection.execute(
@@ -67,12 +67,13 @@ class SuiteStore:
         for row in rows:
             try:
                 info = msgspec.json.decode(row["content"], type=SuiteInfo)
-            except msgspec.MsgspecError as error:  # perhaps written by a later version
+                unfinished = info.state in ("queued", "running")
+                if unfinished and self._runs_elsewhere(str(row["owner"])):
+                    continue
+            except UNREADABLE_ROW as error:
                 logger.warning("A suite can't be read: %s", error)
                 continue
-            if info.state in ("queued", "running"):
-                if self._runs_elsewhere(row["owner"]):
-                    continue
+            if unfinished:
                 info = msgspec.structs.replace(
                     info, state="failed", error=SERVER_ENDED, progress_message=""
                 )

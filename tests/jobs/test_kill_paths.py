@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from job_tools import NUMBERS, WORKERS, follow, is_alive, request, wait_until
+
+from jupyter_gpuperf.jobs.process import WorkerProcess
 
 STUBBORN = "ignores_sigterm_and_has_a_grandchild"
 
@@ -105,6 +109,59 @@ def test_when_the_supervisor_is_killed_the_worker_dies_and_the_job_says_so(manag
     wait_until(lambda: manager.get(job.id).state == "failed")
     assert manager.get(job.id).error.code == "worker_died"
     assert not any(is_alive(pid) for pid in (worker, grandchild))
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline", "close"])
+def test_when_the_supervisor_is_stopped_the_job_still_ends_and_frees_the_queue(make_manager, how):
+    manager = make_manager(deadline_seconds=4.0 if how == "deadline" else 600.0)
+    job, pids = start_stubborn(manager)
+    os.kill(pids[0], signal.SIGSTOP)
+    began = time.monotonic()
+    if how == "cancel":
+        manager.cancel(job.id)
+    elif how == "close":
+        manager.close()
+    wait_until(lambda: manager.get(job.id).state in ("failed", "cancelled"))
+    assert time.monotonic() - began < 15
+    assert not any(is_alive(pid) for pid in pids)
+    error = manager.get(job.id).error
+    assert (error and error.code) == ("deadline_exceeded" if how == "deadline" else None)
+    if how != "close":
+        assert follow(manager, manager.submit(request()).id)[-1].state == "done"
+
+
+def test_a_supervisor_that_is_stopped_before_it_reads_its_order_holds_up_nobody(
+    manager, monkeypatch
+):
+    monkeypatch.setenv("LONG", "x" * 120_000)  # more than a pipe holds
+    monkeypatch.setenv("LONG_TOO", "x" * 120_000)
+    start = WorkerProcess.__init__
+
+    def stopped(self, *args, **options):
+        start(self, *args, **options)
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(WorkerProcess, "__init__", stopped)
+    job = manager.submit(request())
+    wait_until(lambda: manager.get(job.id).state == "running")
+    time.sleep(0.5)
+    began = time.monotonic()
+    manager.cancel(job.id)
+    assert time.monotonic() - began < 1
+    wait_until(lambda: manager.get(job.id).state == "cancelled")
+
+
+def test_too_many_open_files_are_named_and_the_next_job_runs(manager):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_files = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, limits[1]))
+    try:
+        job = follow(manager, manager.submit(request()).id)[-1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (job.state, job.error.code) == ("failed", "worker_start_failed")
+    assert "ulimit" in job.error.hint
+    assert follow(manager, manager.submit(request()).id)[-1].state == "done"
 
 
 def test_the_next_job_runs_after_a_killed_one(manager):

@@ -75,6 +75,19 @@ def test_two_kernels_run_as_jobs_by_turns_and_their_results_are_kept(suites, job
     assert [each.figure for each in report.comparison.figures] == ["batch_seconds"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_suite_whose_results_cannot_be_saved_says_so_and_shows_them(tmp_path, make_manager):
+    store = ResultStore(tmp_path / "results")
+    store.path.symlink_to("/dev/full")
+    suites = SuiteManager(jobs=make_manager(run_hooks=RunHooks(store=store)), results=store)
+    suite = ended(suites, suites.start(asked(), sides("old")))
+    assert (suite.state, suite.error.code) == ("failed", "results_not_writable")
+    assert "results_file" in suite.error.hint
+    (result,) = build_suite_report(suite, suites.results_of(suite.id)).results
+    assert result.figures
+    suites.close()
+
+
 def test_one_kernel_gives_its_rounds_as_one_result_without_samples(suites):
     suite = ended(suites, suites.start(asked(), sides("old")))
     report = build_suite_report(suite, suites.results_of(suite.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 
 import msgspec
@@ -308,3 +309,11 @@ def test_a_file_that_can_not_be_read_is_left_as_it_is(path, caplog):
     kept(path)
     assert path.is_dir()
     assert "none is saved" in caplog.text
+
+
+def test_a_named_pipe_in_place_of_the_file_holds_up_nobody(tmp_path, caplog):
+    os.mkfifo(tmp_path / "history")
+    keeper = HistoryKeeper(tmp_path / "history", store(), loops())
+    keeper.start()
+    keeper.stop()
+    assert "Can't read the history" in caplog.text

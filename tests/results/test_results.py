@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
+import random
 import signal
 import sqlite3
 import stat
@@ -12,10 +15,33 @@ import textwrap
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from measured import measured
+from msgspec.structs import replace
 
 from jupyter_gpuperf.errors import NotFound, Unavailable
+from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
+from jupyter_gpuperf.results.comparison import compare_results
 from jupyter_gpuperf.results.store import ResultStore
+from jupyter_gpuperf.schemas import Interval, Results, encode
+from jupyter_gpuperf.suites.store import SuiteStore
+
+A_SUITE = {
+    "benchmarks": [],
+    "device": None,
+    "rounds": 1,
+    "budget_seconds": 1.0,
+    "sides": [],
+    "rounds_done": 0,
+    "progress_ratio": 0.0,
+    "progress_message": "",
+    "remaining_seconds": None,
+    "created_seconds": 1.0,
+    "started_seconds": None,
+    "ended_seconds": None,
+    "error": None,
+}
 
 
 @pytest.fixture
@@ -113,6 +139,103 @@ def test_a_file_that_is_no_database_is_put_aside_and_not_lost(store):
     assert len(store.latest()) == 1
     (aside,) = store.path.parent.glob("*.broken-*")
     assert aside.read_text() == "my thesis" * 500
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[4096:] = random.Random(1).randbytes(len(content) - 4096)
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def test_a_file_that_is_damaged_in_its_middle_is_put_aside_and_its_new_name_said(store):
+    for value in range(60):
+        store.add(measured(float(value)), 0.0)
+    damaged = damage(store.path)
+    with pytest.raises(Unavailable) as refusal:
+        store.latest()
+    assert refusal.value.code == "results_damaged"
+    (aside,) = store.path.parent.glob("*.broken-*")
+    assert aside.read_bytes() == damaged
+    assert str(aside) in refusal.value.hint
+    assert store.latest() == []
+    store.add(measured(1.0), 0.0)
+    assert len(store.latest()) == 1
+
+
+def test_a_result_is_kept_although_the_file_turns_out_to_be_damaged(store):
+    for value in range(60):
+        store.add(measured(float(value)), 0.0)
+    damage(store.path)
+    number = store.add(measured(7.0), 5.0)
+    assert [(each.id, each.result) for each in store.latest()] == [(number, measured(7.0))]
+
+
+def test_the_empty_file_that_a_full_disk_leaves_holds_nothing(store):
+    store.path.parent.mkdir()
+    store.path.touch(mode=0o400)
+    assert store.latest() == []
+    assert SuiteStore(store).all() == []
+    assert store.path.stat().st_size == 0  # reading needs no space
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "created_seconds = 'yesterday'",
+        "created_seconds = x'00'",
+        "created_seconds = 9e999",
+        "content = 5",
+        "content = 1.5",
+        "content = x'ff'",
+        "content = ''",
+        "content = '[' || hex(zeroblob(100))",
+        "content = replace(hex(zeroblob(100000)), '0', '[')",
+        "content = replace(CAST(content AS TEXT), '\"unit\"', '\"unid\"')",
+        "benchmark = CAST(x'ff' AS TEXT)",
+        "subject = CAST(x'ff' AS TEXT)",
+        "subject = 5",
+        "baseline = 'yes'",
+    ],
+)
+def test_one_odd_row_hides_no_other(store, change):
+    for value in (1.0, 2.0, 3.0):
+        store.add(measured(value), value)
+    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(f"UPDATE results SET {change} WHERE id = 2")
+    ids = [each.id for each in store.latest()]
+    assert [each for each in ids if each != 2] == [3, 1]
+    assert encode(Results(results=store.latest()))
+    assert compare_with_baseline(store, 3)
+
+
+@pytest.mark.parametrize(
+    "owner", ["'nobody'", "'host x'", "x'ff'", "5", f"'{platform.node()} 9{'9' * 30}'"]
+)
+@pytest.mark.parametrize(
+    "content", ["x'00'", "5", "'{}'", "replace(hex(zeroblob(90000)), '0', '[')"]
+)
+def test_one_odd_suite_hides_no_other(store, owner, content):
+    store.add(measured(), 0.0)
+    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(f"INSERT INTO suites VALUES ('a', 1, {owner}, {content})")
+        for state in ("done", "running"):
+            made = encode({**A_SUITE, "id": state, "state": state})
+            connection.execute(f"INSERT INTO suites VALUES (?, 1, {owner}, ?)", (state, made))
+    assert "done" in [each.id for each in SuiteStore(store).all()]
+
+
+def intervals():
+    figure = st.floats(allow_nan=False, allow_infinity=False)
+    return st.builds(Interval, value=figure, low=figure, high=figure)
+
+
+@settings(max_examples=50)
+@given(intervals(), intervals())
+def test_whatever_a_row_s_intervals_are_they_compare(before, after):
+    old, new = (replace(measured(), figures={"step_seconds": each}) for each in (before, after))
+    (change,) = compare_results(old, new)
+    assert encode(change)
 
 
 def test_a_result_of_a_later_version_does_not_hide_the_others(store):

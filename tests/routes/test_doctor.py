@@ -72,12 +72,12 @@ class CheckRunner:
 async def test_an_environment_is_examined_once_for_all_who_ask_and_anew_when_asked():
     check_runner, now = CheckRunner(), [0.0]
     doctor = Examinations(check_runner, clock=lambda: now[0])
-    first = await asyncio.gather(*(doctor.report(CheckTarget(), anew=False) for _ in range(5)))
+    assert doctor.recent(None) is None
+    first = await asyncio.gather(*(doctor.examine(CheckTarget()) for _ in range(5)))
     assert {each.taken_seconds for each in first} == {1.0}
-    assert (
-        await doctor.report(CheckTarget(kernel_name="other"), anew=False)
-    ).kernel_name == "other"
-    assert (await doctor.report(CheckTarget(), anew=True)).taken_seconds == 3.0
+    assert (await doctor.examine(CheckTarget(kernel_name="other"))).kernel_name == "other"
+    assert doctor.recent(None).taken_seconds == 1.0
+    assert (await doctor.examine(CheckTarget())).taken_seconds == 3.0
     now[0] = KEPT_SECONDS + 1
-    assert (await doctor.report(CheckTarget(), anew=False)).taken_seconds == 4.0
-    assert check_runner.asked == [None, "other", None, None]
+    assert doctor.recent(None) is None
+    assert check_runner.asked == [None, "other", None]

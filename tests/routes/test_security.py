@@ -9,6 +9,7 @@ from jupyter_server.auth.authorizer import Authorizer
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from jupyter_gpuperf.jobs.check_runner import CheckTarget
 from jupyter_gpuperf.routes import ROUTES
 
 READABLE = [
@@ -99,11 +100,43 @@ class TestReadOnlyUsers:
             ("jobs", {"method": "POST", "body": '{"benchmark": "compute"}'}),
             ("jobs/x", {"method": "DELETE"}),
             ("suites", {"method": "POST", "body": "{}"}),
+            ("recordings", {"method": "POST", "body": "{}"}),
+            ("training/explain", {"method": "POST", "body": '{"key": "x"}'}),
+            ("doctor", {"method": "POST", "body": ""}),
+            ("doctor", {"params": {"refresh": "1"}}),
             ("suites/x", {"method": "DELETE"}),
             ("results/1/baseline", {"method": "PUT", "body": ""}),
         ]:
             status, body = await refusal(*path.split("/"), **kwargs)
             assert (status, body["code"]) == (403, "forbidden")
+
+
+class NoExecuting(Authorizer):
+    """Lets everyone look at GPUs and keep results, and nobody start anything."""
+
+    def is_authorized(self, handler, user, action, resource):
+        return resource != "gpuperf" or action in ("read", "write")
+
+
+class TestUsersWhoMayNotExecute:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        jp_server_config["ServerApp"]["authorizer_class"] = NoExecuting
+        return jp_server_config
+
+    @pytest.mark.parametrize("path", ["jobs", "suites", "recordings", "doctor", "training/explain"])
+    async def test_they_start_nothing(self, refusal, path):
+        status, body = await refusal(*path.split("/"), method="POST", body="{}")
+        assert (status, body["code"]) == (403, "forbidden")
+
+    async def test_they_read_a_report_that_exists_but_have_none_made(
+        self, get, refusal, jp_serverapp
+    ):
+        status, body = await refusal("doctor", params={"refresh": "1"})
+        assert (status, body["code"]) == (403, "forbidden")
+        (app,) = jp_serverapp.extension_manager.extension_apps["jupyter_gpuperf"]
+        await app.services.doctor.examine(CheckTarget())
+        assert (await get("doctor"))["checks"]
 
 
 class DenyAll(Authorizer):

@@ -78,8 +78,10 @@ export class Rest {
 
   /** Examine an environment; an empty name means the server's own. `refresh` makes a new report. */
   doctor(kernel: string, refresh: boolean): Promise<DoctorReport> {
-    const query = new URLSearchParams({ kernel, refresh: refresh ? '1' : '' });
-    return this.call<DoctorReport>(`doctor?${query}`);
+    const path = `doctor?${new URLSearchParams({ kernel })}`;
+    return refresh
+      ? this.post<DoctorReport>(path, {})
+      : this.call<DoctorReport>(path);
   }
 
   /** The watched training loops, and their history over the last `seconds`. */
