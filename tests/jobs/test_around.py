@@ -121,7 +121,7 @@ def test_whoever_computes_beside_it_is_named_and_who_only_holds_memory_is_not(se
         for pid, share in ((7, 40.0), (8, 0.0), (9, "not_supported"))
     ]
     (warning,) = seen(frame(), processes=processes).warnings
-    assert warning.startswith("Process 7 also used this GPU: 40 %")
+    assert warning.startswith("Process 7 also used this GPU: SM utilization 40 %")
 
 
 def test_a_busy_machine_is_said(seen):
