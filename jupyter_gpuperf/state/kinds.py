@@ -197,8 +197,8 @@ def contents_of(value: Any) -> list[Any]:
         case "ContextVar":
             return [value.get(None)]
     if hasattr(value, "iloc"):
-        places = range(value.shape[1]) if value.ndim > 1 else ()
-        columns = [value.iloc[:, place] for place in places] or [value]
+        is_column = value.ndim == 1
+        columns = [value] if is_column else [value.iloc[:, at] for at in range(value.shape[1])]
         return [each for column in columns if column.dtype == object for each in column.array]
     return list(getattr(value, "handlers", ()))
 

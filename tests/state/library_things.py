@@ -233,6 +233,9 @@ LIBRARY_THINGS = {
         lambda _: repr(torch.tensor(1 / 3)),
     ),
     "a table that grows": Thing(a_frame, grow_frame, look_of_frame),
+    "an empty table": Thing(
+        pandas.DataFrame, lambda it: it.insert(len(it.columns), f"new{len(it.columns)}", 1), repr
+    ),
     "a table's labels": Thing(a_frame, rename_frame, look_of_frame),
     "a column": Thing(
         lambda: pandas.Series([1.0, 2]),
