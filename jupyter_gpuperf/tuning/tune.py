@@ -23,12 +23,11 @@ from jupyter_gpuperf.loaders.subject import TuningSubject, default_start_method
 from jupyter_gpuperf.measure.device import started_device
 from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import state_restored
 from jupyter_gpuperf.tuning import verdict
 from jupyter_gpuperf.tuning.budget import Budget, current_budget
 from jupyter_gpuperf.tuning.probe import Probe, ProbeFailed, probe, probe_in_process, repeats_items
 from jupyter_gpuperf.tuning.request import TuneRequest, warm_up
+from jupyter_gpuperf.tuning.restored_state import RestoredState
 from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
 from jupyter_gpuperf.tuning.search import search
 from jupyter_gpuperf.tuning.space import SearchResult, Space, build_space
@@ -36,8 +35,6 @@ from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial
 from jupyter_gpuperf.tuning.trial_runner import START_SECONDS, TrialRunner
 
-LOADER: Final = "the loader"
-"""Path prefix of the loader in reports of objects that were not restored. It can't be a variable's name."""
 PROBE_SHARE: Final = 0.05
 STEP_SHARE: Final = 0.05
 """Share of the total time for the step on batches that are ready."""
@@ -87,12 +84,11 @@ def tune_loader(
     Unavailable
         ``no_time``: the dataset or the step took too long for the total time.
     """
-    import torch
 
     clock = Countdown(request.budget_seconds, context)
     with (
         # Outermost: no alarm may interrupt the restoring of random states and of what the step changed.
-        state_restored(torch, Roots.of_step(request.step, {LOADER: given})) as before,
+        RestoredState(request.step, given) as state,
         warnings.catch_warnings(),
         suppressing_iterator_errors(),
         clock.alarm as alarm,
@@ -103,17 +99,12 @@ def tune_loader(
         try:
             with alarm.within(clock.left() + 2 * CODE_SHARE * request.budget_seconds):
                 subject = TuningSubject(given, name, request.batch_size, names)
-                models = [
-                    each for path, each in before.reached.modules if not path.startswith(LOADER)
-                ]
-                outcome = _Tuning(subject, request, clock, on_trial, models).run()
+                outcome = _Tuning(subject, request, clock, on_trial, state.models).run()
         except TimeIsUp:
             message = "The dataset returned nothing to measure within {seconds:.0f} s."
             hint = "Load an item in its own cell. If it is only slow, increase budget_seconds."
             raise Unavailable("no_time", message, hint, seconds=request.budget_seconds) from None
-    if before.not_restored:
-        warning = "Changed by the step or the loader, and not restored: {names}."
-        outcome["warnings"].append(Message(warning, names=before.not_restored[:5]))
+    outcome["warnings"] += state.warnings()
     return outcome
 
 

@@ -268,3 +268,11 @@ def test_what_a_loader_changes_in_this_process_is_put_back(door):
     before = subject.looks()
     LOADER_DOORS[door](subject)
     assert subject.looks() == before
+
+
+def test_a_dataset_of_too_many_objects_is_tuned_with_a_warning(monkeypatch):
+    monkeypatch.setattr("jupyter_gpuperf.state.reachable.MOST_OBJECTS", 3000)
+    subject = Setup()
+    subject.loader.dataset.rows = [[each] for each in range(4000)]
+    answer = tune(subject)
+    assert any("changes in this process is not restored" in each for each in answer["warnings"])
