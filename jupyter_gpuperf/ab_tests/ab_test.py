@@ -1,6 +1,6 @@
 """Measure what a change would gain: alternate a loop with one whose loader has other settings, or is replaced.
 
-In the latter case, the second loop repeats batches that are already on the device: it has its data for free.
+In the latter case, the second loop repeats batches that are already on the device: it has its no data loading.
 
 Each block of steps is timed as a whole; the device is synchronized at both ends. Between its blocks, a loop's workers
 are paused: batches loaded meanwhile would arrive too fast, and the workers would take CPU time from the other loop.
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.batches import map_tensors, with_new_containers
-from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_RATIO, plan
+from jupyter_gpuperf.loaders.block_planning import FEWEST_ROUNDS, GOOD_ROUNDS, PLANNED_SHARE, plan
 from jupyter_gpuperf.loaders.device_timeline import timeline_of
 from jupyter_gpuperf.loaders.loop_blocks import EndlessBatches, Loop
 from jupyter_gpuperf.loaders.rebuilding import loader_with
@@ -128,7 +128,7 @@ def headroom(
         yield bench.loop(EndlessBatches(loader, keep), loader)
         yield bench.loop(map(with_new_containers, itertools.cycle(cached)))
 
-    return bench.compare(Message("data for free"), loops())
+    return bench.compare(Message("no data loading"), loops())
 
 
 def measure_change(
@@ -240,7 +240,7 @@ class _Bench:
             restored = _of_the_step(self._snapshot.reached.stateful())
         doubts = [timings.doubt]
         if not chosen.fits:
-            good_seconds = GOOD_ROUNDS * chosen.round_seconds / PLANNED_RATIO
+            good_seconds = GOOD_ROUNDS * chosen.round_seconds / PLANNED_SHARE
             too_short = Message(
                 "{limit:g} s is too short: only {rounds} rounds measured. Set limit_seconds={seconds} or more.",
                 limit=self._limit_seconds,

@@ -83,7 +83,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
 
 
 def thread_counts(threads: int) -> list[int]:
-    """Return the numbers of threads to try: only ``threads`` or, if that is 0, several up to the number of usable CPUs.
+    """Return the numbers of threads to try: only ``threads``, or, if that is 0, several counts up to the number of usable CPUs.
 
     After 1 and 2, each number is twice the one before; with more than 16 CPUs, four times.
     """

@@ -222,8 +222,8 @@ def _cuda_starts(machine: Machine) -> Outcome:
             )
         return broken(
             "libcuda can't be loaded: {error}",
-            fix="ldconfig -p | grep libcuda",
-            then="It is part of the driver, not of the CUDA toolkit: reinstall the driver.",
+            then="Reinstall the driver: libcuda is part of it, not of the CUDA toolkit. "
+            "To see whether it is found: ldconfig -p | grep libcuda",
             error=error,
         )
     code = started.get("code")

@@ -119,7 +119,7 @@ def _pinned_threads(machine: Machine) -> Outcome:
     if has_reader and re.search(r"compact|scatter|explicit", affinity):
         names.append("KMP_AFFINITY")
     if names:
-        found = "{names} pins threads, so all DataLoader workers share the same CPUs."
+        found = "Threads are pinned by {names}, so all DataLoader workers share the same CPUs."
         return suspect(found, names=names, **unset_advice(machine, *names))
     if affinity and not has_reader:
         return fine("KMP_AFFINITY has no effect: Intel's OpenMP is not loaded.")

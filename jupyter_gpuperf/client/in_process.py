@@ -49,7 +49,7 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
     try:
         return functools.reduce(getattr, reversed(names), namespace[node.id])
     except (KeyError, AttributeError):
-        message = "This notebook has no {name}."
+        message = "{name} is not defined in this notebook."
         hint = "Run the cell that creates it, or check the name."
         raise NotFound("unknown_name", message, hint, name=expression) from None
 

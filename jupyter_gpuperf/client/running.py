@@ -88,7 +88,7 @@ def _start_local(request: JobRequest) -> LocalRun:
     from jupyter_gpuperf.results.store import ResultStore, default_path
     from jupyter_gpuperf.sampling.standalone import standalone_sampler
 
-    source = os.environ.get(SOURCE_VARIABLE) or "auto"  # the same choice as a server makes
+    source = os.environ.get(SOURCE_VARIABLE) or "auto"  # the same default as the server's
     sampler, subscribers = standalone_sampler(source)
     with contextlib.ExitStack() as ending:  # even an interrupt must leave no worker behind
         sampler.start()

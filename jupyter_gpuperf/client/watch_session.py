@@ -139,7 +139,7 @@ def _heading(session: WatchSession) -> Message:
         return Message("Watching every torch DataLoader in this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")
-    return Message("Nothing is being watched. %gpuwatch on watches every torch DataLoader.")
+    return Message("Nothing is being watched. To watch every torch DataLoader: %gpuwatch on")
 
 
 _session: list[WatchSession] = []

@@ -20,7 +20,7 @@ from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 HIDDEN_CONDITIONS: Final = ("interpreter", "platform")
-"""Entries that are too long for the environment line; ``.environment`` has them."""
+"""Environment entries that are too long for the environment line; they are only in ``.environment``."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -64,7 +64,7 @@ class MemoryReporter(ReportingThread):
 
     def report_once(self) -> None:
         """Report the memory, unless the server already knows it."""
-        self.link.receive()  # updates whether the link is connected
+        self.link.receive()  # updates `link.connected`
         if not self.link.connected:
             self._reported = MemoryReport()
         report = self._memory()

@@ -15,7 +15,7 @@ GOOD_ROUNDS: Final = 5
 """From this many rounds on, the median has its own interval. Blocks are shortened to reach this number."""
 FEWEST_STEPS: Final = 2
 """Minimum number of steps per block."""
-PLANNED_RATIO: Final = 0.95
+PLANNED_SHARE: Final = 0.95
 """Share of the remaining time that is planned for: steps are usually a little slower than estimated."""
 
 
@@ -95,7 +95,7 @@ def plan(
     good_rounds
         Number of rounds to aim for; fewer if they don't fit.
     """
-    seconds *= PLANNED_RATIO
+    seconds *= PLANNED_SHARE
     whole = {name: pace.fewest_whole_round_steps() for name, pace in paces.items()}
     fewest = {name: pace.fewest_representative_steps() for name, pace in paces.items()}
     for least in (whole, fewest):

@@ -35,7 +35,9 @@ def loader_and_data(given: Any) -> tuple[Any, Any]:
 
     is_stream = isinstance(given, IterableDataset)
     within = [] if isinstance(given, Dataset) and not is_stream else _loaders_in(given)
-    if len(within) == 1:  # itself, or that of a wrapper, such as Fabric's or WebLoader
+    if (
+        len(within) == 1
+    ):  # `given` itself, or the loader inside a wrapper such as Fabric's or WebLoader
         return within[0], within[0].dataset
     # Check the class: loaders of other libraries forward unknown attributes to their dataset.
     has_items = hasattr(type(given), "__getitem__") or hasattr(type(given), "__getitems__")

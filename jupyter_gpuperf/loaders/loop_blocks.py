@@ -20,7 +20,7 @@ DRY_SECONDS: Final = 0.05
 """A batch that is already in the queue always arrives in less than this time."""
 BURST_STEPS: Final = 2
 """If a wait for a batch is longer than this many steps, the batches after it arrive in a burst."""
-ENDING_SECONDS: Final = 5.0
+WORKER_EXIT_SECONDS: Final = 5.0
 """How long torch waits for a worker that is still loading before terminating it."""
 _NOTHING: Final = object()
 
@@ -148,7 +148,7 @@ class Loop:
     @property
     def ending_seconds(self) -> float:
         """Seconds that the workers may take to end, because each worker finishes its batch first."""
-        return min(ENDING_SECONDS, self.workers * self._step_seconds)
+        return min(WORKER_EXIT_SECONDS, self.workers * self._step_seconds)
 
     def block(self) -> float:
         """Run one block and return its seconds per step."""

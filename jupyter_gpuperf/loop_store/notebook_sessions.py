@@ -162,7 +162,7 @@ class NotebookSession:
         )
 
     def prepend_past(self, earlier: NotebookSession) -> None:
-        """Prepend the past from the file, for a kernel that reported before the file was read."""
+        """Put the saved history before what the kernel has reported since the server started."""
         self.path = self.path or earlier.path
         self.track, self.track_until_seconds = earlier.track, earlier.track_until_seconds
         self.cells.extendleft(reversed(earlier.cells))

@@ -28,7 +28,7 @@ Done = Callable[[StepProfile | None, str], None]
 
 @dataclass(eq=False)
 class ProfileWindow:
-    """Draws the batches of a loop in place of torch's method until enough steps have been profiled.
+    """Stands in for ``__next__`` of torch's DataLoader iterators until enough steps of a loop have been profiled.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ProfileWindow:
         self._cut_short = 0
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
-        """Return the next batch of any iterator; profile the step if the iterator is the one drawn from first."""
+        """Return the iterator's next batch. Only the first iterator that is passed here is profiled."""
         if self._iterator is None:
             self._iterator = iterator
         if self._iterator is not iterator:

@@ -89,7 +89,7 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def gpubench(self, line: str) -> Result | TuningView | SubcommandResult | None:
         """List the benchmarks, run one or all, or show stored results. :func:`register` replaces this docstring."""
         if (asked := subcommand_of(words_of(line))) is not None:
-            return self._bound(asked.run(best_view), asked.into)
+            return self._assign_into(asked.run(best_view), asked.into)
         command = parse(line)
         if command is None:
             display(BenchmarkList(all_benchmarks()))
@@ -99,9 +99,9 @@ class GpuBenchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
             return None
         result = self._run(command)
         shown.mark_shown(result)
-        return self._bound(result, command.into)
+        return self._assign_into(result, command.into)
 
-    def _bound(self, answer: T, into: str | None) -> T:
+    def _assign_into(self, answer: T, into: str | None) -> T:
         if into is not None:
             self.shell.user_ns[into] = answer
         return answer

@@ -164,7 +164,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _state(self) -> RecordedFile | None:
         if self.current is None:
-            print(translated(Message("No recording. %gpurecord start starts one.")))  # noqa: T201
+            print(translated(Message("Nothing is being recorded. To start: %gpurecord start")))  # noqa: T201
             return None
         return self.current.recording if self.current.is_recording else self._stop()
 

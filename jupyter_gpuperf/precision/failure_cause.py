@@ -65,7 +65,7 @@ def _raised(
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _FailedCall:
     function: Any
     args: Any
     kwargs: Any
@@ -92,9 +92,9 @@ class _FailedCalls:
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
-        self._calls: list[_Call] = []
+        self._calls: list[_FailedCall] = []
 
-    def find(self, error: BaseException | None) -> _Call | None:
+    def find(self, error: BaseException | None) -> _FailedCall | None:
         """Return the innermost call that raised this error."""
         return next((each for each in self._calls if str(each.error) == str(error)), None)
 
@@ -107,7 +107,7 @@ class _FailedCalls:
             try:
                 return function(*args, **(kwargs or {}))
             except Exception as error:
-                self._calls.append(_Call(function, args, kwargs or {}, error))
+                self._calls.append(_FailedCall(function, args, kwargs or {}, error))
                 raise
 
         class Functions(TorchFunctionMode):  # type: ignore[misc]
@@ -126,7 +126,9 @@ class _FailedCalls:
             yield
 
 
-def _cause_in_call(torch: Any, mode: str, device_type: str, call: _Call | None) -> Message | None:
+def _cause_in_call(
+    torch: Any, mode: str, device_type: str, call: _FailedCall | None
+) -> Message | None:
     """Run a call alone, in the mode and in float32, and return what that shows; ``None`` if nothing."""
     if call is None:
         return None

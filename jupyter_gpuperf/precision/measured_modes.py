@@ -168,7 +168,7 @@ class MeasuredModes:
         return timings
 
     def fill_times(self, variant: Variant, timings: Interleaved) -> None:
-        """Store what was timed of a variant."""
+        """Store a variant's timings in its outcome."""
         name, outcome = variant.name, self.outcomes[variant.name]
         outcome.samples, outcome.step_seconds = timings.samples[name], timings.median(name)
         host_seconds = [

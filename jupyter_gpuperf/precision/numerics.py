@@ -28,7 +28,7 @@ DIVERGES: Final = 8.0
 WITHIN, CLOSE, FAR, BROKEN, UNKNOWN = "within", "close", "far", "broken", "unknown"
 FLOORS: Final = {
     "seed": Message("seed noise"),
-    "repeat": Message("fp32's own noise"),
+    "repeat": Message("fp32 run-to-run noise"),
     "step": Message("one step's change"),
 }
 CLOSE_RATIO: Final = 3.0

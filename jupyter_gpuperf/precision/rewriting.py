@@ -128,7 +128,9 @@ class _Rewriter:
 
     def __init__(self, source: str, namespace: Mapping[str, Any], torch: Any) -> None:
         self._tree = ast.parse(source)
-        self._lines = [line.encode() for line in source.rstrip().split("\n")]  # as ast counts
+        self._lines = [
+            line.encode() for line in source.rstrip().split("\n")
+        ]  # bytes: ast's column offsets count UTF-8 bytes
         self._namespace, self._torch = namespace, torch
         self._is_forward = forward_call_test(namespace, torch)
 

@@ -67,8 +67,8 @@ class _Scaling:
 
     def edits(self) -> Iterator[Edit]:
         backward, steps = (
-            self._of("backward"),
-            [each for each in self._of("step") if self._is_optimizers(each)],
+            self._calls_of("backward"),
+            [each for each in self._calls_of("step") if self._is_optimizers(each)],
         )
         block = self._only_block(steps)
         for call in (*backward, *steps):
@@ -95,7 +95,7 @@ class _Scaling:
             first = next(each for each in block if getattr(each, "value", None) in clipping)
             yield self._beside(first, f"{self._scaler}.unscale_({optimizers.pop()})", after=False)
 
-    def _of(self, method: str) -> list[ast.Call]:
+    def _calls_of(self, method: str) -> list[ast.Call]:
         return [
             each
             for each in self._calls

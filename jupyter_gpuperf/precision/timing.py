@@ -83,7 +83,7 @@ class CellStopwatch:
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
-        """Restore the state and enter a variant. An exception in the body becomes :class:`VariantFailed`."""
+        """Restore the session's state, then run the body in the variant's mode. An exception in the body becomes :class:`VariantFailed`."""
         try:
             observer = RunObserver(initial_scale=variant.scale)
             with self._session.in_mode(variant.mode, observer):

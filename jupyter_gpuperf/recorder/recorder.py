@@ -36,7 +36,7 @@ MOST_WAITING: Final = 600
 """Maximum number of messages that wait while the disk stalls: a minute at the highest rate."""
 
 LEAST_FREE_BYTES: Final = 200 * 2**20
-"""A recording ends when its disk has less space left: notebooks must still be saved there."""
+"""A recording ends when its disk has less free space than this, so that notebooks can still be saved."""
 
 LONGEST_SECONDS: Final = 24 * 3600.0
 """A recording ends after this time if nobody stops it."""

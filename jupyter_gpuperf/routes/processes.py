@@ -33,12 +33,12 @@ async def running_kernels(owner: JupyterHandler | ServerApp) -> list[RunningKern
     sessions: list[dict[str, Any]] = await ensure_async(owner.session_manager.list_sessions())
     by_kernel = {session["kernel"]["id"]: session for session in sessions}
     return [
-        _running(manager, kernel_id, by_kernel.get(kernel_id))
+        _running_kernel(manager, kernel_id, by_kernel.get(kernel_id))
         for kernel_id in manager.list_kernel_ids()
     ]
 
 
-def _running(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:
+def _running_kernel(manager: Any, kernel_id: str, session: dict[str, Any] | None) -> RunningKernel:
     from jupyter_gpuperf.processes.attribution import RunningKernel
 
     kernel = manager.get_kernel(kernel_id)

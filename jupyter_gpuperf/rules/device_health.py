@@ -79,7 +79,11 @@ def _ecc(view: View) -> Finding | None:
         severity="critical",
         summary="The GPU's memory can no longer be repaired."
         if failed
-        else Message("{count:.0f} uncorrected memory errors since driver start.", count=errors),
+        else Message.counted(
+            "{count} uncorrected memory error since the driver was loaded.",
+            "{count} uncorrected memory errors since the driver was loaded.",
+            count=int(errors),
+        ),
         advice="Results from this GPU may be wrong. Reset it; if the errors recur, replace it.",
         evidence={"errors_count": errors},
     )

@@ -109,11 +109,11 @@ def _severity(view: View) -> Severity | None:
         return None  # not launch-bound: a program that launches all the time keeps a core busy
     if work.busy_ratio >= BUSY_WARNING_RATIO:
         return "info"
-    # If PCIe traffic is unknown, copies may be the cause: they keep the host as busy as launching does.
     if work.fill_ratio is not None:
         tiny = work.fill_ratio < NO_FILL_RATIO
     else:
         tiny = work.traffic_ratio is not None and work.traffic_ratio < NO_TRAFFIC_RATIO
+    # Without PCIe readings, only a note: copies keep the host as busy as launching does.
     return "warning" if tiny or copying_ratio(view) is not None else "info"
 
 

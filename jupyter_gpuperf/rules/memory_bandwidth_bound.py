@@ -16,7 +16,7 @@ WARNING_PERCENT = Threshold(
 )
 INFO_PERCENT = Threshold(
     55.0,
-    reason="Usual for convolutional networks; fusing may help.",
+    reason="Typical of convolutional networks; fusing operators may help.",
     margin="A convolutional network in bf16 57 %; language models 38 to 46 %.",
 )
 CONTROLLER_PERCENT = Threshold(

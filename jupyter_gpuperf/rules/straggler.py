@@ -30,7 +30,7 @@ SAME_STEP_RATIO = Threshold(
 )
 WAITING_FILL_RATIO = Threshold(
     0.75,
-    reason="Fill of a waiting rank divided by that of the straggler: waiting NCCL kernels use few multiprocessors.",
+    reason="Share of multiprocessors that a waiting rank uses, divided by that of the straggler: NCCL kernels that wait use few.",
     margin="Two H100s: balanced 0.99 to 1, waiting half of a step or more 0.46 to 0.60. Calculated, if waiting fills a "
     "tenth of the chip: waits of 0.15 of a step 0.87, of 0.3 of a step 0.73.",
 )

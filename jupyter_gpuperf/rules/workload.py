@@ -1,5 +1,5 @@
-"""Describe a workload from readings: how busy the device is, how much of it is used, in which pattern, and what the
-host does."""
+"""Describe a workload from readings: how busy the device is, how much of it is used, the pattern of its idle times, and
+what the host does."""
 
 from __future__ import annotations
 

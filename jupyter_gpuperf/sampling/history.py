@@ -184,7 +184,7 @@ class HistoryStore:
         known = {*self.device_metrics, *self.host_metrics}
         if unknown := [name for name in metrics or () if name not in known]:
             message = "The metric {name!r} has no history."
-            hint = "GET catalog lists the metrics; limits have no history."
+            hint = "GET catalog lists the metrics. Metrics that are limits, such as the power limit, have no history."
             raise BadRequest("unknown_metric", message, hint, name=unknown[0])
         if min(seconds, self.reach_seconds) / step_seconds > MOST_STEPS:
             hint = "Increase step_seconds or reduce seconds."

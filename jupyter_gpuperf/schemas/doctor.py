@@ -23,7 +23,7 @@ class CheckFinding(WithMessages, frozen=True, kw_only=True):
     expected: str
     why: str
     fix: str
-    """Commands to run on this machine, not necessary if the status is ``ok``; empty if there are none."""
+    """Commands that fix the problem on this machine; empty if there are none. With the status ``ok``, they are optional."""
     then: str
     """Additional advice."""
     link: str

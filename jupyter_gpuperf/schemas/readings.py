@@ -98,7 +98,7 @@ class DeviceInfo(Struct, frozen=True, kw_only=True):
 
 
 class NoDevices(ErrorInfo, frozen=True, kw_only=True):
-    """Why there is no device: the result of the search, and commands that may help."""
+    """Why there are no devices, with a hint on what to do."""
 
 
 class Devices(Struct, frozen=True, kw_only=True):

@@ -133,7 +133,7 @@ def bin_seconds(number: int) -> float:
     return float(SHORTEST_STEP_SECONDS * 2 ** (number / BINS_PER_OCTAVE))
 
 
-# Data for pages and scripts.
+# Data for the panel and for API clients.
 
 BusyMetric = Literal["graphics_active_percent", "utilization_percent"]
 

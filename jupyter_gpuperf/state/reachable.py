@@ -212,11 +212,11 @@ class _Walker:
         if kind in MUTABLE_CONTAINERS:
             self.reached.containers.append(value)
         if kind is not None and kind.__len__(value) <= MOST_MEMBERS:
-            self._members(path, value, kind)
+            self._want_items(path, value, kind)
         if type(value) is not kind or hasattr(value, "__dict__"):
             self._object(path, value, is_container=kind is not None)
 
-    def _members(self, path: str, value: Any, kind: Any) -> None:
+    def _want_items(self, path: str, value: Any, kind: Any) -> None:
         if not isinstance(value, dict):
             for index, each in enumerate(list(kind.__iter__(value))):
                 if type(each) not in ATOMS:
@@ -258,7 +258,7 @@ class _Walker:
 
 
 def is_live_iterator(value: object) -> bool:
-    """Return whether an object is an iterator, which a loop uses up. Files don't count."""
+    """Return whether a loop over an object uses up the object itself. Files, ``map``, ``zip`` and ``filter`` don't count."""
     kind = type(value)
     return issubclass(kind, Iterator) and not issubclass(kind, (io.IOBase, map, zip, filter))
 

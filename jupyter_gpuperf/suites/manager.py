@@ -18,7 +18,7 @@ from jupyter_gpuperf.jobs.process import shutting_down_error
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import SuiteInfo, SuiteRequest, SuiteResults, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
-from jupyter_gpuperf.suites.running import RunningSuite, Side
+from jupyter_gpuperf.suites.running import SuiteRun, Side
 from jupyter_gpuperf.suites.store import SuiteStore
 
 logger = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ class SuiteManager:
         self._jobs, self._results, self._clock = jobs, results, clock
         self._store = SuiteStore(results)
         self._lock = threading.RLock()
-        self._suites: dict[str, RunningSuite] = {}
-        self._queue: deque[RunningSuite] = deque()
+        self._suites: dict[str, SuiteRun] = {}
+        self._queue: deque[SuiteRun] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -138,7 +138,7 @@ class SuiteManager:
         if thread is not None:
             thread.join()
 
-    def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> RunningSuite:
+    def _made(self, request: SuiteRequest, sides: Sequence[Side]) -> SuiteRun:
         # Import these here, so that a server starts without importing the benchmarks.
         from jupyter_gpuperf.benchmarks import find
         from jupyter_gpuperf.suites.suite_file import chosen_benchmarks
@@ -151,7 +151,7 @@ class SuiteManager:
             self._jobs.assignment(benchmarks[0], request.device, side.environment)
         info = _waiting(request, [each.name for each in benchmarks], sides, self._clock())
         self._store.put(info)
-        return RunningSuite(
+        return SuiteRun(
             info,
             benchmarks=benchmarks,
             sides=sides,

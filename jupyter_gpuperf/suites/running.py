@@ -55,7 +55,7 @@ class Side:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class RunningSuite:
+class SuiteRun:
     """A queued, running or ended suite. Thread-safe; :meth:`run` returns when the suite has ended.
 
     Parameters

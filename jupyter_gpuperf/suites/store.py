@@ -1,4 +1,4 @@
-"""Store the states of suites in the results file, so that they survive the end of the server."""
+"""Store the states of suites in the results file, so that they survive a restart of the server."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def read_suite(path: Path) -> SuiteResults:
     BadRequest
         ``not_a_suite``: the file does not contain a suite, or has a format that this version does not support.
     """
-    suite = read_as(SuiteResults, path, "not_a_suite", message="{path} is not a suite: {error}.")
+    suite = read_as(
+        SuiteResults, path, "not_a_suite", message="{path} does not contain a suite: {error}."
+    )
     if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
         raise BadRequest(
             "not_a_suite",

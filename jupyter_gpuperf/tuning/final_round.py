@@ -64,7 +64,7 @@ class FinalRound:
             return False
         finally:
             with clock.alarm.suspended():
-                self._setup.worker_pause.close()  # first, so that all workers finish their batches together
+                self._setup.worker_pause.close()  # resumes all workers first, so that they finish their batches at the same time
                 deadline = time.perf_counter() + CLOSING_SECONDS
                 for each in self._runs:
                     each.end(at_once=not completed, deadline=deadline)

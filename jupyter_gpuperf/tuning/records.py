@@ -1,4 +1,4 @@
-"""Record, in a worker, the time and memory that single items take. Standard library only at module level."""
+"""Record, in a worker, the time and memory that individual items take. Standard library only at module level."""
 
 from __future__ import annotations
 

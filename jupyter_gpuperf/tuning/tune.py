@@ -235,7 +235,7 @@ class _Tuning:
             "recommended": best.setting.to_dict(),
             "code": self._code(best.setting),
             "regime": regime,
-            "regime_summary": verdict.regime_summary(
+            "regime_summary": verdict.data_source_summary(
                 regime, subject, copies=space.pinning and not space.step
             ),
             "summary": verdict.summary_of(best, found, space),

@@ -236,7 +236,7 @@ REUSES: Final = {
 }
 
 
-def regime_summary(regime: str, subject: TuningSubject, *, copies: bool) -> Message:
+def data_source_summary(regime: str, subject: TuningSubject, *, copies: bool) -> Message:
     """Describe where the items came from. ``copies``: whether the time includes the copy to the GPU."""
     epochs = subject.batches_drawn / (subject.batches_per_epoch or math.inf)
     reuse = "stream" if subject.is_stream else "again" if epochs > 1 else "new"

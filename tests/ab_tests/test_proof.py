@@ -146,7 +146,7 @@ def test_headroom_is_what_the_loop_would_gain_if_data_were_free(trainer):
     assert len(found.samples["before"]) == len(found.samples["after"])
     assert found.speedup["low"] <= found.speedup["value"] <= found.speedup["high"]
     assert "Sequential" in found.restored
-    assert "data for free" in repr(SpeedupView(found))
+    assert "no data loading" in repr(SpeedupView(found))
 
 
 def test_other_settings_are_tried_on_the_loop_itself(trainer):

@@ -53,7 +53,12 @@ from jupyter_gpuperf.schemas import (
 )
 from jupyter_gpuperf.tuning.space import SearchResult, Space
 from jupyter_gpuperf.tuning.trial import Trial
-from jupyter_gpuperf.tuning.verdict import describe_bottleneck, doubts, regime_summary, summary_of
+from jupyter_gpuperf.tuning.verdict import (
+    data_source_summary,
+    describe_bottleneck,
+    doubts,
+    summary_of,
+)
 
 WORDS = re.compile(r"\b[A-Za-z']{2,}(?: [A-Za-z']{2,})+\b")
 NAMES = frozenset(
@@ -135,7 +140,7 @@ def tuning():
         "summary": summary_of(trials[0], found, space),
         **describe_bottleneck(trials[0], found, probe, budget),
         "warnings": doubts(probe, budget, trials[0]),
-        "regime_summary": regime_summary("warm", Subject(), copies=True),
+        "regime_summary": data_source_summary("warm", Subject(), copies=True),
         "batch_size": 32,
         "budget": dataclasses.asdict(budget),
         "environment": {"device": "cpu", "data_set": "torchvision.ImageFolder", "torch": "2.11"},
@@ -183,7 +188,7 @@ def headroom():
     interval = {"value": 1.2, "low": 1.1, "high": 1.3}
     return SpeedupView(
         ABTestResult(
-            what=Message("data for free"),
+            what=Message("no data loading"),
             before=interval,
             after=interval,
             speedup=interval,
@@ -250,11 +255,13 @@ def test_progress_is_in_chinese(state):
 
 
 def test_an_error_is_shown_in_chinese_and_stays_english_for_programs():
-    error = NotFound("unknown_name", "This notebook has no {name}.", "Add --tune.", name="x")
+    error = NotFound(
+        "unknown_name", "{name} is not defined in this notebook.", "Add --tune.", name="x"
+    )
     shown = BenchmarkError.of(error)
-    assert shown.lines() == ["此笔记本中没有 x。", "请加上 --tune。"]
-    assert str(shown) == "This notebook has no x.\nAdd --tune."
-    assert shown.to_dict()["message"] == "This notebook has no x."
+    assert shown.lines() == ["此笔记本中未定义 x。", "请加上 --tune。"]
+    assert str(shown) == "x is not defined in this notebook.\nAdd --tune."
+    assert shown.to_dict()["message"] == "x is not defined in this notebook."
 
 
 def test_a_recording_is_summed_up_in_chinese():

@@ -65,8 +65,8 @@ def test_a_cell_is_recorded_also_when_it_fails(shell, capsys):
 
 def test_refusals(shell, tmp_path, monkeypatch, capsys):
     shell.run_line_magic("gpurecord", "")
-    assert "No recording" in capsys.readouterr().out
-    with pytest.raises(GpuPerfError, match="No recording"):
+    assert "Nothing is being recorded" in capsys.readouterr().out
+    with pytest.raises(GpuPerfError, match="Nothing is being recorded"):
         shell.run_line_magic("gpurecord", "stop")
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(GpuPerfError, match="exists"):

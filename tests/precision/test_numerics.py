@@ -1,4 +1,4 @@
-"""What a deviation means is said only against fp32's own noise."""
+"""What a deviation means is said only against fp32 run-to-run noise."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_sums_in_any_order_are_no_seed_noise(is_random, seed_delta):
 def test_noise_that_is_more_than_a_step_changes_is_the_scale():
     reference = Trace(losses=REFERENCE, is_random=False)
     floors = noise_floors(reference, off_by(0.5), [off_by(0.5)])
-    assert floors.floor == (pytest.approx(0.5), "fp32's own noise")
+    assert floors.floor == (pytest.approx(0.5), "fp32 run-to-run noise")
 
 
 def test_without_any_scale_no_verdict_is_given():

@@ -413,7 +413,7 @@ export interface Devices {
   reason: NoDevices | null;
 }
 /**
- * Why there is no device: the result of the search, and commands that may help.
+ * Why there are no devices, with a hint on what to do.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "NoDevices".

@@ -104,7 +104,7 @@ function Against(props: {
           ? trans.__('Compared with the baseline of %1:', when)
           : chosen
             ? trans.__('Compared with the selected result of %1:', when)
-            : trans.__('Compared with the previous result of %1:', when)}
+            : trans.__('Compared with the previous result from %1:', when)}
       </Note>
       <ul className="jp-GpuPerf-changes">
         {comparison.figures.map(each => (

@@ -90,7 +90,7 @@ export function useTarget(name: string) {
   const [first] = kernels.find(([each]) => each === defaultName) ??
     kernels[0] ?? [''];
   const kernel = chosen || first;
-  // Recordings and other machines' devices can't be measured.
+  // Benchmarks can't run on replayed devices or on those of other machines.
   const devices = live.deviceList.filter(each => !each.replayed && !each.host);
   return {
     kernels,
