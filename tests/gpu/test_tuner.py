@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from data_sets import Answer
@@ -29,7 +31,7 @@ def test_copying_to_the_device_counts_and_both_kinds_of_memory_are_tried(images)
     assert tried == {True, False}
 
 
-def test_a_step_on_the_device_is_waited_for(images):
+def test_a_step_on_the_device_is_timed_on_its_timeline(images):
     model = torch.nn.Conv2d(3, 64, 7).cuda()
 
     def step(batch):
@@ -40,6 +42,28 @@ def test_a_step_on_the_device_is_waited_for(images):
     assert answer.step_seconds > 0.001
     assert answer.trial("recommended")["wait_ratio"]["value"] >= 0
     assert answer.enough is not None
+
+
+class Slow(Dataset):
+    def __len__(self):
+        return 100_000
+
+    def __getitem__(self, index):
+        time.sleep(0.001)
+        return torch.tensor(index)
+
+
+def test_what_the_device_hides_is_no_gain():
+    matrix = torch.rand(4096, 4096, device="cuda")
+
+    def step(batch):
+        for _ in range(20):  # tens of milliseconds; a batch takes eight
+            matrix @ matrix  # noqa: B018
+
+    answer = tuned(DataLoader(Slow(), batch_size=8), step=step, budget_seconds=30.0)
+    assert answer.step_seconds > 0.02
+    assert answer.recommended["num_workers"] == 0
+    assert answer.enough
 
 
 class OnTheDevice(Dataset):
