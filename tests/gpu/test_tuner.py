@@ -58,7 +58,7 @@ def test_what_the_device_hides_is_no_gain():
 
     def step(batch):
         for _ in range(20):  # tens of milliseconds; a batch takes eight
-            matrix @ matrix  # noqa: B018
+            matrix @ matrix
 
     answer = tuned(DataLoader(Slow(), batch_size=8), step=step, budget_seconds=30.0)
     assert answer.step_seconds > 0.02
