@@ -170,7 +170,9 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _stop(self) -> RecordedFile:
         if self.current is None:
-            raise BadRequest("no_recording", "Nothing is being recorded.", "To start: %gpurecord start")
+            raise BadRequest(
+                "no_recording", "Nothing is being recorded.", "To start: %gpurecord start"
+            )
         process, self.current = self.current, None
         atexit.unregister(process.stop)
         return process.stop()

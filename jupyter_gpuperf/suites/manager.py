@@ -18,7 +18,7 @@ from jupyter_gpuperf.jobs.process import shutting_down_error
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.schemas import SuiteInfo, SuiteRequest, SuiteResults, SuiteSide
 from jupyter_gpuperf.suites.rounds import empty_suite
-from jupyter_gpuperf.suites.running import SuiteRun, Side
+from jupyter_gpuperf.suites.running import Side, SuiteRun
 from jupyter_gpuperf.suites.store import SuiteStore
 
 logger = logging.getLogger(__name__)
