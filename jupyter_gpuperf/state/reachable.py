@@ -14,7 +14,7 @@ import sys
 import types
 import weakref
 from collections.abc import Iterable, Iterator
-from threading import Thread
+from threading import Condition, Thread
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -38,7 +38,11 @@ MOST_MEMBERS: Final = 100_000
 """Longer containers count as data: which members they have is saved, but the members are not searched."""
 ATOMS: Final = {
     *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
+    Condition,
 }
+"""Types whose objects are not searched. A condition's list of waiting threads belongs to those threads: if it were
+restored, they would never wake up.
+"""
 FOLLOWED_STANDARD: Final = {
     *("builtins", "types", "collections", "functools", "argparse", "configparser", "contextlib"),
     *(

@@ -41,7 +41,7 @@ def test_text_begins_with_what_was_found_and_gives_figures_advice_and_doubt(
     said = capsys.readouterr().out
     assert "▲ input-bound · warning, suspected" in said
     assert re.search(r"evidence +busy \d", said)
-    assert "loader = gpuperf.watch(loader)" in said
+    assert "%gpuwatch on" in said
     assert "how to check" in said
 
 

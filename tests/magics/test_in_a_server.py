@@ -292,7 +292,8 @@ def test_the_server_shows_how_a_profile_ended(server, notebook):
     assert reply["ename"] == "ZeroDivisionError"
     wait_until(lambda: jobs(server)[0]["state"] == "failed", 60, lambda: str(jobs(server)[0]))
     assert (
-        jobs(server)[0]["error"]["message"] == "The cell raised ZeroDivisionError: division by zero"
+        jobs(server)[0]["error"]["message"]
+        == "The cell raised ZeroDivisionError: division by zero."
     )
 
     before = len(jobs(server))

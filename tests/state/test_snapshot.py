@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import random
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from namespaces import OPTIMIZERS, WIDTH, fingerprint, notebook
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.state.roots import Roots
-from jupyter_gpuperf.state.snapshot import StateSnapshot
+from jupyter_gpuperf.state.snapshot import StateSnapshot, state_restored
 
 
 def train(ns):
@@ -164,3 +166,23 @@ def test_more_state_than_memory_is_refused(monkeypatch):
     with pytest.raises(GpuPerfError) as failure:
         of_notebook({"model": torch.nn.Linear(40, 40)})
     assert failure.value.code == "snapshot_too_large"
+
+
+def test_threads_that_wait_for_each_other_go_on_after_restoring():
+    requests, answers = queue.Queue(), queue.Queue()
+
+    def serve():
+        while (request := requests.get()) is not None:
+            answers.put(request + 1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    for number in range(20):
+        with state_restored(torch, Roots.of_notebook({"requests": requests, "answers": answers})):
+            requests.put(number)
+            assert answers.get(timeout=10) == number + 1
+        requests.put(number)
+        assert answers.get(timeout=10) == number + 1
+    requests.put(None)
+    thread.join(10)
+    assert not thread.is_alive()
