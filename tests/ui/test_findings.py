@@ -65,7 +65,7 @@ def test_a_starved_gpu_is_said_with_its_cost_its_evidence_and_a_fix(page):
     card.get_by_role("button", name="Fix").click()
     expect(card.locator("[data-part=evidence]")).to_have_count(0)
     code = card.locator("[data-part=fix] pre")
-    expect(code).to_contain_text("gpuperf.watch(loader)")
+    expect(code).to_contain_text("%gpuwatch on")
     expect(code).to_have_css("overflow-wrap", "normal")  # a word is never broken
     page.screenshot(path=ROOT / "test-results" / "finding_fix.png")
 
@@ -73,8 +73,8 @@ def test_a_starved_gpu_is_said_with_its_cost_its_evidence_and_a_fix(page):
     card.get_by_role("button", name="Insert below").click()
     expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(before + 1)
     inserted = page.locator(".jp-Notebook .jp-Cell").nth(1)
-    expect(inserted).to_contain_text("import jupyter_gpuperf as gpuperf")
-    expect(inserted).to_contain_text("loader = gpuperf.watch(loader)")
+    expect(inserted).to_contain_text("%load_ext jupyter_gpuperf")
+    expect(inserted).to_contain_text("%gpuwatch on")
 
 
 def test_a_finding_that_is_dismissed_stays_away(page):
