@@ -40,9 +40,7 @@ ATOMS: Final = {
     *(int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)),
     Condition,
 }
-"""Types whose objects are not searched. A condition's list of waiting threads belongs to those threads: if it were
-restored, they would never wake up.
-"""
+"""Types whose objects are not searched. If a condition's list of waiting threads were restored, they would not wake up."""
 FOLLOWED_STANDARD: Final = {
     *("builtins", "types", "collections", "functools", "argparse", "configparser", "contextlib"),
     *(

@@ -65,7 +65,9 @@ NAMES = frozenset(
     {"gpus all", "import torch", "gpuwatch on", "torch DataLoader", "ms CPU", "NVIDIA GPU"}
 )
 """Names, commands and units that stay English."""
-FAILURE = ErrorInfo(code="package_missing", message="No recording.", hint="Add --tune.")
+FAILURE = ErrorInfo(
+    code="package_missing", message="Nothing is being recorded.", hint="Add --tune."
+)
 
 
 @pytest.fixture(autouse=True)
