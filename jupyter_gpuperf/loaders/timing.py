@@ -102,23 +102,12 @@ class BatchBlocks:
     ----------
     prefetched
         Number of batches that are not timed after a start.
-    take
-        Called with each batch, while the time runs.
-    finish
-        Called at the end of each block, while the time runs.
-    on_start
-        Called with each new iterator, before its first batch.
     iterator
         The loader's current iterator.
-    startup_seconds
-        Seconds from the last start to its first batch.
     """
 
     loader: DataLoader[Any]
     prefetched: int
-    on_batch: Callable[[Any], object] = lambda batch: None
-    on_block_end: Callable[[], object] = lambda: None
-    on_start: Callable[[Any], object] = lambda iterator: None
 
     def __post_init__(self) -> None:
         self._begin()
@@ -165,20 +154,11 @@ class BatchBlocks:
         return None
 
     def _taken(self, count: int) -> int:
-        taken = 0
-        for batch in itertools.islice(self.iterator, count):
-            self.on_batch(batch)
-            taken += 1
-        self.on_block_end()
-        return taken
+        return sum(1 for _ in itertools.islice(self.iterator, count))
 
     def _begin(self) -> None:
-        began = time.perf_counter()
         self.iterator = iter(self.loader)
-        self.on_start(self.iterator)
-        next(self.iterator, END_OF_DATA)
-        self.startup_seconds = time.perf_counter() - began
-        self._taken(self.prefetched - 1)  # prefetched batches arrive too fast
+        self._taken(self.prefetched)  # prefetched batches arrive too fast
 
 
 def data_too_short_error(needed: int) -> BadRequest:

@@ -106,7 +106,7 @@ class _FailedCalls:
         def call(function: Any, args: Any, kwargs: Any) -> Any:
             try:
                 return function(*args, **(kwargs or {}))
-            except Exception as error:
+            except Exception as error:  # whatever torch raises; it is raised again
                 self._calls.append(_FailedCall(function, args, kwargs or {}, error))
                 raise
 

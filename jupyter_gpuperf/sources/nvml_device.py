@@ -114,7 +114,7 @@ class NvmlDevice:
     def _memory_info(self, version: int) -> Any:
         try:
             return self._nvml.nvmlDeviceGetMemoryInfo(self._handle, version)
-        except Exception as error:
+        except Exception as error:  # pynvml raises several unrelated types for old drivers
             if not nvml_errors.is_too_old(error):
                 raise
             return self._nvml.nvmlDeviceGetMemoryInfo(self._handle)  # before driver 510

@@ -67,7 +67,7 @@ def _lists(nvml: Any, handle: Any) -> dict[str, dict[int, float | None]]:
 def _listed(nvml: Any, function: str, handle: Any) -> list[Any]:
     try:
         return list(getattr(nvml, function)(handle))
-    except Exception as error:
+    except Exception as error:  # pynvml raises several unrelated types for old drivers
         if not nvml_errors.is_too_old(error):
             raise
         return list(getattr(nvml, f"{function}_v2")(handle))  # before driver 510

@@ -56,7 +56,7 @@ class FinalRound:
                 completed = True
         except TimeIsUp:
             pass
-        except Exception as error:
+        except Exception as error:  # from the user's code or a worker: it fails one trial
             if self._running is None:
                 raise
             failed = self._running
