@@ -15,7 +15,7 @@ from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.state.arrays import SavedArrays
 from jupyter_gpuperf.state.bindings import SavedAttributes, SavedContainers, SavedNames
 from jupyter_gpuperf.state.copies import plan_copies
-from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.interrupts import run_afterwards
 from jupyter_gpuperf.state.iterators import access_to_iterator
 from jupyter_gpuperf.state.process import process_state
 from jupyter_gpuperf.state.reachable import reached_from
@@ -102,13 +102,5 @@ class StateSnapshot:
 def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
-    try:
-        try:
-            yield snapshot
-        finally:
-            with uninterrupted():
-                snapshot.restore()
-    except KeyboardInterrupt:  # perhaps another one, just before interrupts were delayed
-        with uninterrupted():
-            snapshot.restore()
-        raise
+    with run_afterwards(snapshot.restore):
+        yield snapshot
