@@ -97,3 +97,21 @@ def test_an_integrated_gpus_memory_clock_is_not_trusted():
     assert chip.bytes_per_second == 204.8e9
     properties.name = "A future Jetson"
     assert limits_of(torch, SimpleNamespace(type="cuda")).bytes_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("name", "multiprocessors", "gib", "lanes"),
+    [
+        ("NVIDIA GeForce RTX 4060", 24, 8, 8),
+        ("NVIDIA A40", 84, 48, 16),
+        ("NVIDIA GH200 480GB", 132, 96, None),  # NVLink-C2C instead
+    ],
+)
+def test_a_card_with_half_a_link_is_not_held_against_a_whole_one(name, multiprocessors, gib, lanes):
+    chip = chip_of(
+        name,
+        multiprocessors=multiprocessors,
+        memory_bytes=gib * 2**30,
+        compute_capability=(8, 9),
+    )
+    assert (chip.not_recognized, chip.pcie_lanes) == ("", lanes)
