@@ -7,13 +7,16 @@ from statistics import median
 from jupyter_gpuperf.loaders.code_suggestions import loader_code
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.idle_patterns import (
+    STALL_SECONDS,
     is_host_idle,
     is_stalling,
+    may_be_stalling,
     stalls_of,
     usual_run_seconds,
 )
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LOST_WARNING_RATIO = Threshold(
     0.1,
@@ -33,8 +36,9 @@ SENDING_BYTES_PER_SECOND = Threshold(
 
 
 def _check(view: View) -> Finding | None:
-    work = view.work
-    if not is_stalling(work):
+    work, loader = view.work, view.loader
+    is_seen, is_measured = is_stalling(work), has_long_steps(loader)
+    if not is_seen and (is_measured is False or not may_be_stalling(work)):
         return None
     stalls = stalls_of(work)
     stall_seconds = median(stalls)
@@ -42,9 +46,9 @@ def _check(view: View) -> Finding | None:
     period = stall_seconds + usual_run_seconds(work)
     written, sent = work.disk_write_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     writes = written >= WRITING_BYTES_PER_SECOND or sent >= SENDING_BYTES_PER_SECOND
-    loader = view.loader
     # An idle host can mean that a person looks at results between two calls; that is only a note.
-    is_loud = lost >= LOST_WARNING_RATIO and (writes or not is_host_idle(work))
+    is_certain = writes or is_measured or (is_seen and not is_host_idle(work))
+    is_loud = lost >= LOST_WARNING_RATIO and is_certain
     is_restarting = loader and loader.num_workers and not loader.persistent_workers and not writes
     return Finding(
         severity="warning" if is_loud else "info",
@@ -74,6 +78,14 @@ def _check(view: View) -> Finding | None:
         refuted_by="Skip the suspected work for a minute: if the stalls remain, the cause is something else.",
         change=loader_code(loader, persistent_workers=True) if loader and is_restarting else None,
     )
+
+
+def has_long_steps(loader: LoaderSteps | None) -> bool | None:
+    """Return whether the step clock measured some steps as long as a stall; ``None`` without a step clock."""
+    if loader is None or not loader.bins:
+        return None
+    long_count = sum(each.count for each in loader.bins if each.low_seconds >= STALL_SECONDS)
+    return 2 <= long_count <= loader.count / 2
 
 
 RULE = Rule(
