@@ -63,6 +63,8 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     lost = loader.idle_for_host_ratio
     if lost is None:
         lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
+    # What is left once the rest is known has the error of the busy share.
+    lost -= view.work.busy_error_ratio
     if lost < LOST_INFO_RATIO:
         return None
     is_measured, is_open = loader.idle_for_host_ratio is not None, may_be_copying(view)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import Final
 
 from jupyter_gpuperf.rules.busy_spans import (
@@ -34,6 +35,8 @@ class Workload:
     ----------
     busy_ratio
         Share of time in which some kernel ran; NaN without the driver's utilization, which some rules don't need.
+    busy_error_ratio
+        How far the busy ratio may be off because the readings leave out time: two standard errors; else 0.
     fill_ratio
         Share of the multiprocessors that were active while a kernel ran (GPM).
     traffic_ratio
@@ -57,6 +60,7 @@ class Workload:
 
     interval_seconds: float
     busy_ratio: float
+    busy_error_ratio: float
     fill_ratio: float | None
     traffic_ratio: float | None
     idle_readings_ratio: float
@@ -99,6 +103,7 @@ def workload_of(series: ReadingSeries, host: ReadingSeries, *, is_power_averaged
     return Workload(
         interval_seconds=series.interval_seconds,
         busy_ratio=busy,
+        busy_error_ratio=_error_of(series.values(UTILIZATION)) if sampled else 0.0,
         fill_ratio=_while_busy(series, SM, busy),
         traffic_ratio=_while_busy(series, "memory_controller_percent", busy),
         idle_readings_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
@@ -124,6 +129,10 @@ def is_power_averaged(compute_capability: str | None) -> bool:
     """
     major, _, minor = (compute_capability or "").partition(".")
     return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) > (8, 0)
+
+
+def _error_of(percents: Sequence[float]) -> float:
+    return 2 * stdev(percents) / 100 / math.sqrt(len(percents)) if len(percents) > 1 else 0.0
 
 
 def _while_busy(series: ReadingSeries, metric: str, busy: float) -> float | None:

@@ -159,6 +159,14 @@ def test_the_step_clock_tells_stalls_from_late_batches():
     assert codes["periodic-stall"].severity == "warning"
 
 
+def test_a_busy_share_from_a_few_windows_makes_no_launch_bound_loop():
+    """Half of each step is spent on data, half on work; by chance, fewer readings fall into the work."""
+    figures = {"wait_ratio": 0.5, "idle_for_data_ratio": 0.5, "idle_for_host_ratio": 0.2}
+    for begin in PHASES:
+        codes = watched(seen(0.37, 0.37, begin_seconds=begin), (0.7, 16), **figures)
+        assert "launch-bound" not in codes or codes["launch-bound"].severity == "info"
+
+
 def test_waiting_for_the_host_stays_open_between_launches_and_copies():
     window, _ = recordings()["h2d_bound_pageable"]
     figures = {"wait_ratio": 0.01, "idle_for_data_ratio": 0.0, "idle_for_host_ratio": 0.85}
