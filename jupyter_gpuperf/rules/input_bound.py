@@ -93,10 +93,9 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(work)
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
-    pattern = {
-        "resting_ratio": work.idle_readings_ratio,
-        "bursts_per_second": work.bursts_per_second,
-    }
+    pattern = {"resting_ratio": work.idle_readings_ratio}
+    if not work.is_sampled:  # otherwise the readings miss most bursts
+        pattern["bursts_per_second"] = work.bursts_per_second
     return Finding(
         severity=severity,
         confidence="suspected",
@@ -137,7 +136,9 @@ def _severity(work: Workload) -> Severity | None:
 
 def _is_loading(work: Workload) -> bool:
     """Return whether the host prepares data in the device's idle gaps."""
-    if not are_gaps_short(work):
+    written = work.disk_write_bytes_per_second or 0.0
+    is_saving = work.is_sampled and written >= BATCHES_BYTES_PER_SECOND
+    if is_saving or not are_gaps_short(work):
         # One busy core may also write a checkpoint; only several prepare data.
         return work.host_cores is not None and work.host_cores >= WORKERS_CORES
     return not is_host_idle(work) or work.bursts_per_second >= LOOP_BURSTS_PER_SECOND

@@ -174,7 +174,7 @@ class Rule:
         Other metrics that the rule uses if they are available.
     decided_by
         Metrics that tell this cause from others. On a device without one of them, the rule finds nothing, or no more
-        than a note; users are told so.
+        than a note, and the diagnosis lists it as undecided.
     check
         A pure function that takes the view of one device and returns a finding or ``None``.
     notify

@@ -90,6 +90,8 @@ def test_batches_that_come_late_many_times_a_second_are_no_stalls_of_seconds(
             assert "periodic-stall" not in codes
         else:  # nothing tells: both are said, as notes
             assert {each.severity for each in codes.values()} == {"info"}
+            figures = [each.evidence for each in codes.values()]
+            assert not any({"stall_seconds", "bursts_per_second"} & set(each) for each in figures)
 
 
 @pytest.mark.parametrize("period", [0.95, 1.0, 1.05])
