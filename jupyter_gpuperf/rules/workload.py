@@ -94,7 +94,7 @@ def workload_of(series: ReadingSeries, host: ReadingSeries, *, is_power_averaged
     points = series.points(metric) if metric else []
     sampled = is_sampled(series, metric)
     at_rest = _at_rest([value for _, value in points], metric, sampled=sampled)
-    power = dict(series.points(POWER))
+    power = dict(series.points(POWER)) if sampled else {}
     phases = phases_of([time for time, _ in points], at_rest, power)
     worked = [value for (_, value), rest in zip(points, at_rest, strict=True) if not rest]
     begun = sum(not each.is_idle for each in phases[1:])
