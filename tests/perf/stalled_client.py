@@ -12,19 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import secrets
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import psutil
-from server_latency import RECORDING, wait_for
+from server_process import running_server
 
 SETTLED_SECONDS = 60.0
 """After this time the history's columns, allocators and caches have their final size. The ring keeps growing for
@@ -96,32 +90,9 @@ def main() -> None:
     parser.add_argument("--interval-ms", type=int, default=100)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as home:
-        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-                *(f"--port={port}", f"--IdentityProvider.token={token}"),
-                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
-                "--ServerApp.jpserver_extensions={'jupyter_gpuperf': True}",
-                "--GpuPerf.history_seconds=30",
-            ],
-            env={
-                **os.environ,
-                **folders,
-                "JUPYTER_GPUPERF_SOURCE": f"replay:{','.join([str(RECORDING)] * options.devices)}",
-            },
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/gpuperf/latest", token)
-            figures = asyncio.run(measure(psutil.Process(server.pid), port, token, options))
-        finally:
-            server.terminate()
-            server.wait()
+    history = ["--GpuPerf.history_seconds=30"]
+    with running_server(devices=options.devices, options=history) as server:
+        figures = asyncio.run(measure(server.process, server.port, server.token, options))
     if options.json:
         print(json.dumps(figures))
     else:
