@@ -33,6 +33,7 @@ class KernelJobs:
     ) -> None:
         self._manager, self._ready = manager, ready
         self._requested: dict[KernelSession, str] = {}
+        self._unsubscribe: dict[KernelSession, Callable[[], None]] = {}
         self._reported: dict[KernelSession, Job] = {}
 
     async def run(self, session: KernelSession, request: RunRequest) -> None:
@@ -55,14 +56,19 @@ class KernelJobs:
                 self._requested.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
+        if session not in self._unsubscribe:  # once, however many jobs a kernel requests
+            session.on_close(lambda: self._leave(session))
         self._requested[session] = job.id
-        session.on_close(self._manager.subscribe(job.id, changed))
-        session.on_close(lambda: self.cancel(session))
+        self._unsubscribe[session] = self._manager.subscribe(job.id, changed)
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
         """Cancel the job that this kernel requested."""
         if (job_id := self._requested.get(session)) is not None:
             self._manager.cancel(job_id)
+
+    def _leave(self, session: KernelSession) -> None:
+        self.cancel(session)
+        self._unsubscribe.pop(session)()
 
     def report(self, session: KernelSession, report: JobReport) -> None:
         """Store the state of a job that the kernel runs itself."""

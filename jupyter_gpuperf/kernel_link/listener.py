@@ -7,10 +7,12 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
@@ -20,6 +22,26 @@ from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 16
+LOOP_SHARE: Final = 0.2
+"""Share of the event loop's time that the messages of one process may take."""
+BURST_SECONDS: Final = 0.05
+"""How far the share looks back: messages that come one by one are never delayed."""
+
+
+class LoopShare:
+    """Delays the messages of one process so that others don't wait for them."""
+
+    def __init__(self) -> None:
+        self._paid_until = 0.0
+
+    async def pay(self, seconds: float) -> None:
+        """Wait until the share covers the time that a message took."""
+        now = time.monotonic()
+        # What a handler awaits may take long, and is not the process's doing.
+        price_seconds = min(seconds, BURST_SECONDS) / LOOP_SHARE
+        self._paid_until = max(self._paid_until, now - BURST_SECONDS) + price_seconds
+        if self._paid_until > now:
+            await asyncio.sleep(self._paid_until - now)
 
 
 @dataclass(eq=False)
@@ -48,6 +70,7 @@ class KernelListener:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._shares: WeakValueDictionary[int, LoopShare] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Start listening. If that is impossible, log a warning; magics then run their own workers."""
@@ -105,12 +128,15 @@ class KernelListener:
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
+        share = LoopShare() if pid is None else self._shares.setdefault(pid, LoopShare())
         with contextlib.closing(KernelSession(self.handlers, pid, wake)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
                 while chunk := await reader.read(CHUNK_BYTES):
                     for line in lines.feed(chunk):
+                        began = time.thread_time()
                         await session.take(line)
+                        await share.pay(time.thread_time() - began)
             finally:
                 sender.cancel()
 

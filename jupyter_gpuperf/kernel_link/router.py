@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -54,7 +53,6 @@ class KernelSession:
         self.pid = pid
         self._handlers, self._wake = handlers, wake
         self._at_end = contextlib.ExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._unsent: dict[tuple[type[Struct], Hashable], Struct] = {}
 
@@ -81,12 +79,6 @@ class KernelSession:
         """Register a function to call when the kernel has disconnected."""
         self._at_end.callback(call)
 
-    def answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Run ``answer`` while other messages are handled; it is cancelled when the kernel disconnects."""
-        task = asyncio.ensure_future(answer)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def take(self, line: bytes | None) -> None:
         """Handle a line, or ``None`` for a line that was too long. Errors are sent to the kernel as the answer."""
         try:
@@ -102,8 +94,6 @@ class KernelSession:
 
     def close(self) -> None:
         """End the session; called when the kernel has disconnected."""
-        for task in tuple(self._tasks):
-            task.cancel()
         self._at_end.close()
 
 

@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from jupyter_gpuperf.kernel_link.router import KernelSession
+from jupyter_gpuperf.kernel_link.router import MOST_UNSENT, KernelSession
+from jupyter_gpuperf.loop_store.notebook_sessions import SendToKernel
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.schemas.training import CellRan, Footprint, Steps
 
+logger = logging.getLogger(__name__)
+
 TICK_SECONDS: Final = 2.0
 """Maximum time to wait for a reading taken after the cell, before its footprint is computed."""
+PAUSE_SECONDS: Final = 0.25
+"""Minimum time between two readings for footprints, so that many short cells don't make readings frequent."""
 
 
 @dataclass(eq=False)
 class KernelTraining:
     """Handles the messages of kernels about training.
 
+    Footprints are computed by one task for all kernels. For each kernel, only the latest cells wait for theirs.
+
     Parameters
     ----------
-    wait_for_tick
-        Waits until the devices have been read again, at most for the given number of seconds; returns whether they
-        were.
+    request_tick
+        Requests a reading of the devices; the future is done when there is one.
     """
 
     store: TrainingStore
-    wait_for_tick: Callable[[float], bool] = lambda seconds: True
+    request_tick: Callable[[], Future[None]]
     _keys: dict[KernelSession, str] = field(default_factory=dict, init=False)
+    _cells: dict[KernelSession, deque[CellRan]] = field(default_factory=dict, init=False)
+    _answering: asyncio.Task[None] | None = field(default=None, init=False)
 
     def steps(self, session: KernelSession, steps: Steps) -> None:
         """Store the steps that a kernel reported."""
         self.store.store_steps(self._key(session, steps.kernel_id), session.pid, steps)
 
     def cell_ran(self, session: KernelSession, cell: CellRan) -> None:
-        """Store the time span of a cell, and answer with the cell's footprint."""
+        """Store the time span of a cell, and answer with the cell's footprint later."""
         self.store.cell_ran(self._key(session, cell.kernel_id), cell)
-        session.answer_later(self._answer(session, cell))
+        self._cells.setdefault(session, deque(maxlen=MOST_UNSENT)).append(cell)
+        if self._answering is None:
+            self._answering = asyncio.ensure_future(self._answer())
 
     def _key(self, session: KernelSession, kernel_id: str | None) -> str:
         key = self._keys.get(session)
@@ -45,12 +60,33 @@ class KernelTraining:
             key = self._keys[session] = kernel_id or str(session.pid)
             send = session.send  # bind it once: the store identifies the connection by this object
             self.store.add_connection(key, session.pid, send)
-            session.on_close(lambda: self.store.remove_connection(self._keys.pop(session), send))
+            session.on_close(lambda: self._forget(session, send))
         return key
 
-    async def _answer(self, session: KernelSession, cell: CellRan) -> None:
-        def read() -> Footprint:
-            self.wait_for_tick(TICK_SECONDS)
-            return self.store.footprint(cell)
+    def _forget(self, session: KernelSession, send: SendToKernel) -> None:
+        self._cells.pop(session, None)
+        self.store.remove_connection(self._keys.pop(session), send)
+        if not self._keys and self._answering is not None:
+            self._answering.cancel()
+            self._answering = None
 
-        session.send(await asyncio.to_thread(read), topic=cell.number)
+    async def _answer(self) -> None:
+        while self._cells:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(self.request_tick()), TICK_SECONDS)
+            began = time.monotonic()
+            cells, self._cells = self._cells, {}
+            for session, latest in cells.items():
+                await self._answer_one(session, latest)
+            await asyncio.sleep(max(PAUSE_SECONDS, 4 * (time.monotonic() - began)))
+        self._answering = None
+
+    async def _answer_one(self, session: KernelSession, cells: deque[CellRan]) -> None:
+        def footprints() -> list[Footprint]:
+            return [self.store.footprint(cell) for cell in cells]
+
+        try:
+            for footprint in await asyncio.to_thread(footprints):
+                session.send(footprint, topic=footprint.number)
+        except Exception:  # one kernel's odd cell must not keep others from their footprints
+            logger.exception("The footprint of a cell could not be computed.")

@@ -20,6 +20,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 RECORDING = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf16.jsonl.gz"
 
+STARTING_SECONDS, STOPPING_SECONDS = 120.0, 30.0
+
 
 @dataclass(frozen=True)
 class ServerProcess:
@@ -80,13 +82,19 @@ def running_server(
             yield running
         finally:
             server.terminate()
-            server.wait()
+            try:
+                server.wait(STOPPING_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"The server did not stop within {STOPPING_SECONDS:.0f} s.", file=sys.stderr)
+                server.kill()
+                server.wait()
 
 
 def wait_for(url: str, token: str) -> None:
     """Wait until the server answers."""
     request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    for _ in range(300):
+    ends_at = time.monotonic() + STARTING_SECONDS
+    while time.monotonic() < ends_at:
         try:
             urllib.request.urlopen(request, timeout=5).read()
             return
