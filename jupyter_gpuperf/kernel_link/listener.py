@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,19 @@ from typing import Final
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, Handlers, KernelSession
+from jupyter_gpuperf.kernel_link.router import (
+    LONGEST_LINE_BYTES,
+    Handlers,
+    KernelSession,
+    RefusalLog,
+)
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 16
+MOST_CONNECTIONS: Final = 64
+"""Maximum number of connections per process; a kernel needs about four. The server's open files are limited."""
 
 
 @dataclass(eq=False)
@@ -48,6 +56,8 @@ class KernelListener:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._per_process: Counter[int | None] = Counter()
+        self._refusals = RefusalLog()
 
     async def start(self) -> None:
         """Start listening. If that is impossible, log a warning; magics then run their own workers."""
@@ -88,12 +98,25 @@ class KernelListener:
         try:
             connection = writer.get_extra_info("socket")
             if self.same_user(connection):
-                await self._serve(peer.process_id(connection), reader, writer)
+                await self._serve_process(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the kernel disconnected, or the server stops; both cancel the job
         finally:
             self._connections.discard(task)
             writer.close()
+
+    async def _serve_process(
+        self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if pid is not None and self._per_process[pid] >= MOST_CONNECTIONS:
+            self._refusals.add(pid, f"more than {MOST_CONNECTIONS} connections")
+            return
+        self._per_process[pid] += 1
+        try:
+            await self._serve(pid, reader, writer)
+        finally:
+            self._per_process[pid] -= 1
+            self._per_process += Counter()  # drops processes without connections
 
     async def _serve(
         self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -105,12 +128,13 @@ class KernelListener:
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
-        with contextlib.closing(KernelSession(self.handlers, pid, wake)) as session:
+        with contextlib.closing(KernelSession(self.handlers, pid, wake, self._refusals)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
                 while chunk := await reader.read(CHUNK_BYTES):
                     for line in lines.feed(chunk):
                         await session.take(line)
+                        await asyncio.sleep(0)  # a chunk may be thousands of lines: others go first
             finally:
                 sender.cancel()
 
