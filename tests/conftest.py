@@ -19,6 +19,8 @@ with contextlib.suppress(ImportError):  # a machine with a GPU may have only wha
     settings.register_profile(
         "any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
+    # For a long search: pytest --hypothesis-profile long --timeout 7200 FILE
+    settings.register_profile("long", settings.get_profile("any pace"), max_examples=10_000)
     settings.load_profile("any pace")
 
 # Tests in several processes at once: each has its own temporary folder, where locks of devices lie.
@@ -32,7 +34,17 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-BESIDE = ("jobs", "loaders", "rules", "tuning", "ui", "recordings", "sources", "state")
+BESIDE = (
+    "jobs",
+    "kernel_link",
+    "loaders",
+    "rules",
+    "tuning",
+    "ui",
+    "recordings",
+    "sources",
+    "state",
+)
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,19 @@ from weakref import WeakValueDictionary
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, Handlers, KernelSession
+from jupyter_gpuperf.kernel_link.router import (
+    LONGEST_LINE_BYTES,
+    Handlers,
+    KernelSession,
+    RefusalLog,
+)
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 16
+MOST_CONNECTIONS: Final = 64
+"""Maximum number of connections per process; a kernel needs about four. The server's open files are limited."""
 LOOP_SHARE: Final = 0.2
 """Share of the event loop's time that the messages of one process may take."""
 BURST_SECONDS: Final = 0.05
@@ -71,6 +79,8 @@ class KernelListener:
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._shares: WeakValueDictionary[int, LoopShare] = WeakValueDictionary()
+        self._per_process: Counter[int | None] = Counter()
+        self._refusals = RefusalLog()
 
     async def start(self) -> None:
         """Start listening. If that is impossible, log a warning; magics then run their own workers."""
@@ -111,12 +121,25 @@ class KernelListener:
         try:
             connection = writer.get_extra_info("socket")
             if self.same_user(connection):
-                await self._serve(peer.process_id(connection), reader, writer)
+                await self._serve_process(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the kernel disconnected, or the server stops; both cancel the job
         finally:
             self._connections.discard(task)
             writer.close()
+
+    async def _serve_process(
+        self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if pid is not None and self._per_process[pid] >= MOST_CONNECTIONS:
+            self._refusals.add(pid, f"more than {MOST_CONNECTIONS} connections")
+            return
+        self._per_process[pid] += 1
+        try:
+            await self._serve(pid, reader, writer)
+        finally:
+            self._per_process[pid] -= 1
+            self._per_process += Counter()  # drops processes without connections
 
     async def _serve(
         self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -129,7 +152,7 @@ class KernelListener:
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
         share = LoopShare() if pid is None else self._shares.setdefault(pid, LoopShare())
-        with contextlib.closing(KernelSession(self.handlers, pid, wake)) as session:
+        with contextlib.closing(KernelSession(self.handlers, pid, wake, self._refusals)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
                 while chunk := await reader.read(CHUNK_BYTES):

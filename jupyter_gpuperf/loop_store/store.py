@@ -96,7 +96,7 @@ class TrainingStore:
     def remove_connection(self, key: str, send: SendToKernel) -> None:
         """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
-            self._notebooks.of(key).remove_connection(send)
+            self._notebooks.remove_connection(key, send)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:

@@ -80,7 +80,7 @@ class Server:
             "event_step_seconds": 0.5,
             "event_idle_seconds": 0.15,
             "epoch_batches": 400,
-            "bins": {"62": 10},
+            "bins": {62: 10},
         } | changes
         tally = StepTally(loader=loader.id, **fields)
         steps = Steps(
