@@ -28,6 +28,8 @@ from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 16
+PIECE_BYTES: Final = 1 << 12
+"""Maximum number of bytes that are split into lines at once: each byte may be a line."""
 MOST_CONNECTIONS: Final = 64
 """Maximum number of connections per process; a kernel needs about four. The server's open files are limited."""
 LOOP_SHARE: Final = 0.2
@@ -155,11 +157,11 @@ class KernelListener:
         with contextlib.closing(KernelSession(self.handlers, pid, wake, self._refusals)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
-                while chunk := await reader.read(CHUNK_BYTES):
+                while chunk := await reader.read(PIECE_BYTES):
                     for line in lines.feed(chunk):
-                        began = time.thread_time()
+                        began = time.perf_counter()
                         await session.take(line)
-                        await share.pay(time.thread_time() - began)
+                        await share.pay(time.perf_counter() - began)
             finally:
                 sender.cancel()
 

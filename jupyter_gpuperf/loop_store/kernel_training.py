@@ -15,7 +15,7 @@ from typing import Final
 from jupyter_gpuperf.kernel_link.router import InvalidMessage, KernelSession
 from jupyter_gpuperf.loop_store.notebook_sessions import SendToKernel
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.schemas.training import CellRan, Steps
+from jupyter_gpuperf.schemas.training import CellRan, Footprint, Steps
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,9 @@ MOST_AHEAD_SECONDS: Final = 10.0
 have the same clock, but it may be set back between a step and its report."""
 MOST_UNANSWERED: Final = 64
 """Maximum number of cells per kernel that wait for their footprint; the oldest are not answered."""
-PAUSE_SECONDS: Final = 0.25
-"""Minimum time between two readings for footprints, so that many short cells don't make readings frequent."""
+SHORTEST_PAUSE_SECONDS: Final = 0.25
+LONGEST_PAUSE_SECONDS: Final = 1.0
+"""Bounds of the pause between two readings for footprints. Many cells make neither readings nor queries frequent."""
 
 
 @dataclass(eq=False)
@@ -90,14 +91,23 @@ class KernelTraining:
                 await asyncio.wait_for(asyncio.wrap_future(self.request_tick()), TICK_SECONDS)
             began = time.monotonic()
             cells, self._unanswered = self._unanswered, {}
-            for session, latest in cells.items():
-                await self._answer_one(session, latest)
-            await asyncio.sleep(max(PAUSE_SECONDS, 4 * (time.monotonic() - began)))
+            for session in sorted(
+                cells, key=lambda each: len(cells[each])
+            ):  # the modest ones first
+                await self._answer_one(session, cells[session])
+            pause_seconds = 4 * (time.monotonic() - began)
+            await asyncio.sleep(
+                min(max(SHORTEST_PAUSE_SECONDS, pause_seconds), LONGEST_PAUSE_SECONDS)
+            )
         self._answering = None
 
     async def _answer_one(self, session: KernelSession, cells: deque[CellRan]) -> None:
+        def footprints() -> list[Footprint]:
+            return [self.store.footprint(cell) for cell in cells]
+
         try:
-            for cell in cells:
-                session.send(await asyncio.to_thread(self.store.footprint, cell), topic=cell.number)
+            for footprint in await asyncio.to_thread(footprints):
+                session.send(footprint, topic=footprint.number)
+                await asyncio.sleep(0)  # a session keeps only few unsent messages
         except Exception:  # one kernel's odd cell must not keep others from their footprints
             logger.exception("The footprint of a cell could not be computed.")

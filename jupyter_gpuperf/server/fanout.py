@@ -60,9 +60,15 @@ class Fanout:
 
     Sending to all clients in one iteration of the loop would make other requests wait. Instead, the thread wakes the
     loop once, and the loop sends to one client, lets other tasks run briefly, and continues with the next client.
+
+    Parameters
+    ----------
+    clock
+        Monotonic clock, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._loop: IOLoop | None = None
         self._lock = threading.Lock()
         self._queue: deque[Outbox] = deque()
@@ -83,10 +89,10 @@ class Fanout:
 
     def _enqueue(self, outbox: Outbox) -> None:
         assert self._loop is not None  # set by add(), which creates the first outbox
-        outbox.queued, outbox.queued_at = True, time.monotonic()
+        outbox.queued, outbox.queued_at = True, self._clock()
         self._queue.append(outbox)
         if not self._awake:
-            self._awake = True
+            self._awake, self._due = True, outbox.queued_at
             self._loop.add_callback(self._next)
 
     def _next(self) -> None:
@@ -110,7 +116,7 @@ class Fanout:
         """Return when it is the next client's turn; ``None`` if nobody waits."""
         if not self._queue:
             return None
-        now = time.monotonic()
+        now = self._clock()
         left_seconds = self._queue[0].queued_at + ROUND_SECONDS - now
         # Timers are late. A turn counts from when the last one was due, so that being late does not add up.
         self._due = max(self._due, now - LONGEST_GAP_SECONDS)

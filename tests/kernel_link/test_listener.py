@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpuperf.jobs import registry
+from jupyter_gpuperf.jobs.job import WorkerJob
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link import peer
@@ -202,6 +205,20 @@ async def test_cancel_ends_the_job_and_says_so(kernel, manager):
 
     await kernel.say({"type": "cancel"})
     assert (await kernel.hear_state("cancelled"))["id"] == job["id"]
+
+
+async def test_jobs_that_a_kernel_requests_and_cancels_leave_nothing_behind(kernel, monkeypatch):
+    monkeypatch.setattr(registry, "KEPT_JOBS", 3)
+    for _ in range(10):
+        await kernel.say({"type": "run", **LONG_JOB})
+        await kernel.say({"type": "cancel"})
+        await kernel.hear_state("cancelled")
+
+    def remembered() -> int:
+        gc.collect()
+        return sum(type(each) is WorkerJob for each in gc.get_objects())
+
+    await until(lambda: remembered() <= 4)  # the last one may not be forgotten yet
 
 
 async def test_hanging_up_cancels_that_kernels_job_alone(served, manager, tmp_path):
