@@ -19,8 +19,6 @@ with contextlib.suppress(ImportError):  # a machine with a GPU may have only wha
     settings.register_profile(
         "any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
-    # For a long search: pytest --hypothesis-profile long --timeout 7200 FILE
-    settings.register_profile("long", settings.get_profile("any pace"), max_examples=10_000)
     settings.load_profile("any pace")
 
 # Tests in several processes at once: each has its own temporary folder, where locks of devices lie.

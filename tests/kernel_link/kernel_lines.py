@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -110,17 +111,34 @@ def messages(now: float, gpu: str) -> dict[str, dict[str, Any]]:
 KINDS = tuple(messages(0.0, ""))
 HUGE = 10**399
 ODD_TEXTS = (
-    *("", "0", "-1", "NaN", "\0", "\r", "a\nb", "\x1b[2J", "\u202e", "\x85", "🙂", "1" * 400),
+    *(
+        "",
+        "0",
+        "-1",
+        "9999",
+        "a",
+        "NaN",
+        "\0",
+        "\r",
+        "a\nb",
+        "\x1b[2J",
+        "\u202e",
+        "\x85",
+        "🙂",
+        "1" * 400,
+    ),
     *("x" * 501, "y" * 60_000, "javascript:alert(1)", "../../etc/passwd", "{}", "{a}" * 900),
     *("__proto__", "constructor", "good", "done", "failed", "cancelled", "queued"),
 )
-NUMBERS = st.one_of(
-    st.sampled_from([0, -1, 255, 256, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, HUGE, -HUGE]),
-    st.sampled_from([0.0, -0.0, 5e-324, 1e-7, 1e10, 1e12, 1e300, 1.7e308, -1e308]),
+INTEGERS = st.sampled_from(
+    [0, -1, 255, 256, 9999, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, HUGE, -HUGE]
+)
+FLOATS = st.one_of(
+    st.sampled_from([0.0, -0.0, 5e-324, 1e-7, -1e-7, 1e10, 1e12, 1e300, 1.7e308, -1e308, HUGE]),
     st.builds(lambda ahead: time.time() + ahead, st.sampled_from([-1e9, -60, 1, 9, 11, 3600, 1e9])),
-    st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
 )
+NUMBERS = INTEGERS | FLOATS
 TEXTS = st.sampled_from(ODD_TEXTS) | st.text(max_size=20)
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
 VALUES = st.recursive(
@@ -140,39 +158,39 @@ def nested(depth: int) -> Any:
 
 @st.composite
 def changed(draw: st.DrawFn, kind: str, gpu: str) -> dict[str, Any]:
-    """Return a message of this kind with some values replaced, removed, repeated or added, at any depth."""
+    """Return a message of this kind with a few values replaced, removed, repeated or added, at any depth."""
     message = json.loads(json.dumps(messages(time.time(), gpu)[kind]))
-    for _ in range(draw(st.integers(1, 3))):
-        place: Any = message
-        while True:
-            keys = [*place] if isinstance(place, dict) else [*range(len(place))]
-            if not keys:
-                break
-            key = draw(st.sampled_from(keys))
-            inner = place[key]
-            if isinstance(inner, dict | list) and inner and draw(st.integers(0, 3)):
-                place = inner
-                continue
-            _change(draw, place, key)
-            break
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
+        places = list(_places(message))
+        if places:
+            _change(draw, *draw(st.sampled_from(places)))
     return message
 
 
+def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    """Yield each place within a message: the dict or list, and the key. Inner places come several times."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in list(items):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from [*_places(inner, depth + 1)] * (2 if depth < 3 else 1)
+
+
 def _change(draw: st.DrawFn, place: Any, key: Any) -> None:
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 11)):
         case 0:
             del place[key]
-        case 1 if isinstance(place, dict):
-            place[draw(TEXTS)] = place[key]
-        case 2 if isinstance(place, list):
+        case 1 | 2 if isinstance(place, dict):
+            place[draw(TEXTS)] = place.pop(key)
+        case 3 if isinstance(place, list):
             place *= draw(st.sampled_from([2, 65, 300]))
-        case 3:
-            place[key] = nested(draw(st.integers(1, 40)))
         case 4:
+            place[key] = nested(draw(st.integers(1, 40)))
+        case 5:
             place[key] = draw(VALUES)
         case _:  # of the same type: these come furthest
-            same = {str: TEXTS, int: NUMBERS, float: NUMBERS}.get(type(place[key]), VALUES)
-            place[key] = draw(same)
+            same = {str: TEXTS, int: st.integers() | INTEGERS, float: FLOATS}
+            place[key] = draw(same.get(type(place[key]), VALUES))
 
 
 @st.composite
