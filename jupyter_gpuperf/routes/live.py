@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HELLO_SECONDS: Final = 120.0
 """Length of the history in the first message to a page."""
 
-LONGEST_MESSAGE_BYTES: Final = 1 << 16
+LONGEST_MESSAGE_BYTES: Final = 1 << 20
 """Maximum length of a page's message; longer ones close the socket with code 1009."""
 PAUSE_SECONDS: Final = 0.02
 """Pause after each message of a page. A page sends few; one that sends many waits for itself, and nobody for it."""
@@ -122,6 +122,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
 
     def on_close(self) -> None:
         """Unsubscribe."""
+        if self.ping_callback is not None:
+            self.ping_callback.stop()  # otherwise, it keeps this object and its buffers for half a minute
         self._follow([])
         if self.subscription is not None:
             self.services.subscribers.remove(self.subscription)
