@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import reprlib
@@ -173,13 +174,18 @@ def test_whatever_a_page_sends_harms_nobody(
     assert run(tasks()) <= tasks_before + 6
     assert threading.active_count() <= threads + 16  # the pools are full, and no thread else
     assert not [each for each in caplog.records if each.exc_info or each.levelno >= logging.ERROR]
-    growth = process.memory_info().rss - before
+    assert sum(type(each) is live.LiveHandler for each in _collected()) <= 2
+    after = process.memory_info().rss  # of this process, with the pages
     print(
         f"\n{page.sent_count} messages in {seconds:.0f} s: {page.refused_count} refused, "
         f"{page.closed_count} sockets closed; {len(frames)} frames for the other page; "
-        f"{before / 2**20:.1f} → {(before + growth) / 2**20:.1f} MiB"
+        f"{before / 2**20:.1f} → {after / 2**20:.1f} MiB"
     )
-    assert growth < 64 << 20
+
+
+def _collected() -> list[object]:
+    gc.collect()
+    return gc.get_objects()
 
 
 def _ends_the_socket(content: bytes, is_binary: bool) -> bool:
