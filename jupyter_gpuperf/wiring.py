@@ -39,7 +39,7 @@ from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.live_lists import ListFeed, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
-from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.server.threads import in_file_thread, in_thread
 from jupyter_gpuperf.sources import source_or_absent
 from jupyter_gpuperf.suites.manager import SuiteManager
 from jupyter_gpuperf.version import package_version
@@ -131,7 +131,7 @@ class Parts:
             live_lists=lists,
         )
         kernel_jobs = KernelJobs(self.jobs, self.services.wait_for_readings)
-        kernel_training = KernelTraining(training, self.sampler.wait_for_tick)
+        kernel_training = KernelTraining(training, self.sampler.request_tick)
         self.kernel_listener = KernelListener(
             {
                 RunRequest: kernel_jobs.run,
@@ -159,10 +159,10 @@ class Parts:
         self.check_runner.close()
         await self.diagnosis.stop()
         self.jobs.close()
-        await in_thread(self.recordings.close)
+        await in_file_thread(self.recordings.close)
         self.sampler.stop()
         if self.history_keeper:
-            await in_thread(self.history_keeper.stop)
+            await in_file_thread(self.history_keeper.stop)
 
 
 def _load_benchmarks() -> None:

@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from jupyter_gpuperf.messages.printable import printable
+
 PROGRAM: Final = "jupyter gpuperf"
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def print_line(text: str) -> None:
-    """Print text to stdout."""
-    print(text)  # noqa: T201
+    """Print text to stdout, without what a terminal would obey: it may come from a file."""
+    print(printable(text))  # noqa: T201
 
 
 def print_result(answer: Any, parsed: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.printable import printable
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import JobInfo
 
@@ -51,7 +52,7 @@ class BenchmarkError(GpuPerfError):
         if log := self.log_tail.strip().splitlines()[-LOG_TAIL_LINES:]:
             title = translate(Message("The end of the worker's log:"))
             lines += ["", title, *(f"  {line}" for line in log)]
-        return lines
+        return [printable(line) for line in lines]
 
     def _render_traceback_(self) -> list[str]:
         """IPython's hook for exceptions that render themselves."""

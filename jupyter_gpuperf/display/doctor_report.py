@@ -115,7 +115,7 @@ def _problem(each: CheckFinding) -> Iterator[Block]:
         (Message("Found"), each.found),
         (Message("Expected"), Message.from_template(each.expected)),
         (Message("Why it matters"), Message.from_template(each.why)),
-        (Message("Learn more"), each.link),
+        *([(Message("Learn more"), each.link)] if each.link else []),
     ]
     yield Table(rows, looks=("quiet", "label"))
     if each.fix:

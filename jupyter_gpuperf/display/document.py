@@ -17,6 +17,7 @@ from markupsafe import Markup
 from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.blocks import Block, Heading, Line, Look, Part
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.printable import printable
 from jupyter_gpuperf.messages.translator import language_of, translated
 
 if TYPE_CHECKING:
@@ -120,11 +121,12 @@ def text_of(blocks: Iterable[Block]) -> str:
     """Return the blocks as text, indented below a heading."""
     shown: list[Block] = _in_language(list(blocks))
     indent = "  " if isinstance(shown[0], Heading) else ""
-    return "\n".join(
+    lines = (
         line if isinstance(block, Heading) else f"{indent}{line}".rstrip()
         for block in shown
         for line in block.lines()
     )
+    return printable("\n".join(lines))  # a terminal obeys escape sequences in names from a file
 
 
 def _in_language(part: Any) -> Any:

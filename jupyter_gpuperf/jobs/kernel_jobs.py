@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from jupyter_gpuperf.kernel_link.server_run import worker_environment
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import ErrorInfo, JobInfo, JobRequest
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, JobUpdate, RunRequest
+
+TIMES: Final = ("created_seconds", "started_seconds", "ended_seconds")
 
 
 class KernelJobs:
@@ -33,6 +36,7 @@ class KernelJobs:
     ) -> None:
         self._manager, self._ready = manager, ready
         self._requested: dict[KernelSession, str] = {}
+        self._unsubscribe: dict[KernelSession, Callable[[], None]] = {}
         self._reported: dict[KernelSession, Job] = {}
 
     async def run(self, session: KernelSession, request: RunRequest) -> None:
@@ -55,22 +59,29 @@ class KernelJobs:
                 self._requested.pop(session, None)
             session.send(JobUpdate(**msgspec.structs.asdict(now)))
 
+        if session not in self._unsubscribe:  # once, however many jobs a kernel requests
+            session.on_close(lambda: self._leave(session))
         self._requested[session] = job.id
-        session.on_close(self._manager.subscribe(job.id, changed))
-        session.on_close(lambda: self.cancel(session))
+        self._unsubscribe[session] = self._manager.subscribe(job.id, changed)
 
     def cancel(self, session: KernelSession, message: Cancel | None = None) -> None:
         """Cancel the job that this kernel requested."""
         if (job_id := self._requested.get(session)) is not None:
             self._manager.cancel(job_id)
 
+    def _leave(self, session: KernelSession) -> None:
+        self.cancel(session)
+        self._unsubscribe.pop(session)()
+
     def report(self, session: KernelSession, report: JobReport) -> None:
-        """Store the state of a job that the kernel runs itself."""
+        """Store the state of a job that the kernel runs itself; once it has ended, it does not change."""
+        known = _plausible(report.job)
         if (job := self._reported.get(session)) is not None:
-            self._manager.report(job, report.job)
+            if not job.has_ended:
+                self._manager.report(job, known)
             return
         # The server chooses the id, so that no kernel can report on another job.
-        known = msgspec.structs.replace(report.job, id=uuid.uuid4().hex[:12])
+        known = msgspec.structs.replace(known, id=uuid.uuid4().hex[:12])
         job = self._reported[session] = Job(record=known, stop=lambda: session.send(Cancel()))
         self._manager.add(job)
         session.on_close(lambda: self._end_reported(session))
@@ -82,3 +93,10 @@ class KernelJobs:
             error = ErrorInfo(code="kernel_gone", message=message, hint="")
             ended = {"state": "failed", "ended_seconds": time.time(), "error": error}
             self._manager.report(job, msgspec.structs.replace(job.record, **ended))
+
+
+def _plausible(job: JobInfo) -> JobInfo:
+    """Return a job without what only the server decides, and without times in the future: lists are sorted by time."""
+    times = {name: getattr(job, name) for name in TIMES}
+    past = {name: None if each is None else min(each, time.time()) for name, each in times.items()}
+    return msgspec.structs.replace(job, suite=None, waits_for=[], **past)

@@ -23,6 +23,7 @@ from jupyter_gpuperf.errors import GpuPerfError, JobFailed, Unavailable
 from jupyter_gpuperf.jobs import posix
 from jupyter_gpuperf.jobs.log_tail import LogTail
 from jupyter_gpuperf.messages import Message, without_messages
+from jupyter_gpuperf.messages.printable import printable_data
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -211,7 +212,7 @@ class WorkerProcess:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
+            message = printable_data(json.loads(line))
             kind = message["type"]
             if kind == "progress":
                 # With min and max in this order, NaN becomes 0.

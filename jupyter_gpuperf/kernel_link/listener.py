@@ -7,19 +7,51 @@ import contextlib
 import logging
 import os
 import socket
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 from jupyter_gpuperf.kernel_link import address, peer
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES, Handlers, KernelSession
+from jupyter_gpuperf.kernel_link.router import (
+    LONGEST_LINE_BYTES,
+    Handlers,
+    KernelSession,
+    RefusalLog,
+)
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 16
+PIECE_BYTES: Final = 1 << 12
+"""Maximum number of bytes that are split into lines at once: each byte may be a line."""
+MOST_CONNECTIONS: Final = 64
+"""Maximum number of connections per process; a kernel needs about four. The server's open files are limited."""
+LOOP_SHARE: Final = 0.2
+"""Share of the event loop's time that the messages of one process may take."""
+BURST_SECONDS: Final = 0.05
+"""How far the share looks back: messages that come one by one are never delayed."""
+
+
+class LoopShare:
+    """Delays the messages of one process so that others don't wait for them."""
+
+    def __init__(self) -> None:
+        self._paid_until = 0.0
+
+    async def pay(self, seconds: float) -> None:
+        """Wait until the share covers the time that a message took."""
+        now = time.monotonic()
+        # What a handler awaits may take long, and is not the process's doing.
+        price_seconds = min(seconds, BURST_SECONDS) / LOOP_SHARE
+        self._paid_until = max(self._paid_until, now - BURST_SECONDS) + price_seconds
+        if self._paid_until > now:
+            await asyncio.sleep(self._paid_until - now)
 
 
 @dataclass(eq=False)
@@ -48,6 +80,9 @@ class KernelListener:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._shares: WeakValueDictionary[int, LoopShare] = WeakValueDictionary()
+        self._per_process: Counter[int | None] = Counter()
+        self._refusals = RefusalLog()
 
     async def start(self) -> None:
         """Start listening. If that is impossible, log a warning; magics then run their own workers."""
@@ -88,12 +123,25 @@ class KernelListener:
         try:
             connection = writer.get_extra_info("socket")
             if self.same_user(connection):
-                await self._serve(peer.process_id(connection), reader, writer)
+                await self._serve_process(peer.process_id(connection), reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the kernel disconnected, or the server stops; both cancel the job
         finally:
             self._connections.discard(task)
             writer.close()
+
+    async def _serve_process(
+        self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if pid is not None and self._per_process[pid] >= MOST_CONNECTIONS:
+            self._refusals.add(pid, f"more than {MOST_CONNECTIONS} connections")
+            return
+        self._per_process[pid] += 1
+        try:
+            await self._serve(pid, reader, writer)
+        finally:
+            self._per_process[pid] -= 1
+            self._per_process += Counter()  # drops processes without connections
 
     async def _serve(
         self, pid: int | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -105,12 +153,15 @@ class KernelListener:
                 loop.call_soon_threadsafe(unsent.set)
 
         lines = LineBuffer(LONGEST_LINE_BYTES)
-        with contextlib.closing(KernelSession(self.handlers, pid, wake)) as session:
+        share = LoopShare() if pid is None else self._shares.setdefault(pid, LoopShare())
+        with contextlib.closing(KernelSession(self.handlers, pid, wake, self._refusals)) as session:
             sender = asyncio.create_task(_send(session, unsent, writer))
             try:
-                while chunk := await reader.read(CHUNK_BYTES):
+                while chunk := await reader.read(PIECE_BYTES):
                     for line in lines.feed(chunk):
+                        began = time.perf_counter()
                         await session.take(line)
+                        await share.pay(time.perf_counter() - began)
             finally:
                 sender.cancel()
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
+import math
+import re
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.messages.printable import printable_data
 from jupyter_gpuperf.schemas import SocketError, encode
 from jupyter_gpuperf.schemas.kernel_link import FromKernel
 
 logger = logging.getLogger(__name__)
 
+LOG_SECONDS: Final = 60.0
+"""Minimum time between two log lines about refused messages: a kernel may send thousands of them per second."""
 LONGEST_LINE_BYTES: Final = 1 << 16
 MOST_UNSENT: Final = 16
 ONE_PER_LINE_HINT: Final = "Send one JSON object per line."
@@ -29,6 +34,8 @@ UNEXPECTED_ERROR: Final = SocketError(
 )
 
 _decoder: msgspec.json.Decoder[FromKernel] = msgspec.json.Decoder(FromKernel)
+_MAYBE_UNPRINTABLE: Final = re.compile(rb"[\\\x7f-\xff]")
+"""Without such a byte, every text in a line of JSON is printable."""
 
 Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
 """Handles a message on the event loop. If it raises a ``GpuPerfError``, the kernel gets the error as the answer."""
@@ -36,6 +43,32 @@ Handler = Callable[["KernelSession", Any], Awaitable[None] | None]
 
 Handlers = Mapping[type[Struct], Handler]
 """Type of message → its handler. Messages of other types are ignored."""
+
+
+class InvalidMessage(BadRequest):
+    """A message that no kernel of this package sends. It is dropped, and the log mentions it."""
+
+
+class RefusalLog:
+    """Logs refused messages of all kernels, at most one line per :data:`LOG_SECONDS`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._silent_until = -math.inf
+        self._dropped_count = 0
+
+    def add(self, pid: int | None, reason: object, **options: Any) -> None:
+        """Log that a message of this process was refused, or only count it; ``options`` are those of the logger."""
+        self._dropped_count += 1
+        if self._clock() < self._silent_until:
+            return
+        self._silent_until = self._clock() + LOG_SECONDS
+        # As repr: the reason may quote the message, with ends of lines in it.
+        text = (
+            "A message of the kernel process %s was dropped: %.300r (%d since the last such line)"
+        )
+        logger.warning(text, pid, str(reason), self._dropped_count, **options)
+        self._dropped_count = 0
 
 
 class KernelSession:
@@ -48,13 +81,21 @@ class KernelSession:
         ``None`` if it is unknown.
     wake
         Called from any thread when there is a message to send.
+    refusals
+        Logs messages that are dropped; shared by all sessions of a server.
     """
 
-    def __init__(self, handlers: Handlers, pid: int | None, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        pid: int | None,
+        wake: Callable[[], None],
+        refusals: RefusalLog | None = None,
+    ) -> None:
         self.pid = pid
+        self._refusals = refusals or RefusalLog()
         self._handlers, self._wake = handlers, wake
         self._at_end = contextlib.ExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._unsent: dict[tuple[type[Struct], Hashable], Struct] = {}
 
@@ -81,12 +122,6 @@ class KernelSession:
         """Register a function to call when the kernel has disconnected."""
         self._at_end.callback(call)
 
-    def answer_later(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Run ``answer`` while other messages are handled; it is cancelled when the kernel disconnects."""
-        task = asyncio.ensure_future(answer)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def take(self, line: bytes | None) -> None:
         """Handle a line, or ``None`` for a line that was too long. Errors are sent to the kernel as the answer."""
         try:
@@ -95,27 +130,31 @@ class KernelSession:
             if handler and (answer := handler(self, message)) is not None:
                 await answer
         except GpuPerfError as error:
+            if isinstance(error, InvalidMessage):
+                self._refusals.add(self.pid, error)
             self.send(SocketError(**error.to_dict()))
-        except Exception:  # a bug must not end the connection
-            logger.exception("Unexpected error while serving a kernel")
+        except Exception as error:  # noqa: BLE001  (a bug must not end the connection; it is logged)
+            self._refusals.add(self.pid, error, exc_info=True)
             self.send(UNEXPECTED_ERROR)
 
     def close(self) -> None:
         """End the session; called when the kernel has disconnected."""
-        for task in tuple(self._tasks):
-            task.cancel()
         self._at_end.close()
 
 
 def _decoded(line: bytes | None) -> FromKernel:
     if line is None:
         too_long = "A line is longer than {bytes} bytes."
-        raise BadRequest("line_too_long", too_long, ONE_PER_LINE_HINT, bytes=LONGEST_LINE_BYTES)
+        raise InvalidMessage("line_too_long", too_long, ONE_PER_LINE_HINT, bytes=LONGEST_LINE_BYTES)
     try:
-        return _decoder.decode(line)
+        if not _MAYBE_UNPRINTABLE.search(line):
+            return _decoder.decode(line)
+        data = printable_data(msgspec.json.decode(line))
+        message: FromKernel = msgspec.convert(data, FromKernel, str_keys=True)
     except msgspec.ValidationError as error:
-        hint = 'Send {"type": "run", …} or {"type": "cancel"}.'
-        raise BadRequest("invalid_request", f"{error}.", hint) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message = "The line is not JSON: {error}."
-        raise BadRequest("malformed_json", message, ONE_PER_LINE_HINT, error=error) from error
+        hint = "The kernel may run another version of jupyter_gpuperf: restart it after an update."
+        raise InvalidMessage("invalid_request", f"{error}.", hint) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        not_json = "The line is not JSON: {error}."
+        raise InvalidMessage("malformed_json", not_json, ONE_PER_LINE_HINT, error=error) from error
+    return message

@@ -76,12 +76,14 @@ class DeviceUsage:
     def _columns(
         self, uuid: str, began_seconds: float, ended_seconds: float, metrics: Sequence[str]
     ) -> Columns | None:
+        if not self._history.has_device(uuid):
+            return None
         reach_seconds = max(1.0, self._now() - began_seconds + 1.0)
         fewest_seconds = (ended_seconds - began_seconds) / MOST_STEPS
         step_seconds = max(FINEST_SECONDS, fewest_seconds, reach_seconds / 9000)
         try:
             history = self._history.query(
-                seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics
+                seconds=reach_seconds, step_seconds=step_seconds, metrics=metrics, uuids={uuid}
             )
         except BadRequest:  # the history does not contain these metrics
             return None

@@ -26,6 +26,7 @@ KEPT_TALLIES: Final = 1200
 
 MOST_NOTEBOOKS: Final = 32
 MOST_LOADERS: Final = 16
+"""Maximum number of loaders per process: one with many must not displace those of other ranks."""
 KEPT_CELLS: Final = 200
 
 STEPS_SECONDS: Final = [size.step_seconds for size in COARSE_TIERS]
@@ -116,8 +117,8 @@ class NotebookSession:
             loader = self.loaders.setdefault((pid, info.id), ReportedLoader(info))
             loader.info = info
             self.loaders.move_to_end((pid, info.id))
-        while len(self.loaders) > MOST_LOADERS:
-            self.loaders.popitem(last=False)
+        for key in [key for key in self.loaders if key[0] == pid][:-MOST_LOADERS]:
+            del self.loaders[key]
         for tally in steps.tallies:
             found = self.loaders.get((pid, tally.loader))
             if found is not None:
@@ -216,6 +217,13 @@ class NotebookSessions(dict[str, NotebookSession]):
                 del self[old]
             self[key] = NotebookSession(key)
         return self[key]
+
+    def remove_connection(self, key: str, send: SendToKernel) -> None:
+        """Remove the connection of a process; drop the notebook if it is the last one and nothing was reported."""
+        notebook = self.of(key)
+        notebook.remove_connection(send)
+        if not notebook.connections and not notebook.seen_seconds:
+            del self[key]
 
     @property
     def connections(self) -> int:

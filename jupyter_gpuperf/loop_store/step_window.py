@@ -8,6 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.training import (
+    SHORTEST_STEP_SECONDS,
     LoaderSteps,
     StepBin,
     StepTally,
@@ -38,7 +39,7 @@ def steps_of(
     if not tallies:
         return None
     whole = functools.reduce(merged, tallies)
-    if not whole.count or whole.step_seconds <= 0:
+    if not whole.count or whole.step_seconds < SHORTEST_STEP_SECONDS:
         return None
     step_seconds = whole.step_seconds / whole.count
     idle_ratio = None
@@ -46,7 +47,7 @@ def steps_of(
         idle_ratio = min(1.0, whole.event_idle_seconds / whole.event_step_seconds)
     uuid = loader.device_uuid
     share = busy(uuid, whole.began_seconds, whole.ended_seconds) if uuid else None
-    busy_ratio = min(1.0, share.percent / 100) if share else None
+    busy_ratio = min(1.0, max(0.0, share.percent / 100)) if share else None
     batches = loader.batches_per_epoch
     return LoaderSteps(
         **{name: getattr(loader, name) for name in SETTINGS},
@@ -73,6 +74,6 @@ def steps_of(
         last_seconds=whole.ended_seconds,
         bins=[
             StepBin(low_seconds=bin_seconds(bin_), high_seconds=bin_seconds(bin_ + 1), count=count)
-            for bin_, count in sorted((int(name), count) for name, count in whole.bins.items())
+            for bin_, count in sorted(whole.bins.items())
         ],
     )

@@ -96,7 +96,7 @@ class TrainingStore:
     def remove_connection(self, key: str, send: SendToKernel) -> None:
         """Remove a kernel's connection; its reports stay for a while."""
         with self._lock:
-            self._notebooks.of(key).remove_connection(send)
+            self._notebooks.remove_connection(key, send)
             last = self._notebooks.connections == 0
             self._changed = True
         if last:
@@ -124,8 +124,9 @@ class TrainingStore:
     def footprint(self, cell: CellRan) -> Footprint:
         """Return the GPU usage of a cell. It reads the history, so don't call it on the event loop."""
         span = (cell.began_seconds, cell.ended_seconds)
-        busy = [found for uuid in cell.device_uuids if (found := self.share.busy(uuid, *span))]
-        energy = [self.share.energy_joules(uuid, *span) for uuid in cell.device_uuids]
+        uuids = dict.fromkeys(cell.device_uuids)
+        busy = [found for uuid in uuids if (found := self.share.busy(uuid, *span))]
+        energy = [self.share.energy_joules(uuid, *span) for uuid in uuids]
         known = [each for each in energy if each is not None]
         return Footprint(
             number=cell.number,

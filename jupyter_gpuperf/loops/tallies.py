@@ -46,7 +46,7 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
         event_step_seconds=math.fsum(step for _, step in idle),
         event_idle_seconds=math.fsum(idle_seconds for idle_seconds, _ in idle),
         epoch_batches=clock.epoch_batches,
-        bins=dict(Counter(str(bin_of(step.ended - step.began)) for step in plain)),
+        bins=dict(Counter(bin_of(step.ended - step.began) for step in plain)),
     )
 
 

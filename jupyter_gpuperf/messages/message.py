@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, Final
 
 _FORMATTER: Final = Formatter()
+DEEPEST: Final = 8
+"""Maximum nesting of restored messages and lists."""
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 
 
@@ -57,11 +60,17 @@ class Message(str):
         return cls._made(bare, plural, values)
 
     @classmethod
-    def _made(cls, template: str, plural: str | None, parameters: dict[str, Any]) -> Message:
+    def _made(
+        cls,
+        template: str,
+        plural: str | None,
+        parameters: dict[str, Any],
+        longest: int = sys.maxsize,
+    ) -> Message:
         is_single = plural is None or operator.index(parameters["count"]) == 1
         chosen = template if plural is None or is_single else plural
         # A text without parameters is looked up in the catalogue unchanged, including its braces.
-        text = filled(chosen, parameters, ", ".join) if parameters else chosen
+        text = filled(chosen, parameters, ", ".join, longest) if parameters else chosen
         message = super().__new__(cls, text)
         message.template, message.plural, message.parameters = template, plural, parameters
         return message
@@ -85,10 +94,24 @@ class Message(str):
         return cls(template, **parameters) if parameters else cls._made(template, None, {})
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Message:
-        """Return the message from the result of :meth:`to_dict`."""
-        parameters = {name: _restored(value) for name, value in data["parameters"].items()}
-        return cls._made(data["template"], data.get("plural"), parameters)
+    def from_dict(
+        cls, data: Mapping[str, Any], longest: int = sys.maxsize, depth: int = 0
+    ) -> Message:
+        """Return the message from the result of :meth:`to_dict`, which may come from a foreign file or process.
+
+        Raises
+        ------
+        ValueError
+            The text, or that of a message in it, has more than ``longest`` characters, or messages are nested too deep.
+        KeyError, TypeError, AttributeError
+            ``data`` has another shape.
+        """
+        if depth > DEEPEST:
+            raise ValueError("messages are nested too deep")
+        template, plural, values = data["template"], data.get("plural"), data["parameters"]
+        fields = {*_FIELD.findall(template + (plural or "")), "count"} & {*values}
+        parameters = {name: _restored(values[name], longest, depth + 1) for name in sorted(fields)}
+        return cls._made(template, plural, parameters, longest)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep the template and the parameters when the message is copied or pickled."""
@@ -101,18 +124,34 @@ class Message(str):
         return {"template": self.template, **plural, "parameters": parameters}
 
 
-def filled(template: str, values: Mapping[str, Any], join: Callable[[list[str]], str]) -> str:
+def filled(
+    template: str,
+    values: Mapping[str, Any],
+    join: Callable[[list[str]], str],
+    longest: int = sys.maxsize,
+) -> str:
     """Return ``template`` with its fields replaced by values; a field without a value stays.
 
     ``str.format`` is not used: templates may come from files, and format fields could access attributes of objects.
+
+    Raises
+    ------
+    ValueError
+        The values have more than ``longest`` characters: a short template may repeat a long value very often.
     """
+    left = longest
 
     def piece(found: re.Match[str]) -> str:
+        nonlocal left
         name = found[1]
         if name is None:
             return found[0][0]  # {{ or }}
         value = values.get(name, found[0])
-        return join(value) if isinstance(value, list) else str(value)
+        text = join(value) if isinstance(value, list) else str(value)
+        left -= len(text)
+        if left < 0:
+            raise ValueError(f"longer than {longest} characters")
+        return text
 
     return _FIELD.sub(piece, template)
 
@@ -142,7 +181,11 @@ def _plain(value: Any) -> Any:
     return value.to_dict() if isinstance(value, Message) else value
 
 
-def _restored(value: Any) -> Any:
+def _restored(value: Any, longest: int, depth: int) -> Any:
     if isinstance(value, list):
-        return [_restored(each) for each in value]
-    return Message.from_dict(value) if isinstance(value, Mapping) else value
+        return [_restored(each, longest, depth + 1) for each in value]
+    if isinstance(value, Mapping):
+        return Message.from_dict(value, longest, depth)
+    if not isinstance(value, str | int):
+        raise TypeError(f"{type(value).__name__} is no value of a message")
+    return value

@@ -51,7 +51,7 @@ def restored_message(value: Any, described: Any) -> Any:
     if isinstance(described, list) and isinstance(value, list) and len(described) == len(value):
         return [restored_message(*pair) for pair in zip(value, described, strict=True)]
     try:
-        message = Message.from_dict(described)
+        message = Message.from_dict(described, longest=len(value))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return value
     return message if message == value else value

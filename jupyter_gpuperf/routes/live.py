@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 HELLO_SECONDS: Final = 120.0
 """Length of the history in the first message to a page."""
+
+LONGEST_MESSAGE_BYTES: Final = 1 << 20
+"""Maximum length of a page's message; longer ones close the socket with code 1009."""
+PAUSE_SECONDS: Final = 0.02
+"""Pause after each message of a page. A page sends few; one that sends many waits for itself, and nobody for it."""
+SEND_BUFFER_BYTES: Final = 1 << 16
+"""Size of the system's buffer for a page. A page that stops reading gets the latest frame when it reads again, not
+megabytes of old ones, and takes no more of the server's time once the buffer is full."""
 
 DEFAULT_INTERVAL_MS: Final = 1000
 BOUNDS_MS: Final = (SHORTEST_INTERVAL_MS, LONGEST_INTERVAL_MS)
@@ -71,11 +80,19 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         self.interval_ms = int(INTERVAL.read(self))
         await super().get(*args, **kwargs)
 
+    @property
+    def max_message_size(self) -> int:
+        """Maximum length of a message in bytes; Tornado's default is 10 MiB."""
+        return LONGEST_MESSAGE_BYTES
+
     async def open(self, *args: str, **kwargs: str) -> None:
         """Send a hello with everything that a page needs at first, then subscribe."""
         super().open(*args, **kwargs)
+        if self.ws_connection is not None and self.ws_connection.stream is not None:
+            sender = self.ws_connection.stream.socket
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         await self.services.wait_for_readings()
-        await self._send(encode(await in_thread(self._hello)))
+        await self._send(await in_thread(lambda: encode(self._hello())))
         if self.ws_connection is not None:
             outbox = self.outbox = self.services.fanout.add(self._start_to_send)
             outbox.offer(encode(self.services.alerts.current), "alerts")
@@ -100,9 +117,13 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
             hint = "Send a set_interval or follow message."
             refusal = SocketError(code="malformed_message", message=f"{error}.", hint=hint)
             await self._send(encode(refusal))
+        finally:
+            await asyncio.sleep(PAUSE_SECONDS)  # Tornado reads the next message only then
 
     def on_close(self) -> None:
         """Unsubscribe."""
+        if self.ping_callback is not None:
+            self.ping_callback.stop()  # otherwise, it keeps this object and its buffers for half a minute
         self._follow([])
         if self.subscription is not None:
             self.services.subscribers.remove(self.subscription)

@@ -7,7 +7,7 @@ from typing import Final
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import Query, number, operation
 from jupyter_gpuperf.schemas import KeptResult, ResultComparison, Results, ResultSummary
-from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.server.threads import in_file_thread
 
 MOST_RESULTS: Final = 1000
 MOST_NUMBER: Final = 10**15
@@ -24,7 +24,7 @@ class ResultsHandler(GpuPerfHandler):
     async def get(self, benchmark: str | None, limit: int) -> Results:
         """Stored results, latest first."""
         store = self.services.results
-        return Results(results=await in_thread(lambda: store.latest(benchmark or None, limit)))
+        return Results(results=await in_file_thread(lambda: store.latest(benchmark or None, limit)))
 
 
 class ResultHandler(GpuPerfHandler):
@@ -33,7 +33,7 @@ class ResultHandler(GpuPerfHandler):
     @operation(KeptResult)
     async def get(self, number: str) -> KeptResult:
         """One stored result."""
-        return await in_thread(lambda: self.services.results.get(int(number)))
+        return await in_file_thread(lambda: self.services.results.get(int(number)))
 
 
 class ComparisonHandler(GpuPerfHandler):
@@ -48,7 +48,7 @@ class ComparisonHandler(GpuPerfHandler):
         from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 
         store = self.services.results
-        return await in_thread(lambda: compare_with_baseline(store, int(number), other))
+        return await in_file_thread(lambda: compare_with_baseline(store, int(number), other))
 
 
 class BaselineHandler(GpuPerfHandler):
@@ -60,4 +60,4 @@ class BaselineHandler(GpuPerfHandler):
         from jupyter_gpuperf.results.baseline_comparison import summary_of
 
         store = self.services.results
-        return await in_thread(lambda: summary_of(store.mark_baseline(int(number))))
+        return await in_file_thread(lambda: summary_of(store.mark_baseline(int(number))))

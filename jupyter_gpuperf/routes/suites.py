@@ -8,7 +8,7 @@ from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.routes.base import GpuPerfHandler
 from jupyter_gpuperf.routes.operation import operation
 from jupyter_gpuperf.schemas import SuiteInfo, SuiteReport, SuiteRequest, Suites
-from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.server.threads import in_file_thread
 
 PAGE_SECURITY_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 """The page needs no resources, and may load none."""
@@ -20,7 +20,7 @@ class SuitesHandler(GpuPerfHandler):
     @operation(Suites)
     async def get(self) -> Suites:
         """All suites, latest first, including those of earlier servers."""
-        return Suites(suites=await in_thread(self.services.suites.all))
+        return Suites(suites=await in_file_thread(self.services.suites.all))
 
     @operation(SuiteInfo, status=202, takes=SuiteRequest, action="execute")
     async def post(self, request: SuiteRequest) -> SuiteInfo:
@@ -32,7 +32,7 @@ class SuitesHandler(GpuPerfHandler):
         pythons = [(await self.kernel_python(name))._asdict() for name in names]
         sides = [Side(kernel_name=name, **each) for name, each in zip(names, pythons, strict=True)]
         suites = self.services.suites
-        return await in_thread(lambda: suites.start(request, sides))
+        return await in_file_thread(lambda: suites.start(request, sides))
 
 
 class SuiteHandler(GpuPerfHandler):
@@ -44,14 +44,14 @@ class SuiteHandler(GpuPerfHandler):
         from jupyter_gpuperf.suites.report import build_suite_report
 
         suites = self.services.suites
-        return await in_thread(
+        return await in_file_thread(
             lambda: build_suite_report(suites.get(suite_id), suites.results_of(suite_id))
         )
 
     @operation(SuiteInfo)
     async def delete(self, suite_id: str) -> SuiteInfo:
         """Cancel the suite and its running job; a suite that has ended is not changed."""
-        return await in_thread(lambda: self.services.suites.cancel(suite_id))
+        return await in_file_thread(lambda: self.services.suites.cancel(suite_id))
 
 
 class SuitePageHandler(GpuPerfHandler):
@@ -60,7 +60,7 @@ class SuitePageHandler(GpuPerfHandler):
     @operation("text/html")
     async def get(self, suite_id: str) -> None:
         """The results as a self-contained HTML page; 404 nothing_measured while there are none."""
-        page = await in_thread(lambda: self._page(suite_id))
+        page = await in_file_thread(lambda: self._page(suite_id))
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="gpuperf-{suite_id}.html"')
         self.set_header("Content-Security-Policy", PAGE_SECURITY_POLICY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -96,7 +96,12 @@ class HistoryStore:
                     tracks[name].append(frame.time_seconds, readings)
 
     def query(
-        self, *, seconds: float, step_seconds: float, metrics: Sequence[str] | None = None
+        self,
+        *,
+        seconds: float,
+        step_seconds: float,
+        metrics: Sequence[str] | None = None,
+        uuids: Container[str] | None = None,
     ) -> History:
         """Return the last ``seconds``, condensed to steps of ``step_seconds``.
 
@@ -104,6 +109,8 @@ class HistoryStore:
         ----------
         metrics
             The names to return; ``None`` for all.
+        uuids
+            The devices to return; ``None`` for all.
 
         Raises
         ------
@@ -117,9 +124,14 @@ class HistoryStore:
         )
         with self._lock:
             oldest = self._newest_seconds - min(seconds, self.reach_seconds)
+            tracks_of_devices = {
+                uuid: track
+                for uuid, track in self._devices.items()
+                if uuids is None or uuid in uuids
+            }
             pieces = [
                 {key: [*each.pieces(oldest, step_seconds, names)] for key, each in tracks.items()}
-                for tracks, names in ((self._devices, of_device), (self._hosts, of_host))
+                for tracks, names in ((tracks_of_devices, of_device), (self._hosts, of_host))
             ]
         devices, hosts = (
             {key: columns_of(each, names, step_seconds) for key, each in parts.items()}
@@ -127,6 +139,10 @@ class HistoryStore:
         )
         here = hosts.pop(THIS_MACHINE)
         return History(step_seconds=step_seconds, devices=devices, host=here, hosts=hosts)
+
+    def has_device(self, uuid: str) -> bool:
+        """Return whether there are readings of a device."""
+        return uuid in self._devices
 
     def recent(self, seconds: float) -> tuple[dict[str, HistoryPiece], HistoryPiece]:
         """Return copies of the last ``seconds`` at full rate: for each device, and for the host.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.sampling.latest_frame import frame_of, latest_per_machine
+from jupyter_gpuperf.sampling.requests import Requests, answer, fail
 from jupyter_gpuperf.sampling.subscribers import DEVICES, Subscribers
 from jupyter_gpuperf.schemas import API_VERSION, encode
 from jupyter_gpuperf.schemas.processes import ListedProcesses
@@ -81,10 +81,10 @@ class Sampler:
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._started = False
-        self._ticked = threading.Condition()
         self._ticked_at = -math.inf
         self._tick_requested = False
-        self._requests: queue.SimpleQueue[Future[ListedProcesses]] = queue.SimpleQueue()
+        self._tick_requests: Requests[None] = Requests()
+        self._list_requests: Requests[ListedProcesses] = Requests()
         self._thread = threading.Thread(target=self._run, name="gpuperf-sampler", daemon=True)
         self._latest_samples: list[Sample] = []
         self.latest: Frame | None = None
@@ -119,22 +119,24 @@ class Sampler:
         """Return whether there is a frame that is at most ``oldest_seconds`` old."""
         return self.latest is not None and self.monotonic() - self._ticked_at <= oldest_seconds
 
-    def wait_for_tick(self, timeout_seconds: float) -> bool:
-        """Read the devices now, block until that is done, and return whether it was done in time.
+    def request_tick(self) -> Future[None]:
+        """Request a reading of the devices now; the future is done when the latest frame is newer than the request.
 
         For callers that ask once instead of listening: between the ticks of an idle sampler the latest frame may be
         seconds old.
         """
-        asked_at = self.monotonic()
-        with self._ticked:
-            self._tick_requested = True
-            self._wake.set()
-            return self._ticked.wait_for(lambda: self._ticked_at >= asked_at, timeout_seconds)
+        request = self._tick_requests.add()
+        self._tick_requested = True
+        self._wake.set()
+        return request
+
+    def wait_for_tick(self, timeout_seconds: float) -> bool:
+        """Read the devices now, block until that is done, and return whether it was done in time."""
+        return bool(wait([self.request_tick()], timeout_seconds).done)
 
     def request_processes(self) -> Future[ListedProcesses]:
         """Request a list of the processes on all devices; the sampler's thread creates it between two ticks."""
-        request: Future[ListedProcesses] = Future()
-        self._requests.put(request)
+        request = self._list_requests.add()
         self._wake.set()
         return request
 
@@ -160,6 +162,7 @@ class Sampler:
 
     def _tick(self) -> None:
         self._tick_requested = False  # before reading: later requests get the next tick
+        requests = self._tick_requests.unanswered()
         began = self.monotonic()
         samples, devices = self.source.read(), self.source.devices()
         now = self.wall_clock()
@@ -172,9 +175,8 @@ class Sampler:
         self._latest_samples = latest_per_machine([*self._latest_samples, *samples], devices)
         self.latest = frame = frame_of(self._latest_samples, now)
         self._announce_devices(devices)
-        with self._ticked:
-            self._ticked_at = began
-            self._ticked.notify_all()
+        self._ticked_at = began
+        answer(requests, None)
         self.subscribers.publish(lambda: encode(frame), began)
         for topic, observe in self.observers.items():
             self._guarded(partial(self._observe, topic, observe, frame))
@@ -218,18 +220,14 @@ class Sampler:
 
     def _list_processes(self) -> None:
         # All requests so far share one reading.
-        waiting = [self._requests.get() for _ in range(self._requests.qsize())]
-        if not waiting:
+        requests = self._list_requests.unanswered()
+        if not requests:
             return
         try:
-            listed = self.source.read_processes()
+            answer(requests, self.source.read_processes())
         except Exception as error:  # of any source: the callers get it, and sampling continues
             logger.exception("The processes could not be listed.")
-            for each in waiting:
-                each.set_exception(error)
-            return
-        for each in waiting:
-            each.set_result(listed)
+            fail(requests, error)
 
     def _wait_without_listeners(self) -> None:
         # A user who looks once usually looks again, so don't close the source at once.

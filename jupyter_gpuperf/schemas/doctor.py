@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from jupyter_gpuperf.schemas.messages import MessageOrUnset, WithMessages
 
@@ -27,10 +27,17 @@ class CheckFinding(WithMessages, frozen=True, kw_only=True):
     then: str
     """Additional advice."""
     link: str
+    """URL of a page with more information; empty if there is none."""
     seconds: float | None
     """Duration of the check; ``None`` if it did not finish."""
     found_message: MessageOrUnset = UNSET
     then_message: MessageOrUnset = UNSET
+
+    def __post_init__(self) -> None:
+        """Drop a link that would run a script where it is clicked: checks run in other environments."""
+        super().__post_init__()
+        if not self.link.startswith(("https://", "http://")):
+            structs.force_setattr(self, "link", "")
 
 
 class DoctorReport(Struct, frozen=True, kw_only=True):

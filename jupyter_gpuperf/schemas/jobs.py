@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
+from jupyter_gpuperf.schemas.bounds import Count, Ratio, Seconds, UnixSeconds
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
@@ -111,15 +112,15 @@ class JobInfo(WithMessages, frozen=True, kw_only=True):
     device: str | None
     """UUID of the device that was assigned to the job; ``None`` if it runs on the CPU or on all devices."""
     state: JobState
-    progress_ratio: float
+    progress_ratio: Ratio
     progress_message: str
-    created_seconds: float
-    started_seconds: float | None
-    ended_seconds: float | None
+    created_seconds: UnixSeconds
+    started_seconds: UnixSeconds | None
+    ended_seconds: UnixSeconds | None
     result: BenchmarkResult | None
-    result_id: int | None = None
+    result_id: Count | None = None
     """The id of the stored result; ``None`` if there is no result or it could not be stored."""
-    remaining_seconds: float | None = None
+    remaining_seconds: Seconds | None = None
     """Maximum remaining time, estimated from the progress so far; ``None`` while there is no estimate."""
     waits_for: list[str] = msgspec.field(default_factory=list)
     """Ids of the jobs ahead of this job, the next one first; empty once this job runs."""

@@ -5,10 +5,11 @@ The values of ``type`` must not change: a kernel and its server may have differe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from jupyter_gpuperf.schemas.bounds import Bytes, Name
 from jupyter_gpuperf.schemas.jobs import JobInfo
 from jupyter_gpuperf.schemas.readings import SocketError
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps
@@ -48,14 +49,14 @@ class JobReport(Struct, frozen=True, kw_only=True, tag="told", forbid_unknown_fi
 class TorchMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Memory on a device, as counted by torch's allocator."""
 
-    allocated_bytes: float
-    reserved_bytes: float
+    allocated_bytes: Bytes
+    reserved_bytes: Bytes
 
 
 class MemoryReport(Struct, frozen=True, kw_only=True, tag="holding", forbid_unknown_fields=True):
     """All device memory of the kernel; valid until its next report, or until the kernel disconnects."""
 
-    devices: dict[str, TorchMemory] = {}
+    devices: Annotated[dict[Name, TorchMemory], Meta(max_length=256)] = {}
     """Device UUID → the kernel's memory on this device."""
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct, field, structs
+from msgspec import Meta, Struct, field, structs
 
+from jupyter_gpuperf.schemas import bounds
+from jupyter_gpuperf.schemas.bounds import Count, Quantity, Seconds, Time, UnixSeconds
 from jupyter_gpuperf.schemas.readings import Columns
+
+Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
+HIGHEST_BIN: Final = 255
+"""Number of the last bin of step times; its steps take half a million years."""
+StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
+"""A number of steps in one tally; a kernel adds up at most a few hundred at once."""
 
 # Messages from a kernel.
 
@@ -15,58 +23,58 @@ from jupyter_gpuperf.schemas.readings import Columns
 class WatchedLoader(Struct, frozen=True, kw_only=True):
     """A loader with its settings. Unknown settings are ``None``, as are all settings of loaders other than torch's."""
 
-    id: int
+    id: Count
     """The loader's number in its kernel."""
-    name: str
+    name: bounds.Name
     """The name of the notebook's variable, otherwise of the dataset's class."""
-    device_uuid: str | None = None
+    device_uuid: bounds.Name | None = None
     """The device that the notebook uses; ``None`` until the notebook uses CUDA."""
-    batch_size: int | None = None
-    batches_per_epoch: int | None = None
-    num_workers: int = 0
-    prefetch_factor: int | None = None
+    batch_size: Count | None = None
+    batches_per_epoch: Count | None = None
+    num_workers: Count = 0
+    prefetch_factor: Count | None = None
     pin_memory: bool = False
     persistent_workers: bool = False
-    arguments: list[str] | None = None
+    arguments: Arguments | None = None
     """Arguments as code, valid in the notebook, that recreate the loader together with the settings above. Empty if no
     arguments recreate it; ``None`` if it has no name or was not examined.
     """
-    worker_threads: int | None = None
+    worker_threads: Count | None = None
     """Number of threads that computed in one worker of the loader during the last seconds; ``None`` if unknown."""
-    rank: int | None = None
+    rank: Count | None = None
     """The rank of this process in a distributed training; ``None`` if it trains alone."""
-    ranks_count: int | None = None
+    ranks_count: Count | None = None
     """The number of ranks in the distributed training; ``None`` if the process trains alone."""
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
     """Sums over some complete steps of one loader. A step lasts from requesting a batch to requesting the next."""
 
-    loader: int
+    loader: Count
     """The loader's ``id``."""
-    began_seconds: float
+    began_seconds: UnixSeconds
     """Unix time at which the first step began."""
-    ended_seconds: float
+    ended_seconds: UnixSeconds
     """Unix time at which the last step ended."""
-    count: int
+    count: StepCount
     """Number of steps, without interrupted ones."""
-    training_count: int
+    training_count: StepCount
     """Number of steps in which gradients were enabled."""
-    interrupted_count: int = field(name="nested_count")
+    interrupted_count: StepCount = field(name="nested_count")
     """Number of interrupted steps: another loop (an evaluation) or the pause between two cells fell within them."""
-    samples_count: float
+    samples_count: Quantity
     """Number of samples in the ``count`` steps."""
-    step_seconds: float
+    step_seconds: Seconds
     """Total duration of the ``count`` steps."""
-    wait_seconds: float
+    wait_seconds: Seconds
     """Total time in which the host waited in ``next()``; a part of ``step_seconds``."""
-    event_step_seconds: float
+    event_step_seconds: Seconds
     """Total duration of the steps whose CUDA events were read; 0 without a GPU."""
-    event_idle_seconds: float
+    event_idle_seconds: Seconds
     """Total time in which the GPU waited for data in the steps whose CUDA events were read."""
-    epoch_batches: int
+    epoch_batches: Count
     """Number of batches of the current epoch so far."""
-    bins: dict[str, int]
+    bins: dict[Annotated[int, Meta(ge=0, le=HIGHEST_BIN)], StepCount]
     """Histogram of step times: bin number (see :func:`bin_seconds`) → number of steps."""
 
 
@@ -91,8 +99,8 @@ def merged(one: StepTally, next_one: StepTally) -> StepTally:
 class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
     """A kernel's report about its loops, sent a few times per second while loops run."""
 
-    kernel_id: str | None
-    notebook_path: str | None
+    kernel_id: bounds.Name | None
+    notebook_path: bounds.Path | None
     loaders: list[WatchedLoader]
     tallies: list[StepTally]
 
@@ -100,12 +108,12 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
 class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
     """Report that a cell of a watched notebook has ended. The server answers with a :class:`Footprint`."""
 
-    kernel_id: str | None
-    notebook_path: str | None
-    number: int
-    began_seconds: float
-    ended_seconds: float
-    device_uuids: list[str]
+    kernel_id: bounds.Name | None
+    notebook_path: bounds.Path | None
+    number: Count
+    began_seconds: UnixSeconds
+    ended_seconds: UnixSeconds
+    device_uuids: Annotated[list[bounds.Name], Meta(max_length=64)]
     """Devices on which the notebook holds memory."""
 
 
@@ -143,7 +151,7 @@ class StepBin(Struct, frozen=True, kw_only=True):
 
     low_seconds: float
     high_seconds: float
-    count: int
+    count: Count
 
 
 class LoaderSteps(Struct, frozen=True, kw_only=True):
@@ -152,9 +160,9 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     pid: int | None
     notebook: str
     device_uuid: str | None
-    loader: str
-    loader_id: int
-    count: int
+    loader: bounds.Name
+    loader_id: Count
+    count: Count
     step_seconds: float
     """Mean duration of a step."""
     samples_per_second: float | None
@@ -168,35 +176,35 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     """The metric of ``busy_ratio``; ``None`` if the ratio is unknown."""
     idle_for_host_ratio: float | None
     """Share of time in which the GPU is idle for other reasons (launches, synchronisation); ``None`` if unknown."""
-    batch_size: int | None
-    batches_per_epoch: int | None
-    num_workers: int
-    prefetch_factor: int | None
+    batch_size: Count | None
+    batches_per_epoch: Count | None
+    num_workers: Count
+    prefetch_factor: Count | None
     pin_memory: bool
     persistent_workers: bool
-    worker_threads: int | None
+    worker_threads: Count | None
     is_training: bool
-    epoch_batches: int
+    epoch_batches: Count
     epoch_left_seconds: float | None
     """Time left in the current epoch at the current speed; ``None`` if the epoch's length is unknown."""
-    last_seconds: float
+    last_seconds: Time
     """Unix time at which the latest step ended."""
     bins: list[StepBin]
     notebook_key: str = ""
     """The key of the notebook's :class:`NotebookTraining`."""
-    rank: int | None = None
+    rank: Count | None = None
     """The rank of the process in a distributed training; ``None`` if it trains alone."""
-    ranks_count: int | None = None
-    arguments: list[str] | None = None
+    ranks_count: Count | None = None
+    arguments: Arguments | None = None
     """See :attr:`WatchedLoader.arguments`; recordings omit it."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):
     """The time span of a cell, for charts."""
 
-    number: int
-    began_seconds: float
-    ended_seconds: float
+    number: Count
+    began_seconds: Time
+    ended_seconds: Time
 
 
 class NotebookTraining(Struct, frozen=True, kw_only=True):
@@ -215,7 +223,7 @@ class NotebookTraining(Struct, frozen=True, kw_only=True):
 class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):
     """The current state of all watched notebooks, sent on the live socket when it changes."""
 
-    time_seconds: float
+    time_seconds: Time
     window_seconds: float
     notebooks: list[NotebookTraining]
 

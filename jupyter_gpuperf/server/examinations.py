@@ -9,7 +9,7 @@ from typing import Final
 
 from jupyter_gpuperf.jobs.check_runner import CheckRunner, CheckTarget
 from jupyter_gpuperf.schemas import DoctorReport
-from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.server.threads import in_file_thread
 
 KEPT_SECONDS: Final = 300.0
 """How long a report is reused. Packages and drivers change rarely; after a fix, the user requests new checks."""
@@ -47,6 +47,6 @@ class Examinations:
 
     async def _examine(self, target: CheckTarget) -> DoctorReport:
         async with self._turn:  # two environments at once would slow each other down
-            report = await in_thread(lambda: self._check_runner.run(target))
+            report = await in_file_thread(lambda: self._check_runner.run(target))
         self._kept[target.kernel_name] = (self._clock(), report)
         return report

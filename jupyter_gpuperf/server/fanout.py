@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -24,7 +25,7 @@ another request waits for one or two messages, not for all.
 
 ROUND_SECONDS: Final = 0.05
 """Time within which every client gets its message: half of the shortest sampling interval. With many clients, the
-pauses get shorter to keep within it.
+pauses get shorter to keep within it; when the loop is late, there are none, but other tasks still run in between.
 """
 
 
@@ -46,6 +47,7 @@ class Outbox:
         # Only the fan-out changes these, under its lock.
         self.waiting: dict[str, LazyMessage] = {}
         self.queued = False
+        self.queued_at = 0.0
         self.sending = False
 
     def offer(self, message: LazyMessage, topic: str) -> None:
@@ -58,13 +60,20 @@ class Fanout:
 
     Sending to all clients in one iteration of the loop would make other requests wait. Instead, the thread wakes the
     loop once, and the loop sends to one client, lets other tasks run briefly, and continues with the next client.
+
+    Parameters
+    ----------
+    clock
+        Monotonic clock, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._loop: IOLoop | None = None
         self._lock = threading.Lock()
         self._queue: deque[Outbox] = deque()
         self._awake = False
+        self._due = 0.0
 
     def add(self, send: Callable[[bytes], asyncio.Future[None]]) -> Outbox:
         """Return an outbox for a new client. Call this on the event loop."""
@@ -80,10 +89,10 @@ class Fanout:
 
     def _enqueue(self, outbox: Outbox) -> None:
         assert self._loop is not None  # set by add(), which creates the first outbox
-        outbox.queued = True
+        outbox.queued, outbox.queued_at = True, self._clock()
         self._queue.append(outbox)
         if not self._awake:
-            self._awake = True
+            self._awake, self._due = True, outbox.queued_at
             self._loop.add_callback(self._next)
 
     def _next(self) -> None:
@@ -93,16 +102,26 @@ class Fanout:
             # A queued outbox always has a message; the topic that has waited longest goes first.
             message = outbox.waiting.pop(next(iter(outbox.waiting)))
             outbox.queued, outbox.sending = False, True
-            remaining = len(self._queue)
-            self._awake = remaining > 0
-        if remaining:
-            gap_seconds = min(LONGEST_GAP_SECONDS, ROUND_SECONDS / remaining)
-            self._loop.call_later(gap_seconds, self._next)
+            pause_seconds = self._pause_seconds()
+            self._awake = pause_seconds is not None
+        if pause_seconds is not None:
+            self._loop.call_later(pause_seconds, self._next)
         made = message if isinstance(message, bytes) else _made(message)
         if made is None:
             self._free(outbox)
         else:
             outbox.send(made).add_done_callback(lambda future: self._free(outbox, future))
+
+    def _pause_seconds(self) -> float | None:
+        """Return when it is the next client's turn; ``None`` if nobody waits."""
+        if not self._queue:
+            return None
+        now = self._clock()
+        left_seconds = self._queue[0].queued_at + ROUND_SECONDS - now
+        # Timers are late. A turn counts from when the last one was due, so that being late does not add up.
+        self._due = max(self._due, now - LONGEST_GAP_SECONDS)
+        self._due += min(LONGEST_GAP_SECONDS, left_seconds / len(self._queue))
+        return max(0.0, self._due - now)
 
     def _free(self, outbox: Outbox, sent: asyncio.Future[None] | None = None) -> None:
         # The client's handler deals with a disconnect. Its exception is retrieved here only so that asyncio doesn't

@@ -18,7 +18,7 @@ from msgspec import Struct
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.schemas import RecordingInfo, SuiteInfo, encode
 from jupyter_gpuperf.server.fanout import Outbox
-from jupyter_gpuperf.server.threads import in_thread
+from jupyter_gpuperf.server.threads import in_file_thread
 
 logger = logging.getLogger(__name__)
 
@@ -117,23 +117,25 @@ class LiveList:
     def leave(self, outbox: Outbox) -> None:
         """Stop sending the list to this client. Call this on the event loop."""
         self._known.pop(outbox, None)
-        if not self._known and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._news.set()
 
     async def _send_changes(self) -> None:
-        while True:
+        # Only this task reads the list, however often clients come and go: it ends by itself when all have left.
+        while self._known:
             self._news.clear()
             try:
-                await in_thread(self._changing.refresh)
+                await in_file_thread(self._changing.refresh)
             except GpuPerfError as error:  # a REST request for the list returns this error to users
                 logger.debug("The list of %s can't be read: %s", self._topic, error.message)
+            except Exception:  # an odd file must not end the list of all pages
+                logger.exception("The list of %s can't be read.", self._topic)
             for outbox in tuple(self._known):
                 outbox.offer(partial(self._changes_for, outbox), self._topic)
             await asyncio.sleep(SOON_SECONDS)
             pause = ACTIVE_SECONDS if self._changing.active else IDLE_SECONDS
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
+        self._task = None
 
     def _changes_for(self, outbox: Outbox) -> bytes | None:
         version = self._known.get(outbox)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.fanout import Fanout
 from jupyter_gpuperf.server.live_lists import LiveList
 from jupyter_gpuperf.server.process_reader import ProcessReader
-from jupyter_gpuperf.server.threads import in_thread
 from jupyter_gpuperf.suites.manager import SuiteManager
 
 TICK_SECONDS: Final = 10.0
@@ -75,12 +75,14 @@ class Services:
         self.diagnosis.start()
         # A program that embeds the server may not call the extension's start hooks.
         sampler.start()
-        if not sampler.is_fresh(oldest_seconds) and not await in_thread(
-            lambda: sampler.wait_for_tick(TICK_SECONDS)
-        ):
+        if sampler.is_fresh(oldest_seconds):
+            return
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(sampler.request_tick()), TICK_SECONDS)
+        except asyncio.TimeoutError as error:  # not the built-in TimeoutError before Python 3.11
             raise Unavailable(
                 "not_answering",
                 "The driver did not respond within {seconds:.0f} s.",
                 "Check whether nvidia-smi responds in a terminal, then restart the Jupyter server.",
                 seconds=TICK_SECONDS,
-            )
+            ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_gpuperf.jobs import registry
+from jupyter_gpuperf.jobs.job import WorkerJob
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
 from jupyter_gpuperf.jobs.manager import JobManager
 from jupyter_gpuperf.kernel_link import peer
 from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES
+from jupyter_gpuperf.kernel_link.router import LOG_SECONDS, LONGEST_LINE_BYTES, RefusalLog
 from jupyter_gpuperf.schemas.kernel_link import Cancel, MemoryReport, RunRequest
 
 LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
@@ -204,6 +207,20 @@ async def test_cancel_ends_the_job_and_says_so(kernel, manager):
     assert (await kernel.hear_state("cancelled"))["id"] == job["id"]
 
 
+async def test_jobs_that_a_kernel_requests_and_cancels_leave_nothing_behind(kernel, monkeypatch):
+    monkeypatch.setattr(registry, "KEPT_JOBS", 3)
+    for _ in range(10):
+        await kernel.say({"type": "run", **LONG_JOB})
+        await kernel.say({"type": "cancel"})
+        await kernel.hear_state("cancelled")
+
+    def remembered() -> int:
+        gc.collect()
+        return sum(type(each) is WorkerJob for each in gc.get_objects())
+
+    await until(lambda: remembered() <= 4)  # the last one may not be forgotten yet
+
+
 async def test_hanging_up_cancels_that_kernels_job_alone(served, manager, tmp_path):
     leaving, staying = await Kernel.of(tmp_path), await Kernel.of(tmp_path)
     await leaving.say({"type": "run", **LONG_JOB})
@@ -272,3 +289,17 @@ def test_a_peer_of_the_same_user_is_known_as_such():
     here, there = socket.socketpair(socket.AF_UNIX)
     with here, there:
         assert peer.same_user(here)
+
+
+def test_refusals_are_logged_once_a_minute_on_one_line(caplog):
+    now = 0.0
+    refusals = RefusalLog(clock=lambda: now)
+    for _ in range(1000):
+        refusals.add(7, "odd\nCRITICAL forged")
+    now = LOG_SECONDS
+    refusals.add(8, "odd")
+    first, second = (each.getMessage() for each in caplog.records)
+    assert "process 7" in first
+    assert "\n" not in first
+    assert "process 8" in second
+    assert "1000 since" in second

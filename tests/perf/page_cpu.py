@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from server_latency import RECORDING, wait_for
+from server_process import RECORDING, wait_for
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 from real_browser import CHROMIUM_FLAGS, chromium

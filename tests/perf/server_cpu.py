@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import secrets
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
-from server_latency import RECORDING, wait_for
+from server_process import running_server
 
 OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
 
@@ -35,45 +31,25 @@ def busy_percent(server: psutil.Process, seconds: float) -> float:
 
 def measure(options: argparse.Namespace, *, ours: bool) -> dict[str, float]:
     """Start a server, and return its CPU use in percent of a core, unwatched and (with ``ours``) watched."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
     extensions = {**dict.fromkeys(OTHERS, False), "jupyter_gpuperf": ours}
-    source = options.source or f"replay:{','.join([str(RECORDING)] * options.devices)}"
-    with tempfile.TemporaryDirectory() as home:
-        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-                *(f"--port={port}", f"--IdentityProvider.token={token}"),
-                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
-                f"--ServerApp.jpserver_extensions={extensions}",
-            ],
-            env={**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": source},
-        )
-        try:
-            base = f"http://127.0.0.1:{port}/"
-            wait_for(f"{base}gpuperf/latest" if ours else f"{base}api/status", token)
+    first = "gpuperf/latest" if ours else "api/status"
+    with running_server(
+        devices=options.devices, source=options.source, extensions=extensions, first=first
+    ) as server:
+        time.sleep(3)
+        figures = {"unwatched_percent": busy_percent(server.process, options.seconds)}
+        if ours:
+            sockets = server.base.replace("http", "ws")
+            live = f"{sockets}gpuperf/live?interval_ms={options.interval_ms}"
+            script = str(Path(__file__).with_name("server_latency.py"))
+            client = subprocess.Popen(
+                [sys.executable, script, "--as-clients", json.dumps([live]), server.token, "1", ""]
+            )
             time.sleep(3)
-            process = psutil.Process(server.pid)
-            figures = {"unwatched_percent": busy_percent(process, options.seconds)}
-            if ours:
-                live = (
-                    base.replace("http", "ws") + f"gpuperf/live?interval_ms={options.interval_ms}"
-                )
-                script = str(Path(__file__).with_name("server_latency.py"))
-                client = subprocess.Popen(
-                    [sys.executable, script, "--as-clients", json.dumps([live]), token, "1", ""]
-                )
-                time.sleep(3)
-                figures["watched_percent"] = busy_percent(process, options.seconds)
-                client.terminate()
-                client.wait()
-            return figures
-        finally:
-            server.terminate()
-            server.wait()
+            figures["watched_percent"] = busy_percent(server.process, options.seconds)
+            client.terminate()
+            client.wait()
+        return figures
 
 
 def main() -> None:

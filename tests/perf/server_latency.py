@@ -13,20 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import secrets
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-RECORDING = ROOT / "jupyter_gpuperf" / "recordings" / "h100_healthy_resnet50_bf16.jsonl.gz"
-
+from server_process import percentile, running_server
 
 PEER_CHARTS = ("gpu_utilization", "gpu_usage", "gpu_resource", "pci_stats")
 """The peer has one socket per chart; one dashboard page opens several."""
@@ -66,11 +58,6 @@ def latencies_ms(url: str, token: str, requests: int) -> list[float]:
         time.sleep(0.005)
     connection.close()
     return found
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which a ``share`` (0 to 1) of the values is."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def measure(options: argparse.Namespace, base: str, token: str) -> dict[str, object]:
@@ -146,47 +133,16 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="also measure jupyterlab-nvdashboard")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as home:
-        folders = {f"JUPYTER_{kind}_DIR": str(Path(home) / kind) for kind in ("CONFIG", "RUNTIME")}
-        source = options.source or f"replay:{','.join([str(RECORDING)] * options.devices)}"
-        extensions = {"jupyter_gpuperf": True, "jupyterlab_nvdashboard": options.peer}
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-                *(f"--port={port}", f"--IdentityProvider.token={token}"),
-                *("--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={home}"),
-                f"--ServerApp.jpserver_extensions={extensions}",
-            ],
-            env={**os.environ, **folders, "JUPYTER_GPUPERF_SOURCE": source},
-        )
-        try:
-            base = f"http://127.0.0.1:{port}/"
-            wait_for(f"{base}gpuperf/latest", token)
-            figures = measure(options, base, token)
-        finally:
-            server.terminate()
-            server.wait()
+    extensions = {"jupyter_gpuperf": True, "jupyterlab_nvdashboard": options.peer}
+    with running_server(
+        devices=options.devices, source=options.source, extensions=extensions
+    ) as server:
+        figures = measure(options, server.base, server.token)
     if options.json:
         print(json.dumps(figures))
     else:
         for name, value in figures.items():
             print(f"{name}: {value}")
-
-
-def wait_for(url: str, token: str) -> None:
-    """Wait until the server answers."""
-    request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(request, timeout=5).read()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the server did not start")
 
 
 if __name__ == "__main__":

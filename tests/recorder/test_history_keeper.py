@@ -163,7 +163,7 @@ class Trained:
                 event_step_seconds=0.0,
                 event_idle_seconds=0.0,
                 epoch_batches=400,
-                bins={"62": 10},
+                bins={62: 10},
             )
             steps = Steps(
                 kernel_id=key,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+import math
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.server.fanout import Fanout
+from jupyter_gpuperf.server import fanout as fanout_module
+from jupyter_gpuperf.server.fanout import LONGEST_GAP_SECONDS, ROUND_SECONDS, Fanout
 
 
 class Client:
@@ -106,3 +113,49 @@ async def test_a_frame_does_not_take_the_place_of_other_news(fanout):
     stalled.taking.set_result(None)
     await settle([stalled], b"4")
     assert stalled.got == [b"0", b"lost", b"4"]
+
+
+class LateLoop:
+    """An event loop whose timers have a resolution of a millisecond, as epoll's; sending takes 0.1 ms."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def call_later(self, delay_seconds: float, call: Callable[[], None]) -> None:
+        due = self.seconds + math.ceil(1000 * delay_seconds) / 1000
+        heapq.heappush(self._calls, (due, next(self._numbers), call))
+
+    def add_callback(self, call: Callable[[], None]) -> None:
+        self.call_later(0.0, call)
+
+    def run(self) -> None:
+        while self._calls:
+            due, _, call = heapq.heappop(self._calls)
+            self.seconds = max(self.seconds, due)
+            call()
+
+    def send(self, message: bytes) -> Future[None]:
+        self.seconds += 0.0001
+        sent: Future[None] = Future()
+        sent.set_result(None)
+        return sent
+
+
+@pytest.mark.parametrize("clients", [2, 8, 32, 64, 128, 256])
+def test_every_client_gets_its_message_in_time_however_many_there_are(clients, monkeypatch):
+    loop = LateLoop()
+    monkeypatch.setattr(fanout_module, "IOLoop", SimpleNamespace(current=lambda: loop))
+    fanout = Fanout(clock=lambda: loop.seconds)
+    outboxes = [fanout.add(loop.send) for _ in range(clients)]
+    for number in range(10):
+        began = loop.seconds
+        for outbox in outboxes:
+            outbox.offer(b"%d" % number, "frames")
+        loop.run()
+        assert not any(outbox.waiting for outbox in outboxes)
+        # Spread over the time that there is, so that other requests never wait for many clients.
+        least = min(ROUND_SECONDS, (clients - 1) * LONGEST_GAP_SECONDS)
+        assert 0.9 * least <= loop.seconds - began <= ROUND_SECONDS + 0.01
+        loop.seconds += 0.05

@@ -28,10 +28,11 @@ def registry():
 
 
 @pytest.fixture
-def jobs(registry):
+def jobs(registry, jp_asyncio_loop):
     jobs = LiveList("jobs", registry)
     registry.on_change = jobs.send_soon
-    return jobs
+    yield jobs
+    jp_asyncio_loop.run_until_complete(until(lambda: jobs._task is None))  # all have left
 
 
 @pytest.fixture
@@ -187,6 +188,40 @@ async def test_a_message_that_can_not_be_made_stops_no_other(fanout):
     client.outbox.offer(fails, "odd")
     client.outbox.offer(b'{"type": "jobs", "jobs": [], "ids": []}', "jobs")
     await until(lambda: client.got)
+
+
+async def test_clients_that_come_and_go_do_not_make_it_read_the_list_more_often(
+    registry, jobs, fanout, monkeypatch
+):
+    reads = []
+    monkeypatch.setattr(registry, "refresh", lambda: reads.append(1))
+    monkeypatch.setattr(live_lists, "SOON_SECONDS", 0.25)
+    client = Client(fanout)
+    for _ in range(500):
+        jobs.follow(client.outbox)
+        await asyncio.sleep(0)
+        jobs.leave(client.outbox)
+    jobs.follow(client.outbox)
+    await until(lambda: client.got)
+    assert len(reads) < 50
+    jobs.leave(client.outbox)
+
+
+async def test_a_list_that_can_not_be_read_once_is_read_again(registry, jobs, fanout, monkeypatch):
+    reads = iter([OSError("an odd file")])
+
+    def refresh():
+        for error in reads:
+            raise error
+
+    monkeypatch.setattr(registry, "refresh", refresh)
+    client = Client(fanout)
+    jobs.follow(client.outbox)
+    registry.add(a_job())
+    await until(lambda: client.got and client.got[-1].ids)
+    registry.add(a_job())
+    await until(lambda: len(client.got[-1].ids) == 2)
+    jobs.leave(client.outbox)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def store():
 
 
 async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path):
-    training = KernelTraining(store)
+    training = KernelTraining(store, answered)
     handlers = {Steps: training.steps, CellRan: training.cell_ran}
     served = KernelListener(handlers, runtime_directory=tmp_path)
     await served.start()
@@ -109,6 +110,13 @@ async def test_a_kernels_words_reach_the_store_until_it_hangs_up(store, tmp_path
             await asyncio.sleep(0.01)
     finally:
         await served.stop()
+
+
+def answered() -> Future[None]:
+    """A reading of the devices that is there at once."""
+    ticked: Future[None] = Future()
+    ticked.set_result(None)
+    return ticked
 
 
 def shown(store) -> TrainingNow:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import queue
 import time
+import weakref
 
 import msgspec
 import pytest
@@ -36,6 +37,9 @@ class StubSource:
 
     def devices(self):
         return Devices(devices=[device(uuid) for uuid in self.uuids], reason=None)
+
+    def read_processes(self):
+        return {uuid: [] for uuid in self.uuids}
 
     def read(self):
         if self.failures:
@@ -171,6 +175,24 @@ def test_who_asks_once_gets_a_reading_of_now(sampled):
 def test_a_driver_that_does_not_answer_is_not_waited_for_without_end(sampled):
     *_, sampler = sampled
     assert not sampler.wait_for_tick(0.01)  # not started: no tick will come
+
+
+def test_who_gave_up_waiting_neither_ends_sampling_nor_stays_in_memory(sampled):
+    """While a driver hangs, pages ask again and again, and each gives up."""
+    *_, sampler = sampled
+    given_up = []
+    for request in 500 * (sampler.request_processes, sampler.request_tick):
+        asked = request()
+        asked.cancel()
+        given_up.append(weakref.ref(asked))
+    del asked
+    late = sampler.request_processes(), sampler.request_tick()
+    assert not any(each() for each in given_up)
+    sampler.start()
+    assert sampler.wait_for_tick(5)
+    assert [each.result(5) for each in late] == [{"GPU-0000": []}, None]
+    assert sampler.request_processes().result(5)
+    assert sampler.wait_for_tick(5)
 
 
 def test_stopping_closes_the_source(sampled):
