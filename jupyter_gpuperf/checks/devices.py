@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -46,7 +47,7 @@ def _visible_devices(machine: Machine, devices: list[Gpu]) -> Outcome:
     if len(set(entries)) < len(entries):
         return broken(
             "CUDA_VISIBLE_DEVICES={value} lists a device twice, so CUDA finds no GPU.",
-            fix=f"export CUDA_VISIBLE_DEVICES={','.join(dict.fromkeys(entries))}",
+            fix=f"export CUDA_VISIBLE_DEVICES={quote(','.join(dict.fromkeys(entries)))}",
             value=value,
         )
     return fine(f"CUDA_VISIBLE_DEVICES={value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from shlex import quote
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
@@ -159,7 +160,7 @@ def _driver_versions(machine: Machine) -> Outcome:
 )
 def _driver_answers(machine: Machine) -> Outcome:
     if folder := gpus.smi_folder(machine):
-        fix = f'export PATH="$PATH:{folder}"'
+        fix = f'export PATH="$PATH":{quote(folder)}'
         then = "Add this line to ~/.profile, and start Jupyter again."
         return suspect("nvidia-smi is in {folder}, not in PATH.", fix=fix, then=then, folder=folder)
     if gpus.gpus(machine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from shlex import quote
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -108,12 +109,14 @@ def _lab_extensions(machine: Machine) -> Outcome:
     extensions = server.lab_extensions(machine)
     for name, (folder, package) in extensions.items():
         if package is None:
-            return suspect("{folder} contains no extension.", fix=f"rm -r {folder}", folder=folder)
+            return suspect(
+                "{folder} contains no extension.", fix=f"rm -r {quote(folder)}", folder=folder
+            )
         supported = _supported_lab(package)
         if name not in disabled and not allows(supported, version_numbers(lab)[0]):
             return suspect(
                 "{name} {version} supports JupyterLab {supported}; this is {lab}.",
-                fix=f"jupyter labextension disable --level=user {name}",
+                fix=f"jupyter labextension disable --level=user {quote(name)}",
                 then="Or install a newer version.",
                 name=name,
                 version=package.get("version", "?"),
@@ -185,7 +188,7 @@ def _kernel_specs(machine: Machine) -> Outcome:
         if "/" in program and not machine.exists(program):
             return suspect(
                 "The kernel {name} starts {program}, which does not exist.",
-                fix=f"jupyter kernelspec remove -f {name}",
+                fix=f"jupyter kernelspec remove -f {quote(name)}",
                 name=name,
                 program=program,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -51,7 +52,7 @@ def _cuda_toolkits(machine: Machine) -> Outcome:
     if home and machine.realpath(home) != toolkit and "cuda" in Path(toolkit).name:
         return suspect(
             "CUDA_HOME is {home}, but the shell uses nvcc from {toolkit}.",
-            fix=f"export CUDA_HOME={toolkit}",
+            fix=f"export CUDA_HOME={quote(toolkit)}",
             then="Compiled packages use CUDA_HOME.",
             home=home,
             toolkit=toolkit,
@@ -78,7 +79,8 @@ def _library_path(machine: Machine) -> Outcome:
         return fine("Not set; PyTorch does not need it.")
     folders = value.split(":")
     for folder in filter(None, folders):
-        fix = f'export LD_LIBRARY_PATH="{":".join(each for each in folders if each != folder)}"'
+        others = ":".join(each for each in folders if each != folder)
+        fix = f"export LD_LIBRARY_PATH={quote(others)}"
         if "stubs" in Path(folder).parts:
             found = "The stubs in {folder} are only for linking; their libcuda does nothing."
             return broken(found, fix=fix, folder=folder)
@@ -147,7 +149,7 @@ def _nvml_module(machine: Machine) -> Outcome:
             )
     for path in (f"{machine.folder}/pynvml.py", f"{machine.folder}/pynvml/__init__.py"):
         if machine.exists(path):
-            fix = f"mv {path} {path}.away"
+            fix = f"mv {quote(path)} {quote(path)}.away"
             return suspect("{path} hides NVIDIA's module of that name.", fix=fix, path=path)
     if version := versions(machine).get("nvidia-ml-py"):
         return fine("nvidia-ml-py {version}.", version=version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, check, fine, not_known, suspect
@@ -88,7 +89,7 @@ def _matplotlib_widget(machine: Machine, _: str) -> Outcome:
     if lab and version_numbers(lab)[:2] != version_numbers(kernel)[:2]:
         return suspect(
             "ipympl is {kernel} in the kernel, but {lab} in JupyterLab.",
-            fix=server.pip_command(machine, "install", "--upgrade", f"ipympl=={kernel}"),
+            fix=server.pip_command(machine, "install", "--upgrade", quote(f"ipympl=={kernel}")),
             then=RELOAD,
             kernel=kernel,
             lab=lab,
@@ -113,7 +114,7 @@ def _retina_figures(machine: Machine, _: str) -> Outcome:
         return fine("Double resolution, or vector graphics.")
     return fine(
         "Single resolution, IPython's default.",
-        fix=f"mkdir -p {folder}/profile_default && echo '{line}' >> {profile}",
+        fix=f"mkdir -p {quote(folder)}/profile_default && echo '{line}' >> {quote(profile)}",
         then='Or in one notebook: %config InlineBackend.figure_formats = ["retina"]',
     )
 
@@ -162,7 +163,7 @@ def _shell_start(machine: Machine) -> Outcome:
     if slow:
         return fine(
             "{shell} starts {slow}.",
-            fix=f"time {shell} -i -c exit",
+            fix=f"time {quote(shell)} -i -c exit",
             then="This measures the start; to shorten it, edit the files in your home folder.",
             shell=shell,
             slow=slow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -72,7 +73,7 @@ def _duplicate_packages(machine: Machine) -> Outcome:
             if name.startswith("~"):
                 path = f"{folder}/{name}"
                 found = "An interrupted installation left {path}."
-                return suspect(found, fix=f"rm -r {path}", path=path)
+                return suspect(found, fix=f"rm -r {quote(path)}", path=path)
     return fine("No duplicates.")
 
 
@@ -82,16 +83,16 @@ def _duplicate(machine: Machine, name: str, copies: list[Package]) -> Outcome:
     if len({each.version for each in beside}) == 1:
         return suspect(
             "Several versions of {name} are installed ({versions}); Python uses the one in {folder}.",
-            fix=machine.pip_command("uninstall", name),
+            fix=machine.pip_command("uninstall", quote(name)),
             then="Each run removes the version that Python uses.",
             name=name,
             versions=shown,
             folder=folder,
         )
-    remove = f"rm -r {' '.join(each.metadata_path for each in beside)}"
+    remove = f"rm -r {' '.join(quote(each.metadata_path) for each in beside)}"
     return suspect(
         "Several versions of {name} ({versions}) are in {folder}.",
-        fix=f"{remove}\n{machine.pip_command('install', '--force-reinstall', '--no-deps', name)}",
+        fix=f"{remove}\n{machine.pip_command('install', '--force-reinstall', '--no-deps', quote(name))}",
         then="An interrupted upgrade leaves two versions.",
         name=name,
         versions=[each.version for each in beside],

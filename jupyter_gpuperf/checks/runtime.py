@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
@@ -146,7 +147,7 @@ def _torch_sees_gpu(machine: Machine) -> Outcome:
         "torch.cuda.is_available() is False: {reason}"
         if reasons
         else "torch.cuda.is_available() is False.",
-        fix=f'{machine.interpreter} -c "import torch; torch.zeros(1).cuda()"',
+        fix=f'{quote(machine.interpreter)} -c "import torch; torch.zeros(1).cuda()"',
         then="This command prints the full error.",
         reason="".join(reasons[:1]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from itertools import islice
+from shlex import quote
 from typing import Any, Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -43,7 +44,7 @@ def _working_folder(machine: Machine) -> Outcome:
     if mount.kind.startswith(SLOW_TYPES) and mount.kind != "fuseblk":
         return suspect(
             "{folder} is on {kind}, where opening a file is slow.",
-            fix=f"cp -r {folder}/data /tmp/data",
+            fix=f"cp -r {quote(folder)}/data /tmp/data",
             then="Read data from a local disk. To measure the difference, run: %gpubench io",
             folder=folder,
             kind=mount.kind,
@@ -60,7 +61,7 @@ def _working_folder(machine: Machine) -> Outcome:
 
 
 def _list_largest(folder: str) -> str:
-    return f"df -h {folder}\ndu -xsh {folder}/* | sort -h | tail"
+    return f"df -h {quote(folder)}\ndu -xsh {quote(folder)}/* | sort -h | tail"
 
 
 def file_system_label(machine: Machine, mount: Mount) -> str:
@@ -84,10 +85,10 @@ def _temporary_folder(machine: Machine) -> Outcome:
     folder = machine.environment.get("TMPDIR") or "/tmp"
     disk_space = machine.disk_space(folder)
     if disk_space is None:
-        fix = f"mkdir -p -m 1777 {folder}"
+        fix = f"mkdir -p -m 1777 {quote(folder)}"
         return broken("{folder} does not exist.", fix=fix, folder=folder)
     if not os.access(machine.actual_path(folder), os.W_OK):
-        fix = f"export TMPDIR={machine.home}/tmp; mkdir -p $TMPDIR"
+        fix = f'export TMPDIR={quote(machine.home)}/tmp; mkdir -p "$TMPDIR"'
         return broken("{folder} is not writable.", fix=fix, folder=folder)
     if disk_space.free_bytes < LOW_SPACE_BYTES:
         fix, mib = _list_largest(folder), disk_space.free_bytes / 2**20
@@ -110,7 +111,7 @@ def _pip_cache(machine: Machine) -> Outcome:
     usage = Message("{gib:.1f} GiB in {folder}.", gib=size / 2**30, folder=folder)
     if size <= LARGE_CACHE_BYTES:
         return fine(usage)
-    purge = machine.pip_command("cache", "purge") if machine.has_pip else f"rm -r {folder}"
+    purge = machine.pip_command("cache", "purge") if machine.has_pip else f"rm -r {quote(folder)}"
     is_scarce = disk_space is not None and disk_space.free_bytes < 5 * LOW_SPACE_BYTES
     return suspect(usage, fix=purge) if is_scarce else fine(usage, fix=purge)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, check, fine, not_known, suspect
@@ -95,7 +96,7 @@ def _allocator(machine: Machine) -> Outcome:
         right = value.replace("=", ":") if "=" in value else "expandable_segments:True"
         return suspect(
             "PyTorch rejects {name}={value}; the format is option:value.",
-            fix=f"export {name}={right}",
+            fix=f"export {name}={quote(right)}",
             then="Then restart the kernel.",
             name=name,
             value=value,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from machines import CUDA, GIB, JUPYTER, MODULE, TORCH, WHEEL, install, write
 
@@ -56,8 +58,8 @@ FAULTS = [
     ("busy", {"devices": [{"utilization.gpu": "97"}, {"index": "1"}]}, "ok", "GPU 0 is 97 % busy", "export CUDA_VISIBLE_DEVICES=1"),
     ("cuda_toolkits", {"variables": {"CUDA_HOME": "/usr/local/cuda-11.8"}}, "warn", "does not exist", "unset CUDA_HOME"),
     ("cuda_toolkits", {"variables": {"CUDA_HOME": "/usr/local/cuda-11.8"}, "files": {"/usr/local/cuda-11.8/bin/nvcc": "#!", "/usr/local/cuda/bin/nvcc": "#!"}}, "warn", "nvcc from /usr/local/cuda.", "export CUDA_HOME=/usr/local/cuda"),
-    ("library_path", {"variables": {"LD_LIBRARY_PATH": "/opt/x:/usr/local/cuda/lib64/stubs"}}, "fail", "stubs", 'export LD_LIBRARY_PATH="/opt/x"'),
-    ("library_path", {"variables": {"LD_LIBRARY_PATH": "/opt/cudnn"}, "files": {"/opt/cudnn/libcudnn.so.8": ""}}, "warn", "libcudnn.so.8", 'export LD_LIBRARY_PATH=""'),
+    ("library_path", {"variables": {"LD_LIBRARY_PATH": "/opt/x:/usr/local/cuda/lib64/stubs"}}, "fail", "stubs", 'export LD_LIBRARY_PATH=/opt/x'),
+    ("library_path", {"variables": {"LD_LIBRARY_PATH": "/opt/cudnn"}, "files": {"/opt/cudnn/libcudnn.so.8": ""}}, "warn", "libcudnn.so.8", "export LD_LIBRARY_PATH=''"),
     ("loaded_libraries", {"libraries": ["/usr/lib/libcudnn.so.8"]}, "warn", "libcudnn is loaded more than once", "unset LD_LIBRARY_PATH"),
     ("nvml_module", {"packages": {"pynvml": ("11.5.0", ())}}, "warn", "pynvml 11.5.0", "pip uninstall -y pynvml"),
     ("nvml_module", {"files": {"/home/jovyan/course/pynvml.py": ""}}, "warn", "/home/jovyan/course/pynvml.py", "mv /home/jovyan/course/pynvml.py"),
@@ -199,7 +201,13 @@ def test_an_empty_temporary_folder_means_the_usual_one(run):
 
 def test_leftovers_of_an_interrupted_installation_are_found(run):
     outcome = run("duplicate_packages", files={f"{WHEEL}/~umpy/__init__.py": ""})
-    assert (outcome.status, outcome.fix) == ("warn", f"rm -r {WHEEL}/~umpy")
+    assert (outcome.status, outcome.fix) == ("warn", f"rm -r '{WHEEL}/~umpy'")
+
+
+@pytest.mark.parametrize("name", ["~ $(reboot)", "~;reboot", "~'`reboot`"])
+def test_a_folders_name_is_one_word_of_the_command_that_fixes_it(run, name):
+    fix = run("duplicate_packages", files={f"{WHEEL}/{name}/__init__.py": ""}).fix
+    assert shlex.split(fix) == ["rm", "-r", f"{WHEEL}/{name}"]
 
 
 def test_a_low_output_limit_is_found(make):

@@ -35,7 +35,7 @@ MISMATCH = (18, "Failed to initialize NVML: Driver/library version mismatch\nNVM
         ("gpu_present", "ok", "CUDA finds it", "", {"files": WSL, "programs": NO_SMI}),
         ("driver_loaded", "ok", "Windows has the driver", "", {"files": WSL, "programs": NO_SMI}),
         ("driver_versions", "unknown", "reports no version", "", {"files": WSL, "programs": NO_SMI}),
-        ("driver_answers", "warn", "not in PATH", 'export PATH="$PATH:/usr/lib/wsl/lib"', {"files": WSL, "programs": NO_SMI}),
+        ("driver_answers", "warn", "not in PATH", 'export PATH="$PATH":/usr/lib/wsl/lib', {"files": WSL, "programs": NO_SMI}),
         ("driver_for_torch", "ok", "the driver supports CUDA 13.0", "", {"files": WSL, "programs": NO_SMI}),
         ("torch_build", "fail", "without CUDA", "/whl/cu130", {"files": WSL, "programs": NO_SMI, "torch": {"version": "2.11+cpu", "cuda": None}}),
         ("cuda_starts", "fail", "on WSL: CUDA_ERROR_NO_DEVICE", "wsl.exe --shutdown", {"files": WSL, "cuda": NO_CUDA}),

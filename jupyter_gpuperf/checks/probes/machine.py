@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
@@ -184,8 +185,8 @@ class Machine:
             end = f"--break-system-packages {end}"
         if self.has_pip:
             yes = " -y" if action == "uninstall" else ""
-            return f"{self.interpreter} -m pip {action}{yes} {end}"
-        return f"uv pip {action} --python {self.interpreter} {end}"
+            return f"{quote(self.interpreter)} -m pip {action}{yes} {end}"
+        return f"uv pip {action} --python {quote(self.interpreter)} {end}"
 
     def replacement_commands(self, old: Iterable[str], new: str) -> str:
         """Return the commands that uninstall the ``old`` packages from the examined Python and install ``new``."""

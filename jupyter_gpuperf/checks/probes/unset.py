@@ -32,7 +32,7 @@ def edit_command(interpreter: str, file: str, statement: str) -> str:
         f"import json; from pathlib import Path; file = Path({file!r}); it = json.loads(file.read_text()); "
         f"{statement}; file.write_text(json.dumps(it, indent=1))"
     )
-    return f"{interpreter} -c {shlex.quote(program)}"
+    return f"{shlex.quote(interpreter)} -c {shlex.quote(program)}"
 
 
 def _spec_that_sets(machine: Machine, names: tuple[str, ...]) -> str | None:
