@@ -36,6 +36,17 @@ test('every sample is in one bin, and the highest in the last', () => {
   assert.deepEqual([bins?.low, bins?.high], [1, 5]);
 });
 
+test('a name from another program is no formula in a spreadsheet', () => {
+  const samples = { '=cmd()': [1], 'a,"b"': [2], plain_seconds: [3] };
+  assert.deepEqual(
+    csvOf({ ...result, samples })
+      .trim()
+      .split('\n')
+      .slice(1),
+    ["'=cmd(),0,1", '"a,""b""",0,2', 'plain_seconds,0,3']
+  );
+});
+
 test('without a distribution there are no bins', () => {
   for (const samples of [[], [1], [1, 2], [3, 3, 3, 3], [1, 2, Infinity]]) {
     assert.equal(binsOf(samples), null);

@@ -67,9 +67,15 @@ export function markdownOf(
 /** The raw samples, one per line. */
 export function csvOf(result: BenchmarkResult): string {
   const lines = Object.entries(result.samples).flatMap(([name, values]) =>
-    values.map((value, place) => `${name},${place},${value}`)
+    values.map((value, place) => `${csvName(name)},${place},${value}`)
   );
   return ['figure,sample,value', ...lines, ''].join('\n');
+}
+
+/** A name as a cell; a spreadsheet must not take it for a formula. */
+function csvName(name: string): string {
+  const text = name.replace(/^(?=[=+\-@])/, "'");
+  return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 }
 
 export function percent(ratio: number): string {

@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 
+import { visibleCode } from '../model/foreignText';
 import { trans } from '../translation';
 import { inform } from './confirm';
 
@@ -17,6 +18,6 @@ export function codeInserter(
       return;
     }
     await commands.execute(INSERT);
-    await commands.execute(WRITE, { text: code });
+    await commands.execute(WRITE, { text: visibleCode(code) });
   };
 }

@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { Terminal } from '@jupyterlab/services';
 
+import { isTypeable } from '../model/foreignText';
 import { trans } from '../translation';
 import { inform } from './confirm';
 
@@ -17,6 +18,14 @@ export function terminalWriter(
   app: JupyterFrontEnd
 ): (line: string) => Promise<void> {
   return async line => {
+    if (!isTypeable(line)) {
+      inform(
+        trans.__(
+          'This command contains control characters, so it is not typed into a terminal.'
+        )
+      );
+      return;
+    }
     const { commands } = app;
     const widget = commands.hasCommand(CREATE)
       ? ((await commands.execute(CREATE)) as ITerminalWidget | undefined)

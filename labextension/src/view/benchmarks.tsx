@@ -7,6 +7,7 @@ import { usePanel } from './context';
 import { BenchmarkForm, Select } from './form';
 import { Job } from './job';
 import { ErrorDetails } from './errors';
+import { Guard } from './guard';
 import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
@@ -33,7 +34,9 @@ export function BenchmarksSection(): JSX.Element {
     return 'sides' in each ? (
       <Suite key={each.id} suite={each} isNewest={isNewest} />
     ) : (
-      <Job key={each.id} job={each} isNewest={isNewest} />
+      <Guard key={each.id}>
+        <Job job={each} isNewest={isNewest} />
+      </Guard>
     );
   };
   return (

@@ -1,6 +1,7 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
 
+import { visibleCode } from '../model/foreignText';
 import { trans } from '../translation';
 import { usePanel } from './context';
 import { Button } from './elements';
@@ -31,7 +32,7 @@ export function Code({ code }: { code: string }): JSX.Element {
 export function CopyButton({ text }: { text: string }): JSX.Element {
   const [copied, setCopied] = React.useState(false);
   const copy = () => {
-    Clipboard.copyToSystem(text);
+    Clipboard.copyToSystem(visibleCode(text));
     setCopied(true);
   };
   return (

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { CheckFinding } from '../api/generated';
 import type { DoctorModel } from '../model/doctor';
+import { commandOf, webAddress } from '../model/foreignText';
 import { trans } from '../translation';
 import { Sign } from './alerts';
 import { CopyButton } from './code';
@@ -106,7 +107,8 @@ interface ICheckProps {
 
 /** A line that unfolds to show what was found and expected, why it matters, and what to type. */
 function Check({ check }: ICheckProps): JSX.Element {
-  const { status, fix, then, link } = check;
+  const { status, fix, then } = check;
+  const link = webAddress(check.link);
   const rows = [
     [
       status === 'unknown' ? trans.__('Not checked') : trans.__('Found'),
@@ -131,9 +133,11 @@ function Check({ check }: ICheckProps): JSX.Element {
       </dl>
       {fix ? <Fix check={check} /> : null}
       {then ? <p>{translate(check, 'then')}</p> : null}
-      <a href={link} target="_blank" rel="noreferrer noopener">
-        {trans.__('Learn more')}
-      </a>
+      {link === null ? null : (
+        <a href={link} target="_blank" rel="noreferrer noopener">
+          {trans.__('Learn more')}
+        </a>
+      )}
     </details>
   );
 }
@@ -165,14 +169,6 @@ function Fix({ check }: ICheckProps): JSX.Element {
       <pre tabIndex={0}>{check.fix}</pre>
     </div>
   );
-}
-
-/** Commands as one line; `null` if the reader must choose or fill in something, or if they belong in a cell. */
-function commandOf(fix: string): string | null {
-  const lines = fix.split('\n').map(each => each.trim());
-  return lines.some(each => /^[#%]|…/.test(each))
-    ? null
-    : lines.filter(Boolean).join(' && ');
 }
 
 function formatStatus(status: Status): string {

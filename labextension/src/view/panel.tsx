@@ -10,6 +10,7 @@ import { IPanelContext, PanelContext, usePanel } from './context';
 import { DevicesSection } from './devices';
 import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
+import { Guard } from './guard';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { formatError } from './errors';
@@ -51,7 +52,11 @@ export class GpuPanel extends VisibilityWidget {
                   signal={signal as ISignal<unknown, void>}
                   shouldUpdate={() => this.isVisible}
                 >
-                  {() => <Part />}
+                  {() => (
+                    <Guard>
+                      <Part />
+                    </Guard>
+                  )}
                 </UseSignal>
               ))
             }

@@ -168,7 +168,11 @@ function Exports(props: { result: BenchmarkResult }): JSX.Element {
     setCopied(true);
   };
   const save = (ending: string, type: string, content: string) => () =>
-    download(`gpuperf-${result.benchmark}.${ending}`, type, content);
+    download(
+      `gpuperf-${result.benchmark.replace(/[^\w-]+/g, '-')}.${ending}`,
+      type,
+      content
+    );
   return (
     <div className="jp-GpuPerf-actions">
       <Button onClick={copy} onBlur={() => setCopied(false)}>

@@ -6,6 +6,7 @@ import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
 import { usePanel } from './context';
+import { Guard } from './guard';
 import { rankLocation } from './rankLocation';
 import { formatAge } from './processes';
 import { ErrorLine } from './errors';
@@ -37,7 +38,9 @@ export function TrainingSection(): JSX.Element {
         </Note>
       ) : null}
       {notebooks.map(notebook => (
-        <Notebook key={notebook.key} notebook={notebook} />
+        <Guard key={notebook.key}>
+          <Notebook notebook={notebook} />
+        </Guard>
       ))}
       <ErrorLine error={error} />
     </Section>
