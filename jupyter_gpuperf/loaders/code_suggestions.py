@@ -7,6 +7,7 @@ objects that nobody has looked up is shown as comments.
 
 from __future__ import annotations
 
+import ast
 from typing import Any, Final
 
 from jupyter_gpuperf.loaders.setting import SETTINGS, accepted_arguments
@@ -58,12 +59,27 @@ def loader_code(loader: Any, **changes: int | bool) -> str:
     settings = accepted_arguments({name: each for name, each in own.items() if each} | changes)
     settings.setdefault("num_workers", loader.num_workers)
     given = [f"{name}={value}" for name, value in settings.items()]
-    if not loader.arguments:
+    persists = settings.get("persistent_workers", False) > loader.persistent_workers
+    note = "# Persistent workers keep their copies of the dataset from epoch to epoch.\n"
+    lines = "".join(f"    {each},\n" for each in [*(loader.arguments or ()), *given])
+    code = f"import torch\n\n{note * persists}{loader.loader} = torch.utils.data.DataLoader(\n{lines})\n"
+    if not loader.arguments or not _is_one_assignment(code, loader.loader):
         return (
             "# No code that creates an equal loader is known. Set them where it is created,\n"
             f"# before anything wraps it: {', '.join(given)}\n"
         )
-    persists = settings.get("persistent_workers", False) > loader.persistent_workers
-    note = "# Persistent workers keep their copies of the dataset from epoch to epoch.\n"
-    lines = "".join(f"    {each},\n" for each in [*loader.arguments, *given])
-    return f"import torch\n\n{note * persists}{loader.loader} = torch.utils.data.DataLoader(\n{lines})\n"
+    return code
+
+
+def _is_one_assignment(code: str, name: str) -> bool:
+    """Return whether the code creates one object of this name: the report may come from any program, or from a file."""
+    try:
+        match ast.parse(code).body:
+            case [
+                ast.Import(),
+                ast.Assign([ast.Name(found)], ast.Call(ast.Attribute(attr="DataLoader"))),
+            ]:
+                return found == name
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        pass
+    return False

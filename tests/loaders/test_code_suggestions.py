@@ -80,6 +80,28 @@ def test_the_settings_that_stay_are_kept():
         assert each in code
 
 
+BREAKS_OUT = "mine.dataset); import os; os.system('reboot'); print("
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Told(loader="a\nimport os\nmine", arguments=["mine.dataset"]),
+        Told(loader="import os; mine", arguments=["mine.dataset"]),
+        Told(loader="a = b", arguments=["mine.dataset"]),
+        Told(arguments=[BREAKS_OUT]),
+        Told(arguments=["mine.dataset)\nreboot("]),
+        Told(arguments=["mine.dataset\0"]),
+        Told(arguments=["(" * 500]),
+        Told(arguments=["-" * 499 + "1"]),
+    ],
+)
+def test_a_report_that_is_more_than_one_call_becomes_no_code(report):
+    code = loader_code(report, num_workers=3)
+    assert ast.parse(code).body == []
+    assert "num_workers=3" in code
+
+
 @pytest.mark.parametrize("report", [Told(), told(Stateful(Items(), batch_size=20))])
 def test_without_code_that_was_compared_the_settings_alone_are_said(report):
     code = loader_code(report, num_workers=3)
