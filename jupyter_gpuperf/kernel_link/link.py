@@ -21,6 +21,7 @@ from msgspec import Struct
 from jupyter_gpuperf.kernel_link import peer
 from jupyter_gpuperf.kernel_link.address import find_server, runtime_directories
 from jupyter_gpuperf.kernel_link.framing import LineBuffer
+from jupyter_gpuperf.messages.printable import printable_data
 from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.kernel_link import FromServer
 
@@ -82,7 +83,7 @@ class ServerLink:
         """
         if not self.connect():
             return False
-        self._unsent += encode(message) + b"\n"
+        self._unsent += _encoded(message) + b"\n"
         self._flush(wait_seconds)
         return self.connected
 
@@ -152,6 +153,14 @@ def _close_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_all)
+
+
+def _encoded(message: Struct) -> bytes:
+    try:
+        return encode(message)
+    except UnicodeEncodeError:  # such as the path of a notebook in a folder whose name is not UTF-8
+        plain = msgspec.to_builtins(message, str_keys=True, enc_hook=str)
+        return encode(printable_data(plain))
 
 
 def _decoded(line: bytes | None) -> FromServer | None:

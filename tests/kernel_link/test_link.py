@@ -65,6 +65,16 @@ def test_both_ends_speak_over_it(listener, link):
     assert not link.connected
 
 
+def test_a_name_that_is_no_utf8_is_sent_with_a_mark_in_its_place(listener, link):
+    odd = {"caf\udce9": TorchMemory(allocated_bytes=1, reserved_bytes=1)}
+    assert link.send(MemoryReport(devices=odd))
+    server, _ = listener.accept()
+    with server:
+        message = json.loads(server.recv(1000))
+    assert message["type"] == "holding"
+    assert [*message["devices"]] == ["caf\ufffd"]
+
+
 def test_after_a_failure_it_is_tried_again_later_each_time(tmp_path, clock):
     asked_at = []
 
