@@ -32,7 +32,17 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-BESIDE = ("jobs", "loaders", "rules", "tuning", "ui", "recordings", "sources", "state")
+BESIDE = (
+    "jobs",
+    "kernel_link",
+    "loaders",
+    "rules",
+    "tuning",
+    "ui",
+    "recordings",
+    "sources",
+    "state",
+)
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 

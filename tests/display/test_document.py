@@ -66,3 +66,9 @@ def test_bars_are_drawn_as_wide_as_their_share():
 def test_an_empty_table_and_an_empty_list_show_nothing():
     assert "<table" not in html_of([Table([], looks=("label",)), Items("Next", [])])
     assert text_of([Heading("only"), Table([], looks=("label",)), Items("Next", [])]) == "only"
+
+
+def test_text_for_a_terminal_holds_nothing_that_it_obeys():
+    odd = "\x1b[2Jname\rof\x9b a file"
+    blocks = [Heading(odd), Table([(odd, odd)], looks=("label", "value")), Code(odd)]
+    assert not {"\x1b", "\r", "\x9b"} & set(text_of(blocks))

@@ -33,6 +33,7 @@ def run(make_manager):
         "progresses_by_too_large_a_number",
         "progresses_by_no_number",
         "speaks_other_than_objects",
+        "describes_a_message_without_end",
     ],
 )
 def test_nonsense_before_the_result_does_not_keep_it_from_arriving(run, act):
@@ -45,6 +46,15 @@ def test_progress_that_is_no_share_is_never_shown(run):
         assert 0.0 <= job.progress_ratio <= 1.0
         # A NaN would reach the browser as null.
         assert msgspec.json.decode(encode(job), type=JobInfo) == job
+
+
+def test_text_is_shown_and_never_obeyed(run):
+    states = run("writes_what_a_terminal_obeys")
+    assert all(encode(job) for job in states)  # one that can't be encoded would hide all jobs
+    assert "half\ufffd way \ufffd" in [job.progress_message for job in states]
+    result = states[-1].result
+    assert result.warnings == ["\ufffd", "a\ufffdb"]
+    assert result.environment == {"torch\ufffd": "2.11"}
 
 
 def test_a_result_too_long_to_take_is_a_failure_in_bounded_memory(run):

@@ -194,6 +194,22 @@ def test_a_kernel_can_speak_of_its_own_job_alone(manager, jobs):
     assert manager.get(first.id).progress_ratio == 0.75
 
 
+def test_one_that_ended_stays_as_it_is(manager, jobs):
+    session = Session()
+    jobs.report(session, JobReport(job=a_job(state="done")))
+    jobs.report(session, JobReport(job=a_job(state="running")))
+    assert states(manager) == ["done"]
+
+
+def test_only_the_server_says_what_a_job_belongs_to_and_no_job_is_of_the_future(manager, jobs):
+    later = dict.fromkeys(("created_seconds", "started_seconds"), time.time() + 1e6)
+    jobs.report(Session(), JobReport(job=a_job(suite="s", waits_for=["x"], **later)))
+    (job,) = manager.list()
+    assert (job.suite, job.waits_for) == (None, [])
+    assert job.created_seconds <= time.time()
+    assert job.started_seconds <= time.time()
+
+
 def test_one_that_ended_is_not_asked_to_stop(manager, jobs):
     session = Session()
     jobs.report(session, JobReport(job=a_job(state="done")))

@@ -19,7 +19,7 @@ from jupyter_gpuperf.kernel_link import peer
 from jupyter_gpuperf.kernel_link.address import find_server, server_file_name
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
-from jupyter_gpuperf.kernel_link.router import LONGEST_LINE_BYTES
+from jupyter_gpuperf.kernel_link.router import LOG_SECONDS, LONGEST_LINE_BYTES, RefusalLog
 from jupyter_gpuperf.schemas.kernel_link import Cancel, MemoryReport, RunRequest
 
 LONG_JOB = {"benchmark": "dataloader", "parameters": {"workers": 0, "rigorous": True}}
@@ -272,3 +272,17 @@ def test_a_peer_of_the_same_user_is_known_as_such():
     here, there = socket.socketpair(socket.AF_UNIX)
     with here, there:
         assert peer.same_user(here)
+
+
+def test_refusals_are_logged_once_a_minute_on_one_line(caplog):
+    now = 0.0
+    refusals = RefusalLog(clock=lambda: now)
+    for _ in range(1000):
+        refusals.add(7, "odd\nCRITICAL forged")
+    now = LOG_SECONDS
+    refusals.add(8, "odd")
+    first, second = (each.getMessage() for each in caplog.records)
+    assert "process 7" in first
+    assert "\n" not in first
+    assert "process 8" in second
+    assert "1000 since" in second

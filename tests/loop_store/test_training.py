@@ -280,3 +280,25 @@ def test_a_replayed_recording_is_shown_as_of_now(server):
     assert later.tick(1) is None  # it plays the same message still
     assert [each.loader for each in later.store.steps_over(30)] == ["train_loader"]
     assert later.store.training(seconds=60, step_seconds=1).history["k1"].times_seconds
+
+
+def test_a_process_with_many_loops_does_not_displace_those_of_other_ranks(server):
+    server.come(pid=7)
+    server.come(pid=8)
+    server.tell(pid=8, loader=WatchedLoader(id=1, name="of_rank_1"))
+    for number in range(MOST_LOADERS + 5):
+        server.tell(pid=7, loader=WatchedLoader(id=number, name=f"loader_{number}"))
+    shown = [each.loader for each in server.store.steps_over(10)]
+    assert len(shown) == MOST_LOADERS + 1
+    assert "of_rank_1" in shown
+
+
+def test_notebooks_that_reported_nothing_do_not_displace_those_that_did(server):
+    gone = server.come("trained")
+    server.tell("trained")
+    server.store.remove_connection("trained", gone)
+    for number in range(MOST_NOTEBOOKS + 5):
+        server.store.remove_connection(f"k{number}", server.come(f"k{number}"))
+    assert [
+        each.key for each in server.store.training(seconds=10, step_seconds=1).now.notebooks
+    ] == ["trained"]

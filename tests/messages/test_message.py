@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import tracemalloc
 
 import msgspec
 import pytest
@@ -145,6 +146,39 @@ def test_a_description_of_another_sentence_is_ignored(described):
     back = without_messages({"a": "Text", "a_message": described})
     assert back == {"a": "Text"}
     assert not isinstance(back["a"], Message)
+
+
+def nested(levels, template="{a}"):
+    inner = "x"
+    for _ in range(levels):
+        inner = {"template": template, "parameters": {"a": inner}}
+    return inner
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        nested(2000),
+        nested(10),
+        nested(6, "{a}" * 1000),  # would be a text of 10^18 characters
+        {"template": "{a}" * 10_000, "parameters": {"a": "x" * 30_000}},
+        {"template": "{a}", "parameters": {"a": [[["x"]]]}},
+        {"template": "{a}", "parameters": {"a": 1.5}},
+    ],
+)
+def test_a_description_can_not_take_all_memory(described):
+    tracemalloc.start()
+    back = without_messages({"a": "x", "a_message": described})
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    assert back == {"a": "x"}
+    assert not isinstance(back["a"], Message)
+
+
+def test_values_that_the_template_does_not_name_are_dropped():
+    described = {"template": "{a}", "parameters": {"a": "x", "b": [[["y"]]], "c": nested(2000)}}
+    back = without_messages({"a": "x", "a_message": described})
+    assert back["a"].to_dict() == {"template": "{a}", "parameters": {"a": "x"}}
 
 
 def test_a_template_from_a_file_reaches_into_no_object():

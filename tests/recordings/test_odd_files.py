@@ -19,6 +19,26 @@ from jupyter_gpuperf.recordings.load import load_recording, read_header
 from jupyter_gpuperf.schemas import Frame, TrainingNow, encode
 from jupyter_gpuperf.sources.replay import ReplaySource
 
+LOOP = {
+    **dict.fromkeys(
+        ("pid", "device_uuid", "samples_per_second", "idle_for_data_ratio", "busy_ratio")
+    ),
+    **dict.fromkeys(("busy_metric", "idle_for_host_ratio", "batch_size", "batches_per_epoch")),
+    **dict.fromkeys(("prefetch_factor", "worker_threads", "epoch_left_seconds")),
+    "notebook": "",
+    "loader": "train",
+    "loader_id": 1,
+    "count": 5,
+    "step_seconds": 0.1,
+    "wait_ratio": 0.5,
+    "num_workers": 4,
+    "pin_memory": False,
+    "persistent_workers": False,
+    "is_training": True,
+    "epoch_batches": 5,
+    "last_seconds": 1.0,
+    "bins": [],
+}
 FRAME = {"type": "frame", "devices": {"GPU-0": {"power_watts": 90.0}}, "host": {}}
 
 
@@ -96,6 +116,23 @@ def test_a_list_of_processes_that_is_none_is_left_out(tmp_path, caplog):
     assert recording.read_processes(0.5) == {"GPU-0": "not_recorded"}
     assert recording.read_processes(2.0) == {"GPU-0": "no_permission"}
     assert "unreadable list of processes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_workers": 10**399}, {"count": -1}, {"last_seconds": 1e300}]
+)
+def test_a_loop_whose_figures_no_loop_has_is_left_out(tmp_path, change, caplog):
+    notebook = {"key": "k", "pid": 1, "notebook_path": None, "connected": True, "cells": []}
+    path = tmp_path / "a.jsonl.gz"
+    training = {"type": "training", "time_seconds": 1.0, "window_seconds": 10.0}
+    odd = {**training, "notebooks": [{**notebook, "loaders": [{**LOOP, **change}]}]}
+    good = {**training, "notebooks": [{**notebook, "loaders": [LOOP]}]}
+    packed(path, HEADER, *frames(0), good, *frames(1), odd, *frames(2))
+    ((loop,),) = [
+        each.loaders for each in load_recording(path, METRICS).read_training(2.0).notebooks
+    ]
+    assert loop.num_workers == 4
+    assert "unreadable training message" in caplog.text
 
 
 SCALARS = st.one_of(

@@ -7,11 +7,12 @@ import json
 import sys
 import venv
 
+import msgspec
 import pytest
 
 from jupyter_gpuperf.checks import CHECKS
 from jupyter_gpuperf.jobs.check_runner import CheckTarget
-from jupyter_gpuperf.schemas import DoctorReport
+from jupyter_gpuperf.schemas import CheckFinding, DoctorReport
 from jupyter_gpuperf.server.examinations import KEPT_SECONDS, Examinations
 
 
@@ -81,3 +82,43 @@ async def test_an_environment_is_examined_once_for_all_who_ask_and_anew_when_ask
     now[0] = KEPT_SECONDS + 1
     assert doctor.recent(None) is None
     assert check_runner.asked == [None, "other", None]
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "data:text/html,x", " https://a", "//a", ""]
+)
+def test_only_the_address_of_a_web_page_is_passed_on(link):
+    texts = dict.fromkeys(("subject", "label", "found", "expected", "why", "fix", "then"), "x")
+    check = {"id": "odd", "status": "ok", "seconds": None, **texts}
+    assert msgspec.convert({**check, "link": link}, CheckFinding).link == ""
+    web = "https://docs.python.org/3/"
+    assert msgspec.convert({**check, "link": web}, CheckFinding).link == web
+
+
+@pytest.fixture
+def lying_python(tmp_path, monkeypatch, jp_environ):
+    """A kernel whose Python answers the doctor with what a terminal and a browser would obey."""
+    texts = dict.fromkeys(("subject", "label", "found", "expected", "why", "then"), "a\rb")
+    check = {"id": "odd", "status": "fail", "seconds": 0.1, **texts}
+    check |= {"fix": "pip list\rrm -rf x\n\x1b[Als\x00", "link": "javascript:alert(1)"}
+    report = {"checks": [check], "kernel_name": "lying", "interpreter": "\ud800", "environment": {}}
+    report |= {"packages": {"a\r": "\x1b[31m1"}, "taken_seconds": 1.0, "duration_seconds": 1.0}
+    answer = json.dumps({"type": "result", "result": report})
+    program = tmp_path / "python"
+    program.write_text(f"#!{sys.executable}\nprint({answer!r})\n")
+    program.chmod(0o755)
+    spec = tmp_path / "kernels" / "lying"
+    spec.mkdir(parents=True)
+    command = [str(program), "-m", "ipykernel_launcher"]
+    about = {"argv": command, "display_name": "Lying", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(about))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+
+
+async def test_a_kernels_own_report_is_text_and_no_more(lying_python, get):
+    report = await get("doctor", kernel="lying")
+    (check,) = report["checks"]
+    assert check["link"] == ""
+    assert check["fix"] == "pip list\ufffdrm -rf x\nls\ufffd"
+    assert check["found"] == "a\ufffdb"
+    assert (report["interpreter"], report["packages"]) == ("\ufffd", {"a\ufffd": "1"})

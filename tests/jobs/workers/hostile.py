@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from stand_in import finish
+from stand_in import finish, say
 
 
 def nests_too_deep():
@@ -53,6 +53,19 @@ def answers_without_an_end_of_line():
     sys.stdout.flush()
 
 
+def writes_what_a_terminal_obeys():
+    say({"type": "progress", "ratio": 0.5, "message": "\x1b[2Jhalf\r way \ud800"})
+    finish(warnings=["\ud800", "a\rb"], environment={"torch\0": "\x1b[31m2.11"})
+
+
+def describes_a_message_without_end():
+    described = "x"
+    for _ in range(12):
+        described = {"template": "{a}" * 300, "parameters": {"a": described}}
+    say({"type": "progress", "ratio": 0.5, "message": "x", "message_message": described})
+    finish(warnings=["x"], warnings_message=[described])
+
+
 ACTS = (
     nests_too_deep,
     progresses_by_too_large_a_number,
@@ -62,6 +75,8 @@ ACTS = (
     answers_in_20_megabytes,
     answers_with_an_error_of_odd_types,
     answers_without_an_end_of_line,
+    writes_what_a_terminal_obeys,
+    describes_a_message_without_end,
 )
 
 if __name__ == "__main__":
