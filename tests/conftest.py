@@ -32,7 +32,18 @@ RECORDINGS = TESTS.parent / "jupyter_gpuperf" / "recordings"
 
 # Test modules import the stand-ins beside them by name.
 DOCS = TESTS.parent / "docs"  # the pictures are taken by the steps of a test
-BESIDE = ("jobs", "loaders", "rules", "tuning", "ui", "recordings", "sources", "state")
+BESIDE = (
+    "jobs",
+    "loaders",
+    "rules",
+    "tuning",
+    "ui",
+    "recordings",
+    "sources",
+    "state",
+    "routes",
+    "gpu",
+)
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 
 
