@@ -94,7 +94,7 @@ class Parts:
             ),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
-        folder, subscribers = Path(settings.recordings_directory), self.subscribers
+        folder, subscribers = Path(settings.recordings_directory).expanduser(), self.subscribers
         self.recordings = RecordingStore(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()

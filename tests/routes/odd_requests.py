@@ -71,7 +71,9 @@ def requests(pattern: str, method: str) -> st.SearchStrategy[OddRequest]:
 
 def _examines_nothing(request: OddRequest) -> bool:
     """Return whether the request names a kernel spec that does not exist: the checks themselves take seconds."""
-    query = parse_qs(urlsplit(request.target).query.decode(), encoding="latin-1")
+    query = parse_qs(
+        urlsplit(request.target).query.decode(), keep_blank_values=True, encoding="latin-1"
+    )
     names = query.get("kernel", [""])
     return names[-1] != "python3" and names[-1].strip().isprintable() and bool(names[-1].strip())
 
