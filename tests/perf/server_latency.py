@@ -180,7 +180,7 @@ def main() -> None:
 def wait_for(url: str, token: str) -> None:
     """Wait until the server answers."""
     request = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
-    for _ in range(300):
+    for _ in range(1200):
         try:
             urllib.request.urlopen(request, timeout=5).read()
             return
