@@ -52,4 +52,5 @@ async def test_if_the_parts_cannot_be_built_the_routes_give_a_reference_into_the
         status, answer = await refusal(path)
         assert (status, answer["code"]) == (500, "internal_error")
     socket = await jp_ws_fetch("gpuperf", "live")
-    assert await socket.read_message() is None  # closed
+    assert await socket.read_message() is None  # the server closed it
+    socket.close()
