@@ -66,7 +66,7 @@ from jupyter_gpuperf.suites.store import SuiteStore
 from jupyter_gpuperf.suites.suite_file import read_suite
 from jupyter_gpuperf.wiring import Parts
 
-FILES = int(os.environ.get("GPUPERF_FILES", "25"))
+FILES = int(os.environ.get("GPUPERF_FILES", "15"))
 IS_LONG = FILES > 100
 MOST_GROWTH_BYTES = 64 << 20
 RECORDING = Path(__file__).parent / "recordings" / "h100_session.jsonl.gz"

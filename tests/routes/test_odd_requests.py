@@ -21,7 +21,7 @@ from odd_requests import Caller, OddRequest, declared_requests, json_values, req
 from real_server import serving
 from websocket import create_connection
 
-REQUESTS = int(os.environ.get("GPUPERF_REQUESTS", "24"))
+REQUESTS = int(os.environ.get("GPUPERF_REQUESTS", "16"))
 """Requests per route and method; a tenth for the methods that a route does not have."""
 IS_LONG = REQUESTS > 100
 PATIENCE_SECONDS = 5.0 if IS_LONG else 60.0  # in the short run, others may use the machine
@@ -69,7 +69,7 @@ def statuses(server, request, capsys):
 
 @pytest.mark.parametrize(("pattern", "method"), declared_requests())
 def test_a_route_answers_whatever_it_is_asked(caller, statuses, pattern, method):
-    count = REQUESTS if method != "*" else max(24, REQUESTS // 10)
+    count = REQUESTS if method != "*" else max(16, REQUESTS // 10)
 
     @generated(count // 8)
     @given(requests(pattern, method), requests(pattern, method))
