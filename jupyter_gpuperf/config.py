@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, HasTraits, Int, Unicode, default
+from traitlets import Bool, Float, HasTraits, Int, TraitError, Unicode, default, validate
 
 SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
 RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
@@ -48,9 +49,28 @@ class Settings(HasTraits):
         f"environment variable {RESULTS_VARIABLE} sets the default, also for notebooks and shells."
     ).tag(config=True)
 
-    job_deadline_seconds = Float(900.0, min=1.0, help="Time limit of a benchmark, in seconds.").tag(
-        config=True
-    )
+    job_deadline_seconds = Float(
+        900.0, min=1.0, max=1e9, help="Time limit of a benchmark, in seconds."
+    ).tag(config=True)
+
+    # Jupyter logs a TraitError as a warning, and the default applies.
+
+    @validate("history_seconds", "job_deadline_seconds")
+    def _number(self, proposal: Any) -> float:
+        value: float = proposal["value"]
+        if math.isnan(value):  # passes every comparison with a minimum and a maximum
+            raise TraitError(f"c.GpuPerf.{proposal['trait'].name} is not a number.")
+        return value
+
+    @validate("history_file", "recordings_directory", "results_file")
+    def _path(self, proposal: Any) -> str:
+        value: str = proposal["value"]
+        try:
+            if b"\0" in os.fsencode(Path(value).expanduser()):
+                raise ValueError("it contains a null character")
+        except (ValueError, RuntimeError) as error:  # RuntimeError: ~ of an unknown user
+            raise TraitError(f"c.GpuPerf.{proposal['trait'].name} is no path: {error}.") from error
+        return value
 
     @default("recordings_directory")
     def _recordings_directory_default(self) -> str:

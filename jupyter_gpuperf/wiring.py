@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
@@ -52,17 +53,27 @@ class Parts:
     ----------
     server
         The Jupyter server, which manages the kernels and sessions.
+    wall_clock, monotonic
+        The clocks of everything that reads, keeps and judges readings: Unix time, and a time that never jumps.
     """
 
-    def __init__(self, settings: Settings, server: ServerApp) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        server: ServerApp,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         metrics = all_metrics()
         self.history = _history(settings, metrics)
         self.subscribers = Subscribers()
         source = source_or_absent(settings.source, metrics)
         training = TrainingStore(
-            DeviceUsage(self.history, now=time.time),
+            DeviceUsage(self.history, now=wall_clock),
             replayed_training=source.read_training,
             on_active=self.subscribers.read_often,
+            now=wall_clock,
         )
         rules = all_rules()
         alerts = AlertWatch(rules)
@@ -84,6 +95,8 @@ class Parts:
                 FINDINGS: patterns.message_after,
                 TRAINING: training.message_after,
             },
+            wall_clock=wall_clock,
+            monotonic=monotonic,
         )
         results = ResultStore(Path(settings.results_file).expanduser())
         self.jobs = JobManager(
@@ -94,18 +107,22 @@ class Parts:
             ),
         )
         self.suites = SuiteManager(jobs=self.jobs, results=results)
-        folder, subscribers = Path(settings.recordings_directory), self.subscribers
+        folder, subscribers = Path(settings.recordings_directory).expanduser(), self.subscribers
         self.recordings = RecordingStore(folder, sampler=self.sampler, subscribers=subscribers)
         self.check_runner = CheckRunner()
         memory = MemoryReports()
         attribution = Attribution(table=ProcessTable(), reports=memory.current)
-        processes = ProcessReader(self.sampler, attribution)
+        processes = ProcessReader(self.sampler, attribution, monotonic)
 
         async def listed() -> Processes:
             return await processes.read(await running_kernels(server))
 
         self.diagnosis = LiveDiagnosis(
-            patterns, sampler=self.sampler, subscribers=subscribers, processes=listed
+            patterns,
+            sampler=self.sampler,
+            subscribers=subscribers,
+            processes=listed,
+            clock=monotonic,
         )
         suites = WholeList(self.suites.all, lambda all_: SuitesChanged(suites=all_))
         recordings = WholeList(self.recordings.all, lambda all_: RecordingsChanged(recordings=all_))

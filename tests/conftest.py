@@ -42,6 +42,8 @@ BESIDE = (
     "recordings",
     "sources",
     "state",
+    "routes",
+    "gpu",
 )
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 

@@ -111,8 +111,11 @@ def format_ratio(change: FigureChange) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """Return a timestamp in local time, to the minute."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+    """Return a timestamp in local time, to the minute; a dash for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # from a file that anybody may have changed
+        return "–"
 
 
 def _ratio(change: FigureChange) -> str:

@@ -144,9 +144,12 @@ class DiagnosisWatch:
     def _keep(self, listed: Mapping[str, ProcessListing], now: float) -> None:
         for uuid, listing in listed.items():
             self._listings.setdefault(uuid, []).append(replace(listing, time_seconds=now))
-        # Drop old listings of every device, including devices that are no longer listed.
-        for uuid, kept in self._listings.items():
-            self._listings[uuid] = [x for x in kept if now - LONG_SECONDS <= x.time_seconds <= now]
+        # Drop old listings, and devices without any: they may be gone for good.
+        kept = {
+            uuid: [x for x in listings if now - LONG_SECONDS <= x.time_seconds <= now]
+            for uuid, listings in self._listings.items()
+        }
+        self._listings = {uuid: listings for uuid, listings in kept.items() if listings}
 
     def _judged(self, rule_input: RuleInput) -> list[Finding]:
         interval = min(each.series.interval_seconds for each in rule_input.devices)

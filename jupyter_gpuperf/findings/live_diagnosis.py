@@ -46,6 +46,7 @@ class LiveDiagnosis:
     sampler: Sampler
     subscribers: Subscribers
     processes: Callable[[], Awaitable[Processes]]
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -73,9 +74,9 @@ class LiveDiagnosis:
     async def check(self) -> None:
         """Check now, and send changed findings to all pages, unless the last check was less than a second ago."""
         async with self._checking:
-            if time.monotonic() - self._checked_at < POLL_SECONDS / 2:
+            if self.clock() - self._checked_at < POLL_SECONDS / 2:
                 return
-            self._checked_at = time.monotonic()
+            self._checked_at = self.clock()
             latest = self.sampler.latest
             if latest is None or not self.sampler.is_fresh(STALE_SECONDS):
                 return
@@ -100,10 +101,10 @@ class LiveDiagnosis:
                 logger.exception("The diagnosis failed; it continues.")
 
     async def _listed(self, latest: Frame) -> dict[str, ProcessListing]:
-        is_due = time.monotonic() - self._listed_at >= LISTING_SECONDS
+        is_due = self.clock() - self._listed_at >= LISTING_SECONDS
         if not is_due or not any(map(_is_in_use, latest.devices.values())):
             return {}
-        self._listed_at = time.monotonic()
+        self._listed_at = self.clock()
         try:
             listed = await self.processes()
         except GpuPerfError:

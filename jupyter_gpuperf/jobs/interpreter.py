@@ -63,7 +63,13 @@ def interpreter_of(spec: KernelSpec) -> tuple[str, dict[str, str]]:
     BadRequest
         ``kernel_not_python``, ``kernel_interpreter_missing``, or ``kernel_interpreter_unknown``
         if the spec does not start Python itself but, for example, a shell script.
+    UnicodeEncodeError
+        A text of the spec is no Unicode; :func:`spec_errors` converts it.
     """
+    # A lone surrogate can neither be shown nor be passed on.
+    "\0".join(
+        [*spec.argv, spec.display_name, spec.language, *spec.env, *map(str, spec.env.values())]
+    ).encode()
     command = spec.argv[0] if spec.argv else ""
     facts = {"kernel": spec.display_name, "command": command}
     if spec.language.lower() != "python":

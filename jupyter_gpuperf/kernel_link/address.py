@@ -88,5 +88,5 @@ def remove_stale_files(directory: Path) -> None:
 def _read(file: Path) -> ServerAddress | None:
     try:
         return msgspec.json.decode(file.read_bytes(), type=ServerAddress)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

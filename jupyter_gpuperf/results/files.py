@@ -48,5 +48,5 @@ def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     except OSError as error:
         unreadable, reason = "Can't read {path}: {error}.", error.strerror
         raise NotFound("file_not_found", unreadable, hint, path=path, error=reason) from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(code, message, hint, path=path, error=error) from error

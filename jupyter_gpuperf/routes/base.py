@@ -29,6 +29,15 @@ AUTH_RESOURCE: Final = "gpuperf"
 class CodedErrors(JupyterHandler):
     """Turns any exception in a route into ``{"code", "message", "hint"}`` with its status."""
 
+    def initialize(self, services: Callable[[], Services]) -> None:
+        """Store how to get the services: an error raised here would get no answer at all."""
+        self._services = services
+
+    @property
+    def services(self) -> Services:
+        """The services, which the first request may have to build."""
+        return self._services()
+
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Send a coded error with its own status; Tornado would use 500."""
         super().send_error(getattr(_error_in(kwargs), "http_status", status_code), **kwargs)
@@ -66,10 +75,6 @@ class GpuPerfHandler(CodedErrors, APIHandler):
     auth_resource = AUTH_RESOURCE
     # Viewing a GPU is not activity: an idle server with an open panel must still be culled.
     _track_activity = False
-
-    def initialize(self, services: Callable[[], Services]) -> None:
-        """Store the services."""
-        self.services = services()
 
     def answer(self, body: msgspec.Struct, status: int = 200) -> None:
         """Send ``body`` as JSON and finish."""

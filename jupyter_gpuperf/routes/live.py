@@ -56,8 +56,8 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
     auth_resource = AUTH_RESOURCE
 
     def initialize(self, services: Callable[[], Services]) -> None:
-        """Store the services."""
-        self.services = services()
+        """Store the services; nobody is subscribed yet."""
+        super().initialize(services)
         self.subscription: Subscription | None = None
         self.outbox: Outbox | None = None
         self.interval_ms = DEFAULT_INTERVAL_MS

@@ -92,6 +92,7 @@ class HistoryStore:
             for tracks, latest in ((self._devices, frame.devices), (self._hosts, hosts)):
                 for name, readings in latest.items():
                     if name not in tracks:
+                        self._forget_gone(tracks, now)
                         tracks[name] = self._new_track()
                     tracks[name].append(frame.time_seconds, readings)
 
@@ -190,6 +191,13 @@ class HistoryStore:
                 self._newest_seconds = dump.newest_seconds
 
         return take
+
+    def _forget_gone(self, tracks: dict[str, TieredHistory], now: float) -> None:
+        # Drop devices and hosts whose whole history no answer reaches any more: clusters have new ones every day.
+        oldest = now - self.reach_seconds
+        for name in [name for name, each in tracks.items() if each.newest_seconds < oldest]:
+            if name != THIS_MACHINE:
+                del tracks[name]
 
     def _restored(self, dump: TieredHistoryDump) -> TieredHistory:
         track = self._new_track()

@@ -134,6 +134,12 @@ class TieredHistory:
         self._full = Ring(capacity)
         self._coarse = [CoarseTier(size) for size in coarse]
 
+    @property
+    def newest_seconds(self) -> float:
+        """Time of the latest tick; minus infinity without any."""
+        coarse = (tier.ring.newest_seconds() for tier in self._coarse)
+        return max(self._full.newest_seconds(), *coarse)
+
     def append(self, time_seconds: float, readings: Mapping[str, Reading]) -> None:
         """Add a tick. If its machine's clock was set back, all entries from the tick's time on are dropped."""
         if time_seconds < self._full.newest_seconds():

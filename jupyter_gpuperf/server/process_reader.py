@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 from jupyter_gpuperf.errors import Unavailable
@@ -27,9 +28,13 @@ class ProcessReader:
         Lists the processes in its own thread.
     """
 
-    def __init__(self, sampler: Sampler, attribution: Attribution) -> None:
-        self._sampler = sampler
-        self._attribution = attribution
+    def __init__(
+        self,
+        sampler: Sampler,
+        attribution: Attribution,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sampler, self._attribution, self._clock = sampler, attribution, clock
         self._running: asyncio.Task[Processes] | None = None
         self._read_at = 0.0
         self._processes: Processes | None = None
@@ -42,7 +47,7 @@ class ProcessReader:
         Unavailable
             ``not_answering``: the driver did not list the processes in time.
         """
-        if self._processes is not None and time.monotonic() - self._read_at < KEPT_SECONDS:
+        if self._processes is not None and self._clock() - self._read_at < KEPT_SECONDS:
             return self._processes
         if self._running is None or self._running.done():
             self._running = asyncio.ensure_future(self._read(kernels))
@@ -61,5 +66,5 @@ class ProcessReader:
                 seconds=LISTING_SECONDS,
             ) from error
         self._processes = await asyncio.to_thread(self._attribution.of, listed, kernels)
-        self._read_at = time.monotonic()
+        self._read_at = self._clock()
         return self._processes

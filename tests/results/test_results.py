@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from measured import measured
 from msgspec.structs import replace
 
+from jupyter_gpuperf.display.history_view import HistoryView
 from jupyter_gpuperf.errors import NotFound, Unavailable
 from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 from jupyter_gpuperf.results.comparison import compare_results
 from jupyter_gpuperf.results.store import ResultStore
-from jupyter_gpuperf.schemas import Interval, Results, encode
+from jupyter_gpuperf.schemas import Interval, KeptResult, Results, encode
 from jupyter_gpuperf.suites.store import SuiteStore
 
 A_SUITE = {
@@ -236,6 +237,12 @@ def test_whatever_a_row_s_intervals_are_they_compare(before, after):
     old, new = (replace(measured(), figures={"step_seconds": each}) for each in (before, after))
     (change,) = compare_results(old, new)
     assert encode(change)
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 1e12, float("nan")])
+def test_a_result_with_an_impossible_date_is_listed(seconds):
+    kept = KeptResult(id=1, created_seconds=seconds, baseline=False, result=measured())
+    assert "compute" in repr(HistoryView([kept]))
 
 
 def test_a_result_of_a_later_version_does_not_hide_the_others(store):

@@ -46,6 +46,9 @@ SPECS = {
     "no-language": b'{"argv": ["python"], "display_name": "a", "language": null}',
     "env": b'{"argv": ["python"], "display_name": "a", "language": "python", "env": ["A"]}',
     "null-byte": b'{"argv": ["/bin/python\\u0000"], "display_name": "a", "language": "python"}',
+    "surrogate": b'{"argv": ["python"], "display_name": "\\ud800", "language": "python"}',
+    "surrogate-env": b'{"argv": ["python"], "display_name": "a", "language": "python", "env": {"\\ud800": "b"}}',
+    "surrogate-language": b'{"argv": ["python"], "display_name": "a", "language": "\\ud800"}',
     "huge": b'{"argv": ["python"], "display_name": ' + LONG.encode() + b"}",
 }
 
