@@ -19,7 +19,7 @@ from jupyter_gpuperf.client.in_process_progress import in_process_job
 from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, require_package
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.results.store import PRECISION_KEYS
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -81,6 +81,8 @@ def run_on_object(
             "See: %gpubench {benchmark} --help",
         )
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
+    for package in benchmark.requires:
+        require_package(package, benchmark.name)
     checked = benchmark.check(given)
     # The measuring time comes from the call; other parameters come from the object unless given.
     parameters = {each: checked[each] for each in checked if each in (*given, *PRECISION_KEYS)}

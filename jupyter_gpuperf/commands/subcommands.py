@@ -13,6 +13,7 @@ from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.history_view import LIMIT, HistoryView, history
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.files import coded_write_errors
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
@@ -88,6 +89,8 @@ def run_compare(
     *, new_view: Callable[[], ProgressView], before: Path, after: Path, html: Path | None
 ) -> ComparisonView:
     """Compare two suite files."""
+    if html is not None:
+        require_new_file(html)
     changes = compare(read_suite(before), read_suite(after))
     view = ComparisonView(changes, before.stem, after.stem)
     if html is not None:

@@ -22,6 +22,7 @@ from jupyter_gpuperf.sources import Source, source_from
 
 NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
 FOLDER: Final = "gpuperf-demo"
+PACKAGES: Final = ("jupyterlab", "ipykernel", "torch", "numpy", "PIL")
 
 
 def demo(
@@ -50,14 +51,16 @@ def demo(
     Raises
     ------
     Unavailable
-        ``package_missing``: JupyterLab is not installed in this environment.
+        ``package_missing``: JupyterLab or a package of the notebook is not installed in this environment.
     BadRequest
         ``folder_not_writable``: the notebook could not be copied.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        message = "The demo needs jupyterlab, which is not installed for {python}."
+    missing = [each for each in PACKAGES if importlib.util.find_spec(each) is None]
+    if missing:
+        message = "The demo needs {packages}; not installed for {python}."
         hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'"
-        raise Unavailable("package_missing", message, hint, python=sys.executable)
+        values = {"packages": missing, "python": sys.executable}
+        raise Unavailable("package_missing", message, hint, **values)
     notebook = _copy_into(folder)
     chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201

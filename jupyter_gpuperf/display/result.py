@@ -15,6 +15,7 @@ from jupyter_gpuperf.display.numbers import (
     format_quantity,
     split_name,
 )
+from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
@@ -79,9 +80,10 @@ class Result(PlainDataView, DisplayedOnce):
 
         Raises
         ------
-        ImportError
+        PackageMissing
             pandas is not installed.
         """
+        require_package("pandas", "to_frame()")
         import pandas
 
         samples = [
@@ -99,7 +101,7 @@ class Result(PlainDataView, DisplayedOnce):
 
         Raises
         ------
-        ImportError
+        PackageMissing
             matplotlib is not installed.
         """
         from jupyter_gpuperf.display.plots import plot_of
