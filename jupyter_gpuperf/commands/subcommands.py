@@ -42,12 +42,13 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
     parser = OptionParser(prog=f"{program} {words[0]}", allow_abbrev=False)
     add_options, run = SUBCOMMANDS[words[0]]
     add_options(parser)
-    parser.add_argument("--into", type=variable_name, help="assign the result to this variable")
+    if program.startswith("%"):  # a shell has no variable for it
+        parser.add_argument("--into", type=variable_name, help="assign the result to this variable")
     try:
         options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
         return ParsedSubcommand(run=lambda _view: None)
-    into = options.pop("into")
+    into = options.pop("into", None)
     return ParsedSubcommand(run=lambda new_view: run(new_view=new_view, **options), into=into)
 
 

@@ -115,8 +115,8 @@ class Result(PlainDataView, DisplayedOnce):
     def blocks(self) -> Iterator[Block]:
         """Yield a row per figure, the warnings, the comparison, and the environment."""
         data = self.data
-        parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
-        yield Heading(data.benchmark, parameters)
+        given = [each for each in data.parameters.items() if each[1] != ""]
+        yield Heading(data.benchmark, " · ".join(format_parameter(*each) for each in given))
         yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
         yield from map(Line, self.comparison)

@@ -89,7 +89,7 @@ def _suspected(view: View) -> Finding | None:
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
     pattern = {
-        "resting_ratio": work.idle_readings_ratio,
+        "idle_readings_ratio": work.idle_readings_ratio,
         "bursts_per_second": work.bursts_per_second,
     }
     return Finding(

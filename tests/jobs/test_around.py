@@ -97,7 +97,7 @@ def test_without_readings_nothing_is_claimed(seen):
             {"clock_lost_thermal_hardware_ratio": 0.5},
             "Throttled by heat (hardware slowdown) for 50",
         ),
-        ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10"),
+        ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10 % of the time."),
         ({"clock_lost_power_brake_ratio": 0.1}, "power brake"),
         ({"throttled": 0.3}, "CPU quota paused its processes for 30"),
     ],
