@@ -18,7 +18,7 @@ import msgspec
 from jupyter_gpuperf.findings.build_rule_input import input_of_history
 from jupyter_gpuperf.findings.current_findings import CurrentFindings
 from jupyter_gpuperf.findings.wire_format import finding_of
-from jupyter_gpuperf.rules import Finding, ProcessListing, Rule, RuleInput, View, judge
+from jupyter_gpuperf.rules import Device, Finding, ProcessListing, Rule, RuleInput, View, judge
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
@@ -85,7 +85,11 @@ class DiagnosisWatch:
             return marked
 
     def check(
-        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
+        self,
+        latest: Frame,
+        infos: Sequence[DeviceInfo],
+        listed: Mapping[str, ProcessListing],
+        played_seconds: Mapping[str, float] | None = None,
     ) -> bool:
         """Check the recent past, and return whether the findings changed or their figures were updated.
 
@@ -97,10 +101,12 @@ class DiagnosisWatch:
             The devices that exist now.
         listed
             The current processes of each device; devices whose processes were not listed have no entry.
+        played_seconds
+            How long ago the recordings of replayed devices began: their earlier readings are not judged.
         """
         now = latest.time_seconds
         self._keep(listed, now)
-        rule_input = self._input(latest, infos)
+        rule_input = self._input(latest, infos, played_seconds or {})
         changed = self._holding.take(
             self._judged(rule_input) if rule_input.devices else (),
             now,
@@ -141,7 +147,9 @@ class DiagnosisWatch:
             found += judge(part, rules, live=True)
         return found
 
-    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
+    def _input(
+        self, latest: Frame, infos: Sequence[DeviceInfo], played_seconds: Mapping[str, float]
+    ) -> RuleInput:
         rule_input = input_of_history(
             *self.history.recent(LONG_SECONDS),
             latest=latest,
@@ -149,10 +157,17 @@ class DiagnosisWatch:
             listings=self._listings,
             steps=self.steps(SHORT_SECONDS),
         )
-        enough = tuple(
-            each for each in rule_input.devices if len(each.series.times_seconds) >= FEWEST_READINGS
+        devices = (
+            _since(each, latest.time_seconds - played_seconds.get(each.uuid, math.inf))
+            for each in rule_input.devices
         )
+        enough = tuple(x for x in devices if len(x.series.times_seconds) >= FEWEST_READINGS)
         return replace(rule_input, devices=enough)
+
+
+def _since(device: Device, time_seconds: float) -> Device:
+    listings = tuple(each for each in device.listings if each.time_seconds >= time_seconds)
+    return replace(device, series=device.series.between(time_seconds, math.inf), listings=listings)
 
 
 def _courteous(rule: Rule) -> Rule:

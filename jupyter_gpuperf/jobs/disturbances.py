@@ -119,6 +119,9 @@ class DisturbanceWatcher:
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[AddObservations]:
         """Observe the machine while the block runs; the yielded function adds the observations to the result."""
+        if self.sampler.played_seconds:  # the readings are those of a recording, not of this run
+            yield lambda result: result
+            return
         watch = DisturbanceLog(device)
         if self.has_reading_before_run and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))

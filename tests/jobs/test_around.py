@@ -39,6 +39,7 @@ class Sampler:
 
     def __init__(self, subscribers, processes=()):
         self.latest = None
+        self.played_seconds = {}
         self._subscribers = subscribers
         self._processes = list(processes)
         self._now = 0.0
@@ -82,6 +83,16 @@ def test_the_clock_is_that_of_the_device_at_work(seen):
     assert result.environment["power_mean_watts"] == 500.0
     assert result.environment["temperature_max_celsius"] == 60.0
     assert result.warnings == []
+
+
+def test_the_readings_of_a_recording_say_nothing_about_a_run_beside_it():
+    subscribers = Subscribers()
+    sampler = Sampler(subscribers)
+    sampler.latest = busy = frame(host_cpu_percent=90.0, throttled=0.5)
+    sampler.played_seconds = {GPU: 3.0}
+    with DisturbanceWatcher(sampler, subscribers).watch(None) as finish:
+        sampler.tick(busy)
+        assert finish(measured()) == measured()
 
 
 def test_without_readings_nothing_is_claimed(seen):
