@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.benchmarks import Context, find
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import in_process_job
 from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import ProgressView
@@ -54,6 +55,7 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
         raise NotFound("unknown_name", message, hint, name=expression) from None
 
 
+@shortened_errors()
 def run_on_object(
     benchmark_name: str,
     subject: object,

@@ -16,6 +16,8 @@ from typing import Final
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER
 from jupyter_gpuperf.sources import Source, source_from
@@ -62,7 +64,11 @@ def demo(
         values = {"packages": missing, "python": sys.executable}
         raise Unavailable("package_missing", message, hint, **values)
     notebook = _copy_into(folder)
-    chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
+    asked = source or os.environ.get(SOURCE_VARIABLE)
+    chosen = asked or demo_source()
+    if chosen != "auto" and not asked:
+        replays = "No GPU found: the panel replays recordings of an H100, host included."
+        print(translated(Message(replays)))  # noqa: T201
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     command = [

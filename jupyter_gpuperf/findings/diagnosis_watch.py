@@ -39,6 +39,8 @@ REFRESH_SECONDS: Final = 10.0
 FEWEST_READINGS: Final = 8
 """A device with fewer readings is not judged. This many take 0.8 s at the highest rate, and 40 s while no page is
 open."""
+REPLAY_SECONDS: Final = 15.0
+"""A recording begins with the start of its job, which shows nothing. For this long, the findings of its last pass stay."""
 YIELD_SECONDS: Final = 0.0002
 """Sleep after each rule. It lets a request of the server run, which would otherwise wait 5 ms for the interpreter."""
 
@@ -106,12 +108,14 @@ class DiagnosisWatch:
         """
         now = latest.time_seconds
         self._keep(listed, now)
-        rule_input = self._input(latest, infos, played_seconds or {})
+        played = played_seconds or {}
+        rule_input = self._input(latest, infos, played)
         changed = self._holding.take(
             self._judged(rule_input) if rule_input.devices else (),
             now,
             present={info.uuid for info in infos},
             working=_working(rule_input),
+            not_judged={uuid for uuid, seconds in played.items() if seconds < REPLAY_SECONDS},
         )
         if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
             self._refreshed_seconds = now

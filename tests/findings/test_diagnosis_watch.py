@@ -134,6 +134,9 @@ def test_that_a_replay_begins_again_is_no_event_of_the_work(name, loud):
             now_found = {each.code: each.severity for each in played.watch.current.findings}
             played.reported.append((now, now_found))
     assert played.loud() == loud
+    first = next((at for at, codes in played.reported if loud <= codes.keys()), 0.0)
+    later = [codes.keys() for at, codes in played.reported if at >= first]
+    assert all(loud <= each for each in later)  # it does not come and go with each pass
 
 
 def test_a_cause_that_comes_in_the_middle_of_good_work_is_told_within_15_seconds():
