@@ -66,8 +66,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"reduce_{name}_seconds"] = seconds
             figures[f"bus_{name}_bytes_per_second"] = inverse(interval, factor * size_bytes)
         if (reached_ratio := half_width_ratio(interval)) > QUICK_RATIO:
-            percent = {"reached": 100 * reached_ratio, "target": 100 * QUICK_RATIO}
-            context.warn(Message(TOO_WIDE, size=size, **percent))
+            context.warn(
+                Message(TOO_WIDE, size=size, reached=100 * reached_ratio, target=100 * QUICK_RATIO)
+            )
     cuda = backend == "nccl"
     environment = {
         **describe(torch, torch.device("cuda" if cuda else "cpu")),
