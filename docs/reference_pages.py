@@ -147,6 +147,7 @@ def finding_page(rule: Rule) -> str:
     lines += [
         "",
         f"It needs {linked(rule.needs, '../metrics')}, and looks at {LOOKS_AT[rule.looks_at]}.",
+        *decided_by(rule),
         "",
         "## Thresholds",
         "",
@@ -161,6 +162,14 @@ def finding_page(rule: Rule) -> str:
     lines += ["", "## What would refute it", ""]
     lines += [f"- {text}" for text in messages_under(path, "refuted_by")]
     return "\n".join(lines) + "\n"
+
+
+def decided_by(rule: Rule) -> list[str]:
+    """Return what the diagnosis says on devices that lack the deciding readings."""
+    if not rule.decided_by:
+        return []
+    metrics = linked(rule.decided_by, "../metrics")
+    return [f"Without {metrics}, it can't be confirmed or ruled out; the diagnosis then says so."]
 
 
 LOOKS_AT: Final = {

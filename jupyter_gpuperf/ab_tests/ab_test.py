@@ -30,7 +30,7 @@ from jupyter_gpuperf.loops.timed_loaders import TimedIterable
 from jupyter_gpuperf.measure.interleaved import time_interleaved
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.interrupts import run_afterwards
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
 
@@ -159,7 +159,7 @@ def measure_change(
 
 
 class _Bench:
-    """Runs blocks of steps. Closing it restores everything that the steps changed."""
+    """Runs blocks of steps, and restores everything that they changed."""
 
     def __init__(
         self,
@@ -193,15 +193,11 @@ class _Bench:
         self._worker_pause = WorkerPause()
 
     def close(self) -> None:
-        """Close all loops, and restore everything that their steps changed."""
-        try:
-            self._worker_pause.close()  # first, so that the workers of all loops finish at the same time
-            for each in self._loops:
-                each.close()
-            self._timeline.wait()
-        finally:
-            with uninterrupted():
-                self._snapshot.restore()
+        """Close all loops, and wait for the device."""
+        self._worker_pause.close()  # first, so that the workers of all loops finish at the same time
+        for each in self._loops:
+            each.close()
+        self._timeline.wait()
 
     def loop(self, batches: Iterator[Any], loader: Any = None) -> Loop:
         """Start a loop over ``batches`` (from ``loader``, if any), measure its seconds per step, and return it."""
@@ -222,7 +218,7 @@ class _Bench:
 
     def compare(self, what: str, loops: Iterable[Loop], *, loader: Any = None) -> ABTestResult:
         """Measure two loops alternately, and restore everything that they changed; ``what`` describes the change."""
-        with contextlib.closing(self):
+        with run_afterwards(self._snapshot.restore), contextlib.closing(self):
             named = dict(zip(("before", "after"), loops, strict=True))
             left_seconds = self._left_seconds()
             paces = {name: each.pace for name, each in named.items()}

@@ -26,7 +26,6 @@ from jupyter_gpuperf.units import PCIE_LANE_BYTES_PER_SECOND
 MIB: Final = 1 << 20
 SMALLEST_BYTES: Final = 64 * MIB
 """Smaller buffers fit in the cache of a large chip."""
-PCIE_LANES: Final = 16
 NO_GPU: Final = Message("PyTorch found no GPU; measured the host's memory.")
 
 CallAndBytes = tuple[Callable[[], object], float]
@@ -119,7 +118,8 @@ def _limits(torch: Any, device: Any) -> dict[str, float]:
     chip = limits_of(torch, device)
     if chip is None:
         return {}
-    link = PCIE_LANES * PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation, 0.0)
+    lane = PCIE_LANE_BYTES_PER_SECOND.get(chip.pcie_generation or 0, 0.0)
+    link = lane * (chip.pcie_lanes or 0)
     ways = itertools.product(("host_to_device", "device_to_host"), ("pinned", "pageable"))
     limits = dict.fromkeys(("copy", "triad"), chip.bytes_per_second)
     limits |= dict.fromkeys(("_".join(each) for each in ways), link)

@@ -80,7 +80,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         **describe(torch, device),
         "cudnn_tf32": tf32,
         **requested.work.environment_entries(chip, kind, prefix="model_"),
-        "limits_from": chip.source if chip else None,
+        **(chip.limit_entries(kind) if chip else {}),
     }
     return Measured(
         unit="seconds", figures=figures, samples=samples, environment=environment, limits=limits

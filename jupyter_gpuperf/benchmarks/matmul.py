@@ -66,12 +66,13 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
         environment |= work.environment_entries(chip, kind, prefix=f"{kind}_")
         if chip is not None and kind in chip.flops:
             limits[f"{kind}_flops_per_second"] = chip.flops[kind]
-    environment["limits_from"] = chip.source if chip else None
-    environment["limit_clock_mhz"] = chip.clock_mhz if chip else None
-    if chip is not None and chip.bytes_per_second:
-        limits["memory_bytes_per_second"] = chip.bytes_per_second
-    if chip is not None and chip.derived:
-        context.warn("This chip is not in the table of data sheets; its limits are calculated.")
+    if chip is not None:
+        environment |= chip.limit_entries(*kinds)
+        if chip.bytes_per_second:
+            limits["memory_bytes_per_second"] = chip.bytes_per_second
+        if chip.not_recognized:
+            message = "{reason} Limits are calculated from multiprocessors and clock, as far as these are known."
+            context.warn(Message(message, reason=chip.not_recognized))
     return Measured(
         unit="flops_per_second",
         figures=figures,

@@ -76,8 +76,7 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             "measured_batch_size": size.batch,
             "measured_image_size": size.side,
             "step_tflop": round(flop / 1e12, 3),
-            "limits_from": chip.source if chip else None,
-            "limit_clock_mhz": chip.clock_mhz if chip else None,
+            **(chip.limit_entries(precision) if chip else {}),
         },
         limits={"model_flops_per_second": peak_flops} if peak_flops else {},
     )

@@ -16,15 +16,16 @@ from jupyter_gpuperf.display.document import Displayed, joined
 from jupyter_gpuperf.display.numbers import format_quantity, split_name
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.build_rule_input import input_of_recording
-from jupyter_gpuperf.findings.wire_format import finding_of
+from jupyter_gpuperf.findings.wire_format import causes_of, finding_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recordings.load import find_recording, load_recording
-from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge
+from jupyter_gpuperf.rules import Device, RuleInput, all_rules, judge, undecided_on
 from jupyter_gpuperf.rules.busy_spans import steady_spans
 from jupyter_gpuperf.schemas import Finding, RecordingRequest
+from jupyter_gpuperf.schemas.findings import UndecidedCauses
 
 SHORTEST_SECONDS: Final = 10.0
 """A shorter recording contains no steady state."""
@@ -47,6 +48,7 @@ class Diagnosis(Displayed):
     source: str
     rule_input: RuleInput
     findings: Sequence[Finding]
+    undecided: Sequence[UndecidedCauses]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as ``--json`` prints it."""
@@ -54,6 +56,7 @@ class Diagnosis(Displayed):
             "source": self.source,
             "devices": [_described(each) for each in self.rule_input.devices],
             "findings": [msgspec.to_builtins(each, enc_hook=str) for each in self.findings],
+            "undecided": [msgspec.to_builtins(each, enc_hook=str) for each in self.undecided],
         }
 
     def blocks(self) -> Iterator[Block]:
@@ -63,8 +66,15 @@ class Diagnosis(Displayed):
         yield from (WarningBox(list(self._finding(each))) for each in self.findings)
         if all(each.severity == "info" for each in self.findings):
             worked = any(steady_spans(device.series) for device in self.rule_input.devices)
-            found = Message("No problems found.")
+            open_codes = {code for each in self.undecided for code in each.codes}
+            is_open = any(each.code in open_codes for each in self.findings)
+            found = Message("No cause is certain.") if is_open else Message("No problems found.")
             yield Line(found if worked else Message("No work lasted long enough to judge."))
+        for device in self.rule_input.devices:
+            place = self._name(device) if len(self.rule_input.devices) > 1 else ""
+            for each in self.undecided:
+                if each.device == device.uuid:
+                    yield Line(joined([place, each.summary], ": "), "quiet")
 
     def _heading(self, device: Device) -> Message:
         spans = steady_spans(device.series)
@@ -122,10 +132,12 @@ def diagnosis_of(path: Path) -> Diagnosis:
         hint = "jupyter gpuperf record FILE creates a recording."
         reason = getattr(error, "strerror", None) or error  # without the path
         raise BadRequest("not_a_recording", message, hint, path=path, error=reason) from error
+    rules = all_rules()
     findings = [
-        finding_of(each, _since(rule_input, each.device)) for each in judge(rule_input, all_rules())
+        finding_of(each, _since(rule_input, each.device)) for each in judge(rule_input, rules)
     ]
-    return Diagnosis(str(find_recording(path)), rule_input, findings)
+    undecided = [causes_of(each) for each in undecided_on(rule_input.devices, rules)]
+    return Diagnosis(str(find_recording(path)), rule_input, findings, undecided)
 
 
 def diagnose_in_process(seconds: float, source: str) -> Diagnosis:

@@ -142,8 +142,14 @@ def _take(columns: dict[str, list[Reading]], readings: Mapping[str, Reading], pl
 def _device(
     uuid: str, info: DeviceInfo | None, series: ReadingSeries, listings: Sequence[ProcessListing]
 ) -> Device:
-    index, name = (info.index, info.name) if info else (0, uuid)
-    return Device(uuid=uuid, index=index, name=name, series=series, listings=tuple(listings))
+    return Device(
+        uuid=uuid,
+        index=info.index if info else 0,
+        name=info.name if info else uuid,
+        series=series,
+        listings=tuple(listings),
+        compute_capability=info.compute_capability if info else None,
+    )
 
 
 def _with_limits(piece: HistoryPiece, readings: Mapping[str, Reading]) -> ReadingSeries:

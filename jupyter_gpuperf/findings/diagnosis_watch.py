@@ -17,11 +17,21 @@ import msgspec
 
 from jupyter_gpuperf.findings.build_rule_input import input_of_history
 from jupyter_gpuperf.findings.current_findings import CurrentFindings
-from jupyter_gpuperf.findings.wire_format import finding_of
-from jupyter_gpuperf.rules import Device, Finding, ProcessListing, Rule, RuleInput, View, judge
+from jupyter_gpuperf.findings.wire_format import causes_of, finding_of
+from jupyter_gpuperf.rules import (
+    Device,
+    Finding,
+    ProcessListing,
+    Rule,
+    RuleInput,
+    View,
+    judge,
+    undecided_on,
+)
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
+from jupyter_gpuperf.schemas.findings import UndecidedCauses
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 LONG_SECONDS: Final = 60.0
@@ -80,7 +90,7 @@ class DiagnosisWatch:
     def message_after(self, _frame: Frame) -> FindingsChanged | None:
         """Update the alert marks at each tick; return all findings if a mark changed, else ``None``."""
         with self._marking:
-            marked = self._marked(self.current.findings)
+            marked = self._marked(self.current.findings, self.current.undecided)
             if marked == self.current:
                 return None
             self.current = marked
@@ -110,21 +120,29 @@ class DiagnosisWatch:
         self._keep(listed, now)
         played = played_seconds or {}
         rule_input = self._input(latest, infos, played)
+        beginning = {uuid for uuid, seconds in played.items() if seconds < REPLAY_SECONDS}
+        undecided = [causes_of(each) for each in undecided_on(rule_input.devices, self._rules)]
+        beginning_unseen = beginning - {each.device for each in undecided}
+        undecided += [x for x in self.current.undecided if x.device in beginning_unseen]
         changed = self._holding.take(
             self._judged(rule_input) if rule_input.devices else (),
             now,
             present={info.uuid for info in infos},
             working=_working(rule_input),
-            not_judged={uuid for uuid, seconds in played.items() if seconds < REPLAY_SECONDS},
+            not_judged=beginning,
         )
+        changed |= undecided != self.current.undecided
         if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
             self._refreshed_seconds = now
             with self._marking:
-                self.current = self._marked([finding_of(*each) for each in self._holding.current])
+                found = [finding_of(*each) for each in self._holding.current]
+                self.current = self._marked(found, undecided)
             return True
         return False
 
-    def _marked(self, findings: Sequence[WireFinding]) -> FindingsChanged:
+    def _marked(
+        self, findings: Sequence[WireFinding], undecided: Sequence[UndecidedCauses]
+    ) -> FindingsChanged:
         """Return the findings, each marked with the current alert about the same problem of the same device."""
         alerts = {(each.code, each.device) for each in self.alerts().alerts} if findings else set()
 
@@ -133,7 +151,9 @@ class DiagnosisWatch:
             holds = (alert, finding.device) in alerts
             return msgspec.structs.replace(finding, alert=alert if holds else None)
 
-        return FindingsChanged(findings=[marked(each) for each in findings])
+        return FindingsChanged(
+            findings=[marked(each) for each in findings], undecided=list(undecided)
+        )
 
     def _keep(self, listed: Mapping[str, ProcessListing], now: float) -> None:
         for uuid, listing in listed.items():

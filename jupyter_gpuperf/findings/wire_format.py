@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules import Finding
+from jupyter_gpuperf.rules import Finding, Undecided
 from jupyter_gpuperf.schemas import Alert
 from jupyter_gpuperf.schemas import Finding as WireFinding
+from jupyter_gpuperf.schemas.findings import UndecidedCauses
 
 
 def finding_of(finding: Finding, since_seconds: float) -> WireFinding:
     """Return a finding in its wire format; ``since_seconds`` is the time at which it was first found."""
     return WireFinding(since_seconds=since_seconds, cost=cost_of(finding), **asdict(finding))
+
+
+def causes_of(undecided: Undecided) -> UndecidedCauses:
+    """Return the causes that can't be decided in their wire format."""
+    return UndecidedCauses(**undecided._asdict())
 
 
 def alert_of(finding: Finding, since_seconds: float) -> Alert:

@@ -66,12 +66,13 @@ def cuda_in_use(torch: Any) -> bool:
 
 def is_generator(torch: Any, value: object) -> bool:
     """Return whether a value is a random generator whose state can be read and set."""
-    if isinstance(value, random.Random):
-        return not isinstance(value, random.SystemRandom)
+    kind = type(value)  # an object's own `__class__` may be another's
+    if issubclass(kind, random.Random):
+        return not issubclass(kind, random.SystemRandom)
     numpy = _numpy_random()
-    return isinstance(value, torch.Generator) or (
+    return issubclass(kind, torch.Generator) or (
         numpy is not None
-        and isinstance(value, (numpy.Generator, numpy.RandomState, numpy.BitGenerator))
+        and issubclass(kind, (numpy.Generator, numpy.RandomState, numpy.BitGenerator))
     )
 
 

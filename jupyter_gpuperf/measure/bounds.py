@@ -40,7 +40,7 @@ class Work:
         Parameters
         ----------
         kind
-            The number format of the computation, as in :data:`chips_table.FORMATS`.
+            The number format of the computation, as in :data:`chip_table.FORMATS`.
         """
         facts: dict[str, Any] = {f"{prefix}flop_per_byte": round(self.flop / self.traffic_bytes, 2)}
         if chip is not None and (roofs := self._roofs(chip, kind)):

@@ -59,30 +59,34 @@ def precisions_of(torch: Any, device: Any) -> list[str]:
 
 
 def limits_of(torch: Any, device: Any, pci_devices: Path = PCI_DEVICES) -> Chip | None:
-    """Return the limits of a device; ``None`` if they are unknown.
+    """Return the limits of a GPU; ``None`` for a CPU, whose limits are unknown.
 
     Parameters
     ----------
     torch
         The torch module.
     device
-        A ``torch.device``; the limits of a CPU are unknown.
+        A ``torch.device``.
     """
     if device.type != "cuda":
         return None
     properties = torch.cuda.get_device_properties(device)
-    # The clocks are in kHz. Older versions of torch don't report them; limits then can't be derived.
+    # The clocks are in kHz. Older versions of torch don't report them; limits then can't be derived. An integrated GPU
+    # reports a memory clock that has nothing to do with its memory.
     clock_khz = getattr(properties, "clock_rate", 0)
     memory_clock_khz = getattr(properties, "memory_clock_rate", 0)
-    bus_bits = getattr(properties, "memory_bus_width", 0)
+    bus_bits = (
+        0 if getattr(properties, "is_integrated", 0) else getattr(properties, "memory_bus_width", 0)
+    )
     return chip_of(
+        properties.name,
         pci_id=_pci_id(properties, pci_devices),
         multiprocessors=properties.multi_processor_count,
         memory_bytes=float(properties.total_memory),
         compute_capability=(properties.major, properties.minor),
-        clock_mhz=clock_khz / 1000,
-        name=properties.name,
-        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8,  # double data rate
+        clock_mhz=clock_khz / 1000 or None,
+        memory_bytes_per_second=2 * memory_clock_khz * 1000 * bus_bits / 8
+        or None,  # double data rate
     )
 
 

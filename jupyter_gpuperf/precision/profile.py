@@ -30,6 +30,7 @@ from jupyter_gpuperf.precision.timing import (
     Variant,
     VariantFailed,
 )
+from jupyter_gpuperf.state.interrupts import run_afterwards
 from jupyter_gpuperf.state.switches import tf32_is_on
 
 FIRST_SHARE: Final = 0.4
@@ -61,7 +62,7 @@ def run_profile(
     options.validated()
     began = time.perf_counter()
     session = ProfileSession(torch, subject)
-    with contextlib.closing(session):
+    with run_afterwards(session.close):
         progress(0.02, "Running the cell once")
         session.ordinary_run()
         profile = _Profiling(session, options, source, progress).run()

@@ -28,7 +28,6 @@ from jupyter_gpuperf.precision.mode_context import (
     RunObserver,
     mode_applied,
 )
-from jupyter_gpuperf.state.interrupts import uninterrupted
 from jupyter_gpuperf.state.iterators import LiveIterators
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
@@ -85,7 +84,7 @@ class OutOfTime(GpuPerfError):
 
 
 class ProfileSession:
-    """The runs of one cell in one profile. :meth:`close` must be called in any case.
+    """The runs of one cell in one profile. :meth:`close` must be called in any case, and without interrupts.
 
     Attributes
     ----------
@@ -236,14 +235,13 @@ class ProfileSession:
 
     def close(self) -> None:
         """Restore the state after the ordinary run, or the state before it if the run failed."""
-        with uninterrupted():
-            self.synchronize()
-            (self._after or self.before).restore()
-            self._iterators.remove()
-            end_workers_except(self._workers)
-            if self._after is not None and (drawn := self._iterators.give_back()):
-                message = "Another mode took more items from {iterators}; they were put back."
-                self.warnings.append(Message(message, iterators=drawn))
+        self.synchronize()
+        (self._after or self.before).restore()
+        self._iterators.remove()
+        end_workers_except(self._workers)
+        if self._after is not None and (drawn := self._iterators.give_back()):
+            message = "Another mode took more items from {iterators}; they were put back."
+            self.warnings.append(Message(message, iterators=drawn))
 
     def _device_in_use(self, allocated_before: Counter[str]) -> Any:
         """Return the GPU on which the cell allocated the most memory, or that holds most of the tensors it names.
@@ -297,4 +295,5 @@ class ProfileSession:
             for path, each in self.before.reached.opaque
             if path in used and type(each).__module__.startswith(REPORTED_LIBRARIES)
         ]
-        return [*self.before.not_restored, *opaque]
+        after = () if self._after is None else self._after.not_restored
+        return [*dict.fromkeys((*self.before.not_restored, *after, *opaque))]

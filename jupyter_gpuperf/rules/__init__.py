@@ -35,6 +35,7 @@ from jupyter_gpuperf.rules.rule_input import (
     RuleInput,
 )
 from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.undecided import Undecided, undecided_on
 
 __all__ = [
     "RULES",
@@ -47,9 +48,11 @@ __all__ = [
     "Rule",
     "RuleInput",
     "Threshold",
+    "Undecided",
     "View",
     "all_rules",
     "judge",
+    "undecided_on",
 ]
 
 RULES: tuple[Rule, ...] = (

@@ -20,6 +20,10 @@ LEAST_PERCENT: Final = {SM: 0.02, UTILIZATION: 1.0}
 the time (0.1 %), which must still count as work. The driver reports utilization as a whole number: 1 is the smallest
 value above 0."""
 
+UNSEEN_SECONDS: Final = 1 / 3
+"""The driver's utilization covers a sixth of a second to a second, depending on the chip. If the readings are further
+apart than two of the shortest periods, they leave out parts of the time."""
+
 PAUSE_SECONDS: Final = 6.0
 """An idle gap longer than this ends a job, unless the job's gaps are usually that long."""
 HELD_PAUSE_SECONDS: Final = 12.0
@@ -69,6 +73,11 @@ def activity_metric(series: ReadingSeries) -> str | None:
     """
     enough = max(1.0, 0.6 * len(series.times_seconds))
     return next((each for each in (SM, UTILIZATION) if len(series.values(each)) >= enough), None)
+
+
+def is_sampled(series: ReadingSeries, metric: str | None) -> bool:
+    """Return whether the readings of a device's activity leave out parts of the time between them."""
+    return metric == UTILIZATION and series.interval_seconds > UNSEEN_SECONDS
 
 
 def busy_spans(series: ReadingSeries) -> list[Span]:

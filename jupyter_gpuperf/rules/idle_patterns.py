@@ -1,12 +1,15 @@
 """Classify the idle time of a device, as far as the driver's readings allow.
 
-There are three signs, each with a physical reason:
+There are four signs, each with a physical reason:
 
 - **Idle gaps.** Launching one kernel after another leaves gaps of microseconds. A reading in which no kernel ran
   means a gap as long as the sampling interval: the device waited for a slow operation.
 - **Fill**, the share of multiprocessors that a kernel uses. A program limited by launches keeps the device busy for
   5 % of the time or more, since a launch takes about as long as a small kernel. Kernels that fill the chip run much
   longer than a launch: a device that is seldom busy with such kernels is not waiting for launches.
+- **Power.** Without GPM, a reading covers a sixth of a second or a little more. At one reading a second, bursts of work
+  many times a second look like work that stops for seconds. On most chips, the power is an average over a second: it
+  falls in a stall, and stays level if each second contains the same work.
 - **The host.** Launching keeps one core at 100 %; loading keeps cores, disks or the network busy. When all of
   them are idle, the device may simply have nothing to do: a person reads a result, or a remote store is slow.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 from enum import Enum
 from statistics import median
 
+from jupyter_gpuperf.rules.phases import Phase
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.workload import Workload
 
@@ -23,6 +27,11 @@ IDLE_READINGS_RATIO = Threshold(
     0.3,
     reason="Share of readings without any work. Launch gaps are thousands of times shorter than a reading.",
     margin="A JPEG loader with one worker 0.70 at 10 Hz; launch-bound loops 0.05 and less.",
+)
+IDLE_WINDOWS_RATIO = Threshold(
+    0.1,
+    reason="The same for readings that leave out time: the shorter a gap, the fewer of them fall into it as a whole.",
+    margin="A slow remote store 0.59 once a second; launch-bound loops 0.",
 )
 IDLE_GAPS_COUNT = 3
 """Number of idle gaps that make a pattern: one is a pause, and two may be chance."""
@@ -66,6 +75,12 @@ RUN_BUSY_RATIO = Threshold(
     reason="Between stalls the device works at its usual speed; a starved one never does.",
     margin="Between checkpoints 0.70; bursts of a starved loader 0.09.",
 )
+STALL_POWER_RATIO = Threshold(
+    0.5,
+    reason="With readings that leave out time: power in a stall, divided by that of full speed. Batches more often than "
+    "once a second differ by less, as the power is an average over a second.",
+    margin="Once a second: checkpoints 0.2 to 0.3, a stop of 1.5 s 0.2; a slow remote store 0.9.",
+)
 IDLE_HOST_CORES = Threshold(
     0.5,
     reason="A program that launches, decodes or copies keeps one core busy.",
@@ -86,6 +101,7 @@ class IdlePattern(Enum):
     LAUNCHES = "tiny kernels one after another"
     SHORT_GAPS = "idle gaps too short to be seen"
     PAUSE = "idle once or twice, for whatever reason"
+    GLIMPSES = "seen at work now and then, by readings that leave out most of the time"
     UNKNOWN = "not visible in the readings"
 
 
@@ -93,9 +109,8 @@ def idle_pattern_of(work: Workload) -> IdlePattern:
     """Return the pattern of a device's idle time."""
     if is_stalling(work):
         return IdlePattern.STALLS
-    if work.idle_readings_ratio >= IDLE_READINGS_RATIO:
-        is_regular = len(work.idle_gaps_seconds) >= IDLE_GAPS_COUNT
-        return IdlePattern.IDLE_GAPS if is_regular else IdlePattern.PAUSE
+    if (waiting := _long_gaps_of(work)) is not None:
+        return waiting
     is_filled = is_tiny = False
     if work.fill_ratio is not None:
         is_filled, is_tiny = work.fill_ratio >= FILLED_RATIO, work.fill_ratio < TINY_RATIO
@@ -111,25 +126,79 @@ def idle_pattern_of(work: Workload) -> IdlePattern:
     )
 
 
+def _long_gaps_of(work: Workload) -> IdlePattern | None:
+    gaps_count = sum(each.is_idle for each in work.phases)
+    is_regular = gaps_count >= IDLE_GAPS_COUNT
+    least = IDLE_WINDOWS_RATIO if work.is_sampled and is_regular else IDLE_READINGS_RATIO
+    if work.idle_readings_ratio < least:
+        return None
+    if is_regular:
+        return IdlePattern.IDLE_GAPS
+    # Two glimpses in a row are as likely as one.
+    is_rare = work.is_sampled and usual_run_seconds(work) <= 2.5 * work.interval_seconds
+    return IdlePattern.GLIMPSES if is_rare else IdlePattern.PAUSE
+
+
 def is_stalling(work: Workload) -> bool:
     """Return whether work at full speed alternates with stalls of a second or more."""
-    return (
-        len(stalls_of(work)) >= 2
-        and usual_run_seconds(work) >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
-        and work.run_busy_ratio >= RUN_BUSY_RATIO
-    )
+    return _times_gaps(work) and _alternates(work)
+
+
+def are_gaps_short(work: Workload) -> bool:
+    """Return whether the readings show that the idle gaps are shorter than a stall, if there are no stalls."""
+    if not work.is_sampled:
+        return True
+    gaps = [each for each in work.phases if each.is_idle]
+    is_seen = work.is_power_averaged and not any(_lowers_power(gap, work) for gap in gaps)
+    return is_seen or not gaps
+
+
+def may_be_stalling(work: Workload) -> bool:
+    """Return whether work and stalls seem to alternate, but the readings leave out too much of the time to tell."""
+    return not _times_gaps(work) and _alternates(work)
 
 
 def stalls_of(work: Workload) -> list[float]:
-    """Return the lengths of the idle gaps that are long enough to be stalls, in seconds."""
+    """Return the lengths of the idle gaps that are stalls, in seconds: long gaps, each between two long busy runs."""
     least = max(STALL_SECONDS, 0.9 * work.interval_seconds)
-    return [length for length in work.idle_gaps_seconds if length >= least]
+    return [
+        gap.seconds
+        for before, gap, after in zip(
+            (None, *work.phases), work.phases, (*work.phases[1:], None), strict=False
+        )
+        if gap.is_idle
+        and gap.seconds >= least
+        and all(_is_long(run, work) for run in (before, after) if run)
+        and _lowers_power(gap, work)
+    ]
 
 
 def usual_run_seconds(work: Workload) -> float:
     """Return the median of the longer half of the busy runs, in seconds; 0 if there are no runs."""
     runs = sorted(work.busy_runs_seconds)
     return median(runs[len(runs) // 2 :]) if runs else 0.0
+
+
+def _times_gaps(work: Workload) -> bool:
+    return work.is_power_averaged or not work.is_sampled
+
+
+def _alternates(work: Workload) -> bool:
+    return len(stalls_of(work)) >= 2 and work.run_busy_ratio >= RUN_BUSY_RATIO
+
+
+def _is_long(run: Phase, work: Workload) -> bool:
+    return run.is_cut or run.seconds >= max(RUN_SECONDS, 0.9 * work.interval_seconds)
+
+
+def _lowers_power(gap: Phase, work: Workload) -> bool:
+    """Return whether the power shows that the device was idle all the time between the readings of a gap."""
+    if not (work.is_sampled and work.is_power_averaged):
+        return True
+    runs = [run.power_watts for run in work.phases if not run.is_idle and run.power_watts]
+    if gap.power_watts is None or not runs:
+        return False
+    return gap.power_watts <= STALL_POWER_RATIO * median(runs)
 
 
 def is_host_idle(work: Workload) -> bool:

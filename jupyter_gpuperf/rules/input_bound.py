@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from jupyter_gpuperf.loaders.code_suggestions import WATCH_SNIPPET, more_workers_code
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules.idle_patterns import IdlePattern, idle_pattern_of, is_host_idle
+from jupyter_gpuperf.rules.idle_patterns import (
+    IdlePattern,
+    are_gaps_short,
+    idle_pattern_of,
+    is_host_idle,
+)
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -88,10 +93,9 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(work)
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
-    pattern = {
-        "idle_readings_ratio": work.idle_readings_ratio,
-        "bursts_per_second": work.bursts_per_second,
-    }
+    pattern = {"idle_readings_ratio": work.idle_readings_ratio}
+    if not work.is_sampled:  # otherwise the readings miss most bursts
+        pattern["bursts_per_second"] = work.bursts_per_second
     return Finding(
         severity=severity,
         confidence="suspected",
@@ -111,21 +115,33 @@ def _suspected(view: View) -> Finding | None:
 
 
 def _severity(work: Workload) -> Severity | None:
-    received = work.receive_bytes_per_second or 0.0
+    received = work.receive_bytes_per_second
     match idle_pattern_of(work):
         case IdlePattern.IDLE_GAPS:
-            is_loop = work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
-            is_fed = received >= FED_BYTES_PER_SECOND
-            return "warning" if not is_host_idle(work) or is_loop or is_fed else "info"
+            is_fed = received is not None and received >= FED_BYTES_PER_SECOND
+            return "warning" if is_fed or _is_loading(work) else "info"
         case IdlePattern.STALLS:
             written = work.disk_write_bytes_per_second or 0.0
             return None if written >= BATCHES_BYTES_PER_SECOND else "info"
+        case IdlePattern.GLIMPSES:
+            return None if is_host_idle(work) else "info"
         case IdlePattern.UNKNOWN:
             return "info"
         case IdlePattern.SHORT_GAPS:
             is_prepared = work.host_cores is None or work.host_cores >= WORKERS_CORES
-            return "info" if is_prepared or received >= BATCHES_BYTES_PER_SECOND else None
+            has_batches = received is None or received >= BATCHES_BYTES_PER_SECOND
+            return "info" if is_prepared or has_batches else None
     return None
+
+
+def _is_loading(work: Workload) -> bool:
+    """Return whether the host prepares data in the device's idle gaps."""
+    written = work.disk_write_bytes_per_second or 0.0
+    is_saving = work.is_sampled and written >= BATCHES_BYTES_PER_SECOND
+    if is_saving or not are_gaps_short(work):
+        # One busy core may also write a checkpoint; only several prepare data.
+        return work.host_cores is not None and work.host_cores >= WORKERS_CORES
+    return not is_host_idle(work) or work.bursts_per_second >= LOOP_BURSTS_PER_SECOND
 
 
 def _summary(work: Workload) -> str:

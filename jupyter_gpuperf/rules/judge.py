@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from jupyter_gpuperf.rules.busy_spans import Span, steady_spans
+from jupyter_gpuperf.rules.busy_spans import LEAST_SECONDS, Span, steady_spans
 from jupyter_gpuperf.rules.rule import SEVERITIES, Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import Device, RuleInput
 
@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 PART_SECONDS: Final = 60.0
 """Length of the parts in which a long job is also judged: five bad minutes hardly change the mean of an hour."""
+LONGEST_STEP_RATIO: Final = 0.3
+"""If one step takes a larger share of a loop's time, the other steps are too few to judge the loop."""
 FEWEST_PARTS: Final = 2
 """Number of parts of a long job in which a problem must occur to be reported; one part may be chance."""
 
@@ -85,22 +87,42 @@ def _plain(value: float | str | None) -> float | str:
 def _of_device(
     rule_input: RuleInput, device: Device, rules: Sequence[Rule], *, live: bool
 ) -> Iterator[Finding]:
-    def in_span(rules: Iterable[Rule], span: Span) -> list[Finding]:
+    def view_of(span: Span) -> View:
         series, host = device.series.between(*span), rule_input.host.between(*span)
-        view = View(rule_input=rule_input, device=device, series=series, host_series=host)
-        return findings_of(rules, view)
+        return View(rule_input=rule_input, device=device, series=series, host_series=host)
+
+    def in_span(rules: Iterable[Rule], span: Span) -> list[Finding]:
+        return findings_of(rules, view_of(span))
 
     times = device.series.times_seconds
+    everything = Span(times[0], times[-1])
     whole = [rule for rule in rules if rule.looks_at == "whole"]
-    yield from in_span(whole, Span(times[0], times[-1]))
+    yield from in_span(whole, everything)
     steady = [rule for rule in rules if rule.looks_at == "steady"]
-    for span in steady_spans(device.series, live=live):
+    spans = steady_spans(device.series, live=live)
+    if not spans and _is_seen_by_step_clock(view_of(everything)):
+        yield from in_span([rule for rule in steady if rule.is_of_loop], everything)
+    for span in spans:
         yield from in_span(steady, span)
         seen: dict[str, list[Finding]] = {}
         for part in _parts(span):
             for finding in in_span(steady, part):
                 seen.setdefault(finding.code, []).append(finding)
         yield from (found[0] for found in seen.values() if len(found) >= FEWEST_PARTS)
+
+
+def _is_seen_by_step_clock(view: View) -> bool:
+    """Return whether a watched loop runs on the device, although the driver's readings hardly show it.
+
+    Readings that leave out time can miss all of its batches. The first steps of a loop are no such case: one of them,
+    which waits for the workers to start, takes most of the time.
+    """
+    loop = view.loader
+    if loop is None or not loop.bins or not view.work.is_sampled:
+        return False
+    longest_seconds = max(each.low_seconds for each in loop.bins)
+    loop_seconds = loop.count * loop.step_seconds
+    return loop_seconds >= LEAST_SECONDS and longest_seconds < LONGEST_STEP_RATIO * loop_seconds
 
 
 def _parts(span: Span) -> list[Span]:

@@ -15,7 +15,7 @@ from jupyter_gpuperf.rules.idle_patterns import (
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
-from jupyter_gpuperf.rules.transfer_bound import copying_ratio
+from jupyter_gpuperf.rules.transfer_bound import copying_ratio, may_be_copying
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
@@ -63,12 +63,20 @@ def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
     lost = loader.idle_for_host_ratio
     if lost is None:
         lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
+    # What is left once the rest is known has the error of the busy share.
+    lost -= view.work.busy_error_ratio
     if lost < LOST_INFO_RATIO:
         return None
+    is_measured, is_open = loader.idle_for_host_ratio is not None, may_be_copying(view)
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
-        confidence="confirmed" if loader.idle_for_host_ratio is not None else "suspected",
-        summary=Message("GPU waits for launches {percent:.0f} % of the time.", percent=100 * lost),
+        confidence="confirmed" if is_measured and not is_open else "suspected",
+        summary=Message(
+            "GPU waits for the host {percent:.0f} % of the time: for launches or copies."
+            if is_open
+            else "GPU waits for launches {percent:.0f} % of the time.",
+            percent=100 * lost,
+        ),
         evidence={
             "idle_for_host_ratio": lost,
             "wait_ratio": loader.wait_ratio,

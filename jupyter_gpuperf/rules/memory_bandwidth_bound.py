@@ -74,5 +74,6 @@ RULE = Rule(
     code="memory-bandwidth-bound",
     title="Bound by memory bandwidth",
     meaning="The GPU computes faster than its memory delivers. That is normal for many kernels.",
+    decided_by=("dram_bandwidth_percent",),
     check=_check,
 )

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule_input import Device, ReadingSeries, RuleInput
 from jupyter_gpuperf.rules.straggler import Straggler, main_loop, straggler_of
-from jupyter_gpuperf.rules.workload import Workload, workload_of
+from jupyter_gpuperf.rules.workload import Workload, is_power_averaged, workload_of
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 Severity = Literal["info", "warning", "critical"]
@@ -45,7 +45,11 @@ class View:
     @cached_property
     def work(self) -> Workload:
         """The workload in these readings."""
-        return workload_of(self.series, self.host_series)
+        return workload_of(
+            self.series,
+            self.host_series,
+            is_power_averaged=is_power_averaged(self.device.compute_capability),
+        )
 
     @cached_property
     def loader(self) -> LoaderSteps | None:
@@ -168,6 +172,9 @@ class Rule:
         utilization, which shows whether the device is busy.
     reads
         Other metrics that the rule uses if they are available.
+    decided_by
+        Metrics that tell this cause from others. On a device without one of them, the rule finds nothing, or no more
+        than a note, and the diagnosis lists it as undecided.
     check
         A pure function that takes the view of one device and returns a finding or ``None``.
     notify
@@ -194,6 +201,7 @@ class Rule:
     check: Callable[[View], Finding | None]
     needs: tuple[str, ...] = (UTILIZATION,)
     reads: tuple[str, ...] = ()
+    decided_by: tuple[str, ...] = ()
     notify: bool = False
     holds_off: HoldOff = TWO_CHECKS
     scope: Literal["device", "host"] = "device"

@@ -140,6 +140,7 @@ class Device:
     name: str
     series: ReadingSeries
     listings: tuple[ProcessListing, ...] = ()
+    compute_capability: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from jupyter_gpuperf.loaders.code_suggestions import LOWER_PRECISION_SNIPPET
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
+
+UNITS: Final = ("tensor_active_percent", "fp32_active_percent")
 
 FP32_PERCENT = Threshold(
     25.0,
@@ -24,7 +28,7 @@ BUSY_RATIO = Threshold(
 
 def _check(view: View) -> Finding | None:
     work = view.work
-    tensor, fp32 = (view.series.mean(f"{unit}_active_percent") for unit in ("tensor", "fp32"))
+    tensor, fp32 = map(view.series.mean, UNITS)
     if tensor is None or fp32 is None or work.busy_ratio < BUSY_RATIO:
         return None
     if fp32 < FP32_PERCENT or tensor >= TENSOR_TO_FP32_RATIO * fp32:
@@ -54,7 +58,8 @@ RULE = Rule(
     code="tensor-cores-idle",
     title="Tensor cores idle",
     meaning="Matrix work runs in fp32, so the GPU's fastest units are idle.",
-    needs=("tensor_active_percent", "fp32_active_percent", "utilization_percent"),
+    needs=(*UNITS, "utilization_percent"),
+    decided_by=UNITS,
     check=_check,
     is_of_loop=True,
 )

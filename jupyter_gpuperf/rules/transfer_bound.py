@@ -6,6 +6,7 @@ from typing import Final
 
 from jupyter_gpuperf.loaders.code_suggestions import NON_BLOCKING_SNIPPET, loader_code
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.idle_patterns import IdlePattern, idle_pattern_of, is_host_idle
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
 from jupyter_gpuperf.rules.threshold import Threshold
@@ -47,11 +48,13 @@ HOST_RATIO = Threshold(
 def _check(view: View) -> Finding | None:
     copying = copying_ratio(view)
     work, loader = view.work, view.loader
-    if copying is None or copying < LOST_INFO_RATIO or work.busy_ratio >= BUSY_RATIO:
-        return None
     for_host = loader.idle_for_host_ratio if loader else None
     if for_host is not None and for_host < HOST_RATIO:
         return None  # the loop waits for its loader, which is another rule's problem
+    if copying is None:
+        return _unknown(view) if may_be_copying(view) else None
+    if copying < LOST_INFO_RATIO or work.busy_ratio >= BUSY_RATIO:
+        return None
     received, sent = work.receive_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     to_device = received >= sent
     confirmed = loader and for_host is not None and not loader.pin_memory
@@ -81,6 +84,31 @@ def _check(view: View) -> Finding | None:
         refuted_by="Time the loop with one batch kept on the GPU: if it is no faster, copies are not the cause.",
         change=pinned + NON_BLOCKING_SNIPPET if to_device else None,
     )
+
+
+def _unknown(view: View) -> Finding:
+    work = view.work
+    return Finding(
+        severity="info",
+        confidence="suspected",
+        summary=Message(
+            "GPU busy {percent:.0f} %, PCIe traffic unknown: it may wait for copies.",
+            percent=100 * work.busy_ratio,
+        ),
+        evidence={"busy_ratio": work.busy_ratio, "host_used_cores": work.host_cores},
+        advice="Try pinned memory and asynchronous copies: pin_memory=True in the loader, .to(device, non_blocking=True).",
+        refuted_by="Time the loop with one batch kept on the GPU: if it is no faster, copies are not the cause.",
+        change=NON_BLOCKING_SNIPPET,
+    )
+
+
+def may_be_copying(view: View) -> bool:
+    """Return whether copies are as likely as launches: a waiting device, a busy host, and unknown PCIe traffic."""
+    work, loader = view.work, view.loader
+    if copying_ratio(view) is not None or work.busy_ratio >= BUSY_RATIO or is_host_idle(work):
+        return False
+    is_pinned = loader is not None and loader.pin_memory
+    return not is_pinned and idle_pattern_of(work) in (IdlePattern.SHORT_GAPS, IdlePattern.UNKNOWN)
 
 
 def copying_ratio(view: View) -> float | None:
@@ -117,6 +145,7 @@ RULE = Rule(
     code="transfer-bound",
     title="Waiting for copies",
     meaning="The GPU is idle while data is copied between it and the host.",
+    decided_by=("pcie_receive_bytes_per_second", "pcie_transmit_bytes_per_second"),
     check=_check,
     is_of_loop=True,
 )

@@ -6,12 +6,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from statistics import stdev
 from typing import Final
 
-from jupyter_gpuperf.rules.busy_spans import LEAST_PERCENT, SM, UTILIZATION, activity_metric
+from jupyter_gpuperf.rules.busy_spans import (
+    LEAST_PERCENT,
+    SM,
+    UTILIZATION,
+    activity_metric,
+    is_sampled,
+)
+from jupyter_gpuperf.rules.phases import Phase, phases_of
 from jupyter_gpuperf.rules.rule_input import ReadingSeries
 
+POWER: Final = "power_watts"
 BUSY_QUANTILE: Final = 0.9
 """Quantile of the readings that counts as the level of a busy device."""
 IDLE_SHARE: Final = {SM: 0.05, UTILIZATION: 0.1}
@@ -27,6 +35,8 @@ class Workload:
     ----------
     busy_ratio
         Share of time in which some kernel ran; NaN without the driver's utilization, which some rules don't need.
+    busy_error_ratio
+        How far the busy ratio may be off because the readings leave out time: two standard errors; else 0.
     fill_ratio
         Share of the multiprocessors that were active while a kernel ran (GPM).
     traffic_ratio
@@ -34,9 +44,12 @@ class Workload:
         ratio where there is no GPM.
     idle_readings_ratio
         Share of readings in which the device was idle.
-    idle_gaps_seconds, busy_runs_seconds
-        The length of each idle gap and of each busy run between two gaps. The first and the last are cut off by the
-        ends of the readings.
+    phases
+        The idle gaps and the busy runs between them, in order.
+    is_sampled
+        Whether the readings leave out parts of the time between them. Then several gaps and runs can look like one.
+    is_power_averaged
+        Whether the readings of the power leave out nothing: on this chip, each is an average over a second.
     run_busy_ratio
         Mean activity of the device in its busy runs, from 0 to 1.
     bursts_per_second
@@ -47,11 +60,13 @@ class Workload:
 
     interval_seconds: float
     busy_ratio: float
+    busy_error_ratio: float
     fill_ratio: float | None
     traffic_ratio: float | None
     idle_readings_ratio: float
-    idle_gaps_seconds: tuple[float, ...]
-    busy_runs_seconds: tuple[float, ...]
+    phases: tuple[Phase, ...]
+    is_sampled: bool
+    is_power_averaged: bool
     run_busy_ratio: float
     bursts_per_second: float
     receive_bytes_per_second: float | None
@@ -67,25 +82,34 @@ class Workload:
         """Share of time in which no kernel ran; 0 if it is unknown."""
         return max(0.0, 1.0 - self.busy_ratio)
 
+    @property
+    def busy_runs_seconds(self) -> list[float]:
+        """The length of each busy run."""
+        return [each.seconds for each in self.phases if not each.is_idle]
 
-def workload_of(series: ReadingSeries, host: ReadingSeries) -> Workload:
+
+def workload_of(series: ReadingSeries, host: ReadingSeries, *, is_power_averaged: bool) -> Workload:
     """Return the figures of one device's steady state and of the host in the same time."""
     metric = activity_metric(series)
     points = series.points(metric) if metric else []
-    at_rest = _at_rest([value for _, value in points], metric)
-    rests, runs = _lengths([time for time, _ in points], at_rest)
+    sampled = is_sampled(series, metric)
+    at_rest = _at_rest([value for _, value in points], metric, sampled=sampled)
+    power = dict(series.points(POWER)) if sampled else {}
+    phases = phases_of([time for time, _ in points], at_rest, power)
     worked = [value for (_, value), rest in zip(points, at_rest, strict=True) if not rest]
-    begun = sum(before and not after for before, after in pairwise(at_rest))
+    begun = sum(not each.is_idle for each in phases[1:])
     utilization = series.mean(UTILIZATION)
     busy = math.nan if utilization is None else max(0.0, utilization / 100)
     return Workload(
         interval_seconds=series.interval_seconds,
         busy_ratio=busy,
+        busy_error_ratio=_error_of(series.values(UTILIZATION)) if sampled else 0.0,
         fill_ratio=_while_busy(series, SM, busy),
         traffic_ratio=_while_busy(series, "memory_controller_percent", busy),
         idle_readings_ratio=sum(at_rest) / len(at_rest) if at_rest else 0.0,
-        idle_gaps_seconds=tuple(rests),
-        busy_runs_seconds=tuple(runs),
+        phases=phases,
+        is_sampled=sampled,
+        is_power_averaged=is_power_averaged and bool(power),
         run_busy_ratio=sum(worked) / len(worked) / 100 if worked else 0.0,
         bursts_per_second=begun / series.seconds if series.seconds else 0.0,
         receive_bytes_per_second=series.mean("pcie_receive_bytes_per_second"),
@@ -98,27 +122,32 @@ def workload_of(series: ReadingSeries, host: ReadingSeries) -> Workload:
     )
 
 
+def is_power_averaged(compute_capability: str | None) -> bool:
+    """Return whether a chip's driver averages the power over a second; ``False`` if the chip is unknown.
+
+    According to NVML's manual, it does from Ampere on, but not on an A100 (8.0), where the reading is a moment's.
+    """
+    major, _, minor = (compute_capability or "").partition(".")
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) > (8, 0)
+
+
+def _error_of(percents: Sequence[float]) -> float:
+    return 2 * stdev(percents) / 100 / math.sqrt(len(percents)) if len(percents) > 1 else 0.0
+
+
 def _while_busy(series: ReadingSeries, metric: str, busy: float) -> float | None:
     mean = series.mean(metric)
     return min(1.0, max(0.0, mean / 100) / busy) if mean is not None and busy else None
 
 
-def _at_rest(values: Sequence[float], metric: str | None) -> list[bool]:
+def _at_rest(values: Sequence[float], metric: str | None, *, sampled: bool) -> list[bool]:
     if metric is None or not values:
         return []
-    high = sorted(values)[int(BUSY_QUANTILE * (len(values) - 1))]
+    # Of a few samples, the busiest may be the only one at full speed.
+    quantile = 1.0 if sampled else BUSY_QUANTILE
+    high = sorted(values)[int(quantile * (len(values) - 1))]
     limit = max(LEAST_PERCENT[metric], IDLE_SHARE[metric] * high)
     return [value < limit for value in values]
-
-
-def _lengths(times: Sequence[float], at_rest: Sequence[bool]) -> tuple[list[float], list[float]]:
-    rests: list[float] = []
-    runs: list[float] = []
-    changes = [i for i in range(1, len(at_rest)) if at_rest[i] != at_rest[i - 1]]
-    bounds = [0, *changes, len(at_rest) - 1] if changes else []
-    for start, end in pairwise(bounds):
-        (rests if at_rest[start] else runs).append(times[end] - times[start])
-    return rests, runs
 
 
 def _cores(host: ReadingSeries) -> float | None:

@@ -49,9 +49,23 @@ class Finding(WithMessages, frozen=True, kw_only=True):
     refuted_by_message: MessageOrUnset = UNSET
 
 
+class UndecidedCauses(WithMessages, frozen=True, kw_only=True):
+    """Causes that can't be confirmed or ruled out on a device, because it lacks the readings that decide."""
+
+    device: str
+    """UUID of the device."""
+    codes: list[str]
+    """The codes of the findings."""
+    metrics: list[str]
+    """The metrics without readings."""
+    summary: str
+    summary_message: MessageOrUnset = UNSET
+
+
 class FindingsChanged(Struct, frozen=True, kw_only=True, tag="findings"):
     """All current findings: the answer of ``GET findings``. On the live socket, it is sent when a finding appears or
     disappears, and once after the greeting.
     """
 
     findings: list[Finding]
+    undecided: list[UndecidedCauses] = []

@@ -102,7 +102,7 @@ class SavedAttributes:
 
     def _change(self, path: str, value: Any, name: str, content: Any) -> None:
         # object.__setattr__ also works for frozen dataclasses.
-        setter = type if isinstance(value, type) else object
+        setter = type if issubclass(type(value), type) else object
         try:
             if content is NO_VALUE:
                 setter.__delattr__(value, name)
@@ -122,24 +122,24 @@ def own_dictionary(value: Any) -> dict[str, Any] | None:
     """Return an object's ``__dict__``; ``None`` if it has none, or one that is made anew each time."""
     try:
         own = value.__dict__
-        return own if isinstance(own, dict) and own is value.__dict__ else None
+        return own if issubclass(type(own), dict) and own is value.__dict__ else None
     except Exception:  # no dictionary, or a proxy for what is not there  # noqa: BLE001
         return None
 
 
 def _places_of(value: Any) -> dict[str, Any]:
     """Return a class's attributes, or what an object holds beside its dictionary's members."""
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return {name: each for name, each in vars(value).items() if name not in OF_CLASSES}
     places: dict[str, Any] = {}
     if (own := own_dictionary(value)) is not None:
         places["__dict__"] = own
-    if isinstance(value, types.FunctionType):
+    if issubclass(type(value), types.FunctionType):
         places |= {name: getattr(value, name) for name in OF_FUNCTIONS}
     for owner in type(value).__mro__:
         if "__slots__" in vars(owner) or owner is collections.defaultdict:
             for name, place in vars(owner).items():
-                if isinstance(place, types.MemberDescriptorType):
+                if issubclass(type(place), types.MemberDescriptorType):
                     with contextlib.suppress(AttributeError):
                         places[name] = place.__get__(value)
     return places
@@ -155,13 +155,13 @@ def content_of(cell: types.CellType) -> Any:
 
 def container_type(value: object) -> Any:
     """Return the built-in type of a container; ``None`` for anything else."""
-    return next((each for each in CONTAINERS if isinstance(value, each)), None)
+    return next((each for each in CONTAINERS if issubclass(type(value), each)), None)
 
 
 def _members(container: Any) -> Any:
     """Return the members, read with the built-in type's methods: those of a subclass may have side effects or raise."""
     kind = container_type(container)
-    if isinstance(container, dict):
+    if issubclass(type(container), dict):
         return [*kind.keys(container), *kind.values(container)]
     return list(kind.__iter__(container))
 
@@ -172,7 +172,7 @@ def _same(now: Any, before: Any) -> bool:
 
 def _refill(container: Any, members: Any) -> None:
     kind = container_type(container)
-    if not isinstance(container, dict):
+    if not issubclass(type(container), dict):
         kind.clear(container)
         (kind.update if kind is set else kind.extend)(container, members)
         return

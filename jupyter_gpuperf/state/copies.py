@@ -12,6 +12,8 @@ from jupyter_gpuperf.loaders.randomness import cuda_in_use
 from jupyter_gpuperf.measure.resources import available_memory_bytes
 from jupyter_gpuperf.state.reached import Reached
 
+WITHOUT_MEMORY: Final = frozenset({"FakeTensor", "FunctionalTensor", "UninitializedTensorMixin"})
+"""Names of torch's classes of tensors that have no contents."""
 LARGE_BYTES: Final = 256 * 2**20
 """Data larger than this is not copied but checked for changes: code usually only reads it."""
 MOST_BYTES: Final = 512 * 2**20
@@ -102,11 +104,12 @@ def is_plain(tensor: Any) -> bool:
     made_of_others = hasattr(tensor, "__tensor_flatten__")  # such as a DTensor
     if made_of_others or tensor.is_nested or str(tensor.layout) != "torch.strided":
         return False
-    if tensor.device.type == "meta" or type(tensor).__name__ in ("FakeTensor", "FunctionalTensor"):
+    kinds = {each.__name__ for each in type(tensor).__mro__}
+    if tensor.device.type == "meta" or not WITHOUT_MEMORY.isdisjoint(kinds):
         return False
     try:
         tensor.untyped_storage().data_ptr()
-    except Exception:  # lazy, or a subclass without memory of its own  # noqa: BLE001
+    except Exception:  # a subclass without memory of its own  # noqa: BLE001
         return False
     return True
 

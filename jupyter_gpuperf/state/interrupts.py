@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -25,3 +25,25 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
     if waiting:  # pass it to an outer handler, which may delay it too
         signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def run_afterwards(action: Callable[[], object]) -> Iterator[None]:
+    """Call ``action`` once after the body, even if it raises, and even if a second interrupt follows the first."""
+    done = False
+
+    def run_once() -> None:
+        nonlocal done
+        with uninterrupted():
+            if not done:
+                action()
+                done = True
+
+    try:
+        try:
+            yield
+        finally:
+            run_once()
+    except KeyboardInterrupt:  # perhaps another one, just before interrupts were delayed
+        run_once()
+        raise

@@ -205,7 +205,7 @@ def contents_of(value: Any) -> list[Any]:
 
 def _is_index(cache: Any, part: Any) -> bool:
     """Return whether a part of a limited cache is the dictionary by which it finds its entries."""
-    if cache.cache_info().maxsize is None or not isinstance(part, dict):
+    if cache.cache_info().maxsize is None or not issubclass(type(part), dict):
         return False
     return not part or any(type(each).__name__ == "_lru_list_elem" for each in part.values())
 
@@ -222,5 +222,5 @@ def _look(value: Any) -> list[Any]:
         if (kind := container_type(each)) is not None:
             look.append(kind.__len__(each))
             if look[-1] <= MOST_MEMBERS:
-                look += kind.items(each) if isinstance(each, dict) else kind.__iter__(each)
+                look += kind.items(each) if issubclass(type(each), dict) else kind.__iter__(each)
     return look

@@ -117,10 +117,12 @@ class _Walker:
         if kind is tuple and all(type(each) in ATOMS for each in value):
             return
         try:
-            value.__class__  # noqa: B018
+            stands_for_another = value.__class__ is not kind
         except Exception:  # a proxy for what is not there  # noqa: BLE001
             return
         self._seen.add(id(value))
+        for each in gc.get_referents(value) if stands_for_another else ():
+            self._want(path, each)
         self._found.append((path, value))
         if len(self._found) > MOST_OBJECTS:
             raise GpuPerfError(
@@ -133,19 +135,19 @@ class _Walker:
 
     def _is_leaf(self, path: str, value: Any) -> bool:
         reached = self.reached
-        if isinstance(value, self._torch.Tensor):
+        if issubclass(type(value), self._torch.Tensor):
             reached.tensors.append((path, value))
             for name in HOOKS:
                 self._want(path, getattr(value, name, None))
         elif is_generator(self._torch, value):
             reached.generators.append(value)
             self._want(path, getattr(getattr(value, "bit_generator", value), "seed_seq", None))
-        elif isinstance(value, self._ndarray):
+        elif issubclass(type(value), self._ndarray):
             reached.arrays.append((path, value))
             for index, each in enumerate(value.flat if value.dtype == object else ()):
                 self._want(f"{path}[{index}]", each)
         else:
-            return isinstance(value, types.ModuleType) or self._is_value(path, value)
+            return issubclass(type(value), types.ModuleType) or self._is_value(path, value)
         self._attributes(path, value)
         return True
 
@@ -166,14 +168,14 @@ class _Walker:
         parts = _parts_of(value)
         for each in parts or ():
             self._want(path, each)
-        if isinstance(value, types.FunctionType):
+        if issubclass(type(value), types.FunctionType):
             if self._is_own(value.__module__ or ""):
                 self._function(path, value)
-        elif isinstance(value, type):
+        elif issubclass(type(value), type):
             if self._is_own(value.__module__):
                 self._class(path, value)
         else:
-            return parts is not None or isinstance(value, types.CodeType)
+            return parts is not None or issubclass(type(value), types.CodeType)
         return True
 
     def _function(self, path: str, function: types.FunctionType) -> None:
@@ -219,7 +221,7 @@ class _Walker:
             self._object(path, value, is_container=kind is not None)
 
     def _want_items(self, path: str, value: Any, kind: Any) -> None:
-        if not isinstance(value, dict):
+        if not issubclass(type(value), dict):
             for index, each in enumerate(list(kind.__iter__(value))):
                 if type(each) not in ATOMS:
                     self._want(f"{path}[{index}]", each)
@@ -233,13 +235,13 @@ class _Walker:
 
     def _object(self, path: str, value: Any, *, is_container: bool) -> None:
         reached, torch = self.reached, self._torch
-        if isinstance(value, torch.nn.Module):
+        if issubclass(type(value), torch.nn.Module):
             reached.modules.append((path, value))
             if not SHARDED.isdisjoint(each.__name__ for each in type(value).__mro__):
                 reached.sharded.append((path, value))
-        elif isinstance(value, torch.optim.Optimizer):
+        elif issubclass(type(value), torch.optim.Optimizer):
             reached.optimizers.append((path, value))
-        elif isinstance(value, torch.amp.GradScaler):
+        elif issubclass(type(value), torch.amp.GradScaler):
             reached.scalers.append((path, value))
         elif not is_container and not _is_entered(type(value)):
             reached.opaque.append((path, value))
@@ -252,7 +254,7 @@ class _Walker:
         self.reached.objects.append((path, value))
         if (own := own_dictionary(value)) is not None:
             self.reached.containers.append(own)
-        loader = isinstance(value, self._torch.utils.data.DataLoader)
+        loader = issubclass(type(value), self._torch.utils.data.DataLoader)
         for name, each in attributes_of(value).items():
             # Skip a loader's own iterator: each loop creates it again.
             if not (loader and is_live_iterator(each)):
@@ -277,11 +279,11 @@ def _is_entered(kind: type) -> bool:
 
 def _parts_of(value: Any) -> Iterable[Any] | None:
     """Return what a callable, a view or a weak reference refers to; ``None`` for anything else."""
-    if isinstance(value, weakref.ref):
+    if issubclass(type(value), weakref.ref):
         return (value(),)
-    if isinstance(value, memoryview):
+    if issubclass(type(value), memoryview):
         return [each for one in gc.get_referents(value) for each in gc.get_referents(one)]
-    return gc.get_referents(value) if isinstance(value, WRAPPERS) else None
+    return gc.get_referents(value) if issubclass(type(value), WRAPPERS) else None
 
 
 def _behind(proxy: Any) -> Any:

@@ -15,7 +15,7 @@ from jupyter_gpuperf.loaders.randomness import Randomness
 from jupyter_gpuperf.state.arrays import SavedArrays
 from jupyter_gpuperf.state.bindings import SavedAttributes, SavedContainers, SavedNames
 from jupyter_gpuperf.state.copies import plan_copies
-from jupyter_gpuperf.state.interrupts import uninterrupted
+from jupyter_gpuperf.state.interrupts import run_afterwards
 from jupyter_gpuperf.state.iterators import access_to_iterator
 from jupyter_gpuperf.state.process import process_state
 from jupyter_gpuperf.state.reachable import reached_from
@@ -49,6 +49,12 @@ class StateSnapshot:
         excluded: Iterable[Any] = (),
         on_host: bool | None = None,
     ) -> None:
+        self._torch = torch
+        with self._plain_tensors():
+            self._save(roots, excluded, on_host)
+
+    def _save(self, roots: Roots, excluded: Iterable[Any], on_host: bool | None) -> None:
+        torch = self._torch
         self.reached = reached = reached_from(torch, roots, excluded)
         copies = plan_copies(reached)
         self.on_host = not copies.fit_on_gpu(torch) if on_host is None else on_host
@@ -67,19 +73,27 @@ class StateSnapshot:
 
     def restore(self) -> None:
         """Restore everything, and delete names that were added since."""
-        self._names.restore()
-        self.restore_contents()
-        self._values.restore()
-        self._iterators.restore()
-        self._switches.restore()
-        self.randomness.restore()
+        with self._plain_tensors():
+            self._names.restore()
+            self.restore_contents()
+            self._values.restore()
+            self._iterators.restore()
+            self._switches.restore()
+            self.randomness.restore()
 
     def restore_contents(self) -> None:
         """Restore the contents of objects, containers, tensors and arrays, but nothing else."""
-        self._attributes.restore()
-        self._containers.restore()
-        self._tensors.restore()
-        self._arrays.restore()
+        with self._plain_tensors():
+            self._attributes.restore()
+            self._containers.restore()
+            self._tensors.restore()
+            self._arrays.restore()
+
+    def _plain_tensors(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a context in which a tensor subclass can't replace what torch's functions do."""
+        context: contextlib.AbstractContextManager[Any]
+        context = self._torch._C.DisableTorchFunctionSubclass()
+        return context
 
     @property
     def advanced_iterators(self) -> list[str]:
@@ -102,13 +116,5 @@ class StateSnapshot:
 def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
     """Restore what the body changed, even if it raises."""
     snapshot = StateSnapshot(torch, roots)
-    try:
-        try:
-            yield snapshot
-        finally:
-            with uninterrupted():
-                snapshot.restore()
-    except KeyboardInterrupt:  # perhaps another one, just before interrupts were delayed
-        with uninterrupted():
-            snapshot.restore()
-        raise
+    with run_afterwards(snapshot.restore):
+        yield snapshot

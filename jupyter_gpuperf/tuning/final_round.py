@@ -13,13 +13,12 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.tuning.running_trial import CLOSING_SECONDS, RunningTrial
 from jupyter_gpuperf.tuning.time_limit import TimeIsUp
 from jupyter_gpuperf.tuning.trial import Trial, interval_of
-from jupyter_gpuperf.tuning.trial_setup import TrialSetup
+from jupyter_gpuperf.tuning.trial_setup import MOST_STEPS, TrialSetup
 
 ROOM_ROUNDS: Final = 0.75
 """A round starts if this share of it fits into the remaining time."""
 STARTING_SHARE: Final = 0.25
 """Share of the time for the first batches of all loops, and for estimating their pace."""
-MOST_STEPS: Final = 1000
 GOOD_ROUNDS: Final = 12
 
 

@@ -183,7 +183,7 @@ def describe_failure(
         return watchdog.reason
     text = str(error).strip()
     if RAISED.match(text):
-        return Message("the dataset raised {error}", error=_last_line(text))
+        return Message("a worker raised {error}", error=_last_line(text))
     if "DataLoader timed out" in text:
         return Message("no batch came in time")
     signals = [-each.exitcode for each in processes if each.exitcode and each.exitcode < 0]

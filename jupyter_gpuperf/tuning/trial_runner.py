@@ -22,12 +22,11 @@ from jupyter_gpuperf.tuning.final_round import FinalRound
 from jupyter_gpuperf.tuning.running_trial import RunningTrial
 from jupyter_gpuperf.tuning.time_limit import TimeIsUp
 from jupyter_gpuperf.tuning.trial import FEWEST_TIMED_BLOCKS, Trial, Usage, interval_of, is_slower
-from jupyter_gpuperf.tuning.trial_setup import TrialSetup
+from jupyter_gpuperf.tuning.trial_setup import MOST_STEPS, TrialSetup
 
 START_SECONDS: Final = 5.0
 FRESH_START_SECONDS: Final = 20.0
 """Start limit for workers that are not forked: each imports torch first."""
-MOST_STEPS: Final = 1000
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from jupyter_gpuperf.loaders.batches import map_tensors, with_new_containers
 from jupyter_gpuperf.loaders.device_timeline import HostTimeline
@@ -18,6 +18,9 @@ from jupyter_gpuperf.tuning.budget import Budget
 from jupyter_gpuperf.tuning.probe import Probe
 from jupyter_gpuperf.tuning.request import Step
 from jupyter_gpuperf.tuning.time_limit import Countdown
+
+MOST_STEPS: Final = 1000
+"""Maximum number of steps in a timed block."""
 
 
 @dataclass

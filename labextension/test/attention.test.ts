@@ -62,3 +62,19 @@ test('views are notified when a finding is dismissed', () => {
   attention.dismiss(attention.findings[0]);
   assert.equal(changes, 2);
 });
+
+test('the causes that a device can not decide are those of the last message', () => {
+  const attention = new Attention();
+  const undecided = [
+    {
+      device: 'GPU-0',
+      codes: ['tensor-cores-idle'],
+      metrics: ['tensor_active_percent'],
+      summary: 'No readings of Tensor cores.'
+    }
+  ];
+  attention.take({ type: 'findings', findings: [], undecided });
+  assert.deepEqual(attention.undecided, undecided);
+  receive(attention);
+  assert.deepEqual(attention.undecided, []);
+});

@@ -11,7 +11,7 @@ from jupyter_gpuperf.benchmarks.workloads import timing
 from jupyter_gpuperf.benchmarks.workloads.device import warn_if_launch_bound
 from jupyter_gpuperf.benchmarks.workloads.tinynet import CHANNELS, ForwardPass
 from jupyter_gpuperf.measure import resources
-from jupyter_gpuperf.measure.chips import CHIPS
+from jupyter_gpuperf.measure.chips import chip_of
 from jupyter_gpuperf.measure.timer import Timing
 from jupyter_gpuperf.schemas import BenchmarkResult
 
@@ -150,7 +150,12 @@ def test_the_work_of_a_pass_is_that_of_its_layers():
 
 @pytest.mark.parametrize(("tf32", "kind"), [(True, "tf32"), (False, "fp32")])
 def test_a_known_chip_gives_a_floor_for_the_pass_and_a_roof_for_its_operations(tf32, kind):
-    (chip,) = (each for each in CHIPS if each.name == "H100 SXM")
+    chip = chip_of(
+        "NVIDIA H100 80GB HBM3",
+        multiprocessors=132,
+        memory_bytes=85_520_809_984,
+        compute_capability=(9, 0),
+    )
     wanted = ForwardPass(batch_size=128, image_size=224)
     assert number_format(wanted, chip, tf32=tf32) == kind
     limits = wanted.work.limits(chip, kind, "pass_seconds", prefix="model_")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from perturbing import GPM, PCIE
 
 from jupyter_gpuperf.findings.alert_watch import AlertWatch
 from jupyter_gpuperf.findings.build_rule_input import listings_of
@@ -26,13 +28,16 @@ BEGAN = 1_700_000_000.0
 
 @lru_cache
 def frames_of(name: str) -> list[tuple]:
-    recording = load_recording(RECORDINGS / f"h100_{name}.jsonl.gz", METRICS)
+    path = RECORDINGS / "labelled" / f"{name}.jsonl.gz"
+    if not path.exists():
+        path = RECORDINGS / f"h100_{name}.jsonl.gz"  # or the package's own
+    recording = load_recording(path, METRICS)
     return [
         (
             seconds,
-            recording.read(seconds)[recording.label],
+            next(iter(recording.read(seconds).values())),
             recording.read_host(seconds),
-            recording.read_processes(seconds)[recording.label],
+            next(iter(recording.read_processes(seconds).values())),
             [replace(info, uuid="GPU") for info in recording.devices(seconds)],
         )
         for seconds in recording.seconds
@@ -42,7 +47,7 @@ def frames_of(name: str) -> list[tuple]:
 class Played:
     """A recording played to a watch, without waiting."""
 
-    def __init__(self, interval_seconds: float = 0.1) -> None:
+    def __init__(self, interval_seconds: float = 0.1, missing: Collection[str] = ()) -> None:
         changing = [metric for metric in METRICS if metric.kind != "limit"]
         self.history = HistoryStore(
             seconds=120,
@@ -51,7 +56,7 @@ class Played:
             host_metrics=[each.name for each in changing if each.scope == "host"],
         )
         self.watch = DiagnosisWatch(RULES, self.history)
-        self.interval_seconds = interval_seconds
+        self.interval_seconds, self.missing = interval_seconds, missing
         self.now = BEGAN
         self.reported: list[tuple[float, dict[str, str]]] = []
         self._looked = self.now
@@ -64,7 +69,7 @@ class Played:
             due = max(due + self.interval_seconds, began + seconds)
             frame = Frame(
                 time_seconds=began + seconds,
-                devices={"GPU": readings},
+                devices={"GPU": readings | dict.fromkeys(self.missing, "not_supported")},
                 host=host,
                 host_cores_percent=[],
             )
@@ -137,6 +142,25 @@ def test_that_a_replay_begins_again_is_no_event_of_the_work(name, loud):
     first = next((at for at, codes in played.reported if loud <= codes.keys()), 0.0)
     later = [codes.keys() for at, codes in played.reported if at >= first]
     assert all(loud <= each for each in later)  # it does not come and go with each pass
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("healthy_gpt_bf16", set()),
+        ("idle", set()),
+        ("vit_bf16_compiled", set()),
+        ("interactive_user", set()),
+        ("slow_transform", {"input-bound"}),
+        ("checkpoint_writer", {"periodic-stall"}),
+    ],
+)
+def test_once_a_second_without_gpm_nothing_false_is_told(name, expected):
+    played = Played(1.0, missing=(*GPM, *PCIE)).play(name)
+    assert played.loud() <= expected
+    assert expected <= {code for _, codes in played.reported for code in codes}
+    (undecided,) = played.watch.current.undecided
+    assert "tensor-cores-idle" in undecided.codes
 
 
 def test_a_cause_that_comes_in_the_middle_of_good_work_is_told_within_15_seconds():

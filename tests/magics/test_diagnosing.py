@@ -92,6 +92,22 @@ def test_live_without_a_gpu_says_why_there_is_none(capsys):
     assert json.loads(capsys.readouterr().err)["hint"]
 
 
+def test_without_gpm_it_says_which_causes_can_not_be_decided(tmp_path, capsys):
+    """The figures that GPM gives are taken out of a recording: a GPU before Hopper."""
+    plain = gzip.decompress((RECORDED / "h100_h2d_bound_pageable.jsonl.gz").read_bytes())
+    lines = [json.loads(line) for line in plain.splitlines()]
+    old = [{key: value for key, value in line.items() if "gpm" not in key} for line in lines]
+    path = tmp_path / "old.jsonl"
+    path.write_text("\n".join(map(json.dumps, old)))
+    assert main(["diagnose", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "No readings of PCIe in, PCIe out, Tensor cores" in said
+    assert "No cause is certain." in said
+    assert main(["diagnose", str(path), "--json"]) == 0
+    (undecided,) = json.loads(capsys.readouterr().out)["undecided"]
+    assert "tensor-cores-idle" in undecided["codes"]
+
+
 def test_each_of_several_devices_is_named(starved_recording, training_recording, tmp_path):
     from perturbing import beside, trace
 
@@ -100,5 +116,5 @@ def test_each_of_several_devices_is_named(starved_recording, training_recording,
 
     window = beside(trace("input_bound_jpeg_1worker"), trace("healthy_resnet50_bf16"))
     findings = [finding_of(each, 0.0) for each in judge(window, RULES)]
-    said = repr(Diagnosis("x", window, findings))
+    said = repr(Diagnosis("x", window, findings, []))
     assert "GPU 0 NVIDIA H100 80GB HBM3: GPU idle" in said

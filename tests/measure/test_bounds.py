@@ -3,9 +3,14 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.measure.bounds import Work
-from jupyter_gpuperf.measure.chips import CHIPS, chip_of
+from jupyter_gpuperf.measure.chips import chip_of
 
-H100 = next(chip for chip in CHIPS if chip.name == "H100 SXM")
+H100 = chip_of(
+    "NVIDIA H100 80GB HBM3",
+    multiprocessors=132,
+    memory_bytes=85_520_809_984,
+    compute_capability=(9, 0),
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,7 @@ def test_the_longer_of_two_times_bounds_it(work, bound_by, floor_seconds):
 def test_of_a_chip_that_nothing_is_known_of_nothing_is_said():
     work = Work(flop=1e9, traffic_bytes=1e9)
     derived = chip_of(
-        pci_id=None,
+        "a chip of nobody",
         multiprocessors=10,
         memory_bytes=1e9,
         compute_capability=(8, 6),

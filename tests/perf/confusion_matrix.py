@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "rules"))
 
-from perturbing import PERTURBATIONS, judged, trace, truths
+from perturbing import PERTURBATIONS, UNSEEN, judged, trace, truths
+from without_gpm import MODES, SEVERAL, recordings, variants
 
 from jupyter_gpuperf.rules import RULES, Finding, RuleInput, judge
 
 PAGE = ROOT / "docs" / "findings" / "proof.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+VARIANTS_COUNT = 10
 MARKS = {"critical": "●", "warning": "●", "info": "○"}
 
 
@@ -48,10 +51,12 @@ def main() -> None:
 
 
 def tables() -> str:
-    """Return the confusion matrix of the traces, and a table with one row per perturbation."""
+    """Return the confusion matrix of the traces, a row per perturbation, and all recordings without GPM."""
     known = {name: truth for name, truth in truths().items() if name != "_note"}
     windows = {name: trace(name) for name in known}
-    return f"{_matrix(known, windows)}\n{_perturbed(known, windows)}"
+    return "\n".join(
+        (_matrix(known, windows), _perturbed(known, windows), _modes(), _variants(), _reasons())
+    )
 
 
 def _matrix(known: dict, windows: dict[str, RuleInput]) -> str:
@@ -85,6 +90,58 @@ def _perturbed(known: dict, windows: dict[str, RuleInput]) -> str:
             f"{', '.join(blind) or '–'} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _modes() -> str:
+    right = dict.fromkeys(MODES, 0)
+    lines = ["| workload | expected | " + " | ".join(MODES) + " |"]
+    lines.append("| --- | --- |" + " --- |" * len(MODES))
+    for name, (window, truth) in recordings().items():
+        cells = []
+        for mode, (change, unseen) in MODES.items():
+            missing, wrong = judged(judge(change(window), RULES), truth)
+            right[mode] += not missing and not wrong
+            false = "".join(f", false alarm: {code}" for code in wrong)
+            seen = "can't be seen" if name in unseen else "**missed**"
+            cells.append((seen if missing else "right") + false)
+        wanted = ", ".join(truth["must"]).replace("|", " or ") or "healthy"
+        lines.append(f"| {name.replace('_', ' ')} | {wanted} | " + " | ".join(cells) + " |")
+    counts = [f"{count} of {len(recordings())}" for count in right.values()]
+    lines.append("| **right** | | " + " | ".join(counts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _variants() -> str:
+    _, unseen = MODES["without GPM, every second"]
+    lines = [
+        "| without GPM, every second | windows | right | false alarms | missed | can't be seen |"
+    ]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for label, change in SEVERAL.items():
+        right, false, missed, hidden, count = 0, [], [], 0, 0
+        for name, window in variants(change, VARIANTS_COUNT):
+            missing, wrong = judged(judge(window, RULES), recordings()[name][1])
+            workload = name.replace("_", " ")
+            count, right = count + 1, right + (not missing and not wrong)
+            false += [f"{code} on {workload}" for code in wrong]
+            hidden += bool(missing) and name in unseen
+            missed += [workload] if missing and name not in unseen else []
+        lines.append(
+            f"| {label} | {count} | {right} | {_counted(false)} | {_counted(missed)} | {hidden} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _counted(names: list[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in Counter(names).items()) or "none"
+
+
+def _reasons() -> str:
+    lines = [
+        f"- {', '.join(sorted(names)).replace('_', ' ')}: {reason}."
+        for reason, names in UNSEEN.items()
+    ]
+    return "What can't be seen without GPM once a second:\n\n" + "\n".join(lines) + "\n"
 
 
 def _of(code: str, findings: list[Finding]) -> Finding | None:

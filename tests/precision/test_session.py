@@ -16,8 +16,8 @@ from jupyter_gpuperf.precision.session import (
     ProfiledCode,
     ProfileSession,
     bytes_allocated_ever,
-    uninterrupted,
 )
+from jupyter_gpuperf.state.interrupts import uninterrupted
 
 CELL = """
 for _ in range(2):

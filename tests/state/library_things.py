@@ -19,6 +19,22 @@ class Noted(np.ndarray):
     """An array with attributes."""
 
 
+class Refusing(torch.Tensor):
+    """A tensor with which only its own package can compute."""
+
+    @classmethod
+    def __torch_function__(cls, function, kinds, arguments=(), named=None):
+        raise NotImplementedError(function)
+
+
+def computing_with_refusing(compute):
+    def computed(it):
+        with torch._C.DisableTorchFunctionSubclass():
+            return compute(it)
+
+    return computed
+
+
 def noted_array():
     made = np.arange(3.0).view(Noted)
     made.notes = [1]
@@ -256,5 +272,10 @@ LIBRARY_THINGS = {
     ),
     "a queue between threads": Thing(
         queue.Queue, lambda it: it.put(1), lambda it: (it.qsize(), it.unfinished_tasks)
+    ),
+    "a tensor that refuses torch's functions": Thing(
+        lambda: torch.ones(2).as_subclass(Refusing),
+        computing_with_refusing(grow),
+        computing_with_refusing(lambda it: it.tolist()),
     ),
 }

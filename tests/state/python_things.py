@@ -37,6 +37,17 @@ class Slots:
         return list(self.items), hasattr(self, "later"), self.__secret
 
 
+class StandsFor:
+    """An object that claims another's class, as proxies and mocks do."""
+
+    def __init__(self, other):
+        self.other = other
+
+    @property
+    def __class__(self):
+        return type(self.other)
+
+
 @dataclasses.dataclass(frozen=True)
 class Frozen:
     items: list = dataclasses.field(default_factory=list)
@@ -220,4 +231,12 @@ PYTHON_THINGS = {
         lambda it: (len(it), repr(it[KEY])),
     ),
     "a weak set": Thing(lambda: weakref.WeakSet([KEY]), lambda it: it.add(OTHER_KEY), len),
+    "what stands for a list": Thing(
+        lambda: StandsFor([1]), lambda it: it.other.append(2), lambda it: list(it.other)
+    ),
+    "what stands for a model": Thing(
+        lambda: StandsFor(nn.Linear(1, 1)),
+        lambda it: nn.init.constant_(it.other.weight, 7.0),
+        lambda it: it.other.weight.item(),
+    ),
 }

@@ -115,7 +115,7 @@ def by_apply(step):
 
 def by_the_tuner(step):
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=8.0), context)
+    tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=20.0), context)
 
 
 def by_the_profile(step):

@@ -560,6 +560,20 @@ export interface Finding {
 export interface FindingsChanged {
   findings: Finding[];
   type: "findings";
+  undecided?: UndecidedCauses[];
+}
+/**
+ * Causes that can't be confirmed or ruled out on a device, because it lacks the readings that decide.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UndecidedCauses".
+ */
+export interface UndecidedCauses {
+  codes: string[];
+  device: string;
+  metrics: string[];
+  summary: string;
+  summary_message?: MessageInfo;
 }
 /**
  * Request of a page on the live socket: the lists to follow from now on, in addition to the readings.

@@ -4,7 +4,8 @@ import type {
   Alert,
   AlertsChanged,
   Finding,
-  FindingsChanged
+  FindingsChanged,
+  UndecidedCauses
 } from '../api/generated';
 import type { Rest } from '../api/rest';
 
@@ -18,6 +19,8 @@ export class Attention {
   /** Alerts or findings appeared, disappeared, or were dismissed. */
   readonly changed = new Signal<this, void>(this);
   alerts: readonly Alert[] = [];
+  /** The causes that can't be decided on a device, for lack of readings. */
+  undecided: readonly UndecidedCauses[] = [];
 
   private all: readonly Finding[] = [];
   /** The severity of a finding when it was dismissed. */
@@ -35,6 +38,7 @@ export class Attention {
       this.alerts = message.alerts;
     } else {
       this.all = message.findings;
+      this.undecided = message.undecided ?? [];
       this.recall();
     }
     this.changed.emit();

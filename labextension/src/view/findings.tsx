@@ -14,7 +14,8 @@ import { Button, Note } from './elements';
 
 /** Why the work is slow; null if there are no findings. Findings that are only notes are folded. */
 export function FindingsSection(): JSX.Element | null {
-  const { findings } = usePanel().live.attention;
+  const { findings, undecided } = usePanel().live.attention;
+  const found = new Set(findings.map(each => each.device));
   const urgent = findings.filter(isUrgent);
   const notes = findings.filter(each => !isUrgent(each));
   const list = (all: readonly Finding[]) => (
@@ -39,6 +40,13 @@ export function FindingsSection(): JSX.Element | null {
           {list(notes)}
         </More>
       ) : null}
+      {undecided
+        .filter(each => found.has(each.device))
+        .map(each => (
+          <Note key={each.device} data-part="undecided">
+            {translate(each, 'summary')}
+          </Note>
+        ))}
     </Section>
   );
 }
