@@ -4,6 +4,7 @@
     ├── BadRequest            400   malformed body, value out of range, unknown parameter
     ├── NotFound              404   unknown benchmark, device, kernel spec, job
     ├── Unavailable           503   no sample yet, no driver, not on this platform
+    │   └── PackageMissing          also an ImportError
     └── JobFailed             500   the worker died, hung, or sent invalid data
 
 A code never changes, because the front end and scripts branch on it. A message is safe to show to anyone;
@@ -12,12 +13,16 @@ tracebacks go to the log. This module uses only the standard library, because wo
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_gpuperf.messages import Message, without_messages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Self
 
 
@@ -88,6 +93,33 @@ class Unavailable(GpuPerfError):
     """The requested object or feature is not available now, or not on this machine."""
 
     http_status = 503
+
+
+class PackageMissing(Unavailable, ImportError):
+    """An optional package is not installed."""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}"
+
+
+def require_package(package: str, user: str) -> None:
+    """Raise ``PackageMissing`` (``package_missing``) unless this Python has the package that ``user`` needs."""
+    if importlib.util.find_spec(package) is None:
+        raise PackageMissing(
+            "package_missing",
+            "{user} needs {package}, which is not installed for {python}.",
+            "Run {python} -m pip install {package}, or use an environment that has it.",
+            user=user,
+            package=package,
+            python=sys.executable,
+        )
+
+
+def require_new_file(path: Path) -> None:
+    """Raise ``BadRequest`` (``file_exists``) if the file exists: no command overwrites a user's file."""
+    if path.exists():
+        hint = "Choose another file, or delete this one."
+        raise BadRequest("file_exists", "{path} already exists.", hint, path=path)
 
 
 class JobFailed(GpuPerfError):

@@ -17,7 +17,10 @@ PACKAGE = Path(__file__).parents[1] / "jupyter_gpuperf"
 ERROR = (1, 2)
 KEYWORDS = {
     "Message": (0,),
-    **dict.fromkeys(("GpuPerfError", "BadRequest", "NotFound", "Unavailable", "JobFailed"), ERROR),
+    **dict.fromkeys(
+        ("GpuPerfError", "BadRequest", "NotFound", "Unavailable", "PackageMissing", "JobFailed"),
+        ERROR,
+    ),
     **dict.fromkeys(("fine", "suspect", "broken", "not_known"), (0,)),
     "warn": (0,),
     "progress": (1,),

@@ -167,6 +167,36 @@ def test_a_recording_overwrites_nothing(tmp_path, capsys):
     assert file.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["bench", "suite", "--only", "blas", "--save", "FILE"],
+        ["compare", "before.json", "after.json", "--html", "FILE"],
+        ["doctor", "--save", "FILE"],
+    ],
+)
+def test_no_command_overwrites_a_file(tmp_path, capsys, line):
+    file = tmp_path / "precious.txt"
+    file.write_text("mine")
+    assert cli.main([str(file) if each == "FILE" else each for each in line] + ["--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "file_exists"
+    assert file.read_text() == "mine"
+
+
+def test_a_suite_on_a_device_that_is_not_there_is_misused(capsys):
+    line = ["bench", "suite", "--only", "io", "--rounds", "1", "--device", "7", "--json"]
+    assert cli.main(line) == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "unknown_device"
+
+
+@pytest.mark.parametrize("command", ["bench suite", "bench history", "bench io", "bench"])
+def test_the_shells_help_offers_no_variable_of_a_notebook(command, capsys):
+    assert cli.main([*command.split(), "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--into" not in out
+    assert "jupyter gpuperf bench" in out
+
+
 def test_without_a_gpu_there_is_nothing_to_record(tmp_path, capsys):
     assert cli.main(["record", str(tmp_path / "new.gz")]) == 1
     assert capsys.readouterr().err

@@ -32,7 +32,9 @@ MIB: Final = 1 << 20
 GROWTH: Final = 16
 """Factor from one message size to the next."""
 LATENCY_BYTES: Final = 8
-TOO_WIDE: Final = "{size}: the interval is ±{reached:.1%}, not ±{target:.0%}; raise the time limit."
+TOO_WIDE: Final = (
+    "{size}: the interval is ±{reached:.1f} %, not ±{target:.0f} %; raise the time limit."
+)
 START_SECONDS: Final = 120.0
 """Time allowed for importing torch from a slow disk, and for the ranks to connect."""
 
@@ -64,7 +66,9 @@ def run(parameters: Mapping[str, Any], context: Context) -> Measured:
             samples[f"reduce_{name}_seconds"] = seconds
             figures[f"bus_{name}_bytes_per_second"] = inverse(interval, factor * size_bytes)
         if (reached_ratio := half_width_ratio(interval)) > QUICK_RATIO:
-            context.warn(Message(TOO_WIDE, size=size, reached=reached_ratio, target=QUICK_RATIO))
+            context.warn(
+                Message(TOO_WIDE, size=size, reached=100 * reached_ratio, target=100 * QUICK_RATIO)
+            )
     cuda = backend == "nccl"
     environment = {
         **describe(torch, torch.device("cuda" if cuda else "cpu")),

@@ -140,8 +140,8 @@ def _can_drop_cache(paths: list[Path], context: Context) -> bool:
         context.warn(Message(message, error=error))
         return False
     if left_ratio > COLD_RATIO:
-        message = "Skipped cold reads: {left:.0%} of the pages stay in memory, as on a RAM disk."
-        context.warn(Message(message, left=left_ratio))
+        message = "Skipped cold reads: {left:.0f} % of the pages stay in memory, as on a RAM disk."
+        context.warn(Message(message, left=100 * left_ratio))
     return left_ratio <= COLD_RATIO
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_gpuperf.benchmarks import Benchmark, Context, find
-from jupyter_gpuperf.errors import GpuPerfError, Unavailable
+from jupyter_gpuperf.errors import GpuPerfError, require_package
 from jupyter_gpuperf.messages import with_messages
 
 logger = logging.getLogger(__name__)
@@ -32,7 +30,8 @@ def run_request(request: Mapping[str, Any], send: SendMessage) -> None:
 
 def _run(benchmark: Benchmark, parameters: Mapping[str, Any], send: SendMessage) -> dict[str, Any]:
     warnings: list[str] = []
-    _check_packages(benchmark)
+    for package in benchmark.requires:
+        require_package(package, benchmark.name)
 
     def progress(ratio: float, message: str) -> None:
         report = {"type": "progress", "ratio": min(max(ratio, 0.0), 1.0), "message": message}
@@ -44,19 +43,6 @@ def _run(benchmark: Benchmark, parameters: Mapping[str, Any], send: SendMessage)
     )
     request = {"benchmark": benchmark.name, "parameters": dict(parameters), "limits": {}}
     return {**request, **benchmark.run(parameters, context), "warnings": warnings}
-
-
-def _check_packages(benchmark: Benchmark) -> None:
-    for package in benchmark.requires:
-        if importlib.util.find_spec(package) is None:
-            raise Unavailable(
-                "package_missing",
-                "{benchmark} needs {package}, which is not installed for {python}.",
-                "Choose another kernel, or run: {python} -m pip install {package}",
-                benchmark=benchmark.name,
-                package=package,
-                python=sys.executable,
-            )
 
 
 def _to_error(error: Exception) -> GpuPerfError:

@@ -94,7 +94,7 @@ def _starters(
         starters["shell"] = lambda: _time_shell(shell)
     if not starters:
         nothing = "Found no JupyterLab, torch or shell."
-        raise Unavailable("nothing_to_start", nothing, "Choose another kernel.")
+        raise Unavailable("nothing_to_start", nothing, "Use an environment that has one.")
     return starters
 
 

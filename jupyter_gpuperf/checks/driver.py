@@ -11,7 +11,7 @@ from typing import Any, Final
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
 from jupyter_gpuperf.checks.probes import gpus
 from jupyter_gpuperf.checks.probes.container_flags import start_commands
-from jupyter_gpuperf.checks.probes.imports import importing_check
+from jupyter_gpuperf.checks.probes.imports import importing_check, torch_facts
 from jupyter_gpuperf.checks.probes.limits import container_kind
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.system_packages import search_command
@@ -38,13 +38,14 @@ _driver_check = partial(importing_check, link=INSTALLATION)
 
 
 @_driver_check(
-    gpus.no_gpu_outcome,
-    label="GPU present",
+    label="GPU",
     why="Without a visible GPU, everything runs on the CPU.",
     expected="At least one NVIDIA GPU.",
     messages=("No devices were found",),
 )
 def _gpu_present(machine: Machine) -> Outcome:
+    if nothing := gpus.no_gpu_outcome(machine):
+        return _no_gpu(machine, nothing)
     if names := [each.name for each in gpus.gpus(machine)]:
         return fine("{names}.", names=names)
     if addresses := gpus.nvidia_pci_addresses(machine):
@@ -58,9 +59,25 @@ def _gpu_present(machine: Machine) -> Outcome:
     )
 
 
+def _no_gpu(machine: Machine, nothing: Outcome) -> Outcome:
+    """Return a warning: all of this package is about GPUs, so that their absence must stand out."""
+    if torch_facts(machine).get("hip"):
+        return nothing  # PyTorch uses an AMD GPU
+    if nothing.fix:
+        return suspect(nothing.found, fix=nothing.fix)
+    if container_kind(machine):
+        found = "This container has no NVIDIA GPU."
+        fix, then = start_commands(machine, "--gpus all"), "This helps only if the host has one."
+        return suspect(found, fix=fix, then=then)
+    then = (
+        "If there is one, install its driver. Benchmarks of CPU, disk and DataLoader work without."
+    )
+    return suspect("There is no NVIDIA GPU, or no driver for it.", then=then)
+
+
 @_driver_check(
     gpus.no_gpu_outcome,
-    label="Driver loaded",
+    label="Driver module",
     why="Without the driver's kernel module, no program reaches the GPU.",
     expected="The nvidia module is loaded.",
     messages=("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver",),
@@ -148,7 +165,7 @@ def _driver_versions(machine: Machine) -> Outcome:
 
 @_driver_check(
     gpus.no_gpu_outcome,
-    label="Driver responds",
+    label="Driver response",
     why="If the driver does not respond, every CUDA program hangs or fails.",
     expected="nvidia-smi lists the devices.",
     link="https://docs.nvidia.com/deploy/nvidia-smi/",
@@ -199,7 +216,7 @@ def _without_smi(machine: Machine) -> Outcome:
 
 @importing_check(
     gpus.no_gpu_outcome,
-    label="CUDA starts",
+    label="CUDA initialization",
     why="If the driver's CUDA does not start, torch.cuda.is_available() is False.",
     expected="cuInit succeeds.",
     link="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",

@@ -9,9 +9,8 @@ from shlex import quote
 from typing import Final
 
 from jupyter_gpuperf.checks.declaration import Outcome, broken, fine, not_known, suspect
-from jupyter_gpuperf.checks.probes import cuda_versions, gpus
+from jupyter_gpuperf.checks.probes import cuda_versions, gpus, server
 from jupyter_gpuperf.checks.probes.imports import (
-    TORCH_MISSING,
     import_facts,
     importing_check,
     no_torch_outcome,
@@ -54,13 +53,23 @@ def _torch_imports(machine: Machine) -> Outcome:
     facts = torch_facts(machine)
     error = facts.get("error")
     if error == "missing":
-        return TORCH_MISSING
+        return _no_torch(machine)
     if error:
         reinstall = machine.pip_command("install", "--force-reinstall", "torch")
         return broken("import torch fails: {error}", fix=reinstall, error=error)
     if "seconds" not in facts:
         return fine("The notebook has loaded PyTorch {version}.", version=facts["version"])
     return fine("PyTorch {version}, imported in {seconds:.1f} s.", **facts)
+
+
+def _no_torch(machine: Machine) -> Outcome:
+    """Return a warning, except for a server whose notebooks run in other environments."""
+    is_kernel = bool(machine.live or machine.kernel_name)
+    if not is_kernel and server.has_other_pythons(machine):
+        then = "Kernels have their own: choose one, in a shell with --kernel NAME."
+        return not_known("PyTorch is not installed in the server's Python.", then=then)
+    fix = cuda_versions.torch_install_commands(machine) or machine.pip_command("install", "torch")
+    return suspect("PyTorch is not installed for {python}.", fix=fix, python=machine.interpreter)
 
 
 @_gpu_and_torch_check(
@@ -124,7 +133,7 @@ def _driver_for_torch(machine: Machine) -> Outcome:
 
 
 @_gpu_and_torch_check(
-    label="PyTorch sees the GPU",
+    label="GPU in PyTorch",
     why="If PyTorch finds no GPU, most code silently runs on the CPU.",
     expected="torch.cuda.is_available() is True.",
     link="https://pytorch.org/docs/stable/notes/cuda.html",

@@ -23,7 +23,14 @@ COMMANDS: Final = (bench, compare, diagnose, doctor, record, demo)
 
 MISUSES: Final = (
     *("usage", "unknown_benchmark", "unknown_device", "unknown_kernel", "unknown_parameter"),
-    *("unknown_result", "unknown_source", "parameter_out_of_range", "parameter_wrong_type"),
+    *(
+        "unknown_result",
+        "unknown_source",
+        "device_is_a_recording",
+        "device_is_elsewhere",
+        "parameter_out_of_range",
+        "parameter_wrong_type",
+    ),
     *("file_exists", "file_not_found", "not_a_report", "not_a_recording", "not_a_suite"),
 )
 """Codes of usage errors. Codes rather than classes, because an error received from a server has no class of its own."""

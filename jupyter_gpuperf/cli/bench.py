@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, print_line, print_result
+from jupyter_gpuperf.cli.answers import DONE, FAILED, PROGRAM, add_command, print_line, print_result
 from jupyter_gpuperf.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -25,9 +25,12 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 
 def _bench(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.benchmarks import find
-    from jupyter_gpuperf.commands.manual import benchmark_manual
+    from jupyter_gpuperf.commands.manual import SHELL_OPTIONS, SHELL_USAGE, benchmark_page
 
     if parsed.name is None:
+        if parsed.help:
+            print_line(SHELL_USAGE)
+            return DONE
         if parsed.rest:
             hint = "See: jupyter gpuperf bench --help"
             raise BadRequest("usage", "The benchmark's name must come first.", hint)
@@ -40,7 +43,7 @@ def _bench(parsed: argparse.Namespace) -> int:
     benchmark = find(parsed.name)
     if not parsed.help:
         return _run_benchmark(benchmark, parsed)
-    print_line(benchmark_manual(benchmark, program=f"{PROGRAM} bench"))
+    print_line(benchmark_page(benchmark, SHELL_OPTIONS, program=f"{PROGRAM} bench"))
     return DONE
 
 
@@ -75,4 +78,7 @@ def subcommand(words: Sequence[str], program: str, parsed: argparse.Namespace) -
     asked = subcommand_of(words, program)
     assert asked is not None  # the caller has checked the first word
     result = asked.run(terminal_view)
-    return DONE if result is None else print_result(result, parsed)
+    if result is None:  # --help was printed
+        return DONE
+    print_result(result, parsed)
+    return FAILED if getattr(result, "has_failed", False) else DONE

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jupyter_gpuperf.ab_tests import ab_test
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display.speedup_view import SpeedupView
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.errors import BadRequest, require_package
 from jupyter_gpuperf.loaders.setting import SETTINGS
 
 
+@shortened_errors()
 def headroom(
     loader: Any,
     step: ab_test.Step,
@@ -51,6 +53,7 @@ def headroom(
     return _measured(ab_test.headroom, loader, step, **pace)
 
 
+@shortened_errors()
 def apply(
     change: Any,  # a mapping of settings, or a finding or tuning result that has one
     *,
@@ -102,6 +105,7 @@ def _measured(
 ) -> SpeedupView:
     torch = sys.modules.get("torch")
     if torch is None:
+        require_package("torch", "headroom" if measure is ab_test.headroom else "apply")
         raise BadRequest("no_torch", "torch is not imported.", "Import it first.")
     with session().watching.timing_suspended():
         return SpeedupView(measure(torch, *given, **pace))

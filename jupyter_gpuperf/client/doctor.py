@@ -8,6 +8,7 @@ import os
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.display.shell import running_shell
+from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.jobs.check_runner import (
     CheckRunner,
     CheckTarget,
@@ -27,6 +28,8 @@ def run(options: argparse.Namespace, *, in_kernel: bool) -> DoctorReportView | D
     in_kernel
         Whether this process is a notebook's kernel; then its live settings are examined, too.
     """
+    if options.save:
+        require_new_file(options.save)
     before = load(options.compare) if options.compare else None
     report = _examine(options.kernel, in_kernel=in_kernel)
     if options.save:

@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 
 from jupyter_gpuperf.benchmarks import Context, find
+from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import in_process_job
 from jupyter_gpuperf.display.history_view import compared_with_baseline
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, require_package
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.results.store import PRECISION_KEYS
 from jupyter_gpuperf.schemas import BenchmarkResult
@@ -54,6 +55,7 @@ def named_object(expression: str, namespace: Mapping[str, Any]) -> object:
         raise NotFound("unknown_name", message, hint, name=expression) from None
 
 
+@shortened_errors()
 def run_on_object(
     benchmark_name: str,
     subject: object,
@@ -81,6 +83,8 @@ def run_on_object(
             "See: %gpubench {benchmark} --help",
         )
         raise BadRequest("usage", message, hint, benchmark=benchmark.name)
+    for package in benchmark.requires:
+        require_package(package, benchmark.name)
     checked = benchmark.check(given)
     # The measuring time comes from the call; other parameters come from the object unless given.
     parameters = {each: checked[each] for each in checked if each in (*given, *PRECISION_KEYS)}

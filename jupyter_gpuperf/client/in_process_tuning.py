@@ -19,7 +19,7 @@ from jupyter_gpuperf.client.watch_session import notebook_names, session
 from jupyter_gpuperf.display.comparison_view import format_time
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
-from jupyter_gpuperf.errors import GpuPerfError, NotFound
+from jupyter_gpuperf.errors import GpuPerfError, NotFound, require_package
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
 from jupyter_gpuperf.results.store import ResultStore, default_path
@@ -58,6 +58,7 @@ def tune_in_process(
     BenchmarkError
         The request was refused, or the loader yielded no item.
     """
+    require_package("torch", TUNING_NAME)
     from jupyter_gpuperf.loaders.setting import Setting
     from jupyter_gpuperf.tuning.request import TuneRequest
     from jupyter_gpuperf.tuning.tune import tune_loader

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.util
 import io
 import re
 import sys
@@ -18,7 +17,7 @@ from jupyter_gpuperf.client.precision_as_result import parameters_of, store_prof
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import best_view
-from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.errors import BadRequest, require_package
 from jupyter_gpuperf.precision.effects import side_effect_warnings
 from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
 from jupyter_gpuperf.precision.mode_context import MODES
@@ -41,7 +40,7 @@ def profile_cell(
     setup
         Code that runs once beforehand and is not measured.
     """
-    _check_torch()
+    require_package("torch", "%%amp_profile")
     subject, source, notes = _subject_of_cell(shell, cell)
     if setup:
         code = shell.transform_cell(setup)
@@ -93,7 +92,7 @@ def amp_profile(
         numerics=numerics,
         time_limit_seconds=time_limit_seconds,
     )
-    _check_torch()
+    require_package("torch", "%%amp_profile")
     return _run(_subject_of_function(function), options, "", [])
 
 
@@ -198,10 +197,3 @@ def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseE
             return cause.with_traceback(trace)
         trace = trace.tb_next
     return cause
-
-
-def _check_torch() -> None:
-    if importlib.util.find_spec("torch") is None:
-        message = "%%amp_profile needs torch, which {python} does not have."
-        hint = "Choose another kernel, or run: {python} -m pip install torch"
-        raise Unavailable("package_missing", message, hint, python=sys.executable)

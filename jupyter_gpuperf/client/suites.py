@@ -12,6 +12,7 @@ import msgspec
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import BenchmarkResult, JobInfo
@@ -63,9 +64,11 @@ def run_suite(
     Raises
     ------
     GpuPerfError
-        The benchmark is unknown, the file can't be written, or the user interrupted the suite.
+        The benchmark is unknown, the file exists or can't be written, or the user interrupted the suite.
     """
     benchmarks = chosen_benchmarks(only)
+    if save:
+        require_new_file(save)
     view = new_view()
     place = _SuiteProgress(view, 1 / max(1, rounds * len(benchmarks)))
 

@@ -1,8 +1,10 @@
-"""Split a magic's line into words, as a shell would."""
+"""Split a magic's line into words, as a shell would, and print its manual if it asks for it."""
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from IPython.utils.process import arg_split
@@ -31,3 +33,11 @@ def words_of(line: str) -> list[str]:
     except ValueError as error:
         message, hint = "Can't parse {line}: {error}.", "Check its quotation marks and backslashes."
         raise BadRequest("usage", message, hint, line=line.strip(), error=error) from None
+
+
+def prints_help(words: Sequence[str], manual: str | None) -> bool:
+    """Print the manual if the words are a request for help; return whether they are."""
+    is_asked = list(words) in (["-h"], ["--help"])
+    if is_asked:
+        print(inspect.cleandoc(manual or ""))  # noqa: T201  (the user asked for it)
+    return is_asked

@@ -30,6 +30,22 @@ The worker runs this notebook's Python. This kernel's Jupyter server starts it, 
 too. In plain IPython, this process starts the worker. Interrupt the cell to cancel.
 """
 
+SHELL_USAGE: Final = """\
+Measure the performance of this machine, in a worker process.
+
+  jupyter gpuperf bench                          list the benchmarks
+  jupyter gpuperf bench NAME [--option value …]  run one
+  jupyter gpuperf bench NAME --help              show its options
+  jupyter gpuperf bench suite [--save FILE]      run all benchmarks that fit this machine, in rounds
+  jupyter gpuperf bench history [NAME]           list stored results; --baseline NUMBER makes one the baseline
+"""
+
+SHELL_OPTIONS: Final = (
+    Option("--device UUID|INDEX", "the device to run on; by default the first", str),
+    Option("--json", "print the result as JSON"),
+)
+"""The options of every benchmark in a shell, as :data:`COMMON_OPTIONS` in a notebook."""
+
 COMMON_OPTIONS: Final = (
     Option("--device UUID|INDEX", "the device to run on; by default the first", str),
     Option("--into NAME", "assign the result to this variable", variable_name),
@@ -70,6 +86,14 @@ def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
     about = textwrap.fill(summary, PAGE_WIDTH, initial_indent="  ", subsequent_indent="  ")
     options = [option_of(each) for each in benchmark.parameters]
     return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"
+
+
+def benchmark_page(
+    benchmark: Benchmark, common: Sequence[Option], program: str = "%gpubench"
+) -> str:
+    """Return the manual page of one benchmark, with the options that every benchmark has."""
+    own = benchmark_manual(benchmark, program)
+    return f"{own}\n\n  For every benchmark:\n{options_text(common)}"
 
 
 def options_text(options: Sequence[Option]) -> str:

@@ -13,6 +13,7 @@ from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.history_view import LIMIT, HistoryView, history
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.suite_view import SuiteView
+from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.files import coded_write_errors
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
@@ -41,12 +42,13 @@ def subcommand_of(words: Sequence[str], program: str = "%gpubench") -> ParsedSub
     parser = OptionParser(prog=f"{program} {words[0]}", allow_abbrev=False)
     add_options, run = SUBCOMMANDS[words[0]]
     add_options(parser)
-    parser.add_argument("--into", type=variable_name, help="assign the result to this variable")
+    if program.startswith("%"):  # a shell has no variable for it
+        parser.add_argument("--into", type=variable_name, help="assign the result to this variable")
     try:
         options = vars(parser.parse_args(list(words[1:])))
     except SystemExit:  # --help was printed
         return ParsedSubcommand(run=lambda _view: None)
-    into = options.pop("into")
+    into = options.pop("into", None)
     return ParsedSubcommand(run=lambda new_view: run(new_view=new_view, **options), into=into)
 
 
@@ -88,6 +90,8 @@ def run_compare(
     *, new_view: Callable[[], ProgressView], before: Path, after: Path, html: Path | None
 ) -> ComparisonView:
     """Compare two suite files."""
+    if html is not None:
+        require_new_file(html)
     changes = compare(read_suite(before), read_suite(after))
     view = ComparisonView(changes, before.stem, after.stem)
     if html is not None:

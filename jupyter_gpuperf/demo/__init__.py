@@ -16,12 +16,15 @@ from typing import Final
 
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recordings.load import PACKAGED_FOLDER
 from jupyter_gpuperf.sources import Source, source_from
 
 NOTEBOOK: Final = Path(__file__).with_name("demo.ipynb")
 FOLDER: Final = "gpuperf-demo"
+PACKAGES: Final = ("jupyterlab", "ipykernel", "torch", "numpy", "PIL")
 
 
 def demo(
@@ -50,16 +53,22 @@ def demo(
     Raises
     ------
     Unavailable
-        ``package_missing``: JupyterLab is not installed in this environment.
+        ``package_missing``: JupyterLab or a package of the notebook is not installed in this environment.
     BadRequest
         ``folder_not_writable``: the notebook could not be copied.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        message = "The demo needs jupyterlab, which is not installed for {python}."
+    missing = [each for each in PACKAGES if importlib.util.find_spec(each) is None]
+    if missing:
+        message = "The demo needs {packages}; not installed for {python}."
         hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'"
-        raise Unavailable("package_missing", message, hint, python=sys.executable)
+        values = {"packages": missing, "python": sys.executable}
+        raise Unavailable("package_missing", message, hint, **values)
     notebook = _copy_into(folder)
-    chosen = source or os.environ.get(SOURCE_VARIABLE) or demo_source()
+    asked = source or os.environ.get(SOURCE_VARIABLE)
+    chosen = asked or demo_source()
+    if chosen != "auto" and not asked:
+        replays = "No GPU found: the panel replays recordings of an H100, host included."
+        print(translated(Message(replays)))  # noqa: T201
     print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     command = [

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.display.numbers import format_quantity, scale_of, split_name
+from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 PANEL_INCHES: Final = (7.0, 2.2)
@@ -46,6 +47,7 @@ def roofline_points(data: BenchmarkResult) -> Iterator[RooflinePoint]:
 
 def plot_of(data: BenchmarkResult) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: each figure's samples in order and their distribution, then the roofline."""
+    require_package("matplotlib", "plot()")
     from matplotlib.figure import Figure
 
     names, roofs = list(data.samples), list(roofline_points(data))
@@ -99,6 +101,7 @@ def _draw_roofline(roofs: list[RooflinePoint], axes: Any) -> None:
 
 def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
     """Return a matplotlib Figure: batches/s against workers, with intervals, and the rate that the step needs."""
+    require_package("matplotlib", "plot()")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 3.2), layout="constrained")

@@ -15,6 +15,7 @@ from jupyter_gpuperf.display.numbers import (
     format_quantity,
     split_name,
 )
+from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.store import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
@@ -79,9 +80,10 @@ class Result(PlainDataView, DisplayedOnce):
 
         Raises
         ------
-        ImportError
+        PackageMissing
             pandas is not installed.
         """
+        require_package("pandas", "to_frame()")
         import pandas
 
         samples = [
@@ -99,7 +101,7 @@ class Result(PlainDataView, DisplayedOnce):
 
         Raises
         ------
-        ImportError
+        PackageMissing
             matplotlib is not installed.
         """
         from jupyter_gpuperf.display.plots import plot_of
@@ -113,8 +115,8 @@ class Result(PlainDataView, DisplayedOnce):
     def blocks(self) -> Iterator[Block]:
         """Yield a row per figure, the warnings, the comparison, and the environment."""
         data = self.data
-        parameters = " · ".join(format_parameter(*each) for each in data.parameters.items())
-        yield Heading(data.benchmark, parameters)
+        given = [each for each in data.parameters.items() if each[1] != ""]
+        yield Heading(data.benchmark, " · ".join(format_parameter(*each) for each in given))
         yield Table(list(rows(self)), looks=("label", "value", "quiet", "quiet"))
         yield from map(warning_line, data.warnings)
         yield from map(Line, self.comparison)

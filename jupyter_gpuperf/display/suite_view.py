@@ -22,6 +22,11 @@ class SuiteView(PlainDataView, Displayed):
     data: SuiteResults
     path: Path | None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether no benchmark could run."""
+        return not self.data.results
+
     def blocks(self) -> Iterator[Block]:
         """Yield a summary, a row per benchmark, and what was skipped."""
         results = self.data.results

@@ -87,7 +87,7 @@ class TuningView(DisplayedOnce):
 
         Raises
         ------
-        ImportError
+        PackageMissing
             matplotlib is not installed.
         """
         from jupyter_gpuperf.display.plots import plot_of_tuning

@@ -38,6 +38,7 @@ class CurrentFindings:
         *,
         present: Collection[str | None],
         working: Collection[str | None] = (),
+        not_judged: Collection[str | None] = (),
     ) -> bool:
         """Take the findings of one check; return whether a reported one appeared, ended or changed its severity.
 
@@ -49,6 +50,8 @@ class CurrentFindings:
             The devices that exist now, and ``None`` for the machine. Findings on other devices are withdrawn.
         working
             The devices that are busy now; see :attr:`HoldOff.until_working_seconds`.
+        not_judged
+            The devices that this check could not judge: their reported findings stay.
         """
         if now < self._now:  # the clock was set back: durations restart
             self._since, self._last = (
@@ -65,6 +68,7 @@ class CurrentFindings:
             at_once = holds_off.critical_at_once and finding.severity == "critical"
             if at_once or seconds >= holds_off.after_seconds:
                 self._reported[key] = finding
+        self._last |= {key: now for key in self._reported if key.device in not_judged}
         for key in [key for key in self._since if key not in found]:
             if key.device not in present or self._is_over(key, now, working):
                 self._since.pop(key)

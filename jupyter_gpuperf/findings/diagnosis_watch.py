@@ -19,6 +19,7 @@ from jupyter_gpuperf.findings.build_rule_input import input_of_history
 from jupyter_gpuperf.findings.current_findings import CurrentFindings
 from jupyter_gpuperf.findings.wire_format import causes_of, finding_of
 from jupyter_gpuperf.rules import (
+    Device,
     Finding,
     ProcessListing,
     Rule,
@@ -48,6 +49,8 @@ REFRESH_SECONDS: Final = 10.0
 FEWEST_READINGS: Final = 8
 """A device with fewer readings is not judged. This many take 0.8 s at the highest rate, and 40 s while no page is
 open."""
+REPLAY_SECONDS: Final = 15.0
+"""A recording begins with the start of its job, which shows nothing. For this long, the findings of its last pass stay."""
 YIELD_SECONDS: Final = 0.0002
 """Sleep after each rule. It lets a request of the server run, which would otherwise wait 5 ms for the interpreter."""
 
@@ -94,7 +97,11 @@ class DiagnosisWatch:
             return marked
 
     def check(
-        self, latest: Frame, infos: Sequence[DeviceInfo], listed: Mapping[str, ProcessListing]
+        self,
+        latest: Frame,
+        infos: Sequence[DeviceInfo],
+        listed: Mapping[str, ProcessListing],
+        played_seconds: Mapping[str, float] | None = None,
     ) -> bool:
         """Check the recent past, and return whether the findings changed or their figures were updated.
 
@@ -106,16 +113,23 @@ class DiagnosisWatch:
             The devices that exist now.
         listed
             The current processes of each device; devices whose processes were not listed have no entry.
+        played_seconds
+            How long ago the recordings of replayed devices began: their earlier readings are not judged.
         """
         now = latest.time_seconds
         self._keep(listed, now)
-        rule_input = self._input(latest, infos)
+        played = played_seconds or {}
+        rule_input = self._input(latest, infos, played)
+        beginning = {uuid for uuid, seconds in played.items() if seconds < REPLAY_SECONDS}
         undecided = [causes_of(each) for each in undecided_on(rule_input.devices, self._rules)]
+        beginning_unseen = beginning - {each.device for each in undecided}
+        undecided += [x for x in self.current.undecided if x.device in beginning_unseen]
         changed = self._holding.take(
             self._judged(rule_input) if rule_input.devices else (),
             now,
             present={info.uuid for info in infos},
             working=_working(rule_input),
+            not_judged=beginning,
         )
         changed |= undecided != self.current.undecided
         if changed or (self.current.findings and now - self._refreshed_seconds >= REFRESH_SECONDS):
@@ -160,7 +174,9 @@ class DiagnosisWatch:
             found += judge(part, rules, live=True)
         return found
 
-    def _input(self, latest: Frame, infos: Sequence[DeviceInfo]) -> RuleInput:
+    def _input(
+        self, latest: Frame, infos: Sequence[DeviceInfo], played_seconds: Mapping[str, float]
+    ) -> RuleInput:
         rule_input = input_of_history(
             *self.history.recent(LONG_SECONDS),
             latest=latest,
@@ -168,10 +184,17 @@ class DiagnosisWatch:
             listings=self._listings,
             steps=self.steps(SHORT_SECONDS),
         )
-        enough = tuple(
-            each for each in rule_input.devices if len(each.series.times_seconds) >= FEWEST_READINGS
+        devices = (
+            _since(each, latest.time_seconds - played_seconds.get(each.uuid, math.inf))
+            for each in rule_input.devices
         )
+        enough = tuple(x for x in devices if len(x.series.times_seconds) >= FEWEST_READINGS)
         return replace(rule_input, devices=enough)
+
+
+def _since(device: Device, time_seconds: float) -> Device:
+    listings = tuple(each for each in device.listings if each.time_seconds >= time_seconds)
+    return replace(device, series=device.series.between(time_seconds, math.inf), listings=listings)
 
 
 def _courteous(rule: Rule) -> Rule:

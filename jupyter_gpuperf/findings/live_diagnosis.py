@@ -84,9 +84,9 @@ class LiveDiagnosis:
                 return  # no new reading: they are infrequent while no page is open
             self._seen_seconds = latest.time_seconds
             listed = await self._listed(latest)
-            infos = self.sampler.devices.devices
+            infos, played = self.sampler.devices.devices, self.sampler.played_seconds
             began = time.monotonic()
-            news = await asyncio.to_thread(self.watch.check, latest, infos, listed)
+            news = await asyncio.to_thread(self.watch.check, latest, infos, listed, played)
             self._check_seconds = time.monotonic() - began
             if news:
                 self.subscribers.announce(encode(self.current), FINDINGS)

@@ -33,10 +33,10 @@ OTHER_WORK_PERCENT: Final = 50.0
 """If more of the CPU was in use before the run, other work counts as a disturbance."""
 
 THROTTLING_MESSAGES: Final = {
-    "clock_lost_thermal_software_ratio": "Throttled by heat for {ratio:.0%} of the time.",
-    "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {ratio:.0%} of the time.",
-    "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {ratio:.0%} of the time.",
-    "host_cpu_throttled_ratio": "The container's CPU quota paused its processes for {ratio:.0%} of the time.",
+    "clock_lost_thermal_software_ratio": "Throttled by heat for {percent:.0f} % of the time.",
+    "clock_lost_thermal_hardware_ratio": "Throttled by heat (hardware slowdown) for {percent:.0f} % of the time.",
+    "clock_lost_power_brake_ratio": "Throttled by the board's power brake for {percent:.0f} % of the time.",
+    "host_cpu_throttled_ratio": "The container's CPU quota paused its processes for {percent:.0f} % of the time.",
 }
 
 
@@ -93,7 +93,7 @@ class DisturbanceLog:
             is_of_host = name.startswith("host_")
             ratio = _mean(self._host_readings if is_of_host else self._device_readings, name)
             if ratio is not None and ratio > THROTTLED_RATIO:
-                yield Message(THROTTLING_MESSAGES[name], ratio=ratio)
+                yield Message(THROTTLING_MESSAGES[name], percent=100 * ratio)
         percent = self.cpu_before_percent
         if percent is not None and percent > OTHER_WORK_PERCENT:
             yield Message(
@@ -119,6 +119,9 @@ class DisturbanceWatcher:
     @contextlib.contextmanager
     def watch(self, device: str | None) -> Iterator[AddObservations]:
         """Observe the machine while the block runs; the yielded function adds the observations to the result."""
+        if self.sampler.played_seconds:  # the readings are those of a recording, not of this run
+            yield lambda result: result
+            return
         watch = DisturbanceLog(device)
         if self.has_reading_before_run and self.sampler.latest is not None:
             watch.cpu_before_percent = _known(self.sampler.latest.host.get("host_cpu_percent"))

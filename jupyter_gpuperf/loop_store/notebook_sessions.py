@@ -34,9 +34,10 @@ STEPS_SECONDS: Final = [size.step_seconds for size in COARSE_TIERS]
 WINDOW_SECONDS: Final = 10.0
 """Time span whose mean is shown as the current state: long enough for the driver's slow counters."""
 
-FORGOTTEN_SECONDS: Final = 600.0
-"""A loader is no longer shown when it had no steps for this long, a disconnected notebook when it sent no reports for
-this long."""
+ENDED_SECONDS: Final = 60.0
+ENDED_STEPS: Final = 10
+"""A loop has ended when it had no step for ``ENDED_SECONDS`` and for as long as ``ENDED_STEPS`` of its steps; a loop
+whose process has disconnected, when it had none for ``WINDOW_SECONDS``: a lost connection is restored sooner."""
 
 SKEW_SECONDS: Final = 1.0
 """How far the time of a step may be ahead of the server's clock before the clock counts as set back."""
@@ -76,6 +77,15 @@ class ReportedLoader:
             self.tallies[-1] = merged(self.tallies[-1], tally)
         else:
             self.tallies.append(tally)
+
+    def has_ended(self, now: float, *, connected: bool) -> bool:
+        """Return whether the loop has ended, or not yet had a step."""
+        if not self.tallies:
+            return True
+        last = self.tallies[-1]
+        usual_seconds = ENDED_STEPS * last.step_seconds / max(1, last.count)
+        silent_seconds = max(ENDED_SECONDS, usual_seconds) if connected else WINDOW_SECONDS
+        return now - last.ended_seconds >= silent_seconds
 
     def since(self, time_seconds: float) -> list[StepTally]:
         """Return the tallies that ended at this Unix time or later, oldest first."""
@@ -131,15 +141,20 @@ class NotebookSession:
         self.seen_seconds = max(self.seen_seconds, cell.ended_seconds)
         self.cells.append(msgspec.convert(cell, CellMark, from_attributes=True))
 
-    def recent_loaders(
+    def is_current(self, now: float) -> bool:
+        """Return whether the notebook is connected, or sent a report a moment ago."""
+        return bool(self.connections) or now - self.seen_seconds < WINDOW_SECONDS
+
+    def current_loaders(
         self, now: float
     ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
-        """Return (process id, description, tallies in the window) of each loader with a recent batch."""
+        """Return (process id, description, tallies in the window) of each loader whose loop has not ended."""
+        connected = {pid for pid, _ in self.connections}
         return [
             # Steps may be longer than the window; the latest tally is then shown with its age.
             (pid, loader.info, loader.since(now - WINDOW_SECONDS) or [loader.tallies[-1]])
             for (pid, _), loader in self.loaders.items()
-            if loader.tallies and now - loader.tallies[-1].ended_seconds < FORGOTTEN_SECONDS
+            if not loader.has_ended(now, connected=pid in connected)
         ]
 
     def keep_values(self, time_seconds: float, steps_until_seconds: float, values: Values) -> None:

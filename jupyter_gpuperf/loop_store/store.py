@@ -11,7 +11,6 @@ from typing import Final
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import (
-    FORGOTTEN_SECONDS,
     WINDOW_SECONDS,
     NotebookSession,
     NotebookSessions,
@@ -24,6 +23,7 @@ from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
 from jupyter_gpuperf.schemas.training import (
+    CellMark,
     CellRan,
     ExplainNow,
     Footprint,
@@ -50,6 +50,13 @@ SERIES: Final = (
     "idle_for_host_ratio",
 )
 """Figures whose history is kept for the main loop of each notebook."""
+
+
+_CurrentNotebook = tuple[
+    NotebookSession,
+    Sequence[tuple[int | None, WatchedLoader, Sequence[StepTally]]],
+    Sequence[CellMark],
+]
 
 
 @dataclass(eq=False)
@@ -79,6 +86,7 @@ class TrainingStore:
         self._notebooks = NotebookSessions()
         self._changed = False
         self._sent_seconds = 0.0
+        self._shown_count = 0
         self._replayed: TrainingNow | None = None
         self._replay_later_seconds = 0.0
         self.latest = TrainingNow(time_seconds=0.0, window_seconds=WINDOW_SECONDS, notebooks=[])
@@ -176,24 +184,30 @@ class TrainingStore:
             self._replayed = replayed_training
             self._replay_later_seconds = self.now() - replayed_training.time_seconds
             self._changed = True
-        if not self._changed or frame.time_seconds - self._sent_seconds < SEND_SECONDS:
+        if frame.time_seconds - self._sent_seconds < SEND_SECONDS:
+            return None
+        # Without a report, the lists only become shorter: loops end.
+        now = self.now()
+        current = self._current(now)
+        if not self._changed and _count(current) == self._shown_count:
             return None
         self._changed = False
         self._sent_seconds = frame.time_seconds
-        self.latest = now = self._present()
+        self._shown_count = _count(current)
+        self.latest = message = self._message(current, now)
         with self._lock:
-            for shown in now.notebooks:
+            for shown in message.notebooks:
                 notebook = self._notebooks.of(shown.key)
                 for main in shown.loaders[:1]:
                     known = {name: getattr(main, name) for name in SERIES}
                     values = {name: each for name, each in known.items() if each is not None}
-                    notebook.keep_values(now.time_seconds, main.last_seconds, values)
-        return now
+                    notebook.keep_values(now, main.last_seconds, values)
+        return message
 
     def training(self, *, seconds: float, step_seconds: float) -> Training:
         """Return the current state of all notebooks, and their last ``seconds`` in time steps of ``step_seconds``."""
-        now = self._present()
-        oldest = now.time_seconds - seconds
+        now = self.now()
+        message, oldest = self._message(self._current(now), now), now - seconds
         with self._lock:
             pieces = {
                 key: list(each.track.pieces(oldest, step_seconds, SERIES))
@@ -202,7 +216,7 @@ class TrainingStore:
             paths = {key: each.path for key, each in self._notebooks.items()}
         columns = {key: columns_of(each, SERIES, step_seconds) for key, each in pieces.items()}
         history = {key: each for key, each in columns.items() if each.times_seconds}
-        return Training(now=now, history=history, paths={key: paths[key] for key in history})
+        return Training(now=message, history=history, paths={key: paths[key] for key in history})
 
     def dump(self, *, full: bool) -> TrainingDump:
         """Return a copy of the notebooks' past. ``full`` includes every tick, not only the coarse time steps."""
@@ -227,14 +241,7 @@ class TrainingStore:
 
         return take
 
-    def _present(self) -> TrainingNow:
-        now = self.now()
-        with self._lock:
-            sessions = [
-                (notebook, notebook.recent_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
-                for notebook in self._notebooks.values()
-                if notebook.connections or now - notebook.seen_seconds < FORGOTTEN_SECONDS
-            ]
+    def _message(self, current: Sequence[_CurrentNotebook], now: float) -> TrainingNow:
         notebooks = [
             NotebookTraining(
                 key=notebook.key,
@@ -242,12 +249,20 @@ class TrainingStore:
                 notebook_path=notebook.path,
                 connected=bool(notebook.connections),
                 loaders=_main_first([self._steps(notebook, *loader) for loader in loaders]),
-                cells=cells,
+                cells=list(cells),
             )
-            for notebook, loaders, cells in sessions
+            for notebook, loaders, cells in current
         ]
         notebooks += self._of_replay()
         return TrainingNow(time_seconds=now, window_seconds=WINDOW_SECONDS, notebooks=notebooks)
+
+    def _current(self, now: float) -> list[_CurrentNotebook]:
+        with self._lock:
+            return [
+                (notebook, notebook.current_loaders(now), list(notebook.cells)[-SHOWN_CELLS:])
+                for notebook in self._notebooks.values()
+                if notebook.is_current(now)
+            ]
 
     def _of_replay(self) -> list[NotebookTraining]:
         if self._replayed is None:
@@ -263,6 +278,11 @@ class TrainingStore:
     ) -> LoaderSteps | None:
         names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
         return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
+
+
+def _count(current: Sequence[_CurrentNotebook]) -> int:
+    """Return how many notebooks and loops are shown."""
+    return len(current) + sum(len(loaders) for _, loaders, _ in current)
 
 
 def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:

@@ -10,10 +10,17 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext jupyter_gpuperf``."""
-    from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpurecord, gpuwatch
+    from jupyter_gpuperf.magics import (
+        amp_profile,
+        gpubench,
+        gpudoctor,
+        gpuperf,
+        gpurecord,
+        gpuwatch,
+    )
     from jupyter_gpuperf.processes.pid_namespace import is_nested
 
-    for magic in (gpubench, gpudoctor, gpurecord, gpuwatch, amp_profile):
+    for magic in (gpuperf, gpubench, gpudoctor, gpurecord, gpuwatch, amp_profile):
         magic.register(ipython)
     if is_nested():  # the driver reports host pids: only the kernel knows its memory
         from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter

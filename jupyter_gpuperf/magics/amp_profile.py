@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.commands.magic_line import words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def register(ipython: Any) -> None:
 
     @shortened_errors()
     def magic(line: str, cell: str | None = None) -> AmpProfile | None:
-        if cell is None or words_of(line) in (["-h"], ["--help"]):
-            print(MANUAL)  # noqa: T201  (the user asked for the manual)
+        if prints_help(["--help"] if cell is None else words_of(line), MANUAL) or cell is None:
             return None
         from jupyter_gpuperf.client.precision import profile_cell
 

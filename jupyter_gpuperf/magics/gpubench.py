@@ -17,7 +17,7 @@ from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.manual import (
     COMMON_OPTIONS,
     BenchmarkList,
-    benchmark_manual,
+    benchmark_page,
     manual,
     options_text,
 )
@@ -123,10 +123,10 @@ def help_text(name: str) -> str:
     """Return the manual page of one benchmark, or the whole manual for an empty name."""
     if not name:
         return manual(all_benchmarks())
-    own = benchmark_manual(find(name))
+    page = benchmark_page(find(name), COMMON_OPTIONS)
     if name == TUNABLE_BENCHMARK:
-        own += f"\n\n  For LOADER, a variable of the notebook:\n{options_text(TUNE_OPTIONS)}"
-    return f"{own}\n\n  For every benchmark:\n{options_text(COMMON_OPTIONS)}"
+        page += f"\n\n  For LOADER, a variable of the notebook:\n{options_text(TUNE_OPTIONS)}"
+    return page
 
 
 def complete(_shell: InteractiveShell, event: Any) -> list[str]:

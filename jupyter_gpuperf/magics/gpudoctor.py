@@ -9,14 +9,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_gpuperf.client.doctor import run
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.doctor_options import add_options
-from jupyter_gpuperf.commands.magic_line import words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
-from jupyter_gpuperf.errors import BadRequest
 
 
 @shortened_errors()
-def gpudoctor(line: str) -> DoctorReportView | DoctorComparisonView:
+def gpudoctor(line: str) -> DoctorReportView | DoctorComparisonView | None:
     """Check everything that can make this notebook slow or broken, and show how to fix it.
 
     %gpudoctor                   show the problems, and the commands that fix them
@@ -25,6 +24,8 @@ def gpudoctor(line: str) -> DoctorReportView | DoctorComparisonView:
     %gpudoctor --save FILE       save the report, to compare later or elsewhere
     %gpudoctor --compare FILE    show the differences from a saved report
     """
+    if prints_help(words_of(line), gpudoctor.__doc__):
+        return None
     return run(parse(line), in_kernel=True)
 
 
@@ -34,14 +35,11 @@ def parse(line: str) -> argparse.Namespace:
     Raises
     ------
     BadRequest
-        ``usage``: an unknown option, or a request for help.
+        ``usage``: an unknown option.
     """
-    words = words_of(line)
     parser = OptionParser(prog="%gpudoctor", allow_abbrev=False, add_help=False)
     add_options(parser)
-    if {"-h", "--help"} & set(words):
-        raise BadRequest("usage", "See %gpudoctor?")
-    return parser.parse_args(words)
+    return parser.parse_args(words_of(line))
 
 
 def register(ipython: InteractiveShell) -> None:

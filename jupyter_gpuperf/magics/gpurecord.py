@@ -7,11 +7,13 @@ needed; it works in plain IPython as well.
 from __future__ import annotations
 
 import atexit
+import itertools
 import json
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.terminal_recording import STARTED_LINE, summary_sentence
-from jupyter_gpuperf.commands.magic_line import words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.messages import Message
@@ -133,6 +135,8 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def gpurecord(self, line: str, cell: str | None = None) -> RecordedFile | None:
         """Start, stop or show a recording. :func:`register` replaces this docstring."""
         words = words_of(line)
+        if prints_help(words, MANUAL):
+            return None
         if cell is not None:
             return self._record_cell(words, cell)
         match words:
@@ -181,7 +185,7 @@ class GpuRecordMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 def parse(words: list[str]) -> tuple[str, list[str]]:
     """Parse the words after ``start`` into the file and the recorder's options."""
     parser = OptionParser(prog="%gpurecord", add_help=False, allow_abbrev=False)
-    parser.add_argument("file", nargs="?", default=time.strftime("gpuperf-%Y%m%d-%H%M%S.jsonl.gz"))
+    parser.add_argument("file", nargs="?", default=None)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--interval-ms", type=int)
     parser.add_argument("--label")
@@ -190,7 +194,14 @@ def parse(words: list[str]) -> tuple[str, list[str]]:
     for name in ("seconds", "interval_ms", "label"):
         if (value := getattr(given, name)) is not None:
             options += [flag(name), str(value)]
-    return given.file, options
+    return given.file or _new_name(), options
+
+
+def _new_name() -> str:
+    """Return a name for a new recording in the current folder; two may start in the same second."""
+    now = time.strftime("gpuperf-%Y%m%d-%H%M%S")
+    names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
+    return next(f"{each}.jsonl.gz" for each in names if not Path(f"{each}.jsonl.gz").exists())
 
 
 def register(ipython: InteractiveShell) -> None:

@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.commands.magic_line import words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
@@ -51,7 +51,10 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @shortened_errors()
     def gpuwatch(self, line: str) -> WatchReport | SpeedupView | None:
         """Watch, report, profile or measure. :func:`register` replaces this docstring."""
-        given = parse(words_of(line))
+        words = words_of(line)
+        if prints_help(words, MANUAL):
+            return None
+        given = parse(words)
         return getattr(self, f"_{given.action or 'state'}")(given)  # type: ignore[no-any-return]
 
     def _on(self, given: Any) -> None:  # parsed options

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.errors import Unavailable, require_new_file
 from jupyter_gpuperf.recorder.recorder import Recorder
 from jupyter_gpuperf.recorder.store import start_recorder
 from jupyter_gpuperf.sampling.sampler import Observer, Sampler
@@ -44,9 +44,7 @@ def record_in_process(
     Unavailable
         There is no GPU (with the driver's reason as its code), or the file can't be written.
     """
-    if path.exists():
-        hint = "Choose another file, or delete this one."
-        raise BadRequest("file_exists", "{path} already exists.", hint, path=path)
+    require_new_file(path)
     sampler, subscribers = standalone_sampler(source, observers)
     sampler.start()
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json
 from jupyter_gpuperf.schemas import CheckFinding, DoctorChange, DoctorComparison, DoctorReport
 
@@ -19,8 +19,7 @@ def save(report: DoctorReport, path: Path) -> None:
     BadRequest
         ``file_exists``: the file exists already. ``file_not_writable``: the file can't be written.
     """
-    if path.exists():
-        raise BadRequest("file_exists", "{path} already exists.", "Choose another file.", path=path)
+    require_new_file(path)
     with coded_write_errors(path), path.open("xb") as file:
         file.write(readable_json(report))
 

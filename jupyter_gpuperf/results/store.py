@@ -108,7 +108,7 @@ class ResultStore:
             ``unknown_result``: there is no result with this number.
         """
         if (found := self._first("id = ?", (number,))) is None:
-            message, hint = "There is no result {number}.", "%gpubench history lists them."
+            message, hint = "There is no result {number}.", "The history lists them."
             raise NotFound("unknown_result", message, hint, number=number)
         return found
 

@@ -93,7 +93,7 @@ def _suspected(view: View) -> Finding | None:
     severity = _severity(work)
     if work.idle_ratio < IDLE_RATIO or is_copying or severity is None:
         return None
-    pattern = {"resting_ratio": work.idle_readings_ratio}
+    pattern = {"idle_readings_ratio": work.idle_readings_ratio}
     if not work.is_sampled:  # otherwise the readings miss most bursts
         pattern["bursts_per_second"] = work.bursts_per_second
     return Finding(

@@ -101,7 +101,7 @@ def _open(view: View) -> Finding:
             "GPU idle in {percent:.0f} % of the readings: stalls of seconds, or short waits in each step.",
             percent=100 * work.idle_readings_ratio,
         ),
-        evidence={"resting_ratio": work.idle_readings_ratio, **_host(work)},
+        evidence={"idle_readings_ratio": work.idle_readings_ratio, **_host(work)},
         lost_ratio=work.idle_ratio,
         advice=LOOK_ADVICE,
         refuted_by="Run the step clock: if no step takes long, the waits are short.",

@@ -101,6 +101,12 @@ class Sampler:
         """The answer to ``GET version``."""
         return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
 
+    @property
+    def played_seconds(self) -> dict[str, float]:
+        """UUID → how long ago its recording began, of the replayed devices in the latest frame."""
+        samples = self._latest_samples
+        return {uuid: seconds for each in samples for uuid, seconds in each.played_seconds.items()}
+
     def start(self) -> None:
         """Start the thread, unless it is running. Returns at once: the thread opens the source."""
         with self._starting:

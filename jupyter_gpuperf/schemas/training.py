@@ -216,7 +216,10 @@ class NotebookTraining(Struct, frozen=True, kw_only=True):
     notebook_path: str | None
     connected: bool
     loaders: list[LoaderSteps]
-    """Loaders with steps in the last minutes, training loops first."""
+    """Loaders whose loop has not ended, training loops first. A loop has ended when its process stopped reporting, or
+    when it had no step for a minute and for as long as ten of its steps. ``history`` and the notebook's own report
+    contain ended loops.
+    """
     cells: list[CellMark]
 
 

@@ -24,6 +24,9 @@ class Sample(Struct, frozen=True, kw_only=True):
         The machine's name, as in its devices' descriptions; ``None`` for this machine.
     time_seconds
         Unix time of the readings, by the source's own clock; ``None`` if they were taken just now.
+    played_seconds
+        UUID → how long ago the recording of a replayed device began. What came before is another pass of the recording,
+        and its end is no event of the device's work.
     """
 
     devices: dict[str, Readings]
@@ -31,6 +34,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     cores_percent: list[float] = []
     host: str | None = None
     time_seconds: float | None = None
+    played_seconds: dict[str, float] = {}
 
 
 class Connection(Protocol):

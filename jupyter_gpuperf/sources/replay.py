@@ -82,8 +82,10 @@ class ReplaySource:
         devices: dict[str, Readings] = {}
         machine: Readings = {}
         cores_percent: list[float] = []
+        played: dict[str, float] = {}
         for recording, seconds in self._playing():
             times = self._since_read(recording, seconds)
+            played |= dict.fromkeys((each.uuid for each in recording.devices(seconds)), seconds)
             passed = [recording.read(each) for each in times]
             for uuid, readings in passed[-1].items():
                 of_this = [each[uuid] for each in passed if uuid in each]
@@ -95,7 +97,14 @@ class ReplaySource:
         if not machine:
             names = [each.name for each in self._metrics if each.scope == "host"]
             machine = dict.fromkeys(names, "not_recorded")
-        return [Sample(devices=devices, machine=machine, cores_percent=cores_percent)]
+        return [
+            Sample(
+                devices=devices,
+                machine=machine,
+                cores_percent=cores_percent,
+                played_seconds=played,
+            )
+        ]
 
     def read_processes(self) -> ListedProcesses:
         """Return the processes on each device at the current position."""

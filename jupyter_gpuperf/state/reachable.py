@@ -43,15 +43,8 @@ ATOMS: Final = {
 """Types whose objects are not searched. If a condition's list of waiting threads were restored, they would not wake up."""
 FOLLOWED_STANDARD: Final = {
     *("builtins", "types", "collections", "functools", "argparse", "configparser", "contextlib"),
-    *(
-        "weakref",
-        "_weakrefset",
-        "queue",
-        "_thread",
-        "threading",
-        "logging",
-        "multiprocessing.sharedctypes",
-    ),
+    *("weakref", "_weakrefset", "queue", "_thread", "threading", "logging"),
+    "multiprocessing.sharedctypes",
 }
 """Standard-library modules whose objects are searched: they hold only what users put into them."""
 WRAPPERS: Final[tuple[type, ...]] = (
@@ -279,11 +272,12 @@ def _is_entered(kind: type) -> bool:
 
 def _parts_of(value: Any) -> Iterable[Any] | None:
     """Return what a callable, a view or a weak reference refers to; ``None`` for anything else."""
-    if issubclass(type(value), weakref.ref):
+    kind = type(value)
+    if issubclass(kind, weakref.ref):
         return (value(),)
-    if issubclass(type(value), memoryview):
+    if issubclass(kind, memoryview):
         return [each for one in gc.get_referents(value) for each in gc.get_referents(one)]
-    return gc.get_referents(value) if issubclass(type(value), WRAPPERS) else None
+    return gc.get_referents(value) if issubclass(kind, WRAPPERS) else None
 
 
 def _behind(proxy: Any) -> Any:

@@ -32,6 +32,9 @@ LONGEST_SECONDS: Final = 30.0
 MEASURING_RATIO: Final = 0.8
 """Share of the budget for measuring. Starting the processes takes the rest, so that the last round still fits."""
 
+REFUSALS: Final = ("cancelled", "unknown_device", "device_is_a_recording", "device_is_elsewhere")
+"""Codes of errors that end the whole suite: they would occur with each benchmark."""
+
 RunOne = Callable[[str, dict[str, Any]], BenchmarkResult]
 
 
@@ -106,7 +109,7 @@ class Rounds:
         try:
             result = self._sides[side](benchmark.name, parameters_for(benchmark, share_seconds))
         except GpuPerfError as error:
-            if error.code == "cancelled":
+            if error.code in REFUSALS:
                 raise
             # A benchmark that failed once would probably fail again, so give its time to the others.
             self._benchmarks.remove(benchmark)

@@ -34,6 +34,9 @@ FAULTS = [
     ("cuda_starts", {"cuda": {"code": 999, "name": "CUDA_ERROR_UNKNOWN"}}, "fail", "999", "modprobe nvidia_uvm"),
     ("cuda_starts", {"cuda": {"missing": "libcuda.so.1: cannot open shared object file"}, "files": IN_DOCKER}, "fail", "libcuda.so.1", "docker run --gpus all"),
     ("torch_imports", {"torch": {"error": "ImportError: libcudnn.so.9"}}, "fail", "libcudnn.so.9", "/env/bin/python -m pip install --force-reinstall torch"),
+    ("torch_imports", {"torch": {"error": "missing"}}, "warn", "not installed for /env/bin/python", "pip install torch --index-url https://download.pytorch.org/whl/cu130"),
+    ("torch_imports", {"torch": {"error": "missing"}, "gpu": False}, "warn", "not installed", "/env/bin/python -m pip install torch"),
+    ("gpu_present", {"gpu": False, "torch": {"error": "missing"}, "files": IN_DOCKER}, "warn", "no NVIDIA GPU", "docker run --gpus all"),
     ("torch_build", {"torch": {"version": "2.11.0+cpu", "cuda": None}}, "fail", "without CUDA", "/whl/cu130"),
     ("torch_build", {"torch": {"version": "2.11.0+cpu", "cuda": None}, "devices": [{"driver_version": "535.54.03"}]}, "fail", "without CUDA", "/whl/cu126"),
     ("driver_for_torch", {"devices": [OLD_DRIVER], "cuda": {"driver": "11.4", "code": 35}}, "fail", "580.65.06 or newer; this is 470.57.02", '"torch<2.8" --index-url https://download.pytorch.org/whl/cu118'),
@@ -145,16 +148,27 @@ def test_a_healthy_machine_has_no_warnings_and_nothing_unknown(make):
     assert [each["id"] for each in findings if each["status"] == "unknown"] == []
 
 
-def test_a_machine_without_a_gpu_has_no_warnings(make):
-    findings = examine(make(gpu=False, torch={"cuda": None, "available": False}), CHECKS)["checks"]
-    assert [each for each in findings if each["status"] in ("warn", "fail")] == []
+def problems(machine):
+    findings = examine(machine, CHECKS)["checks"]
+    return [each["id"] for each in findings if each["status"] in ("warn", "fail")]
 
 
-def test_an_empty_environment_has_no_warnings(make):
+def test_without_a_gpu_only_that_stands_out(make):
+    assert problems(make(gpu=False, torch={"cuda": None, "available": False})) == ["gpu_present"]
+
+
+def test_in_an_empty_environment_only_the_missing_gpu_and_torch_stand_out(make):
     """Neither torch nor numpy, and an unknown server."""
     machine = make(gpu=False, packages=dict.fromkeys(("torch", "numpy", "opencv-python-headless", "pandas", "matplotlib", "ipympl", "ipywidgets")), numpy={"error": "missing"}, torch={"error": "missing"}, server={})  # fmt: skip
-    findings = examine(machine, CHECKS)["checks"]
-    assert [each for each in findings if each["status"] in ("warn", "fail")] == []
+    assert problems(machine) == ["gpu_present", "torch_imports"]
+
+
+def test_a_server_without_torch_is_no_problem_if_kernels_have_their_own_python(make):
+    spec = {"/env/share/jupyter/kernels/other/kernel.json": '{"argv": ["/other/bin/python"]}'}
+    machine = make(torch={"error": "missing"}, files={**spec, "/other/bin/python": "#!"})
+    assert problems(machine) == []
+    machine.kernel_name = "python3"
+    assert "torch_imports" in problems(machine)
 
 
 def test_every_check_has_a_fault_here():

@@ -41,8 +41,8 @@ MISMATCH = (18, "Failed to initialize NVML: Driver/library version mismatch\nNVM
         ("cuda_starts", "fail", "on WSL: CUDA_ERROR_NO_DEVICE", "wsl.exe --shutdown", {"files": WSL, "cuda": NO_CUDA}),
         ("cuda_starts", "fail", "can't be loaded", 'LD_LIBRARY_PATH="/usr/lib/wsl/lib:', {"files": WSL, "cuda": {"missing": "libcuda.so.1"}}),
         ("cuda_starts", "fail", "hides that of Windows", "purge", {"files": WSL_LINUX, "cuda": NO_CUDA}),
-        ("gpu_present", "unknown", "No NVIDIA GPU", "", {"files": {**NO_GPU, "/dev/dxg": ""}, "programs": NO_SMI, "cuda": {"missing": "x"}, "torch": {"available": False}}),
-        ("gpu_present", "unknown", "WSL 1", "wsl.exe --set-version Debian 2", {"files": {**NO_GPU, "/proc/version": "Linux version 4.4.0-19041-Microsoft"}, "programs": NO_SMI, "torch": {"available": False}, "variables": {"WSL_DISTRO_NAME": "Debian"}}),
+        ("gpu_present", "warn", "no NVIDIA GPU", "", {"files": {**NO_GPU, "/dev/dxg": ""}, "programs": NO_SMI, "cuda": {"missing": "x"}, "torch": {"available": False}}),
+        ("gpu_present", "warn", "WSL 1", "wsl.exe --set-version Debian 2", {"files": {**NO_GPU, "/proc/version": "Linux version 4.4.0-19041-Microsoft"}, "programs": NO_SMI, "torch": {"available": False}, "variables": {"WSL_DISTRO_NAME": "Debian"}}),
         ("gpu_present", "ok", "CUDA finds it", "", {"files": JETSON, "programs": NO_SMI}),
         ("driver_answers", "ok", "nvidia-smi is not installed", "", {"files": JETSON, "programs": NO_SMI}),
         ("gpu_present", "ok", "CUDA finds it", "", {"files": NO_GPU, "programs": NO_SMI}),  # only PyTorch shows it

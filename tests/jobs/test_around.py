@@ -39,6 +39,7 @@ class Sampler:
 
     def __init__(self, subscribers, processes=()):
         self.latest = None
+        self.played_seconds = {}
         self._subscribers = subscribers
         self._processes = list(processes)
         self._now = 0.0
@@ -84,6 +85,16 @@ def test_the_clock_is_that_of_the_device_at_work(seen):
     assert result.warnings == []
 
 
+def test_the_readings_of_a_recording_say_nothing_about_a_run_beside_it():
+    subscribers = Subscribers()
+    sampler = Sampler(subscribers)
+    sampler.latest = busy = frame(host_cpu_percent=90.0, throttled=0.5)
+    sampler.played_seconds = {GPU: 3.0}
+    with DisturbanceWatcher(sampler, subscribers).watch(None) as finish:
+        sampler.tick(busy)
+        assert finish(measured()) == measured()
+
+
 def test_without_readings_nothing_is_claimed(seen):
     assert seen().environment == measured().environment
     missing = frame(utilization_percent="not_supported", clock_sm_mhz="not_supported")
@@ -97,7 +108,7 @@ def test_without_readings_nothing_is_claimed(seen):
             {"clock_lost_thermal_hardware_ratio": 0.5},
             "Throttled by heat (hardware slowdown) for 50",
         ),
-        ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10"),
+        ({"clock_lost_thermal_software_ratio": 0.1}, "Throttled by heat for 10 % of the time."),
         ({"clock_lost_power_brake_ratio": 0.1}, "power brake"),
         ({"throttled": 0.3}, "CPU quota paused its processes for 30"),
     ],

@@ -196,14 +196,51 @@ def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
     assert [each.loader for each in server.store.steps_over(10)] == ["anew"]
 
 
-def test_a_notebook_that_hung_up_is_shown_for_a_while(server):
+def shown_loops(server):
+    return [each.loader for notebook in server.store.latest.notebooks for each in notebook.loaders]
+
+
+def test_a_notebook_that_hung_up_leaves_the_list_and_stays_in_the_history(server):
     send = server.come()
     server.tell()
     server.store.remove_connection("k1", send)
     server.tick(1)
     assert [each.connected for each in server.store.latest.notebooks] == [False]
-    server.time += 700
-    assert server.store.training(seconds=60, step_seconds=1).now.notebooks == []
+    assert shown_loops(server) == ["train_loader"]  # it may connect again at once
+    assert server.tick(10).notebooks == []
+    assert list(server.store.training(seconds=60, step_seconds=1).history) == ["k1"]
+
+
+def test_a_loop_that_ended_leaves_the_list_without_a_word_of_its_kernel(server):
+    server.come()
+    server.tell()
+    server.tick(1)
+    assert shown_loops(server) == ["train_loader"]
+    for _ in range(57):
+        assert server.tick(1) is None
+    server.tick(3)
+    (notebook,) = server.store.latest.notebooks
+    assert (notebook.connected, notebook.loaders) == (True, [])
+    assert server.tick(1) is None
+
+
+def test_long_steps_are_no_end(server):
+    server.come()
+    server.tell(count=1, step_seconds=30.0)
+    server.tick(200)
+    assert shown_loops(server) == ["train_loader"]
+    server.tick(150)
+    assert shown_loops(server) == []
+
+
+def test_the_loops_of_a_rank_that_ended_leave_the_list(server):
+    server.come()
+    send = server.come(pid=8)
+    server.tell()
+    server.tell(pid=8, loader=WatchedLoader(id=1, name="of_rank_1"))
+    server.store.remove_connection("k1", send)
+    server.tick(12)
+    assert shown_loops(server) == ["train_loader"]
 
 
 def test_a_cells_footprint_is_of_its_own_time_and_missing_is_not_zero(server):

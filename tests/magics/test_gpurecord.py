@@ -12,6 +12,7 @@ import pytest
 from waiting import wait_until
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.magics.gpurecord import parse
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.recordings.load import load_recording
 
@@ -101,3 +102,11 @@ def test_a_killed_kernel_leaves_a_whole_recording_and_no_process(tmp_path):
     with (tmp_path / "killed.jsonl.gz").open("rb") as file:
         assert file.read(2) == b"\x1f\x8b"
     assert load_recording(tmp_path / "killed.jsonl.gz", METRICS).seconds
+
+
+def test_two_recordings_of_one_second_have_two_names(shell, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda form: "gpuperf-20260101-000000")
+    names = [parse([])[0]]
+    Path(names[0]).touch()
+    names.append(parse([])[0])
+    assert names == ["gpuperf-20260101-000000.jsonl.gz", "gpuperf-20260101-000000-2.jsonl.gz"]

@@ -35,6 +35,8 @@ def test_a_magic_understands_its_line(line):
             assert subcommand_of(words) is not None or gpubench.parse(rest) is not None or not words
         case "amp_profile":
             amp_profile.parse(rest)
+        case "gpuperf":
+            assert not words
         case "gpudoctor":
             gpudoctor.parse(rest)
         case "gpuwatch":

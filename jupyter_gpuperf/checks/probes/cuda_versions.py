@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.checks.probes.gpus import cuda_facts, driver_version, reported
+from jupyter_gpuperf.checks.probes.imports import torch_facts
 from jupyter_gpuperf.checks.probes.installed import version_numbers
 from jupyter_gpuperf.checks.probes.machine import Machine
 
@@ -28,8 +29,13 @@ def torch_install_commands(machine: Machine) -> str:
     tag = wheel_tag(machine)
     if tag is None:
         return ""
-    torch = '"torch<2.8"' if tag == "cu118" else "torch"
-    return machine.replacement_commands(["torch"], f"{torch} --index-url {WHEELS}/{tag}")
+    new = f"""{'"torch<2.8"' if tag == "cu118" else "torch"} --index-url {WHEELS}/{tag}"""
+    is_new = torch_facts(machine).get("error") == "missing"
+    return (
+        machine.pip_command("install", new)
+        if is_new
+        else machine.replacement_commands(["torch"], new)
+    )
 
 
 def wheel_tag(machine: Machine) -> str | None:

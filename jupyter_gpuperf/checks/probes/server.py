@@ -109,6 +109,14 @@ def has_module(machine: Machine, module: str) -> bool:
     return False
 
 
+def has_other_pythons(machine: Machine) -> bool:
+    """Return whether a kernel starts a Python of another environment than the examined one."""
+    programs = (str((spec.get("argv") or [""])[0]) for spec in kernel_specs(machine).values())
+    # A virtual environment's Pythons have one folder; their links lead to a Python that others share.
+    own = Path(machine.interpreter).parent
+    return any("/" in each and Path(each).parent != own for each in programs)
+
+
 def kernel_specs(machine: Machine) -> dict[str, dict[str, Any]]:
     """Return name → kernel.json. Earlier folders take precedence."""
     specs: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,36 @@
+"""``%gpuperf``: the entry, which shows what can be done here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.errors import BadRequest
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.client.overview import Overview
+
+
+@shortened_errors()
+def gpuperf(line: str) -> Overview | None:
+    """Show this notebook's GPU, kernel and panel, and the commands that work here.
+
+    %gpuperf    takes no options
+    """
+    words = words_of(line)
+    if prints_help(words, gpuperf.__doc__):
+        return None
+    if words:
+        message = "Unknown argument: {argument}."
+        raise BadRequest("usage", message, "%gpuperf takes no options.", argument=words[0])
+    from jupyter_gpuperf.client.overview import overview
+
+    return overview()
+
+
+def register(ipython: InteractiveShell) -> None:
+    """Register the magic with ``ipython``."""
+    ipython.register_magic_function(gpuperf)
