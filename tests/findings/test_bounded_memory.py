@@ -72,7 +72,7 @@ class Kept:
             **dict.fromkeys(("samples_count", "step_seconds", "wait_seconds"), 1.0),
             **dict.fromkeys(("event_step_seconds", "event_idle_seconds"), 0.0),
             interrupted_count=0,
-            bins={"3": 1},
+            bins={3: 1},
             began_seconds=self.now - 1,
             ended_seconds=self.now,
         )
