@@ -92,3 +92,17 @@ describe('the band', () => {
     );
   });
 });
+
+describe('an ended loop', () => {
+  it('leaves by the time of the readings, with its notebook unless that is monitored', () => {
+    const live = { latest: { time_seconds: 150 } };
+    const training = new TrainingModel({} as Rest, live as LiveModel);
+    const seeded = now(100, 100, { ...LOOP, step_seconds: 1 } as typeof LOOP);
+    training.seed({ now: seeded, history: {}, paths: {} } as never);
+    assert.equal(training.notebooks[0].loaders.length, 1);
+    live.latest = { time_seconds: 161 };
+    assert.deepEqual(training.notebooks, []);
+    seeded.notebooks[0].connected = true;
+    assert.deepEqual(training.notebooks[0].loaders, []);
+  });
+});

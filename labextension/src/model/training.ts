@@ -13,6 +13,9 @@ import type { LiveModel } from './live';
 /** The time that a band covers. */
 export const BAND_SECONDS = 120;
 const POLL_MS = 2000;
+/** A loop without a step for this time, or for this many steps' time if that is longer, has ended. */
+const ENDED_SECONDS = 60;
+const ENDED_STEPS = 10;
 
 /** The shares of a step's time, from the bottom of the band up. */
 export interface ISplit {
@@ -36,14 +39,33 @@ export class TrainingModel {
 
   private readonly bands = new Map<string, IBandPoint[]>();
   private askedAt = -Infinity;
+  private drawnAt = -Infinity;
 
   constructor(
     private readonly rest: Rest,
     private readonly live: LiveModel
   ) {}
 
+  /** The monitored notebooks, with the loops that have not ended; others when they have such a loop. */
   get notebooks(): readonly NotebookTraining[] {
-    return this.now?.notebooks ?? [];
+    return (this.now?.notebooks ?? [])
+      .map(each => ({
+        ...each,
+        loaders: each.loaders.filter(
+          ({ last_seconds, step_seconds }) =>
+            this.seconds - last_seconds <
+            Math.max(ENDED_SECONDS, ENDED_STEPS * step_seconds)
+        )
+      }))
+      .filter(each => each.connected || each.loaders.length > 0);
+  }
+
+  /** The server's time: without steps, it goes on in the readings alone. */
+  get seconds(): number {
+    const seconds = [this.now, this.live.latest].map(
+      each => each?.time_seconds ?? 0
+    );
+    return Math.max(...seconds);
   }
 
   band(key: string): readonly IBandPoint[] {
@@ -68,6 +90,8 @@ export class TrainingModel {
     const { training, connection } = this.live;
     if (training !== null && training !== this.now) {
       this.show(training);
+    } else if (this.notebooks.length > 0 && this.seconds > this.drawnAt + 1) {
+      this.draw(); // how long ago the last step was
     } else if (
       connection === 'polling' &&
       performance.now() - this.askedAt > POLL_MS
@@ -109,6 +133,11 @@ export class TrainingModel {
       );
     }
     this.now = now;
+    this.draw();
+  }
+
+  private draw(): void {
+    this.drawnAt = this.seconds;
     this.changed.emit();
   }
 }

@@ -29,6 +29,8 @@ export function EnvironmentSection(): JSX.Element {
       id="environment"
       title={trans.__('Environment')}
       summary={formatCounts(doctor)}
+      initiallyOpen={false}
+      help="doctor/index"
     >
       <div className="jp-GpuPerf-chooser">
         <Select
@@ -79,7 +81,8 @@ function formatCounts(doctor: DoctorModel): string {
   const fails = doctor.withStatus('fail').length;
   const warns = doctor.withStatus('warn').length;
   return [
-    trans._n('%1 check', '%1 checks', count),
+    (fails ? `${SIGNS.fail} ` : warns ? `${SIGNS.warn} ` : '') +
+      trans._n('%1 check', '%1 checks', count),
     fails > 0 ? trans._n('%1 failure', '%1 failures', fails) : '',
     warns > 0 ? trans._n('%1 warning', '%1 warnings', warns) : '',
     fails + warns === 0 ? trans.__('no warnings') : ''

@@ -4,18 +4,21 @@ import * as React from 'react';
 
 import { chipIcon } from '../icon';
 import { trans } from '../translation';
-import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import { IPanelContext, PanelContext, usePanel } from './context';
 import { DevicesSection } from './devices';
 import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
+import { Introduction } from './introduction';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { formatError } from './errors';
+import { ReplayBadge } from './replay';
+import { Running } from './running';
 import { VisibilityWidget } from './visibilityWidget';
 import { TrainingSection } from './training';
 import { formatConnection } from './messages';
+import { SHORTCUT } from '../tokens';
 
 /** The sidebar panel. It streams and draws only while it is visible. */
 export class GpuPanel extends VisibilityWidget {
@@ -23,7 +26,7 @@ export class GpuPanel extends VisibilityWidget {
     super();
     this.id = 'jp-gpuperf-panel';
     this.title.icon = chipIcon;
-    this.title.caption = trans.__('GPU performance');
+    this.title.caption = `${trans.__('GPU performance')} (${SHORTCUT})`;
     this.addClass('jp-GpuPerf-panel');
   }
 
@@ -36,9 +39,10 @@ export class GpuPanel extends VisibilityWidget {
       [live.changedThrottled, DevicesSection],
       [training.changed, TrainingSection],
       [processes.changed, ProcessesSection],
+      [doctor.changed, EnvironmentSection],
       [jobs.changed, BenchmarksSection],
       [recordings.changed, RecordingsSection],
-      [doctor.changed, EnvironmentSection]
+      [jobs.changed, Running]
     ] as const;
     return (
       <PanelContext.Provider value={context}>
@@ -61,6 +65,11 @@ export class GpuPanel extends VisibilityWidget {
     );
   }
 
+  /** The keyboard goes on in the panel that it has opened. */
+  protected onActivateRequest(): void {
+    this.node.querySelector<HTMLElement>('.jp-GpuPerf-content')?.focus();
+  }
+
   protected onVisibility(visible: boolean): void {
     const { live, jobs, processes, training, recordings, doctor } =
       this.context;
@@ -71,7 +80,7 @@ export class GpuPanel extends VisibilityWidget {
   }
 }
 
-/** The source of the readings, if it is worth mentioning, and what needs attention. */
+/** The source of the readings and the connection, if they are worth mentioning. */
 function Head(): JSX.Element {
   const { live, openDashboard } = usePanel();
   const connection = formatConnection(live);
@@ -90,11 +99,7 @@ function Head(): JSX.Element {
         >
           {trans.__('Dashboard')}
         </button>
-        {live.version?.source === 'replay' ? (
-          <span className="jp-GpuPerf-badge">
-            {trans.__('Replaying a recording')}
-          </span>
-        ) : null}
+        <ReplayBadge live={live} />
         {connection ? (
           <span className="jp-GpuPerf-trouble">{connection}</span>
         ) : null}
@@ -102,7 +107,7 @@ function Head(): JSX.Element {
           <span className="jp-GpuPerf-problem">{formatError(live.error)}</span>
         ) : null}
       </div>
-      <Alerts />
+      <Introduction />
     </>
   );
 }

@@ -13,6 +13,7 @@ import {
 import { trans } from '../translation';
 import { formatSeverity } from './alerts';
 import { Figure, Readings, formatWidest } from './figure';
+import { isReplay } from './replay';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
 
@@ -40,6 +41,9 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
   const more = devices.length - 1;
   return (
     <>
+      {isReplay(live) ? (
+        <span className="jp-GpuPerf-badge">{trans.__('Recorded')}</span>
+      ) : null}
       <span data-device={device.uuid}>{nameOf(device, settings)}</span>
       {live.metrics(settings.metrics).map(metric => (
         <React.Fragment key={metric.name}>

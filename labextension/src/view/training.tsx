@@ -29,6 +29,7 @@ export function TrainingSection(): JSX.Element {
       id="training"
       title={trans.__('Training')}
       summary={notebooks.length > 1 ? notebooks.length : undefined}
+      help="training"
     >
       {notebooks.length === 0 ? (
         <Note>
@@ -50,7 +51,7 @@ interface INotebookProps {
 
 function Notebook({ notebook }: INotebookProps): JSX.Element {
   const [main] = notebook.loaders;
-  const now = usePanel().training.now?.time_seconds ?? 0;
+  const now = usePanel().training.seconds;
   const stalledSeconds = main === undefined ? null : stalledFor(main, now);
   return (
     <article
@@ -68,7 +69,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       {main === undefined ? (
         <Note>
           {notebook.connected
-            ? trans.__('Monitored; no loop has run yet.')
+            ? trans.__('Monitored; no loop is running.')
             : trans.__('No longer monitored.')}
         </Note>
       ) : (
