@@ -31,8 +31,6 @@ export function Help(props: {
       rel="noreferrer noopener"
       title={label}
       aria-label={label}
-      // A heading that folds takes its own clicks.
-      onClick={event => event.stopPropagation()}
     >
       ?
     </a>

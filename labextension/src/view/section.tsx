@@ -24,10 +24,13 @@ export function Section(props: ISectionProps): JSX.Element {
     <details className="jp-GpuPerf-section" data-section={id} open={open}>
       <Fold open={open} onChange={setOpen}>
         <h3>{title}</h3>
-        <Help page={help} about={title} />
         {summary ? <span className="jp-GpuPerf-note">{summary}</span> : null}
       </Fold>
-      <div className="jp-GpuPerf-sectionBody">{children}</div>
+      <div className="jp-GpuPerf-sectionBody">
+        {/* Not in the summary: a button contains no link. */}
+        <Help page={help} about={title} />
+        {children}
+      </div>
     </details>
   );
 }
