@@ -53,7 +53,10 @@ function withChoices(
     title
   }));
   return property.items
-    ? { ...property, items: { type: 'string', oneOf } }
+    ? {
+        ...property,
+        items: { ...(property.items as PartialJSONObject), oneOf }
+      }
     : { ...property, oneOf };
 }
 

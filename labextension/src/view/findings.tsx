@@ -76,13 +76,14 @@ function Item({ group, open, onToggle }: IItemProps): JSX.Element {
   const { live } = usePanel();
   const [part, setPart] = React.useState('');
   const [first] = group;
+  const { code, severity } = first;
   const text = devicePrefix(group, live) + translate(first, 'summary');
   const isFinding = 'evidence' in first;
   return (
     <li
-      data-severity={first.severity}
+      data-severity={severity}
       data-open={open && !part}
-      {...{ [isFinding ? 'data-finding' : 'data-alert']: first.code }}
+      {...{ [isFinding ? 'data-finding' : 'data-alert']: code }}
     >
       <button
         className="jp-GpuPerf-line"
@@ -90,9 +91,7 @@ function Item({ group, open, onToggle }: IItemProps): JSX.Element {
         title={text}
         onClick={onToggle}
       >
-        <Sign label={formatSeverity(first.severity)}>
-          {SIGNS[first.severity]}
-        </Sign>
+        <Sign label={formatSeverity(severity)}>{SIGNS[severity]}</Sign>
         <strong>{text}</strong>
       </button>
       {!open ? null : isFinding ? (
@@ -102,7 +101,10 @@ function Item({ group, open, onToggle }: IItemProps): JSX.Element {
           onPart={name => setPart(part === name ? '' : name)}
         />
       ) : (
-        <Note>{translate(first, 'advice')}</Note>
+        <Note>
+          {translate(group[0], 'advice')}{' '}
+          <Help page="reference/alerts" about={code} />
+        </Note>
       )}
     </li>
   );
