@@ -45,9 +45,9 @@ function withChoices(
   if (known === undefined) {
     return property;
   }
-  const values = [...raw.matchAll(/"([^"\n]+)"(?!\s*:)/g)].map(
-    ([, value]) => [value, known.get(value) ?? value] as const
-  );
+  const values = [...raw.matchAll(/"([^"\n]*)"(\s*:)?/g)]
+    .filter(([, , isKey]) => !isKey)
+    .map(([, value]) => [value, known.get(value) ?? value] as const);
   const oneOf = [...new Map([...known, ...values])].map(([value, title]) => ({
     const: value,
     title

@@ -24,7 +24,8 @@ import { translate } from './translate';
  * what is below moves by no more than a line.
  */
 export function FindingsSection(): JSX.Element {
-  const { attention } = usePanel().live;
+  const { live } = usePanel();
+  const { attention } = live;
   const { groups, dismissedCount } = attention;
   const [chosen, setChosen] = React.useState('');
   const urgent = groups.filter(([each]) => isUrgent(each));
@@ -40,7 +41,9 @@ export function FindingsSection(): JSX.Element {
       <ul className="jp-GpuPerf-findings">
         {open === null ? (
           <li className="jp-GpuPerf-note">
-            {trans.__('Nothing found that slows the GPU down.')}
+            {live.deviceList.length > 0
+              ? trans.__('Nothing found that slows the GPU down.')
+              : '–'}
           </li>
         ) : null}
         {groups.map(group => (

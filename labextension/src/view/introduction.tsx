@@ -7,7 +7,7 @@ import { usePersistent } from './section';
 export function Introduction(): JSX.Element | null {
   const [shown, setShown] = usePersistent('introduction', false, true);
   return shown ? (
-    <div className="jp-GpuPerf-absent" data-part="introduction">
+    <div className="jp-GpuPerf-introduction" data-part="introduction">
       <p>
         {trans.__(
           'This panel shows what your GPU does and what slows it down.'

@@ -28,6 +28,7 @@ export class GpuPanel extends VisibilityWidget {
     this.title.icon = chipIcon;
     this.title.caption = `${trans.__('GPU performance')} (${SHORTCUT})`;
     this.addClass('jp-GpuPerf-panel');
+    this.node.tabIndex = -1;
   }
 
   protected render(): JSX.Element {
@@ -35,7 +36,7 @@ export class GpuPanel extends VisibilityWidget {
     const { live, jobs, processes, training, recordings, doctor } = context;
     const parts = [
       [live.changedThrottled, Head],
-      [live.attention.changed, FindingsSection],
+      [live.changedThrottled, FindingsSection],
       [live.changedThrottled, DevicesSection],
       [training.changed, TrainingSection],
       [processes.changed, ProcessesSection],
@@ -67,7 +68,7 @@ export class GpuPanel extends VisibilityWidget {
 
   /** The keyboard goes on in the panel that it has opened. */
   protected onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('.jp-GpuPerf-content')?.focus();
+    this.node.focus();
   }
 
   protected onVisibility(visible: boolean): void {
