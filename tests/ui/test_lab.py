@@ -258,7 +258,8 @@ def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(op
     run_all_cells(page)
     job = page.locator(f"{PANEL} .jp-GpuPerf-job").filter(has_text="tune")
     running = page.locator(f"{PANEL} [data-running]")
-    expect(running).to_contain_text("batches per second", timeout=60_000)  # of the trials so far
+    expect(running).to_contain_text("worker", timeout=60_000)  # the setting on trial
+    expect(job).to_contain_text("batches per second", timeout=60_000)  # of the trials so far
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "tuning.png")
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)

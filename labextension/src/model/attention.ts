@@ -16,6 +16,11 @@ const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 /** The same alert or finding of one or more devices. */
 export type Alike<T = Alert | Finding> = readonly [T, ...T[]];
 
+/** Whether this is a finding; an alert has only some of its fields. */
+export function isFinding(each: Alert | Finding): each is Finding {
+  return 'confidence' in each;
+}
+
 /** What needs the user's attention: alerts, and findings that were not dismissed. */
 export class Attention {
   /** Alerts or findings appeared, disappeared, or were dismissed. */

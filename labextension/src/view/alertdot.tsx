@@ -1,5 +1,5 @@
 import type { Alert } from '../api/generated';
-import type { Alike } from '../model/attention';
+import { Alike, isFinding } from '../model/attention';
 import { trans } from '../translation';
 
 type IUrgent = Pick<Alert, 'severity'>;
@@ -38,7 +38,7 @@ export function isUrgent(alert: IUrgent): boolean {
 
 /** `1 alert, 2 findings`; empty if there are none. */
 export function formatCounts(groups: readonly Alike[]): string {
-  const findings = groups.filter(([each]) => 'evidence' in each).length;
+  const findings = groups.filter(([each]) => isFinding(each)).length;
   const alerts = groups.length - findings;
   return [
     alerts > 0 ? trans._n('%1 alert', '%1 alerts', alerts) : '',

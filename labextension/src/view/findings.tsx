@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { Finding } from '../api/generated';
 import { formatQuantity, grouped, labelOf, unitOf } from '../format';
-import { Alike, keyOf } from '../model/attention';
+import { Alike, isFinding, keyOf } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans, translated } from '../translation';
 import { isUrgent } from './alertdot';
@@ -81,12 +81,11 @@ function Item({ group, open, onToggle }: IItemProps): JSX.Element {
   const [first] = group;
   const { code, severity } = first;
   const text = devicePrefix(group, live) + translate(first, 'summary');
-  const isFinding = 'evidence' in first;
   return (
     <li
       data-severity={severity}
       data-open={open && !part}
-      {...{ [isFinding ? 'data-finding' : 'data-alert']: code }}
+      {...{ [isFinding(first) ? 'data-finding' : 'data-alert']: code }}
     >
       <button
         className="jp-GpuPerf-line"
@@ -97,7 +96,7 @@ function Item({ group, open, onToggle }: IItemProps): JSX.Element {
         <Sign label={formatSeverity(severity)}>{SIGNS[severity]}</Sign>
         <strong>{text}</strong>
       </button>
-      {!open ? null : isFinding ? (
+      {!open ? null : isFinding(first) ? (
         <Details
           group={group as Alike<Finding>}
           part={part}
