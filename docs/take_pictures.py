@@ -116,6 +116,7 @@ def take_dashboard(
 ) -> None:
     """Open the dashboard, wait for the moment of the picture, and take it."""
     page.click(PANEL_TAB)
+    put_introduction_away(page)
     if panel_width is not None:
         widen_panel(page, panel_width)
     page.click(".jp-GpuPerf-toDashboard")
@@ -127,6 +128,11 @@ def take_dashboard(
     wait_until(page, moment)
     page.mouse.move(5, 5)
     page.screenshot(path=path)
+
+
+def put_introduction_away(page: Page) -> None:
+    """Close what the panel says about itself on first use."""
+    page.click(f"{PANEL} [data-part=introduction] button")
 
 
 def widen_panel(page: Page, width: int) -> None:
@@ -152,6 +158,7 @@ def take_walkthrough(page: Page, path: Path, began: float) -> None:
     page.locator(".jp-Notebook").wait_for()
     page.click(".jp-GpuPerf-statusItem button")
     page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
+    put_introduction_away(page)
     widen_panel(page, PANEL_WIDTH)
     finding = page.locator(f"{PANEL} [data-finding=input-bound]")
     finding.locator("[data-action=evidence]").click(timeout=60_000)
@@ -166,6 +173,7 @@ def take_panel(page: Page, path: Path, began: float) -> None:
     page.locator(".jp-Notebook").wait_for()
     page.click(".jp-GpuPerf-statusItem button")  # opens it; the tab's icon could close it
     page.locator(f"{PANEL} .jp-GpuPerf-content").wait_for()
+    put_introduction_away(page)
     page.click(".jp-GpuPerf-parameters summary")
     page.check(f"{PANEL} input[name=rigorous]")
     page.fill(f"{PANEL} input[name=workers]", "0")
@@ -220,6 +228,7 @@ DONE = "count => document.querySelectorAll('[data-job-state=done]').length >= co
 def open_benchmarks(page: Page) -> None:
     """Open the panel with only the benchmarks expanded."""
     page.click(".jp-GpuPerf-statusItem button")
+    put_introduction_away(page)
     for name in ("devices", "processes"):
         page.click(f"{PANEL} [data-section={name}] > summary")
 

@@ -49,6 +49,10 @@ class Settings(HasTraits):
         f"environment variable {RESULTS_VARIABLE} sets the default, also for notebooks and shells."
     ).tag(config=True)
 
+    open_panel = Bool(
+        False, help="Whether JupyterLab opens the GPU panel when a page is loaded, as in the demo."
+    ).tag(config=True)
+
     job_deadline_seconds = Float(
         900.0, min=1.0, max=1e9, help="Time limit of a benchmark, in seconds."
     ).tag(config=True)

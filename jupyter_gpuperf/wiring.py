@@ -90,6 +90,7 @@ class Parts:
             subscribers=self.subscribers,
             idle_interval_ms=settings.idle_interval_ms if settings.sample_when_idle else None,
             prepare=self.history_keeper.start if self.history_keeper else lambda: None,
+            open_panel=settings.open_panel,
             observers={
                 ALERTS: alerts.message_after,
                 FINDINGS: patterns.message_after,

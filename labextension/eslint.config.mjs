@@ -31,7 +31,7 @@ export default tseslint.config(
     }
   },
   {
-    files: ['*.cjs'],
+    files: ['**/*.cjs'],
     languageOptions: { globals: { require: 'readonly', module: 'writable' } },
     rules: { '@typescript-eslint/no-require-imports': 'off' }
   },

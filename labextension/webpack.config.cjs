@@ -3,6 +3,14 @@
 const { rspack } = require('@rspack/core');
 
 module.exports = {
+  module: {
+    rules: [
+      {
+        test: /lib[\\/]view[\\/].*\.js$/,
+        use: require.resolve('./scripts/element-loader.cjs')
+      }
+    ]
+  },
   optimization: {
     // All of it is loaded at once: a second request would cost more than it saves.
     splitChunks: false,
@@ -14,6 +22,8 @@ module.exports = {
             passes: 4,
             ecma: 2021,
             unsafe_arrows: true,
+            unsafe: true,
+            module: true,
             inline: 0,
             reduce_funcs: false
           },

@@ -216,7 +216,7 @@ def test_the_demo_opens_lab_on_a_copy_that_it_never_overwrites(tmp_path, monkeyp
     assert cli.main(["demo", str(folder)]) == 0
     assert notebook.read_text() == "my own words"
     command, environment = started[0]
-    assert {"--no-browser", "--port=8123"} <= set(command)
+    assert {"--no-browser", "--port=8123", "--GpuPerf.open_panel=True"} <= set(command)
     assert environment["JUPYTER_GPUPERF_SOURCE"] == "none"  # what was set is what is used
 
 

@@ -77,6 +77,7 @@ def demo(
         *([] if port is None else [f"--port={port}"]),
         f"--ServerApp.root_dir={folder.absolute()}",
         f"--LabApp.default_url=/lab/tree/{NOTEBOOK.name}",
+        "--GpuPerf.open_panel=True",
     ]
     return (run or _run)(command, {**os.environ, SOURCE_VARIABLE: chosen})
 

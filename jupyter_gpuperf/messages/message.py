@@ -172,7 +172,9 @@ def _formatted(value: Any, spec: str | None, conversion: Any) -> Any:
         return [_formatted(each, spec, conversion) for each in value]
     if isinstance(value, Message):
         return value
-    return format(_FORMATTER.convert_field(value, conversion), spec or "")
+    text = format(_FORMATTER.convert_field(value, conversion), spec or "")
+    # `4 %`, as everywhere else; Python's own format has no space.
+    return f"{text[:-1]} %" if spec and spec.endswith("%") else text
 
 
 def _plain(value: Any) -> Any:

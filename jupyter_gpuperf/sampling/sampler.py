@@ -63,6 +63,8 @@ class Sampler:
         Called once in the thread, before anything is read.
     observers
         Topic → function that the thread calls with each frame; what it returns is sent to all listeners.
+    open_panel
+        Passed on in :attr:`version`.
     wall_clock, monotonic
         Return Unix time, and a time that never jumps, in seconds.
     """
@@ -73,6 +75,7 @@ class Sampler:
     idle_interval_ms: int | None
     prepare: Callable[[], None] = lambda: None
     observers: Mapping[str, Observer] = field(default_factory=dict)
+    open_panel: bool = False
     wall_clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
@@ -99,7 +102,12 @@ class Sampler:
     @property
     def version(self) -> Version:
         """The answer to ``GET version``."""
-        return Version(version=package_version(), api_version=API_VERSION, source=self._kind)
+        return Version(
+            version=package_version(),
+            api_version=API_VERSION,
+            source=self._kind,
+            open_panel=self.open_panel,
+        )
 
     @property
     def played_seconds(self) -> dict[str, float]:

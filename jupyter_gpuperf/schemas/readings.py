@@ -115,6 +115,8 @@ class Version(Struct, frozen=True, kw_only=True):
     api_version: int
     source: str
     """The source in use: ``nvml``, ``none``, or ``replay``; ``starting`` before the first tick."""
+    open_panel: bool = False
+    """Whether a page opens the panel when it is loaded."""
 
 
 class Frame(Struct, frozen=True, kw_only=True, tag="frame"):

@@ -17,6 +17,9 @@ export const CommandIDs = {
   openDashboard: 'gpuperf:open-dashboard'
 } as const;
 
+/** The keys that open the panel; the same as in schema/plugin.json. */
+export const SHORTCUT = 'Alt+Shift+G';
+
 /** Shared by the plugins: one stream and one list of jobs, however many views there are. */
 export interface IGpuPerf {
   readonly live: LiveModel;

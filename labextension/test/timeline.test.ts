@@ -97,3 +97,41 @@ test('a summary covers the visible span', () => {
     nothing
   );
 });
+
+test('a reading is held until the next one if that is late, and a long silence is a gap', () => {
+  const timeline = new Timeline(0);
+  for (const [time, watts] of [
+    [100, 1],
+    [101, 2],
+    [106, 3],
+    [300, 4]
+  ]) {
+    timeline.push(frame(time, watts), METRICS, -Infinity);
+  }
+  const track = timeline.track('gpu');
+  assert.deepEqual(track.times, [100, 101, 105.999, 106, 299.999, 300]);
+  const values = track.metric('power_watts').mean;
+  assert.deepEqual(values, [1, 2, 2, 3, null, 4]);
+  const seeded = new Timeline(0);
+  const columns = { times_seconds: [100, 101, 106, 300], metrics: {} };
+  const column = [1, 2, 3, 4];
+  seeded.seed({
+    step_seconds: 0,
+    devices: {
+      gpu: {
+        ...columns,
+        metrics: { power_watts: { min: column, mean: column, max: column } }
+      }
+    },
+    host: { times_seconds: [], metrics: {} }
+  });
+  assert.deepEqual(seeded.track('gpu').metric('power_watts').mean, values);
+});
+
+test('long steps are joined as usual', () => {
+  const timeline = new Timeline(60);
+  for (const time of [60, 120, 180]) {
+    timeline.push(frame(time, time), METRICS, -Infinity);
+  }
+  assert.deepEqual(timeline.track('gpu').times, [60, 120, 180]);
+});

@@ -23,6 +23,7 @@ MEMORY = Message("Memory is nearly full: {used:.1f} of {total:.0f} GiB.", used=7
 def test_a_message_is_its_sentence_with_the_values_formatted():
     assert MEMORY == "Memory is nearly full: 78.0 of 80 GiB."
     assert json.dumps([MEMORY]) == '["Memory is nearly full: 78.0 of 80 GiB."]'
+    assert Message("{ratio:.0%} of the time", ratio=0.04) == "4 % of the time"
     assert Message("{path!r} has {{braces}}", path="a b") == "'a b' has {braces}"
 
 

@@ -14,6 +14,7 @@ async def test_version_names_the_source_in_use(get):
     version = await get("version")
     assert version["api_version"] == API_VERSION
     assert version["source"] == "replay"
+    assert version["open_panel"] is False
     assert version["version"]
 
 

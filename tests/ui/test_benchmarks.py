@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from paced import add_kernel, install, tell
 from playwright.sync_api import Page, expect
-from test_lab import PANEL, fill, open_panel, run
+from test_lab import PANEL, fill, open_panel, progress, run
 
 pytestmark = pytest.mark.ui
 
@@ -53,7 +53,7 @@ def run_to_its_end(page):
 def test_a_result_shows_its_samples_its_limit_and_a_comparison(page, package):
     fill(page, run_seconds=2)
     job = run(page)
-    expect(job.locator(".jp-GpuPerf-left")).to_have_text(
+    expect(progress(job).locator(".jp-GpuPerf-left")).to_have_text(
         re.compile(r"up to \d s left"), timeout=WAIT_MS
     )
     expect(job).to_have_attribute("data-job-state", "done", timeout=WAIT_MS)
@@ -107,9 +107,9 @@ def test_a_queued_job_shows_its_position_and_what_is_before_it(page, server):
     fill(page, run_seconds=300)
     first = run(page)
     second = run(page)
-    expect(second.locator(".jp-GpuPerf-progress")).to_contain_text("Queue position 1, after paced")
+    expect(progress(second)).to_contain_text("Queue position 1, after paced")
     for job in (second, first):
-        job.get_by_role("button", name="Cancel").click()
+        progress(job).get_by_role("button", name="Cancel").click()
         expect(job).to_have_attribute("data-job-state", "cancelled")
 
 

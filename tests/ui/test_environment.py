@@ -37,6 +37,7 @@ def panel(browser, lab) -> Iterator[Page]:
     page = context.new_page()
     page.goto(lab.page())
     open_panel(page)
+    page.locator(f"{SECTION} > summary").click()
     yield page
     context.close()
 
@@ -45,13 +46,13 @@ def faulty(panel):
     """Choose the kernel with the faults; return its first check, opened."""
     section = panel.locator(SECTION)
     note = section.locator("> summary .jp-GpuPerf-note")
-    expect(note).to_have_text(re.compile(r"^\d+ checks, "), timeout=EXAMINED_MS)
+    expect(note).to_have_text(re.compile(r"\d+ checks, "), timeout=EXAMINED_MS)
     section.locator("select[name=environment]").select_option(label="Left from debugging")
     again = section.get_by_role("button", name="Check again")
     expect(again).to_be_enabled(timeout=EXAMINED_MS)
     again.click()  # the report from before the faults is shown until then
     expect(note).to_have_text(
-        re.compile(r"^\d+ checks, 1 failure, [1-9]\d* warning"), timeout=EXAMINED_MS
+        re.compile(r"^✕ \d+ checks, 1 failure, [1-9]\d* warning"), timeout=EXAMINED_MS
     )
     first = section.locator(".jp-GpuPerf-checks > li").first
     expect(first).to_have_attribute("data-check", "launch_blocking")  # failures come first

@@ -13,6 +13,7 @@ from test_lab import PANEL, ROOT, open_panel
 
 pytestmark = pytest.mark.ui
 
+LINE_PIXELS = 28
 CARD = f"{PANEL} [data-section=findings] [data-finding=input-bound]"
 
 
@@ -77,8 +78,15 @@ def test_a_starved_gpu_is_said_with_its_cost_its_evidence_and_a_fix(page):
     expect(inserted).to_contain_text("%gpuwatch on")
 
 
-def test_a_finding_that_is_dismissed_stays_away(page):
+def test_a_finding_that_is_dismissed_stays_away_until_it_is_called_back(page):
+    devices = page.locator(f"{PANEL} [data-section=devices]")
+    before = devices.bounding_box()["y"]
     page.locator(CARD).get_by_role("button", name="Dismiss").click()
     expect(page.locator(CARD)).to_have_count(0)
     dot = page.locator(".jp-GpuPerf-statusItem .jp-GpuPerf-dot")
     expect(dot).to_have_attribute("data-severity", "none", timeout=15_000)
+    # Whether there is a finding or not, what is below it moves by no more than a line.
+    assert abs(devices.bounding_box()["y"] - before) <= LINE_PIXELS
+    page.get_by_role("button", name="1 dismissed: show again").click()
+    expect(page.locator(CARD)).to_be_visible()
+    assert abs(devices.bounding_box()["y"] - before) <= LINE_PIXELS

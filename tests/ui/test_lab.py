@@ -42,6 +42,11 @@ def run(page: Page) -> Locator:
     return page.locator(f"[data-job='{jobs.first.get_attribute('data-job')}']")
 
 
+def progress(job: Locator) -> Locator:
+    """Return the progress of a job, at the panel's lower edge."""
+    return job.page.locator(f"[data-running='{job.get_attribute('data-job')}']")
+
+
 @pytest.fixture(scope="module")
 def panel(browser, lab) -> Iterator[Page]:
     """One page for all tests that leave it unchanged: loading JupyterLab takes seconds."""
@@ -65,7 +70,7 @@ def test_the_panel_shows_every_device_with_its_figures(panel):
         tile = cards.first.locator(f".jp-GpuPerf-tile[data-metric={metric}]")
         expect(tile.locator(".jp-GpuPerf-figure")).to_have_text(re.compile(rf"^\d[\d.]* {unit}$"))
         expect(tile.locator("canvas")).to_be_visible()
-    expect(panel.locator(".jp-GpuPerf-badge")).to_have_text("Replaying a recording")
+    expect(panel.locator(".jp-GpuPerf-badge")).to_have_text("Recorded")
 
 
 def test_values_change_while_one_watches(panel):
@@ -115,6 +120,12 @@ def test_a_benchmark_runs_to_its_result(panel):
     batch = job.locator("[data-figure=batch_seconds]")
     expect(batch).to_contain_text(re.compile(r"[\d.]+ (s|ms|µs)"))
     expect(batch).to_contain_text(re.compile(r"\[[\d.]+, [\d.]+\] n = \d+"))
+    # It is a click away, wherever the panel is scrolled.
+    ended = panel.locator(f"{PANEL} [data-ended]")
+    expect(ended).to_contain_text("dataloader: done")
+    ended.get_by_role("button", name="Show").click()
+    expect(ended).to_have_count(0)
+    expect(job).to_be_focused()
     job.locator("summary", has_text="Measured on").click()
     expect(job).to_contain_text("torch")
 
@@ -124,8 +135,9 @@ def test_cancel_ends_a_benchmark(panel, lab):
     panel.locator(f"{PANEL} input[name=rigorous]").check()
     job = run(panel)
     expect(job).to_have_attribute("data-job-state", "running")
-    expect(job.locator(".jp-GpuPerf-progress")).to_contain_text("so far", timeout=60_000)
-    job.get_by_role("button", name="Cancel").click()
+    expect(progress(job)).to_contain_text("so far", timeout=60_000)
+    expect(progress(job)).to_be_in_viewport()
+    progress(job).get_by_role("button", name="Cancel").click()
     expect(job).to_have_attribute("data-job-state", "cancelled")
     job_id = job.get_attribute("data-job")
     assert lab.get(f"gpuperf/jobs/{job_id}")["state"] == "cancelled"
@@ -245,6 +257,8 @@ def test_a_tuning_runs_to_its_recommendation_while_the_panel_shows_its_trials(op
     open_panel(page)
     run_all_cells(page)
     job = page.locator(f"{PANEL} .jp-GpuPerf-job").filter(has_text="tune")
+    running = page.locator(f"{PANEL} [data-running]")
+    expect(running).to_contain_text("worker", timeout=60_000)  # the setting on trial
     expect(job).to_contain_text("batches per second", timeout=60_000)  # of the trials so far
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "tuning.png")
@@ -283,12 +297,40 @@ def test_without_a_gpu_the_panel_says_what_to_do(start_server, open_page):
     expect(page.locator(".jp-GpuPerf-host")).to_contain_text("GiB")
 
 
+def test_a_panel_opens_at_the_start_where_the_server_says_so(
+    start_server, open_page, packaged_recordings
+):
+    server = start_server(f"replay:{packaged_recordings[0]}", options=["--GpuPerf.open_panel=True"])
+    page = open_page(server.page())
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-content")).to_be_visible()
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-host")).to_contain_text("Recorded host")
+    expect(page.locator(".jp-GpuPerf-statusItem .jp-GpuPerf-badge")).to_have_text("Recorded")
+
+
+def test_the_panel_explains_itself_once_and_opens_by_its_keys(open_page, lab):
+    page = open_page(lab.page("lab/workspaces/introduction"))
+    expect(page.locator(".jp-GpuPerf-statusItem button")).to_be_visible()
+    page.keyboard.press("Alt+Shift+G")
+    expect(page.locator(PANEL)).to_be_focused()
+    introduction = page.locator(f"{PANEL} [data-part=introduction]")
+    with saving(page, '"jupyter_gpuperf:introduction":"off"'):
+        introduction.get_by_role("button", name="Got it").click()
+    page.reload()
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-card").first).to_be_visible()
+    expect(introduction).to_have_count(0)
+
+
 def test_many_devices_are_rows_that_unfold(start_server, open_page, packaged_recordings):
-    server = start_server(f"replay:{','.join([str(packaged_recordings[0])] * 8)}")
+    starving = packaged_recordings[-1]
+    server = start_server(f"replay:{','.join([str(starving)] * 8)}")
     page = open_page(server.page())
     open_panel(page)
     rows = page.locator(".jp-GpuPerf-row")
     expect(rows).to_have_count(8)
+    # What is alike on several devices is said once.
+    finding = page.locator(f"{PANEL} [data-finding=input-bound]")
+    expect(finding).to_have_count(1, timeout=60_000)
+    expect(finding.locator("strong").first).to_have_text(re.compile("^8 GPUs: "))
     rows.first.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".jp-GpuPerf-card")).to_have_count(1)
@@ -307,5 +349,5 @@ def test_the_picture_for_the_readme_shows_the_panel_with_a_running_benchmark(
     take_panel(page, RESULTS / "panel.png", began=0.0)
     assert (RESULTS / "panel.png").stat().st_size > 20_000
     job = page.locator(f"{PANEL} [data-job]").first
-    job.get_by_role("button", name="Cancel").click()
+    progress(job).get_by_role("button", name="Cancel").click()
     expect(job).to_have_attribute("data-job-state", "cancelled")

@@ -444,6 +444,7 @@ export interface DevicesChanged {
  */
 export interface Version {
   api_version: number;
+  open_panel?: boolean;
   source: string;
   version: string;
 }

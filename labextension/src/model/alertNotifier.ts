@@ -1,5 +1,5 @@
 import type { Alert } from '../api/generated';
-import { keyOf } from './attention';
+import { Alike, groupsOf, keyOf } from './attention';
 import type { LiveModel } from './live';
 
 /** The same alert is not reported again before this time. */
@@ -14,24 +14,24 @@ export class AlertNotifier {
 
   constructor(
     live: LiveModel,
-    private readonly notify: (alert: Alert) => void,
+    private readonly notify: (alerts: Alike<Alert>) => void,
     private readonly now: () => number = Date.now
   ) {
     live.changed.connect(() => this.report(live.alerts));
   }
 
   private report(alerts: readonly Alert[]): void {
-    for (const alert of alerts) {
-      const key = keyOf(alert);
-      const reportedAt = this.reportedAt.get(key) ?? -Infinity;
-      if (
+    const due = alerts.filter(
+      alert =>
         this.enabled &&
         alert.severity !== 'info' &&
-        this.now() - reportedAt >= REPEAT_MS
-      ) {
-        this.reportedAt.set(key, this.now());
-        this.notify(alert);
-      }
+        this.now() - (this.reportedAt.get(keyOf(alert)) ?? -Infinity) >=
+          REPEAT_MS
+    );
+    for (const alert of due) {
+      this.reportedAt.set(keyOf(alert), this.now());
     }
+    // One notification for the same alert of several devices.
+    groupsOf(due).forEach(this.notify);
   }
 }

@@ -14,6 +14,14 @@ export type AttentionMessage = AlertsChanged | FindingsChanged;
 
 const RANKS: readonly Finding['severity'][] = ['info', 'warning', 'critical'];
 
+/** The same alert or finding of one or more devices. */
+export type Alike<T = Alert | Finding> = readonly [T, ...T[]];
+
+/** Whether this is a finding; an alert has only some of its fields. */
+export function isFinding(each: Alert | Finding): each is Finding {
+  return 'confidence' in each;
+}
+
 /** What needs the user's attention: alerts, and findings that were not dismissed. */
 export class Attention {
   /** Alerts or findings appeared, disappeared, or were dismissed. */
@@ -33,6 +41,17 @@ export class Attention {
     );
   }
 
+  /** Alerts, then findings, each with all its devices; the most severe first. */
+  get groups(): readonly Alike[] {
+    return groupsOf<Alert | Finding>([...this.alerts, ...this.findings]);
+  }
+
+  /** The number of findings that are hidden. */
+  get dismissedCount(): number {
+    const hidden = this.all.filter(each => this.dismissed.has(keyOf(each)));
+    return groupsOf(hidden).length;
+  }
+
   take(message: AttentionMessage): void {
     if (message.type === 'alerts') {
       this.alerts = message.alerts;
@@ -50,9 +69,17 @@ export class Attention {
     this.take(await rest.findings());
   }
 
-  /** Hide a finding until it recurs or worsens. */
-  dismiss(finding: Finding): void {
-    this.dismissed.set(keyOf(finding), rankOf(finding));
+  /** Hide findings until they recur or worsen. */
+  dismiss(findings: readonly Finding[]): void {
+    for (const each of findings) {
+      this.dismissed.set(keyOf(each), rankOf(each));
+    }
+    this.changed.emit();
+  }
+
+  /** Show all dismissed findings again. */
+  undismiss(): void {
+    this.dismissed.clear();
     this.changed.emit();
   }
 
@@ -72,6 +99,22 @@ export function keyOf(finding: Pick<Alert, 'code' | 'device'>): string {
   return `${finding.code} ${finding.device}`;
 }
 
-function rankOf(finding: Finding): number {
-  return RANKS.indexOf(finding.severity);
+/** Alerts or findings with the same code as groups; the most severe first, of groups and in each. */
+export function groupsOf<T extends Alert | Finding>(
+  all: readonly T[]
+): Alike<T>[] {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const each of [...all].sort((a, b) => rankOf(b) - rankOf(a))) {
+    const group = groups.get(each.code);
+    if (group === undefined) {
+      groups.set(each.code, [each]);
+    } else {
+      group.push(each);
+    }
+  }
+  return [...groups.values()];
+}
+
+function rankOf({ severity }: Pick<Finding, 'severity'>): number {
+  return RANKS.indexOf(severity);
 }

@@ -4,19 +4,18 @@
  */
 
 /** What a terminal obeys, or what shows text in another order than it has. */
-const OBEYED = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-/** The same, without tabs and the ends of lines. */
-const OBEYED_IN_CODE =
-  /(?![\n\t])[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const OBEYED = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Whether a line can be typed into a terminal without running, and looks like what will run. */
 export function isTypeable(line: string): boolean {
-  return !OBEYED.test(line);
+  return line.search(OBEYED) < 0;
 }
 
 /** Code for a cell or the clipboard: characters that nobody sees become visible. */
 export function visibleCode(code: string): string {
-  return code.replace(/\r\n?/g, '\n').replace(OBEYED_IN_CODE, '\ufffd');
+  return code
+    .replace(/\r\n?/g, '\n')
+    .replace(OBEYED, each => ('\n\t'.includes(each) ? each : '\ufffd'));
 }
 
 /** The address of a web page; null for any other, such as a script. */

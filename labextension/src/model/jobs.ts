@@ -21,6 +21,8 @@ export class JobsModel extends Follower {
   suites: SuiteInfo[] = [];
   /** Why the last request failed. */
   requestError: RequestError | null = null;
+  /** The latest run that was started here and whose result has not been looked at. */
+  own = '';
 
   private turn = 0;
 
@@ -32,13 +34,24 @@ export class JobsModel extends Follower {
     super(['jobs', 'suites'], live, environment);
   }
 
-  get hasActive(): boolean {
-    return this.jobs.some(isActive) || this.suites.some(isActive);
+  /** All runs, the latest first; a suite contains its own jobs. */
+  get runs(): (JobInfo | SuiteInfo)[] {
+    return [...this.jobs.filter(job => !job.suite), ...this.suites].sort(
+      (a, b) => b.created_seconds - a.created_seconds
+    );
   }
 
   /** Start a benchmark; an error is stored for the form to show. */
   run(request: JobRequest): Promise<void> {
-    return this.act(() => this.rest.run(request));
+    return this.act(async () => {
+      this.own = (await this.rest.run(request)).id;
+    });
+  }
+
+  /** The user looks at the result of the own run, or does not want to. */
+  looked(): void {
+    this.own = '';
+    this.changed.emit();
   }
 
   /** Cancel a job. */
@@ -48,7 +61,9 @@ export class JobsModel extends Follower {
 
   /** Start a suite; an error is stored for the form to show. */
   runSuite(request: SuiteRequest): Promise<void> {
-    return this.act(() => this.rest.runSuite(request));
+    return this.act(async () => {
+      this.own = (await this.rest.runSuite(request)).id;
+    });
   }
 
   /** Cancel a suite, including its running job. */
@@ -85,7 +100,7 @@ export class JobsModel extends Follower {
   }
 
   protected pauseMs(): number {
-    return this.hasActive ? BUSY_POLL_MS : IDLE_POLL_MS;
+    return this.runs.some(isActive) ? BUSY_POLL_MS : IDLE_POLL_MS;
   }
 
   private async act(action: () => Promise<unknown>): Promise<void> {

@@ -77,6 +77,7 @@ export class LiveModel {
   ) {
     environment.onVisibilityChange(() => this.update());
     this.changed.connect(() => this.throttle.trigger());
+    this.attention.changed.connect(() => this.throttle.trigger());
   }
 
   get alerts(): readonly Alert[] {

@@ -8,6 +8,17 @@ export const HOST = 'host';
 /** Ticks may arrive twice. But if one is older than the latest by more than this, the server's clock was set back. */
 const CLOCK_SET_BACK_SECONDS = 5;
 
+/**
+ * Readings further apart than this, or than `HOLD_STEPS`, are joined by a step and not by a slope: without
+ * viewers, the server reads rarely.
+ */
+const HOLD_SECONDS = 3;
+const HOLD_STEPS = 2.5;
+/** From this distance on, nothing was read. */
+const GAP_SECONDS = 90;
+/** Where a step or a gap ends, just before the next reading. */
+const JUST_BEFORE_SECONDS = 1e-3;
+
 /** A paused chart keeps its data, up to this limit. */
 const MOST_STEPS = 6000;
 
@@ -25,6 +36,8 @@ export class Track {
   readonly times: number[] = [];
   readonly series = new Map<string, ISeries>();
 
+  constructor(private readonly stepSeconds = 0) {}
+
   metric(name: string): ISeries {
     let series = this.series.get(name);
     if (series === undefined) {
@@ -36,12 +49,18 @@ export class Track {
   }
 
   seed(columns: Columns): void {
-    this.times.splice(0, this.times.length, ...columns.times_seconds);
-    this.series.clear();
-    const metrics = structuredClone(columns.metrics); // a copy, because the columns grow
-    for (const [name, series] of Object.entries(metrics)) {
-      this.series.set(name, { ...series, ticks: 1 });
+    this.clear();
+    for (const name of Object.keys(columns.metrics)) {
+      this.metric(name);
     }
+    columns.times_seconds.forEach((time, i) => {
+      this.bridge(time);
+      this.times.push(time);
+      for (const [name, series] of this.series) {
+        const { min, mean, max } = columns.metrics[name];
+        append(series, min[i], mean[i], max[i]);
+      }
+    });
   }
 
   /** Add a tick to the latest step, or start the next step. */
@@ -52,10 +71,10 @@ export class Track {
   ): void {
     const newest = this.times[this.times.length - 1] ?? -Infinity;
     if (newest - time > CLOCK_SET_BACK_SECONDS) {
-      this.times.length = 0; // the curve starts anew
-      this.series.clear();
+      this.clear(); // the curve starts anew
       this.times.push(time);
     } else if (time > newest) {
+      this.bridge(time);
       this.times.push(time);
     } else if (time < newest) {
       return; // the history already contains this tick
@@ -70,6 +89,27 @@ export class Track {
       if (series.mean.length <= last) {
         add(series, last, null);
       }
+    }
+  }
+
+  private clear(): void {
+    this.times.length = 0;
+    this.series.clear();
+  }
+
+  /** Hold the latest values until shortly before `time`, or leave a gap, if that is far away. */
+  private bridge(time: number): void {
+    const last = this.times.length - 1;
+    const distance = time - this.times[last];
+    const usual = HOLD_STEPS * this.stepSeconds;
+    if (!(distance > Math.max(HOLD_SECONDS, usual))) {
+      return;
+    }
+    const isGap = distance > Math.max(GAP_SECONDS, usual);
+    this.times.push(time - JUST_BEFORE_SECONDS);
+    for (const series of this.series.values()) {
+      const at = (values: Value[]) => (isGap ? null : (values[last] ?? null));
+      append(series, at(series.min), at(series.mean), at(series.max));
     }
   }
 
@@ -89,12 +129,18 @@ export class Track {
   }
 }
 
+function append(series: ISeries, min: Value, mean: Value, max: Value): void {
+  series.min.push(min);
+  series.mean.push(mean);
+  series.max.push(max);
+  series.ticks = mean === null ? 0 : 1;
+}
+
 function add(series: ISeries, place: number, value: Value): void {
   const { min, mean, max } = series;
   const known = mean[place] ?? null;
   if (mean.length <= place) {
-    min[place] = mean[place] = max[place] = value;
-    series.ticks = value === null ? 0 : 1;
+    append(series, value, value, value);
   } else if (value !== null) {
     series.ticks += 1;
     mean[place] =
@@ -114,7 +160,7 @@ export class Timeline {
   track(key: string): Track {
     let track = this.tracks.get(key);
     if (track === undefined) {
-      track = new Track();
+      track = new Track(this.stepSeconds);
       this.tracks.set(key, track);
     }
     return track;

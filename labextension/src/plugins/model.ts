@@ -14,8 +14,10 @@ import { AlertNotifier } from '../model/alertNotifier';
 import { ProcessesModel } from '../model/processes';
 import { RecordingsModel } from '../model/recordings';
 import { TrainingModel } from '../model/training';
+import { setDocumentationUrl } from '../documentation';
 import { IGpuPerf, PLUGIN_ID } from '../tokens';
 import { NAMESPACE, setTranslation } from '../translation';
+import { devicePrefix } from '../view/alerts';
 import { translate } from '../view/translate';
 import { followSettings, translateSettings } from './settings';
 
@@ -35,16 +37,18 @@ export const modelPlugin: JupyterFrontEndPlugin<IGpuPerf> = {
     setTranslation((translator ?? nullTranslator).load(NAMESPACE));
     const rest = new Rest(app.serviceManager.serverSettings);
     const live = new LiveModel(rest);
-    const notifier = new AlertNotifier(live, alert => {
-      const message = `${translate(alert, 'summary')} ${translate(alert, 'advice')}`;
+    const notifier = new AlertNotifier(live, alerts => {
+      const [alert] = alerts;
+      const message = `${devicePrefix(alerts, live)}${translate(alert, 'summary')} ${translate(alert, 'advice')}`;
       const type = alert.severity === 'critical' ? 'error' : 'warning';
       Notification.emit(message, type, { autoClose: 15000 });
     });
     if (settings !== null) {
       translateSettings(settings); // before anything loads them
-      followSettings(settings, ({ intervalMs, notifications }) => {
-        live.intervalMs = Number(intervalMs) || live.intervalMs;
-        notifier.enabled = notifications !== false;
+      followSettings(settings, rest, composite => {
+        live.intervalMs = Number(composite.intervalMs) || live.intervalMs;
+        notifier.enabled = composite.notifications !== false;
+        setDocumentationUrl(composite.documentationUrl);
       });
     }
     return {

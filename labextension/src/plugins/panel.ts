@@ -7,6 +7,7 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 
+import { attempt } from '../api/rest';
 import { chipIcon } from '../icon';
 import { CommandIDs, IGpuPerf } from '../tokens';
 import { trans } from '../translation';
@@ -57,6 +58,12 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       icon: chipIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)
+    });
+    void attempt(async () => {
+      await app.restored; // which restores the state of the sidebar
+      if ((await gpuperf.rest.version()).open_panel) {
+        app.shell.activateById(panel.id);
+      }
     });
     palette?.addItem({
       command: CommandIDs.openPanel,

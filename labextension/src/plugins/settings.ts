@@ -1,11 +1,64 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { PartialJSONObject, PartialJSONValue } from '@lumino/coreutils';
 
+import { attempt, Rest } from '../api/rest';
+import { shortName } from '../format';
 import { PLUGIN_ID } from '../tokens';
 import { trans } from '../translation';
 
 /** The keys of a schema whose values are texts for people. */
 const TEXT_KEYS = ['title', 'description', 'jupyter.lab.setting-icon-label'];
+
+/** The values that a setting offers, with their labels; empty until the server has been asked. */
+let choices: Readonly<Record<string, ReadonlyMap<string, string>>> = {};
+let asked: Promise<unknown> | undefined;
+
+/** Ask for the metrics and devices that the settings offer. */
+async function fetchChoices(rest: Rest): Promise<void> {
+  const { metrics } = await rest.catalog();
+  const { devices } = await rest.devices();
+  choices = {
+    statusBarMetrics: new Map(
+      metrics.map(each => [each.name, trans.__(each.label)])
+    ),
+    statusBarDevice: new Map([
+      ['first', trans.__('First')],
+      ['busiest', trans.__('Busiest')],
+      ...devices.map(
+        ({ index, name }) =>
+          [
+            `${index}`,
+            `${trans.__('GPU %1', index)} ${shortName(name)}`
+          ] as const
+      )
+    ])
+  };
+}
+
+/** A setting's schema that offers its choices by their labels. What is set by hand stays valid. */
+function withChoices(
+  name: string,
+  property: ISettingRegistry.IProperty,
+  raw: string
+): ISettingRegistry.IProperty {
+  const known = choices[name];
+  if (known === undefined) {
+    return property;
+  }
+  const values = [...raw.matchAll(/"([^"\n]*)"(\s*:)?/g)]
+    .filter(([, , isKey]) => !isKey)
+    .map(([, value]) => [value, known.get(value) ?? value] as const);
+  const oneOf = [...new Map([...known, ...values])].map(([value, title]) => ({
+    const: value,
+    title
+  }));
+  return property.items
+    ? {
+        ...property,
+        items: { ...(property.items as PartialJSONObject), oneOf }
+      }
+    : { ...property, oneOf };
+}
 
 /**
  * Translate the settings' titles and descriptions. JupyterLab's server uses only its own language
@@ -17,6 +70,18 @@ export function translateSettings(settings: ISettingRegistry): void {
       ...plugin,
       schema: {
         ...(translatedPart(plugin.schema) as ISettingRegistry.ISchema),
+        properties: Object.fromEntries(
+          Object.entries(plugin.schema.properties ?? {}).map(
+            ([name, property]) => [
+              name,
+              withChoices(
+                name,
+                translatedPart(property) as ISettingRegistry.IProperty,
+                plugin.raw
+              )
+            ]
+          )
+        ),
         title: trans._p('schema', plugin.schema.title ?? ''),
         description: trans._p('schema', plugin.schema.description ?? '')
       }
@@ -48,10 +113,12 @@ function isPart(
 /** Apply the user's settings, now and whenever they change; do nothing if they can't be read. */
 export function followSettings(
   registry: ISettingRegistry,
+  rest: Rest,
   apply: (settings: ISettingRegistry.ISettings['composite']) => void
 ): void {
-  registry
-    .load(PLUGIN_ID)
+  asked ??= attempt(() => fetchChoices(rest));
+  asked
+    .then(() => registry.load(PLUGIN_ID))
     .then(loaded => {
       loaded.changed.connect(() => apply(loaded.composite));
       apply(loaded.composite);

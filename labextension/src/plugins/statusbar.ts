@@ -38,7 +38,7 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
       isActive: () => shown
     });
     if (settings !== null) {
-      followSettings(settings, composite => {
+      followSettings(settings, gpuperf.rest, composite => {
         item.settings = statusBarSettingsOf(composite);
         item.update();
         shown = composite.showInStatusBar !== false;

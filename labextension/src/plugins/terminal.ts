@@ -19,11 +19,7 @@ export function terminalWriter(
 ): (line: string) => Promise<void> {
   return async line => {
     if (!isTypeable(line)) {
-      inform(
-        trans.__(
-          'This command contains control characters, so it is not typed into a terminal.'
-        )
-      );
+      inform(trans.__('Not typed: the command contains control characters.'));
       return;
     }
     const { commands } = app;

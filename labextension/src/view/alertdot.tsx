@@ -1,6 +1,5 @@
-import * as React from 'react';
-
-import type { Alert, Finding } from '../api/generated';
+import type { Alert } from '../api/generated';
+import { Alike, isFinding } from '../model/attention';
 import { trans } from '../translation';
 
 type IUrgent = Pick<Alert, 'severity'>;
@@ -13,19 +12,12 @@ const SHAPES = {
 };
 
 /** A dot whose shape and colour show that something needs attention. */
-export function AlertDot(props: {
-  alerts: readonly Alert[];
-  findings: readonly Finding[];
-}): JSX.Element {
-  const alerts = props.alerts.filter(isUrgent);
-  const findings = props.findings.filter(isUrgent);
-  const all: IUrgent[] = [...alerts, ...findings];
-  const isCritical = all.some(each => each.severity === 'critical');
+export function AlertDot(props: { groups: readonly Alike[] }): JSX.Element {
+  const urgent = props.groups.filter(([each]) => isUrgent(each));
+  const [[worst] = []] = urgent;
   const severity =
-    all.length === 0 ? 'none' : isCritical ? 'critical' : 'warning';
-  const label = [formatAlerts(alerts.length), formatFindings(findings.length)]
-    .filter(Boolean)
-    .join(', ');
+    worst?.severity === 'critical' ? 'critical' : worst ? 'warning' : 'none';
+  const label = formatCounts(urgent);
   return (
     <span
       className="jp-GpuPerf-dot"
@@ -44,12 +36,14 @@ export function isUrgent(alert: IUrgent): boolean {
   return alert.severity !== 'info';
 }
 
-/** `2 alerts`; null if there are none. */
-export function formatAlerts(count: number): string | null {
-  return count === 0 ? null : trans._n('%1 alert', '%1 alerts', count);
-}
-
-/** `2 findings`; null if there are none. */
-export function formatFindings(count: number): string | null {
-  return count === 0 ? null : trans._n('%1 finding', '%1 findings', count);
+/** `1 alert, 2 findings`; empty if there are none. */
+export function formatCounts(groups: readonly Alike[]): string {
+  const findings = groups.filter(([each]) => isFinding(each)).length;
+  const alerts = groups.length - findings;
+  return [
+    alerts > 0 ? trans._n('%1 alert', '%1 alerts', alerts) : '',
+    findings > 0 ? trans._n('%1 finding', '%1 findings', findings) : ''
+  ]
+    .filter(Boolean)
+    .join(trans._p('between counts', ', '));
 }

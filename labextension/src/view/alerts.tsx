@@ -1,52 +1,13 @@
-import * as React from 'react';
-
-import type { Alert, Finding } from '../api/generated';
-import { keyOf } from '../model/attention';
+import type { Alert } from '../api/generated';
+import type { Alike } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
-import { usePanel } from './context';
-import { translate } from './translate';
-import { Note } from './elements';
 
-const SIGNS: Record<Alert['severity'], string> = {
+export const SIGNS: Record<Alert['severity'], string> = {
   info: 'ⓘ',
   warning: '⚠',
   critical: '✕'
 };
-
-/** The current alerts; null if there are none. */
-export function Alerts(): JSX.Element | null {
-  const { alerts } = usePanel().live;
-  return alerts.length === 0 ? null : (
-    <ul className="jp-GpuPerf-alerts" aria-label={trans.__('Alerts')}>
-      {alerts.map(alert => (
-        <AlertItem key={keyOf(alert)} data-alert={alert.code} item={alert}>
-          <Note>{translate(alert, 'advice')}</Note>
-        </AlertItem>
-      ))}
-    </ul>
-  );
-}
-
-/** An alert or a finding in a list: severity, device, summary, and the details below. */
-export function AlertItem(
-  props: React.HTMLAttributes<HTMLLIElement> & { item: Alert | Finding }
-): JSX.Element {
-  const { item, children, ...attributes } = props;
-  const { live } = usePanel();
-  return (
-    <li {...attributes} data-severity={item.severity}>
-      <Sign label={formatSeverity(item.severity)}>{SIGNS[item.severity]}</Sign>
-      <div>
-        <strong>
-          {devicePrefix(item, live)}
-          {translate(item, 'summary')}
-        </strong>
-        {children}
-      </div>
-    </li>
-  );
-}
 
 /** The sign of a severity, with a text for screen readers. */
 export function Sign(props: { label: string; children: string }): JSX.Element {
@@ -57,17 +18,25 @@ export function Sign(props: { label: string; children: string }): JSX.Element {
   );
 }
 
-/** The affected device, if there are several and the summary does not begin with it: `GPU 3: `. */
-export function devicePrefix(
-  alert: Pick<Alert, 'device' | 'summary'>,
-  live: LiveModel
-): string {
-  const device = live.deviceList.find(each => each.uuid === alert.device);
-  return device &&
+/** Whom a summary is about, unless it says so or there is only one device: `GPU 3: `, `4 GPUs: `. */
+export function devicePrefix(group: Alike, live: LiveModel): string {
+  const [first] = group;
+  const device = formatDevices([first], live);
+  const name = group.length > 1 ? trans.__('%1 GPUs', group.length) : device;
+  return name &&
     live.deviceList.length > 1 &&
-    !alert.summary.startsWith(`GPU ${device.index} `)
-    ? trans.__('%1: %2', trans.__('GPU %1', device.index), '')
+    !first.summary.startsWith(`${device} `)
+    ? trans.__('%1: %2', name, '')
     : '';
+}
+
+/** `GPU 0, 2, 5`; empty if no device is known. */
+export function formatDevices(group: Alike, live: LiveModel): string {
+  const indices = group.flatMap(
+    each =>
+      live.deviceList.find(({ uuid }) => uuid === each.device)?.index ?? []
+  );
+  return indices.length > 0 ? trans.__('GPU %1', indices.join(', ')) : '';
 }
 
 /** The name of a severity, for people. */

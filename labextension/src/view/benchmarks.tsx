@@ -12,23 +12,19 @@ import { More, Section } from './section';
 import { SuiteForm } from './suiteform';
 import { Suite } from './suites';
 
-const MOST_RECENT = 3;
-
-/** Choose one or many benchmarks, run them, and follow their progress. */
+/** Choose one or many benchmarks, run them, and see their results. */
 export function BenchmarksSection(): JSX.Element {
   const { jobs } = usePanel();
   const [chosen, setChosen] = React.useState('');
   const benchmark =
     jobs.benchmarks.find(each => each.name === chosen) ?? jobs.benchmarks[0];
-  const active = jobs.jobs.filter(isActive).length;
+  const { runs } = jobs;
+  const active = runs.filter(isActive).length;
   const summary = active > 0 ? trans.__('%1 active', active) : undefined;
-  // Latest first; running and queued entries are never folded. A suite shows its own jobs.
-  const all = [...jobs.jobs.filter(job => !job.suite), ...jobs.suites].sort(
-    (a, b) => b.created_seconds - a.created_seconds
-  );
-  const recent = all.filter((each, i) => isActive(each) || i < MOST_RECENT);
-  const older = all.filter(each => !recent.includes(each));
-  const newest = all.find(each => !isActive(each));
+  // Latest first; what runs and the latest result are never folded.
+  const newest = runs.find(each => !isActive(each));
+  const recent = runs.filter(each => isActive(each) || each === newest);
+  const older = runs.filter(each => !recent.includes(each));
   const show = (each: JobInfo | SuiteInfo): JSX.Element => {
     const isNewest = isActive(each) || each === newest;
     return 'sides' in each ? (
@@ -40,12 +36,18 @@ export function BenchmarksSection(): JSX.Element {
     );
   };
   return (
-    <Section id="benchmarks" title={trans.__('Benchmarks')} summary={summary}>
+    <Section
+      id="benchmarks"
+      title={trans.__('Benchmarks')}
+      summary={summary}
+      help="benchmarks/index"
+    >
       {benchmark ? (
         <>
           <BenchmarkForm
             key={benchmark.name}
             benchmark={benchmark}
+            error={jobs.requestError ?? jobs.error}
             onRun={request => void jobs.run(request)}
           >
             <Select
@@ -65,7 +67,7 @@ export function BenchmarksSection(): JSX.Element {
           />
         </>
       ) : null}
-      <ErrorDetails error={jobs.requestError ?? jobs.error} role="alert" />
+      {benchmark ? null : <ErrorDetails error={jobs.error} role="alert" />}
       {recent.map(show)}
       {older.length > 0 ? (
         <More

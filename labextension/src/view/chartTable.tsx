@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 interface IChartTableProps {
   readonly caption: string;
   readonly head: readonly string[];

@@ -8,7 +8,7 @@ import { usePanel } from './context';
 import { Figure, formatFlags, Readings, topOf } from './figure';
 import { More } from './section';
 import { formatFamily, formatDeviceState } from './messages';
-import { Note } from './elements';
+import { Help, Note } from './elements';
 
 /** The metrics that a card shows in large type; the table below contains all others. */
 const MAIN_METRICS = [
@@ -97,7 +97,7 @@ function Tile({ uuid, metric, readings }: ITileProps): JSX.Element {
         metric={metric.name}
         maximum={topOf(metric, readings)}
         label={trans.__('%1, last minute', trans.__(metric.label))}
-        height={isLine ? 18 : 34}
+        height={isLine ? 18 : 28}
       />
     </div>
   );
@@ -173,7 +173,11 @@ function AllReadings({ readings }: IReadingsProps): JSX.Element {
               ) : null}
               <tr data-metric={metric.name}>
                 <th scope="row" title={trans.__(metric.help)}>
-                  {trans.__(metric.label)}
+                  {trans.__(metric.label)}{' '}
+                  <Help
+                    page={`reference/metrics/${metric.name}`}
+                    about={trans.__(metric.label)}
+                  />
                 </th>
                 <td>
                   <Figure metric={metric} readings={readings} share={false} />

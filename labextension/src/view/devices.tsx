@@ -1,10 +1,9 @@
-import * as React from 'react';
-
 import { trans } from '../translation';
 import { usePanel } from './context';
 import { DeviceCard, DeviceRow } from './device';
 import { Figure, Readings } from './figure';
 import { NoDevice } from './nodevice';
+import { hostName } from './replay';
 import { Section } from './section';
 
 /** From this many devices on, each takes only one row. */
@@ -23,7 +22,12 @@ export function DevicesSection(): JSX.Element {
         ? trans.__('No GPU')
         : undefined;
   return (
-    <Section id="devices" title={trans.__('Devices')} summary={summary}>
+    <Section
+      id="devices"
+      title={trans.__('Devices')}
+      summary={summary}
+      help="monitoring"
+    >
       {devices.map(device => (
         <Device key={device.uuid} device={device} />
       ))}
@@ -40,9 +44,10 @@ function Host(): JSX.Element | null {
   if (metrics.length === 0) {
     return null;
   }
+  const name = hostName(live);
   return (
-    <div className="jp-GpuPerf-host" role="group" aria-label={trans.__('Host')}>
-      <span className="jp-GpuPerf-label">{trans.__('Host')}</span>
+    <div className="jp-GpuPerf-host" role="group" aria-label={name}>
+      <span className="jp-GpuPerf-label">{name}</span>
       {metrics.map(metric => (
         <span
           key={metric.name}

@@ -1,5 +1,8 @@
 import * as React from 'react';
 
+import { documentationUrl } from '../documentation';
+import { trans } from '../translation';
+
 /** A paragraph in small, muted type. */
 export function Note(
   props: React.HTMLAttributes<HTMLParagraphElement>
@@ -12,4 +15,24 @@ export function Button(
   props: React.ButtonHTMLAttributes<HTMLButtonElement>
 ): JSX.Element {
   return <button className="jp-mod-styled" {...props} />;
+}
+
+/** A link to a page of the documentation; null if it is not known where that is. */
+export function Help(props: {
+  page: string;
+  about: string;
+}): JSX.Element | null {
+  const label = trans.__('Help: %1', props.about);
+  return documentationUrl ? (
+    <a
+      className="jp-GpuPerf-help"
+      href={`${documentationUrl}${props.page}.html`}
+      target="_blank"
+      rel="noreferrer"
+      title={label}
+      aria-label={label}
+    >
+      ?
+    </a>
+  ) : null;
 }

@@ -30,6 +30,8 @@ export function EnvironmentSection(): JSX.Element {
       id="environment"
       title={trans.__('Environment')}
       summary={formatCounts(doctor)}
+      initiallyOpen={false}
+      help="doctor/index"
     >
       <div className="jp-GpuPerf-chooser">
         <Select
@@ -80,7 +82,8 @@ function formatCounts(doctor: DoctorModel): string {
   const fails = doctor.withStatus('fail').length;
   const warns = doctor.withStatus('warn').length;
   return [
-    trans._n('%1 check', '%1 checks', count),
+    (fails ? `${SIGNS.fail} ` : warns ? `${SIGNS.warn} ` : '') +
+      trans._n('%1 check', '%1 checks', count),
     fails > 0 ? trans._n('%1 failure', '%1 failures', fails) : '',
     warns > 0 ? trans._n('%1 warning', '%1 warnings', warns) : '',
     fails + warns === 0 ? trans.__('no warnings') : ''
@@ -134,7 +137,7 @@ function Check({ check }: ICheckProps): JSX.Element {
       {fix ? <Fix check={check} /> : null}
       {then ? <p>{translate(check, 'then')}</p> : null}
       {link === null ? null : (
-        <a href={link} target="_blank" rel="noreferrer noopener">
+        <a href={link} target="_blank" rel="noreferrer">
           {trans.__('Learn more')}
         </a>
       )}

@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import type { ErrorInfo } from '../api/generated';
 import { trans } from '../translation';
 import { translate } from './translate';

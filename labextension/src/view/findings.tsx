@@ -2,131 +2,224 @@ import * as React from 'react';
 
 import type { Finding } from '../api/generated';
 import { formatQuantity, grouped, labelOf, unitOf } from '../format';
-import { keyOf } from '../model/attention';
+import { Alike, isFinding, keyOf } from '../model/attention';
+import type { LiveModel } from '../model/live';
 import { trans, translated } from '../translation';
 import { isUrgent } from './alertdot';
-import { AlertItem } from './alerts';
+import {
+  devicePrefix,
+  formatDevices,
+  formatSeverity,
+  Sign,
+  SIGNS
+} from './alerts';
 import { Code } from './code';
 import { usePanel } from './context';
+import { Button, Help, Note } from './elements';
+import { Section } from './section';
 import { translate } from './translate';
-import { More, Section } from './section';
-import { Button, Note } from './elements';
 
-/** Why the work is slow; null if there are no findings. Findings that are only notes are folded. */
-export function FindingsSection(): JSX.Element | null {
-  const { findings, undecided } = usePanel().live.attention;
-  const found = new Set(findings.map(each => each.device));
-  const urgent = findings.filter(isUrgent);
-  const notes = findings.filter(each => !isUrgent(each));
-  const list = (all: readonly Finding[]) => (
-    <ul className="jp-GpuPerf-findings">
-      {all.map(each => (
-        <Card key={keyOf(each)} finding={each} />
-      ))}
-    </ul>
-  );
-  return findings.length === 0 ? null : (
+/**
+ * What needs attention: one in full, all others as a line each. So the place keeps its height, and
+ * what is below moves by no more than a line.
+ */
+export function FindingsSection(): JSX.Element {
+  const { live } = usePanel();
+  const { attention } = live;
+  const { groups, dismissedCount, undecided } = attention;
+  const [chosen, setChosen] = React.useState('');
+  const urgent = groups.filter(([each]) => isUrgent(each));
+  const open =
+    groups.find(([each]) => each.code === chosen) ?? urgent[0] ?? null;
+  return (
     <Section
       id="findings"
       title={trans.__('Findings')}
-      summary={urgent.length || undefined}
+      summary={urgent.length}
+      help="findings/index"
     >
-      {list(urgent)}
-      {notes.length > 0 ? (
-        <More
-          data-part="notes"
-          title={trans._n('%1 note', '%1 notes', notes.length)}
-        >
-          {list(notes)}
-        </More>
-      ) : null}
-      {undecided
-        .filter(each => found.has(each.device))
-        .map(each => (
-          <Note key={each.device} data-part="undecided">
-            {translate(each, 'summary')}
-          </Note>
+      <ul className="jp-GpuPerf-findings">
+        {open === null ? (
+          <li className="jp-GpuPerf-note">
+            {live.deviceList.length > 0
+              ? trans.__('Nothing found that slows the GPU down.')
+              : '–'}
+          </li>
+        ) : null}
+        {groups.map(group => (
+          <Item
+            key={group[0].code}
+            group={group}
+            open={group === open}
+            onToggle={() => setChosen(group === open ? '' : group[0].code)}
+          />
         ))}
+      </ul>
+      {dismissedCount > 0 ? (
+        <button
+          className="jp-GpuPerf-line"
+          data-action="undismiss"
+          onClick={() => attention.undismiss()}
+        >
+          {trans.__('%1 dismissed: show again', dismissedCount)}
+        </button>
+      ) : null}
+      {[...new Set(undecided.map(each => translate(each, 'summary')))].map(
+        text => (
+          <Note key={text} title={text} data-part="undecided">
+            {text}
+          </Note>
+        )
+      )}
     </Section>
   );
 }
 
-interface IFindingProps {
-  readonly finding: Finding;
+interface IItemProps {
+  readonly group: Alike;
+  readonly open: boolean;
+  onToggle(): void;
 }
 
-function Card({ finding }: IFindingProps): JSX.Element {
-  const { attention } = usePanel().live;
-  const [shown, setShown] = React.useState('');
-  const toggle = (part: string, label: string) => (
+/** A line with severity, device and summary; when open, with what to do. */
+function Item({ group, open, onToggle }: IItemProps): JSX.Element {
+  const { live } = usePanel();
+  const [part, setPart] = React.useState('');
+  const [first] = group;
+  const { code, severity } = first;
+  const text = devicePrefix(group, live) + translate(first, 'summary');
+  return (
+    <li
+      data-severity={severity}
+      data-open={open && !part}
+      {...{ [isFinding(first) ? 'data-finding' : 'data-alert']: code }}
+    >
+      <button
+        className="jp-GpuPerf-line"
+        aria-expanded={open}
+        title={text}
+        onClick={onToggle}
+      >
+        <Sign label={formatSeverity(severity)}>{SIGNS[severity]}</Sign>
+        <strong>{text}</strong>
+      </button>
+      {!open ? null : isFinding(first) ? (
+        <Details
+          group={group as Alike<Finding>}
+          part={part}
+          onPart={name => setPart(part === name ? '' : name)}
+        />
+      ) : (
+        <Note>
+          {translate(group[0], 'advice')}{' '}
+          <Help page="reference/alerts" about={code} />
+        </Note>
+      )}
+    </li>
+  );
+}
+
+interface IDetailsProps {
+  readonly group: Alike<Finding>;
+  /** The part that is shown: `evidence`, `fix` or none. */
+  readonly part: string;
+  onPart(name: string): void;
+}
+
+function Details({ group, part, onPart }: IDetailsProps): JSX.Element {
+  const { live } = usePanel();
+  const [{ code }] = group;
+  const toggle = (name: string, label: string) => (
     <Button
-      data-action={part}
-      aria-expanded={shown === part}
-      onClick={() => setShown(shown === part ? '' : part)}
+      data-action={name}
+      aria-expanded={part === name}
+      onClick={() => onPart(name)}
     >
       {label}
     </Button>
   );
+  const facts = formatFacts(group, live);
   return (
-    <AlertItem data-finding={finding.code} item={finding}>
-      <Note>{formatDetails(finding)}</Note>
+    <>
+      <Note title={facts}>{facts}</Note>
       <div className="jp-GpuPerf-findingActions">
         {toggle('evidence', trans.__('Evidence'))}
         {toggle('fix', trans.__('Fix'))}
         <Button
           data-action="dismiss"
           title={trans.__('Hide until it recurs or worsens')}
-          onClick={() => attention.dismiss(finding)}
+          onClick={() => live.attention.dismiss(group)}
         >
           {trans.__('Dismiss')}
         </Button>
+        <Help page={`reference/findings/${code}`} about={code} />
       </div>
-      {shown === 'evidence' ? <Evidence finding={finding} /> : null}
-      {shown === 'fix' ? <Fix finding={finding} /> : null}
-    </AlertItem>
+      {part === 'evidence' ? <Evidence group={group} /> : null}
+      {part === 'fix' ? <Fix group={group} /> : null}
+    </>
   );
 }
 
-function Evidence({ finding }: IFindingProps): JSX.Element {
+interface IGroupProps {
+  readonly group: Alike<Finding>;
+}
+
+function Evidence({ group }: IGroupProps): JSX.Element {
+  const { live } = usePanel();
   return (
     <div data-part="evidence">
-      <dl className="jp-GpuPerf-evidence">
-        {Object.entries(finding.evidence).map(([name, value]) => (
-          <div key={name} data-evidence={name}>
-            <dt>{labelOf(name, translated)}</dt>
-            <dd>{formatValue(name, value)}</dd>
-          </div>
-        ))}
-      </dl>
+      {group.map(finding => (
+        <React.Fragment key={keyOf(finding)}>
+          {group.length > 1 ? (
+            <strong>{formatDevices([finding], live)}</strong>
+          ) : null}
+          <dl className="jp-GpuPerf-evidence">
+            {Object.entries(finding.evidence).map(([name, value]) => (
+              <div key={name} data-evidence={name}>
+                <dt>{labelOf(name, translated)}</dt>
+                <dd>{formatValue(name, value)}</dd>
+              </div>
+            ))}
+          </dl>
+        </React.Fragment>
+      ))}
       <Note>
-        {trans.__('How to check it: %1', translate(finding, 'refuted_by'))}
+        {trans.__('How to check it: %1', translate(group[0], 'refuted_by'))} (
+        {group[0].code})
       </Note>
     </div>
   );
 }
 
-function Fix({ finding }: IFindingProps): JSX.Element {
+/** What to do; the same for several devices is said once. */
+function Fix({ group }: IGroupProps): JSX.Element {
+  const fixes = new Map(
+    group.map(each => [`${each.advice} ${each.change}`, each])
+  );
   return (
     <div data-part="fix">
-      <p>{translate(finding, 'advice')}</p>
-      {finding.change === null ? null : <Code code={finding.change} />}
+      {[...fixes].map(([key, each]) => (
+        <React.Fragment key={key}>
+          <p>{translate(each, 'advice')}</p>
+          {each.change === null ? null : <Code code={each.change} />}
+        </React.Fragment>
+      ))}
     </div>
   );
 }
 
-/** A finding's cost, notebook, and confidence. */
-function formatDetails(finding: Finding): string {
+/** The devices, costs, notebooks and confidence. */
+function formatFacts(group: Alike<Finding>, live: LiveModel): string {
+  const [first] = group;
   return [
-    finding.cost === null
-      ? null
-      : translate(finding, 'cost').replace(/[.。]$/, ''),
-    finding.notebook,
-    finding.confidence === 'confirmed'
+    group.length > 1 ? formatDevices(group, live) : '',
+    first.cost === null ? '' : translate(first, 'cost').replace(/[.。]$/, ''),
+    ...new Set(group.map(each => each.notebook?.split('/').pop())),
+    first.confidence === 'confirmed'
       ? trans.__('confirmed')
-      : trans.__('suspected from driver readings'),
-    finding.code
+      : trans.__('suspected from driver readings')
   ]
-    .filter(part => part !== null)
+    .filter(Boolean)
     .join(' · ');
 }
 

@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import type {
   BenchmarkInfo,
+  ErrorInfo,
   JobRequest,
   ParameterInfo
 } from '../api/generated';
@@ -18,10 +19,13 @@ import { trans, translated } from '../translation';
 import { usePanel } from './context';
 import { Fold, usePersistent } from './section';
 import { formatInvalid } from './messages';
-import { Note } from './elements';
+import { ErrorDetails } from './errors';
+import { Help, Note } from './elements';
 
 interface IFormProps {
   readonly benchmark: BenchmarkInfo;
+  /** Why the last request failed, shown below the button. */
+  readonly error: ErrorInfo | null;
   /** The choice of the benchmark, shown beside the button. */
   readonly children: React.ReactNode;
   onRun(request: JobRequest): void;
@@ -29,7 +33,7 @@ interface IFormProps {
 
 /** A benchmark's form, built from its parameters. */
 export function BenchmarkForm(props: IFormProps): JSX.Element {
-  const { benchmark, children, onRun } = props;
+  const { benchmark, error, children, onRun } = props;
   const [typed, setTyped] = React.useState<Typed>(defaultsOf(benchmark));
   const [open, setOpen] = usePersistent('parameters', false);
   const target = useTarget('kernel_name');
@@ -58,7 +62,14 @@ export function BenchmarkForm(props: IFormProps): JSX.Element {
           {trans.__('Run')}
         </button>
       </div>
-      <Note>{trans.__(benchmark.help)}</Note>
+      <ErrorDetails error={error} role="alert" />
+      <Note>
+        {trans.__(benchmark.help)}{' '}
+        <Help
+          page={`reference/benchmarks/${benchmark.name}`}
+          about={trans.__(benchmark.label)}
+        />
+      </Note>
       <details className="jp-GpuPerf-parameters" open={open || hasProblem}>
         <Fold open={open || hasProblem} onChange={setOpen}>
           {trans.__('Parameters')}

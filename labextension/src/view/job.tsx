@@ -1,9 +1,6 @@
-import * as React from 'react';
-
 import type { JobInfo } from '../api/generated';
 import { trans } from '../translation';
 import { formatSettings } from './changed';
-import { usePanel } from './context';
 import { Run } from './progress';
 import { Result } from './result';
 import { translate } from './translate';
@@ -13,18 +10,14 @@ interface IJobProps {
   readonly isNewest: boolean;
 }
 
-/** One job: its progress while it runs, then its result or its error. */
+/** One job: its state, and its result or its error. */
 export function Job({ job, isNewest }: IJobProps): JSX.Element {
-  const { jobs } = usePanel();
   return (
     <Run
       data-job={job.id}
       run={job}
-      name={job.benchmark}
       details={formatSettings(job.parameters)}
-      status={formatQueue(job, jobs.jobs)}
       log={job.log_tail}
-      onCancel={() => void jobs.cancel(job.id)}
     >
       {job.result ? (
         <Result
@@ -38,7 +31,7 @@ export function Job({ job, isNewest }: IJobProps): JSX.Element {
 }
 
 /** What a queued job waits for, or what a running one does. */
-function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
+export function formatQueue(job: JobInfo, jobs: readonly JobInfo[]): string {
   const before = (job.waits_for ?? []).map(
     id => jobs.find(each => each.id === id)?.benchmark ?? '…'
   );

@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import { formatQuantity, unitOf } from '../format';
 import { percent } from '../model/export';
 import { shareOf } from '../model/limits';

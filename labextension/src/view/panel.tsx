@@ -4,19 +4,22 @@ import * as React from 'react';
 
 import { chipIcon } from '../icon';
 import { trans } from '../translation';
-import { Alerts } from './alerts';
 import { BenchmarksSection } from './benchmarks';
 import { IPanelContext, PanelContext, usePanel } from './context';
 import { DevicesSection } from './devices';
 import { EnvironmentSection } from './environment';
 import { FindingsSection } from './findings';
 import { Guard } from './guard';
+import { Introduction } from './introduction';
 import { ProcessesSection } from './processes';
 import { RecordingsSection } from './recordings';
 import { formatError } from './errors';
+import { ReplayBadge } from './replay';
+import { Running } from './running';
 import { VisibilityWidget } from './visibilityWidget';
 import { TrainingSection } from './training';
 import { formatConnection } from './messages';
+import { SHORTCUT } from '../tokens';
 
 /** The sidebar panel. It streams and draws only while it is visible. */
 export class GpuPanel extends VisibilityWidget {
@@ -24,8 +27,9 @@ export class GpuPanel extends VisibilityWidget {
     super();
     this.id = 'jp-gpuperf-panel';
     this.title.icon = chipIcon;
-    this.title.caption = trans.__('GPU performance');
+    this.title.caption = `${trans.__('GPU performance')} (${SHORTCUT})`;
     this.addClass('jp-GpuPerf-panel');
+    this.node.tabIndex = -1;
   }
 
   protected render(): JSX.Element {
@@ -33,13 +37,14 @@ export class GpuPanel extends VisibilityWidget {
     const { live, jobs, processes, training, recordings, doctor } = context;
     const parts = [
       [live.changedThrottled, Head],
-      [live.attention.changed, FindingsSection],
+      [live.changedThrottled, FindingsSection],
       [live.changedThrottled, DevicesSection],
       [training.changed, TrainingSection],
       [processes.changed, ProcessesSection],
+      [doctor.changed, EnvironmentSection],
       [jobs.changed, BenchmarksSection],
       [recordings.changed, RecordingsSection],
-      [doctor.changed, EnvironmentSection]
+      [jobs.changed, Running]
     ] as const;
     return (
       <PanelContext.Provider value={context}>
@@ -66,6 +71,11 @@ export class GpuPanel extends VisibilityWidget {
     );
   }
 
+  /** The keyboard goes on in the panel that it has opened. */
+  protected onActivateRequest(): void {
+    this.node.focus();
+  }
+
   protected onVisibility(visible: boolean): void {
     const { live, jobs, processes, training, recordings, doctor } =
       this.context;
@@ -76,7 +86,7 @@ export class GpuPanel extends VisibilityWidget {
   }
 }
 
-/** The source of the readings, if it is worth mentioning, and what needs attention. */
+/** The source of the readings and the connection, if they are worth mentioning. */
 function Head(): JSX.Element {
   const { live, openDashboard } = usePanel();
   const connection = formatConnection(live);
@@ -95,11 +105,7 @@ function Head(): JSX.Element {
         >
           {trans.__('Dashboard')}
         </button>
-        {live.version?.source === 'replay' ? (
-          <span className="jp-GpuPerf-badge">
-            {trans.__('Replaying a recording')}
-          </span>
-        ) : null}
+        <ReplayBadge live={live} />
         {connection ? (
           <span className="jp-GpuPerf-trouble">{connection}</span>
         ) : null}
@@ -107,7 +113,7 @@ function Head(): JSX.Element {
           <span className="jp-GpuPerf-problem">{formatError(live.error)}</span>
         ) : null}
       </div>
-      <Alerts />
+      <Introduction />
     </>
   );
 }

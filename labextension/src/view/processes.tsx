@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import type { KernelInfo } from '../api/generated';
 import { formatQuantity } from '../format';
 import type { IHolder } from '../model/processes';
@@ -25,7 +23,8 @@ export function ProcessesSection(): JSX.Element {
     <Section
       id="processes"
       title={trans.__('Notebooks and processes')}
-      summary={holders.length || undefined}
+      summary={holders.length}
+      help="monitoring"
     >
       {holders.map(holder => (
         <Holder

@@ -1,54 +1,59 @@
 import * as React from 'react';
 
 import type { JobInfo, SuiteInfo } from '../api/generated';
-import { isActive } from '../model/jobs';
 import { trans } from '../translation';
 import { ErrorDetails } from './errors';
 import { Button } from './elements';
 
 interface IRunProps extends React.HTMLAttributes<HTMLElement> {
   readonly run: JobInfo | SuiteInfo;
-  readonly name: string;
   /** What distinguishes the run from others: its settings, or the environments of a suite. */
   readonly details: string;
-  /** What the run is doing now, or what it is waiting for. */
-  readonly status: string;
   readonly log?: string;
-  onCancel(): void;
 }
 
-/** A job or a suite: its progress while it runs, then its results (`children`) or its error. */
+/** A job or a suite: its state, and its results (`children`) or its error. */
 export function Run(props: IRunProps): JSX.Element {
-  const { run, name, details, status, log, onCancel, children, ...attributes } =
-    props;
+  const { run, details, log, children, ...attributes } = props;
   return (
     <article
+      id={`gpuperf-${run.id}`}
       className="jp-GpuPerf-job"
       data-job-state={run.state}
+      tabIndex={-1}
       {...attributes}
     >
       <header>
-        <strong>{name}</strong>
+        <strong>{nameOf(run)}</strong>
         <span className="jp-GpuPerf-note">{details}</span>
         <span className="jp-GpuPerf-state">{formatJobState(run.state)}</span>
       </header>
-      {isActive(run) ? (
-        <Progress run={run} name={name} status={status} onCancel={onCancel} />
-      ) : null}
       <ErrorDetails error={run.error ?? null} log={log} />
       {children}
     </article>
   );
 }
 
-type IProgressProps = Pick<IRunProps, 'run' | 'name' | 'status' | 'onCancel'>;
+/** The name of a run, for people. */
+export function nameOf(run: JobInfo | SuiteInfo): string {
+  return 'sides' in run ? trans.__('Suite') : run.benchmark;
+}
+
+interface IProgressProps {
+  readonly run: JobInfo | SuiteInfo;
+  /** What the run is doing now, or what it is waiting for. */
+  readonly status: string;
+  onCancel(): void;
+}
 
 /** The progress, the remaining time if it can be estimated, and the cancel button. */
-function Progress(props: IProgressProps): JSX.Element {
-  const { run, name, status, onCancel } = props;
+export function Progress(props: IProgressProps): JSX.Element {
+  const { run, status, onCancel } = props;
   const left = run.remaining_seconds ?? null;
+  const name = nameOf(run);
   return (
     <div className="jp-GpuPerf-progress">
+      <strong>{name}</strong>
       <progress
         max={1}
         value={run.state === 'queued' ? undefined : run.progress_ratio}
@@ -79,7 +84,7 @@ export function formatSpan(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function formatJobState(state: JobInfo['state']): string {
+export function formatJobState(state: JobInfo['state']): string {
   const labels: Record<JobInfo['state'], string> = {
     queued: trans.__('queued'),
     running: trans.__('running'),

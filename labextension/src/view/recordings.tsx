@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import type { RecordingInfo } from '../api/generated';
 import { formatQuantity } from '../format';
 import { trans } from '../translation';
@@ -24,6 +22,7 @@ export function RecordingsSection(): JSX.Element {
       title={trans.__('Recordings')}
       summary={running ? trans.__('● recording') : all.length || undefined}
       initiallyOpen={false}
+      help="recordings"
     >
       <Button
         data-action={running ? 'stop' : 'record'}

@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import { rowLabelOf } from '../format';
 import { translated } from '../translation';
 

@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import { NAMESPACE } from '../translation';
 import { usePanel } from './context';
+import { Help } from './elements';
 
 interface ISectionProps {
   readonly id: string;
@@ -10,12 +11,14 @@ interface ISectionProps {
   readonly summary?: string | number;
   /** The state until the user changes it. */
   readonly initiallyOpen?: boolean;
+  /** Its page in the documentation. */
+  readonly help: string;
   readonly children: React.ReactNode;
 }
 
 /** A part of the panel that can be folded, and remembers its state. */
 export function Section(props: ISectionProps): JSX.Element {
-  const { id, title, summary, initiallyOpen = true, children } = props;
+  const { id, title, summary, initiallyOpen = true, help, children } = props;
   const [open, setOpen] = usePersistent(`section-${id}`, initiallyOpen);
   return (
     <details className="jp-GpuPerf-section" data-section={id} open={open}>
@@ -23,7 +26,11 @@ export function Section(props: ISectionProps): JSX.Element {
         <h3>{title}</h3>
         {summary ? <span className="jp-GpuPerf-note">{summary}</span> : null}
       </Fold>
-      <div className="jp-GpuPerf-sectionBody">{children}</div>
+      <div className="jp-GpuPerf-sectionBody">
+        {/* Not in the summary: a button contains no link. */}
+        <Help page={help} about={title} />
+        {children}
+      </div>
     </details>
   );
 }
@@ -73,10 +80,14 @@ export function More(props: {
 const ON = 'on';
 const OFF = 'off';
 
-/** A switch whose state is kept when the page is reloaded. */
+/**
+ * A switch whose state is kept when the page is reloaded. `unset` is its state when nothing is kept;
+ * `initial` that until this is known.
+ */
 export function usePersistent(
   name: string,
-  initial: boolean
+  initial: boolean,
+  unset = initial
 ): [boolean, (value: boolean) => void] {
   const { state } = usePanel();
   const key = `${NAMESPACE}:${name}`;
@@ -84,8 +95,8 @@ export function usePersistent(
   React.useEffect(() => {
     let stale = false;
     void state?.fetch(key).then(stored => {
-      if (!stale && (stored === ON || stored === OFF)) {
-        setValue(stored === ON);
+      if (!stale) {
+        setValue(stored === ON || (stored !== OFF && unset));
       }
     });
     return () => {

@@ -1,4 +1,4 @@
-import type { Alert, DeviceInfo, Finding } from '../api/generated';
+import type { DeviceInfo } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import {
   deviceOf,
@@ -6,7 +6,7 @@ import {
   STATUS_BAR_DEFAULTS
 } from '../model/statusbar';
 import { trans } from '../translation';
-import { formatAlerts, formatFindings, isUrgent } from './alertdot';
+import { formatCounts, isUrgent } from './alertdot';
 import { devicePrefix } from './alerts';
 import { formatFigure } from './figure';
 import { translate } from './translate';
@@ -33,14 +33,11 @@ export function captionOf(
 }
 
 function alertLines(live: LiveModel): string[] {
-  const alerts = live.alerts.filter(isUrgent);
-  const findings = live.attention.findings.filter(isUrgent);
-  const lines = (all: readonly (Alert | Finding)[]) =>
-    all.map(each => devicePrefix(each, live) + translate(each, 'summary'));
-  const heads = [formatAlerts(alerts.length), formatFindings(findings.length)];
-  return [heads[0], ...lines(alerts), heads[1], ...lines(findings)].filter(
-    line => line !== null
+  const urgent = live.attention.groups.filter(([each]) => isUrgent(each));
+  const lines = urgent.map(
+    group => devicePrefix(group, live) + translate(group[0], 'summary')
   );
+  return urgent.length > 0 ? [formatCounts(urgent), ...lines] : [];
 }
 
 /** `GPU 0 NVIDIA H100: Busy 63 %, Memory 12.3 of 80 GiB, …`; for a lost device, its state. */

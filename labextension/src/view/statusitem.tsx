@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import { chipIcon } from '../icon';
 import type { LiveModel } from '../model/live';
 import { IStatusBarSettings, STATUS_BAR_DEFAULTS } from '../model/statusbar';
@@ -30,7 +28,7 @@ export class StatusItem extends VisibilityWidget {
         data-stale={live.stale}
       >
         <chipIcon.react tag="span" height="14px" width="14px" />
-        <AlertDot alerts={live.alerts} findings={live.attention.findings} />
+        <AlertDot groups={live.attention.groups} />
         <StatusLine live={live} settings={settings} />
       </button>
     );

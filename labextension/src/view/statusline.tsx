@@ -13,6 +13,7 @@ import {
 import { trans } from '../translation';
 import { formatSeverity } from './alerts';
 import { Figure, Readings, formatWidest } from './figure';
+import { ReplayBadge } from './replay';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
 
@@ -40,6 +41,7 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
   const more = devices.length - 1;
   return (
     <>
+      <ReplayBadge live={live} />
       <span data-device={device.uuid}>{nameOf(device, settings)}</span>
       {live.metrics(settings.metrics).map(metric => (
         <React.Fragment key={metric.name}>

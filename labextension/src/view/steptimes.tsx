@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import type { LoaderSteps } from '../api/generated';
 import { formatQuantity } from '../format';
 import { trans } from '../translation';

@@ -14,7 +14,6 @@ import { Run } from './progress';
 import { formatError } from './errors';
 import { useRequest } from './request';
 import { Figures, Warnings } from './result';
-import { translate } from './translate';
 import { More } from './section';
 import { EnvironmentChanges } from './baselineComparison';
 import { Note } from './elements';
@@ -24,9 +23,8 @@ interface ISuiteProps {
   readonly isNewest: boolean;
 }
 
-/** One suite: its overall progress, and its results so far. */
+/** One suite: its results so far. */
 export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
-  const { jobs } = usePanel();
   const [open, setOpen] = React.useState(isNewest);
   const measured = suite.sides.every(side => side.result_ids.length > 0);
   const titles = suite.sides.map(side => side.title);
@@ -38,10 +36,7 @@ export function Suite({ suite, isNewest }: ISuiteProps): JSX.Element {
     <Run
       data-suite={suite.id}
       run={suite}
-      name={trans.__('Suite')}
       details={`${titles.join(' ⇄ ')} · ${rounds}`}
-      status={translate(suite, 'progress_message')}
-      onCancel={() => void jobs.cancelSuite(suite.id)}
     >
       {suite.state === 'done' && suite.rounds_done < suite.rounds ? (
         <Note>

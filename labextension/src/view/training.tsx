@@ -30,6 +30,7 @@ export function TrainingSection(): JSX.Element {
       id="training"
       title={trans.__('Training')}
       summary={notebooks.length > 1 ? notebooks.length : undefined}
+      help="training"
     >
       {notebooks.length === 0 ? (
         <Note>
@@ -71,7 +72,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       {main === undefined ? (
         <Note>
           {notebook.connected
-            ? trans.__('Monitored; no loop has run yet.')
+            ? trans.__('Monitored; no loop is running.')
             : trans.__('No longer monitored.')}
         </Note>
       ) : (

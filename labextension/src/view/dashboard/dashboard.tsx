@@ -7,6 +7,7 @@ import { HOST } from '../../model/timeline';
 import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
 import { formatError } from '../errors';
+import { hostName } from '../replay';
 import { VisibilityWidget } from '../visibilityWidget';
 import { formatConnection } from '../messages';
 import type { ICurve } from './plot';
@@ -56,6 +57,7 @@ function Charts({ model }: IDashboardProps): JSX.Element {
   const reason = model.live.devices?.reason;
   const ofDevices = model.metrics.filter(metric => metric.scope === 'device');
   const ofHost = model.metrics.filter(metric => metric.scope === 'host');
+  const host = hostName(model.live);
   const overlaid = model.layout === 'overlay';
   const groups = overlaid ? [devices] : devices.map(each => [each]);
   return (
@@ -81,9 +83,9 @@ function Charts({ model }: IDashboardProps): JSX.Element {
           ))}
       </div>
       <Group
-        title={ofHost.length > 0 ? trans.__('Host') : ''}
+        title={ofHost.length > 0 ? host : ''}
         metrics={ofHost}
-        curves={[{ key: HOST, label: trans.__('Host'), index: 0 }]}
+        curves={[{ key: HOST, label: host, index: 0 }]}
         model={model}
       />
     </>

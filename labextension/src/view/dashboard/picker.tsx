@@ -1,5 +1,3 @@
-import * as React from 'react';
-
 import type { DashboardModel } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { formatFamily, formatReason } from '../messages';

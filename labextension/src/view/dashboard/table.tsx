@@ -2,12 +2,20 @@ import * as React from 'react';
 
 import { summaryOf } from '../../model/timeline';
 import { trans } from '../../translation';
+import type { ISpan } from '../../model/dashboard';
+import { formatWhen } from '../trend';
 import { formatValue, ITimeChartProps } from './plot';
 
-function clock(seconds: number): string {
-  return new Date(1000 * seconds).toLocaleTimeString(undefined, {
-    hour12: false
-  });
+/** Both ends of a span; with their dates if it is not within one day. */
+function formatSpan({ from, to }: ISpan): [string, string] {
+  const days = [from, to].map(each => new Date(1000 * each).toDateString());
+  const format = (seconds: number) =>
+    days[0] === days[1]
+      ? new Date(1000 * seconds).toLocaleTimeString(undefined, {
+          hour12: false
+        })
+      : formatWhen(seconds);
+  return [format(from), format(to)];
 }
 
 /** The interval between updates: short enough to follow, long enough to read. */
@@ -27,8 +35,7 @@ export function Table({ model, metric, curves }: ITimeChartProps): JSX.Element {
         {trans.__(
           '%1 from %2 to %3',
           trans.__(metric.label),
-          clock(from),
-          clock(to)
+          ...formatSpan(model.visible)
         )}
       </caption>
       <thead>

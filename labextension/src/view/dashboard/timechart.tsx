@@ -6,7 +6,7 @@ import { topOf } from '../figure';
 import { onColours } from '../theme';
 import { ITimeChartProps, Plot } from './plot';
 import { Table } from './table';
-import { Button } from '../elements';
+import { Button, Help } from '../elements';
 
 /** By how much an arrow key moves, and plus and minus zoom. */
 const PAN_SHARE = 0.25;
@@ -25,6 +25,7 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
     >
       <header title={trans.__(metric.help)}>
         <h3>{label}</h3>
+        <Help page={`reference/metrics/${metric.name}`} about={label} />
         <Button
           aria-pressed={showsTable}
           aria-label={trans.__('%1 as a table', label)}

@@ -1,9 +1,8 @@
-import * as React from 'react';
-
 import { DashboardModel, RANGES } from '../../model/dashboard';
 import { trans } from '../../translation';
 import { MetricPicker } from './picker';
-import { Button } from '../elements';
+import { Button, Note } from '../elements';
+import { ReplayBadge } from '../replay';
 
 /** The time range, pause, the layout and the metrics. */
 export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
@@ -30,9 +29,6 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
       <button
         className={`jp-mod-styled${isPaused ? ' jp-mod-accept' : ''}`}
         data-action={isPaused ? 'resume' : 'pause'}
-        title={trans.__(
-          'Drag to zoom, Shift+drag to pan, double-click to return to live.'
-        )}
         onClick={() => (isPaused ? model.resume() : model.pause())}
       >
         {isPaused ? trans.__('Back to live') : trans.__('Pause')}
@@ -54,6 +50,12 @@ export function Toolbar({ model }: { model: DashboardModel }): JSX.Element {
         </div>
       ) : null}
       <MetricPicker model={model} />
+      <ReplayBadge live={model.live} />
+      <Note>
+        {trans.__(
+          'Drag: zoom, Shift+drag: pan, double-click: live. Keys: ← → + − Home'
+        )}
+      </Note>
     </div>
   );
 }
