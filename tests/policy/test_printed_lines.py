@@ -14,7 +14,7 @@ from jupyter_gpuperf.cli import main_parser
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import parser_of
 from jupyter_gpuperf.commands.subcommands import subcommand_of
-from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpurecord, gpuwatch
+from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch
 
 
 def _ids(lines: list[Line]) -> list[str]:
@@ -41,6 +41,10 @@ def test_a_magic_understands_its_line(line):
             gpudoctor.parse(rest)
         case "gpuwatch":
             gpuwatch.parse(words)
+        case "gpumem":
+            gpumem.parse(words)
+        case "config":
+            assert words == ["GpuMemMagics.explains_out_of_memory", "=", "False"]
         case "gpurecord":
             gpurecord.parse(words[1:] if words[0] == "start" else words)
         case _:
