@@ -16,12 +16,14 @@ from jupyter_gpuperf.device_memory.report import device_of, loaded_torch, memory
 from jupyter_gpuperf.display.memory_view import FreedView, MemoryView, OutOfMemoryView
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import FreedMemory, MemoryRemedy, MemoryReport, OutOfMemory
 from jupyter_gpuperf.state.roots import is_user_module
 
 SIZE: Final = r"([\d.]+) (\w+)"
 REQUESTED: Final = re.compile(rf"Tried to allocate {SIZE}")
+DEVICE: Final = re.compile(r"GPU (\d+) has a total capacity")
 FREE: Final = re.compile(rf"of which {SIZE} is free")
 UNUSED: Final = re.compile(rf"and {SIZE} is reserved by PyTorch but unallocated")
 UNITS: Final = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -74,10 +76,10 @@ class Freeing:
         slots = self._slots()
         self.cleared = list(dict.fromkeys(map(_described, slots)))
         self._device: Any = None
-        self._promised = 0.0
+        self.promised_bytes = 0.0
         if self._torch is not None:
             self._device = device_of(self._torch, None)
-            self._promised = promised_bytes(self._torch, self._notebook, slots, self._device)
+            self.promised_bytes = promised_bytes(self._torch, self._notebook, slots, self._device)
 
     def run(self) -> FreedView:
         """Clear, and measure what came free."""
@@ -95,7 +97,7 @@ class Freeing:
             FreedMemory(
                 device=str(device or "cpu"),
                 cleared=self.cleared,
-                promised_bytes=self._promised,
+                promised_bytes=self.promised_bytes,
                 freed_bytes=before - after,
                 cache_bytes=cache,
             )
@@ -133,10 +135,11 @@ def out_of_memory_in(error: BaseException | None) -> BaseException | None:
 def explain(error: BaseException) -> OutOfMemoryView:
     """Return why the cell that IPython is ending ran out of memory, from its error and from who holds the memory now."""
     notebook, torch = Notebook(running_shell()), loaded_torch()
-    report = memory_report(notebook)
-    device = torch.device(report.device)
     text = next(iter(of_exception(error, "args")), "")
     text = text if type(text) is str else ""
+    gpu = DEVICE.search(text) if started_cuda(torch) else None
+    report = memory_report(notebook, gpu and f"cuda:{gpu[1]}")
+    device = torch.device(report.device)
     place, code = _requesting_line(error, notebook)
     remedies = _Remedies(torch, notebook, device)
     proposed = sorted(remedies.propose(report), key=lambda each: -(each.bytes or 0))

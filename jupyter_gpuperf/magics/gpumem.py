@@ -11,9 +11,8 @@ from IPython.display import display
 from traitlets import Bool
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.commands.magic_line import words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
-from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
@@ -48,7 +47,10 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     @shortened_errors()
     def gpumem(self, line: str) -> MemoryView | FreedView | None:
         """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
-        given = parse(words_of(line))
+        words = words_of(line)
+        if prints_help(words, MANUAL):
+            return None
+        given = parse(words)
         result = self._free(given.names) if given.action else self._memory(given.device)
         if given.into is not None:
             self.shell.user_ns[given.into] = result
@@ -61,10 +63,12 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     def _free(self, names: list[str]) -> FreedView:
         from jupyter_gpuperf.client.memory import Freeing
+        from jupyter_gpuperf.display.numbers import format_quantity
 
         freeing = Freeing(names)
         cleared = list(map(translated, freeing.cleared)) or ["–"]
-        print(translated(Message("Clearing: {names}", names=cleared)))  # noqa: T201
+        size = format_quantity(freeing.promised_bytes, "bytes")
+        print(translated(Message("Clearing {size}: {names}", size=size, names=cleared)))  # noqa: T201
         return freeing.run()
 
     def after_cell(self, result: Any) -> None:
@@ -88,8 +92,6 @@ def parse(words: list[str]) -> Any:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--device")
     parser.add_argument("--into", type=variable_name)
-    if {"-h", "--help"} & set(words):
-        raise BadRequest("usage", "See %gpumem?")
     return parser.parse_args(words)
 
 

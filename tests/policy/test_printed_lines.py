@@ -16,6 +16,12 @@ from jupyter_gpuperf.commands.options import parser_of
 from jupyter_gpuperf.commands.subcommands import subcommand_of
 from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch
 
+OTHER_MAGICS = (
+    ("load_ext", ["jupyter_gpuperf"]),
+    ("config", ["GpuMemMagics.explains_out_of_memory", "=", "False"]),
+)
+"""IPython's own, with the arguments that pages print."""
+
 
 def _ids(lines: list[Line]) -> list[str]:
     return [line.place for line in lines]
@@ -43,12 +49,10 @@ def test_a_magic_understands_its_line(line):
             gpuwatch.parse(words)
         case "gpumem":
             gpumem.parse(words)
-        case "config":
-            assert words == ["GpuMemMagics.explains_out_of_memory", "=", "False"]
         case "gpurecord":
             gpurecord.parse(words[1:] if words[0] == "start" else words)
         case _:
-            assert (name, words) == ("load_ext", ["jupyter_gpuperf"])
+            assert (name, words) in OTHER_MAGICS
 
 
 @pytest.mark.parametrize("line", SHELL, ids=_ids(SHELL))
