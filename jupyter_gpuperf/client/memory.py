@@ -128,7 +128,7 @@ def out_of_memory_in(error: BaseException | None) -> BaseException | None:
             return error
         seen.add(id(error))
         cause = of_exception(error, "__cause__")
-        error = cause or of_exception(error, "__context__")
+        error = of_exception(error, "__context__") if cause is None else cause
     return None
 
 

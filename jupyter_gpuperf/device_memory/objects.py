@@ -99,9 +99,13 @@ def _items(value: Any, container: Any) -> dict[int, str]:
     return {id(each): f"[{_key(key)}]" for key, each in list(container.items(value))}
 
 
-def _key(key: object) -> str:
-    text = repr(key) if id(type(key)) in ATOM_IDS else name_of_class(type(key))
-    return text if len(text) <= LONGEST_KEY else f"{text[: LONGEST_KEY - 1]}…"
+def _key(key: Any) -> str:
+    """Return a key as it is written in code; of another type than text or number, its class."""
+    kind = type(key)
+    if kind is str or kind is bytes:
+        return repr(key) if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]!r}…"
+    is_short = kind is not int or key.bit_length() < LONGEST_KEY
+    return repr(key) if id(kind) in ATOM_IDS and is_short else name_of_class(kind)
 
 
 def _of_function(function: Any) -> dict[int, str]:

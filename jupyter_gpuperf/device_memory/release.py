@@ -12,7 +12,7 @@ from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.graphs import is_node
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
 from jupyter_gpuperf.device_memory.report import size_of
-from jupyter_gpuperf.device_memory.walk import Walk
+from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
 
 
 def promised_bytes(
@@ -32,7 +32,7 @@ def promised_bytes(
     in_use
         Objects that are in use only for now, so that it does not matter what else refers to them.
     """
-    with torch._C.DisableTorchFunction():
+    with undisturbed(torch):
         return float(sum(_freed(torch, notebook, slots, device, in_use).values()))
 
 
@@ -104,7 +104,7 @@ def held_bytes(torch: Any, device: Any) -> float:
     """Return the bytes of all tensors on a device: by the allocator's count or, on a CPU, of those that can be found."""
     if device.type == "cuda":
         return float(torch.cuda.memory_allocated(device))
-    with torch._C.DisableTorchFunction():
+    with undisturbed(torch):
         walk = Walk(torch)
         walk.search("other", [("", each) for each in walk.storages.live_tensors()])
         parts = list(walk.parts())

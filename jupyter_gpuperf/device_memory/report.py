@@ -12,7 +12,7 @@ from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.owners import owners_of
 from jupyter_gpuperf.device_memory.storages import Storage
 from jupyter_gpuperf.device_memory.strays import names_of_holders
-from jupyter_gpuperf.device_memory.walk import Walk
+from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
@@ -33,7 +33,7 @@ def memory_report(notebook: Notebook, device_name: str | None = None) -> MemoryR
     torch = loaded_torch()
     if torch is None:
         return _empty_report()
-    with torch._C.DisableTorchFunction():
+    with undisturbed(torch):
         return _report(torch, notebook, device_of(torch, device_name))
 
 

@@ -10,6 +10,7 @@ import itertools
 import sys
 import types
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
@@ -30,10 +31,23 @@ class Root(NamedTuple):
     name: str
 
 
+@contextmanager
+def undisturbed(torch: Any) -> Iterator[None]:
+    """Keep torch from calling ``__torch_function__``, and the collector from running the user's finalizers meanwhile."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with torch._C.DisableTorchFunction():
+            yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class Walk:
     """A search. It refers to everything that it found, so keep it no longer than needed.
 
-    It needs ``torch._C.DisableTorchFunction``: otherwise, torch calls the user's ``__torch_function__``.
+    It needs :func:`undisturbed`.
 
     Parameters
     ----------

@@ -102,6 +102,16 @@ def test_no_code_of_the_user_is_called(cells):
     assert "loss → graph" in holders
 
 
+def test_keys_of_any_size_are_written_short_and_as_text(cells):
+    cells.run("held = {10**10000: torch.zeros(N)}")
+    assert cells.only_owner()[2] == ["held[int]"]
+    cells.run("held = {'<b>' + 'x' * 10**6: torch.zeros(N)}")
+    assert len(cells.only_owner()[2][0]) < 60
+    page = jupyter_gpuperf.memory("cpu")._repr_html_()
+    assert "&lt;b&gt;" in page
+    assert "<b>x" not in page
+
+
 def test_what_was_found_is_not_kept_alive(cells):
     class Marked(torch.Tensor):
         pass
