@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.client.ab_tests import apply as apply
     from jupyter_gpuperf.client.ab_tests import headroom as headroom
     from jupyter_gpuperf.client.doctor import doctor as doctor
+    from jupyter_gpuperf.client.memory import memory as memory
     from jupyter_gpuperf.client.precision import amp_profile as amp_profile
     from jupyter_gpuperf.client.public import bench as bench
     from jupyter_gpuperf.client.public import tune as tune
@@ -28,6 +29,7 @@ __all__ = [
     "doctor",
     "headroom",
     "load_ipython_extension",
+    "memory",
     "tune",
     "watch",
 ]
@@ -65,6 +67,10 @@ def __getattr__(name: str) -> object:
         from jupyter_gpuperf.client.doctor import doctor
 
         return doctor
+    if name == "memory":
+        from jupyter_gpuperf.client.memory import memory
+
+        return memory
     if name == "amp_profile":
         from jupyter_gpuperf.client.precision import amp_profile
 

@@ -27,6 +27,7 @@ COMMANDS: Final = (
     ("%gpubench dataloader LOADER --tune", Message("find the best DataLoader settings"), "torch"),
     ("%%amp_profile", Message("run a cell in every precision"), "torch"),
     ("%gpurecord start", Message("record the GPUs' readings"), "gpu"),
+    ("%gpumem", Message("show who holds the memory, by your names"), "torch"),
     ("%gpudoctor", Message("find faults in this environment, with the fix"), ""),
 )
 """Command, its meaning, and what it needs."""

@@ -19,6 +19,7 @@ from jupyter_gpuperf.schemas.doctor import *
 from jupyter_gpuperf.schemas.errors import *
 from jupyter_gpuperf.schemas.findings import *
 from jupyter_gpuperf.schemas.jobs import *
+from jupyter_gpuperf.schemas.memory import *
 from jupyter_gpuperf.schemas.messages import *
 from jupyter_gpuperf.schemas.precision import *
 from jupyter_gpuperf.schemas.processes import *

@@ -14,7 +14,13 @@ from jupyter_gpuperf.cli import main_parser
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import parser_of
 from jupyter_gpuperf.commands.subcommands import subcommand_of
-from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpurecord, gpuwatch
+from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch
+
+OTHER_MAGICS = (
+    ("load_ext", ["jupyter_gpuperf"]),
+    ("config", ["GpuMemMagics.explains_out_of_memory", "=", "False"]),
+)
+"""IPython's own, with the arguments that pages print."""
 
 
 def _ids(lines: list[Line]) -> list[str]:
@@ -41,10 +47,12 @@ def test_a_magic_understands_its_line(line):
             gpudoctor.parse(rest)
         case "gpuwatch":
             gpuwatch.parse(words)
+        case "gpumem":
+            gpumem.parse(words)
         case "gpurecord":
             gpurecord.parse(words[1:] if words[0] == "start" else words)
         case _:
-            assert (name, words) == ("load_ext", ["jupyter_gpuperf"])
+            assert (name, words) in OTHER_MAGICS
 
 
 @pytest.mark.parametrize("line", SHELL, ids=_ids(SHELL))

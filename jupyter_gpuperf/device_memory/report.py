@@ -1,0 +1,158 @@
+"""Report a device's memory by owner."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Final
+
+from jupyter_gpuperf.device_memory.allocator import Allocator, owners_outside, read_allocator
+from jupyter_gpuperf.device_memory.naming import Names
+from jupyter_gpuperf.device_memory.notebook import Notebook
+from jupyter_gpuperf.device_memory.owners import owners_of
+from jupyter_gpuperf.device_memory.storages import Storage
+from jupyter_gpuperf.device_memory.strays import names_of_holders
+from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
+from jupyter_gpuperf.errors import NotFound
+from jupyter_gpuperf.measure.device import started_cuda
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.schemas.memory import MemoryReport
+
+NEGLIGIBLE_RATIO: Final = 0.01
+"""Holders of tensors without a name are only looked for if these are more than this share."""
+
+
+def memory_report(notebook: Notebook, device_name: str | None = None) -> MemoryReport:
+    """Return who holds the memory of a device; by default the current GPU, or the CPU if CUDA is not used.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_device``.
+    """
+    torch = loaded_torch()
+    if torch is None:
+        return _empty_report()
+    with undisturbed(torch):
+        return _report(torch, notebook, device_of(torch, device_name))
+
+
+def _report(torch: Any, notebook: Notebook, device: Any) -> MemoryReport:
+    began = time.perf_counter()
+    state = read_allocator(torch, device)
+    walk = searched(torch, notebook)
+    names = Names(walk, notebook.place_of_frame)
+    owners = owners_of(walk, names, str(device), lambda each: size_of(each, state))
+    allocated = sum(each.bytes for each in owners)
+    ratio = None
+    if state.reserved is not None:
+        found = _addresses(walk, str(device))
+        within = sum(size for address, (size, _) in state.blocks.items() if address in found)
+        allocated = state.allocated
+        ratio = within / allocated if allocated else None
+        owners += [each for each in owners_outside(torch, device, state, found) if each.bytes]
+    return MemoryReport(
+        device=str(device),
+        allocated_bytes=allocated,
+        reserved_bytes=state.reserved,
+        free_bytes=state.free,
+        total_bytes=state.total,
+        attributed_ratio=ratio,
+        owners=sorted(owners, key=lambda each: -each.bytes),
+        largest_free_block_bytes=state.largest_free_block,
+        fragmented_bytes=state.fragmented,
+        seconds=time.perf_counter() - began,
+        notes=_notes(walk),
+    )
+
+
+def loaded_torch() -> Any:
+    """Return torch if the notebook has imported it; it is never imported here."""
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "Tensor") and hasattr(torch, "optim") else None
+
+
+def device_of(torch: Any, name: str | None) -> Any:
+    """Return a device with its index.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_device``.
+    """
+    cuda = started_cuda(torch)
+    if name == "cpu" or (name is None and cuda is None):
+        return torch.device("cpu")
+    try:
+        device = torch.device("cuda" if name is None else name)
+        index = cuda.current_device() if device.index is None else device.index
+        if device.type == "cuda" and index < cuda.device_count():
+            return torch.device("cuda", index)
+    except (AttributeError, RuntimeError):  # CUDA is not used, or the name is malformed
+        pass
+    message, hint = (
+        "This notebook uses no device {name}.",
+        "Choose cpu or, once CUDA is used, cuda:0.",
+    )
+    raise NotFound("unknown_device", message, hint, name=name)
+
+
+def size_of(storage: Storage, state: Allocator) -> int:
+    """Return the bytes that a storage takes from its allocator, which may round them up."""
+    block = state.blocks.get(storage.address)
+    return storage.bytes if block is None else block[0]
+
+
+def searched(torch: Any, notebook: Notebook) -> Walk:
+    """Search from everything that a notebook has, then for what no name reaches."""
+    walk = Walk(torch, notebook.stops())
+    walk.search("variable", notebook.variables())
+    walk.search("exception", [("", each.value) for each in notebook.exceptions()])
+    walk.search("history", [(each.name, each.content) for each in notebook.history()])
+    strays, stray_bytes = _strays(walk)
+    names = [""] * len(strays)
+    if stray_bytes > NEGLIGIBLE_RATIO * sum(each.bytes for each in walk.parts()):
+        names = names_of_holders(strays, [strays, walk.objects, walk.graphs.nodes])
+    walk.search("other", zip(names, strays, strict=True))
+    return walk
+
+
+def _strays(walk: Walk) -> tuple[list[Any], int]:
+    """Return the live tensors that were not found, the largest first, and their bytes."""
+    read = walk.storages.read
+    found = {part.address for part in walk.parts()}
+    unseen = [each for each in walk.storages.live_tensors() if walk.place_of(id(each)) is None]
+    parts = [(read(each), each) for each in unseen]
+    sizes = [
+        (sum(part.bytes for part in of_one), each)
+        for of_one, each in parts
+        if not found.issuperset(part.address for part in of_one)
+    ]
+    sizes.sort(key=lambda pair: -pair[0])
+    return [each for _, each in sizes], sum(size for size, _ in sizes)
+
+
+def _addresses(walk: Walk, device: str) -> set[int]:
+    return {part.address for part in walk.parts() if part.device == device}
+
+
+def _notes(walk: Walk) -> list[str]:
+    notes: list[str] = []
+    if walk.graphs.hidden_count:
+        notes.append(Message("This torch does not show what graphs keep; use a newer version."))
+    if not walk.is_complete:
+        notes.append(Message("The notebook has too many objects: some were not searched."))
+    return notes
+
+
+def _empty_report() -> MemoryReport:
+    return MemoryReport(
+        device="cpu",
+        allocated_bytes=0.0,
+        reserved_bytes=None,
+        free_bytes=None,
+        total_bytes=None,
+        attributed_ratio=None,
+        owners=[],
+        notes=[Message("torch is not imported yet.")],
+    )

@@ -1,0 +1,103 @@
+"""``%gpumem``: show who holds the device's memory, and free what only the history and the last exception hold."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import display
+from traitlets import Bool
+
+from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.display.memory_view import FreedView, MemoryView
+
+logger = logging.getLogger(__name__)
+
+MANUAL: Final = """Show who holds the device's memory, by the names that you typed.
+
+  %gpumem [--device DEVICE] [--into NAME]
+                            cuda:0, …, or cpu; by default the current GPU, or the CPU if CUDA is not used
+  %gpumem free [NAME …]     clear IPython's history of results and the last exception, and delete these variables;
+                            say how much came free
+  --into NAME               assign the result to this variable
+
+After a cell ran out of memory, the reasons are shown below its traceback. To turn this off:
+
+  %config GpuMemMagics.explains_out_of_memory = False
+"""
+
+
+@magics_class
+class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
+    """The class in which IPython finds ``%gpumem``."""
+
+    explains_out_of_memory = Bool(
+        True, help="Whether to show the reasons below a cell that ran out of GPU memory."
+    ).tag(config=True)
+
+    @line_magic  # type: ignore[untyped-decorator]
+    @shortened_errors()
+    def gpumem(self, line: str) -> MemoryView | FreedView | None:
+        """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
+        words = words_of(line)
+        if prints_help(words, MANUAL):
+            return None
+        given = parse(words)
+        result = self._free(given.names) if given.action else self._memory(given.device)
+        if given.into is not None:
+            self.shell.user_ns[given.into] = result
+        return result
+
+    def _memory(self, device: str | None) -> MemoryView:
+        from jupyter_gpuperf.client.memory import memory
+
+        return memory(device)
+
+    def _free(self, names: list[str]) -> FreedView:
+        from jupyter_gpuperf.client.memory import Freeing
+        from jupyter_gpuperf.display.numbers import format_quantity
+
+        freeing = Freeing(names)
+        cleared = list(map(translated, freeing.cleared)) or ["–"]
+        size = format_quantity(freeing.promised_bytes, "bytes")
+        print(translated(Message("Clearing {size}: {names}", size=size, names=cleared)))  # noqa: T201
+        return freeing.run()
+
+    def after_cell(self, result: Any) -> None:
+        """Show why a cell ran out of memory; called by IPython after each cell."""
+        error = getattr(result, "error_in_exec", None)
+        if error is None or not self.explains_out_of_memory:
+            return
+        from jupyter_gpuperf.client.memory import explain, out_of_memory_in
+
+        try:
+            if (cause := out_of_memory_in(error)) is not None:
+                display(explain(cause))
+        except Exception:  # the cell's own error is what matters
+            logger.debug("The reasons for running out of memory are not known.", exc_info=True)
+
+
+def parse(words: list[str]) -> Any:
+    """Parse a line's words into the action and its options."""
+    parser = OptionParser(prog="%gpumem", add_help=False, allow_abbrev=False)
+    parser.add_argument("action", nargs="?", choices=("free",))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--device")
+    parser.add_argument("--into", type=variable_name)
+    return parser.parse_args(words)
+
+
+def register(ipython: InteractiveShell) -> None:
+    """Register the magic and its manual with ``ipython``, and watch for cells that run out of memory."""
+    GpuMemMagics.gpumem.__doc__ = MANUAL
+    magics = GpuMemMagics(ipython)
+    ipython.register_magics(magics)
+    ipython.events.register("post_run_cell", magics.after_cell)
