@@ -19,7 +19,7 @@ export function terminalWriter(
 ): (line: string) => Promise<void> {
   return async line => {
     if (!isTypeable(line)) {
-      inform(trans.__('Not typed: the command contains control characters.'));
+      inform(trans.__('Not typed: it contains control characters.'));
       return;
     }
     const { commands } = app;

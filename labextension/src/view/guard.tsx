@@ -25,7 +25,7 @@ export class Guard extends React.Component<IGuardProps, { failed: boolean }> {
   render(): React.ReactNode {
     return this.state.failed ? (
       <Note role="status">
-        {trans.__('Not drawn: the browser’s console has the error.')}
+        {trans.__('Not drawn: see the browser’s console.')}
       </Note>
     ) : (
       this.props.children
