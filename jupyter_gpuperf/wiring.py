@@ -173,6 +173,8 @@ class Parts:
     async def stop(self) -> None:
         """Stop all parts, including running jobs, suites and recordings."""
         await self.kernel_listener.stop()
+        for live_list in self.services.live_lists.values():
+            live_list.stop()
         self.suites.close()
         self.check_runner.close()
         await self.diagnosis.stop()

@@ -119,6 +119,13 @@ class LiveList:
         self._known.pop(outbox, None)
         self._news.set()
 
+    def stop(self) -> None:
+        """Stop sending to all clients. Call this on the event loop."""
+        self._known.clear()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
     async def _send_changes(self) -> None:
         # Only this task reads the list, however often clients come and go: it ends by itself when all have left.
         while self._known:

@@ -77,10 +77,10 @@ test('values stay as they are: percent signs, braces, unknown fields', () => {
 });
 
 test('a list is translated text by text', () => {
-  const warnings = ['Cancel', 'other'];
+  const warnings = ['Cancel', 'as it came'];
   assert.deepEqual(translateAll({ warnings }, 'warnings'), [
     catalogue['Cancel'][0],
-    'other'
+    'as it came'
   ]);
   assert.deepEqual(
     translateAll(
