@@ -249,9 +249,10 @@ class ProfileSession:
         The CPU if there is neither.
         """
         on_gpu = bytes_allocated_ever(self.torch) - allocated_before
-        for path, tensor in () if on_gpu else self.before.reached.tensors:
-            if tensor.device.type == "cuda" and self._is_used(path):
-                on_gpu[str(tensor.device)] += tensor.numel()
+        with self.torch._C.DisableTorchFunctionSubclass():
+            for path, tensor in () if on_gpu else self.before.reached.tensors:
+                if tensor.device.type == "cuda" and self._is_used(path):
+                    on_gpu[str(tensor.device)] += tensor.numel()
         return self.torch.device(on_gpu.most_common(1)[0][0] if on_gpu else "cpu")
 
     def _is_used(self, path: str) -> bool:

@@ -93,7 +93,6 @@ BREAKS_OUT = "mine.dataset); import os; os.system('reboot'); print("
         Told(arguments=["mine.dataset)\nreboot("]),
         Told(arguments=["mine.dataset\0"]),
         Told(arguments=["(" * 500]),
-        Told(arguments=["-" * 499 + "1"]),
     ],
 )
 def test_a_report_that_is_more_than_one_call_becomes_no_code(report):

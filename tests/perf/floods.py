@@ -101,6 +101,18 @@ PAGE_FLOODS: dict[str, list[str]] = {
     "follow": [ALL, FOLLOW % "[]"],
     "intervals": ['{"interval_ms": 100}', '{"interval_ms": 60000}'],
     "not-json": ["["],
+    "odd": [
+        "[" * 5000,
+        '{"type":' * 2000 + "1" + "}" * 2000,
+        '{"interval_ms": %s}' % ("9" * 5000),
+        '{"interval_ms": 1e999}',
+        '{"interval_ms": null, "type": []}',
+        '{"type": "follow", "topics": ["\\ud800", "jobs"]}',
+        '{"type": "follow", "topics": {"jobs": 1}}',
+        '{"type": "%s"}' % ("x" * 50_000),
+        "",
+        "\0" * 100,
+    ],
     "huge": ['{"type": "follow", "topics": [' + '"x",' * 2_000_000 + '"x"]}'],
 }
 CONNECTING = ("kernels-that-come-and-go", "pages-that-come-and-go")
