@@ -132,7 +132,7 @@ def take_dashboard(
 
 def put_introduction_away(page: Page) -> None:
     """Close what the panel says about itself on first use."""
-    page.click(f"{PANEL} [data-part=introduction] button")
+    page.click(f"{PANEL} .jp-GpuPerf-introduction button")
 
 
 def widen_panel(page: Page, width: int) -> None:

@@ -20,6 +20,8 @@ from jupyter_gpuperf.sources.protocol import Sample, Scheme
 
 MOST_AVERAGED: Final = 50
 """Maximum number of recorded readings averaged for one tick: 5 s at the usual rate."""
+SHORTEST_PASS_SECONDS: Final = 15.0
+"""The passes of a shorter recording count as one: it is a part of steady work, and too short to be judged alone."""
 
 
 class ReplaySource:
@@ -85,7 +87,10 @@ class ReplaySource:
         played: dict[str, float] = {}
         for recording, seconds in self._playing():
             times = self._since_read(recording, seconds)
-            played |= dict.fromkeys((each.uuid for each in recording.devices(seconds)), seconds)
+            is_long = recording.seconds[-1] >= SHORTEST_PASS_SECONDS
+            played_seconds = seconds if is_long else self._clock() - self._started
+            uuids = (each.uuid for each in recording.devices(seconds))
+            played |= dict.fromkeys(uuids, played_seconds)
             passed = [recording.read(each) for each in times]
             for uuid, readings in passed[-1].items():
                 of_this = [each[uuid] for each in passed if uuid in each]

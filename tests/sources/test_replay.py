@@ -54,6 +54,19 @@ def test_the_recording_loops(training_recording):
     assert [*again.played_seconds.values()] == [pytest.approx(0.0, abs=0.01)]
 
 
+def test_the_passes_of_a_recording_that_is_too_short_to_be_judged_count_as_one(
+    training_recording, tmp_path
+):
+    with gzip.open(training_recording, "rt") as file:
+        header, *lines = file
+    short = tmp_path / "short.jsonl"
+    short.write_text("".join((header, *(each for each in lines if json.loads(each)["t"] < 7.0))))
+    source, clock = replay(short)
+    clock.seconds += 20.0
+    (sample,) = source.read()
+    assert [*sample.played_seconds.values()] == [pytest.approx(20.0)]
+
+
 def test_each_file_is_a_device_also_the_same_file_twice(training_recording, idle_recording):
     source, _ = replay(training_recording, idle_recording, idle_recording)
     devices = source.devices().devices

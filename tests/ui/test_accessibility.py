@@ -58,7 +58,7 @@ def test_nothing_is_found_in_any_view(start_server, open_page, tmp_path, theme):
     )
     page = open_page(server.page())
     open_panel(page)
-    expect(page.locator(f"{PANEL} [data-part=introduction]")).to_be_visible()
+    expect(page.locator(f"{PANEL} .jp-GpuPerf-introduction")).to_be_visible()
     finding = page.locator(f"{PANEL} [data-finding]").first
     expect(finding).to_be_visible(timeout=60_000)
     assert found(page) == []

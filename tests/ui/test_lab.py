@@ -70,7 +70,7 @@ def test_the_panel_shows_every_device_with_its_figures(panel):
         tile = cards.first.locator(f".jp-GpuPerf-tile[data-metric={metric}]")
         expect(tile.locator(".jp-GpuPerf-figure")).to_have_text(re.compile(rf"^\d[\d.]* {unit}$"))
         expect(tile.locator("canvas")).to_be_visible()
-    expect(panel.locator(".jp-GpuPerf-badge")).to_have_text("Recorded")
+    expect(panel.locator(f"{PANEL} .jp-GpuPerf-badge")).to_have_text("Recorded")
 
 
 def test_values_change_while_one_watches(panel):
@@ -312,7 +312,7 @@ def test_the_panel_explains_itself_once_and_opens_by_its_keys(open_page, lab):
     expect(page.locator(".jp-GpuPerf-statusItem button")).to_be_visible()
     page.keyboard.press("Alt+Shift+G")
     expect(page.locator(PANEL)).to_be_focused()
-    introduction = page.locator(f"{PANEL} [data-part=introduction]")
+    introduction = page.locator(f"{PANEL} .jp-GpuPerf-introduction")
     with saving(page, '"jupyter_gpuperf:introduction":"off"'):
         introduction.get_by_role("button", name="Got it").click()
     page.reload()
