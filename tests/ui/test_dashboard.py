@@ -68,7 +68,7 @@ def test_one_cursor_over_all_charts(board):
 def test_pause_stops_zoom_and_keys_move_and_back_to_live(board):
     board.click(f"{BOARD} [data-action=pause]")
     axis = "() => document.querySelector('.jp-GpuPerf-table caption').textContent"
-    board.click(f"{POWER} header button")
+    board.click(f"{POWER} hgroup button")
     span = board.evaluate(axis)
     board.wait_for_timeout(2200)
     assert board.evaluate(axis) == span
@@ -88,11 +88,11 @@ def test_pause_stops_zoom_and_keys_move_and_back_to_live(board):
     expect(board.locator(f"{BOARD} [data-action=resume]")).to_be_visible()
     board.click(f"{BOARD} [data-action=resume]")
     expect(board.locator(f"{BOARD} [data-action=pause]")).to_be_visible()
-    board.click(f"{POWER} header button")
+    board.click(f"{POWER} hgroup button")
 
 
 def test_every_chart_has_a_table(board):
-    board.click(f"{BUSY} header button")
+    board.click(f"{BUSY} hgroup button")
     table = board.locator(f"{BUSY} .jp-GpuPerf-table")
     expect(table.locator("thead th")).to_have_text(["Last", "Min", "Mean", "Max"])
     rows = table.locator("tbody tr")
@@ -101,7 +101,7 @@ def test_every_chart_has_a_table(board):
     newest, least, mean, most = map(float, figures)
     assert 0 <= least <= mean <= most <= 100
     assert least <= newest <= most
-    board.click(f"{BUSY} header button")
+    board.click(f"{BUSY} hgroup button")
     expect(table).to_have_count(0)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -35,7 +36,8 @@ def panel(browser, lab) -> Iterator[Page]:
         permissions=["clipboard-read", "clipboard-write"],
     )
     page = context.new_page()
-    page.goto(lab.page())
+    # Its own workspace, in which nobody has opened the section yet.
+    page.goto(lab.page(f"lab/workspaces/{uuid.uuid4().hex}"))
     open_panel(page)
     page.locator(f"{SECTION} > summary").click()
     yield page

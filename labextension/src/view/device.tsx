@@ -36,14 +36,14 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
       data-device={device.uuid}
       aria-label={device.name}
     >
-      <header title={device.uuid}>
+      <hgroup title={device.uuid}>
         <strong>{device.name.replace(/^NVIDIA /, '')}</strong>
         <span className="jp-GpuPerf-note">
           {device.parent_uuid
             ? trans.__('part of GPU %1', device.index)
             : trans.__('GPU %1', device.index)}
         </span>
-      </header>
+      </hgroup>
       <State device={device} />
       <div className="jp-GpuPerf-tiles">
         {live.metrics([...MAIN_METRICS, LINE_METRIC]).map(metric => (

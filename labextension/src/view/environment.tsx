@@ -151,7 +151,7 @@ function Fix({ check }: ICheckProps): JSX.Element {
   const command = commandOf(check.fix);
   return (
     <div className="jp-GpuPerf-fix">
-      <header>
+      <hgroup>
         <span className="jp-GpuPerf-label">
           {check.status === 'ok'
             ? trans.__('To change it, run')
@@ -168,7 +168,7 @@ function Fix({ check }: ICheckProps): JSX.Element {
             {trans.__('Open in terminal')}
           </Button>
         )}
-      </header>
+      </hgroup>
       <pre tabIndex={0}>{check.fix}</pre>
     </div>
   );

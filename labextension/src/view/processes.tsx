@@ -77,12 +77,12 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
       data-kernel={kernel?.kernel_id}
       data-idle={idle}
     >
-      <header>
+      <hgroup>
         <strong title={kernel?.notebook_path ?? undefined}>
           {nameOf(holder)}
         </strong>
         <span className="jp-GpuPerf-number">{memory}</span>
-      </header>
+      </hgroup>
       {idle ? (
         <p>
           {trans.__(

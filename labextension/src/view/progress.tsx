@@ -23,11 +23,11 @@ export function Run(props: IRunProps): JSX.Element {
       tabIndex={-1}
       {...attributes}
     >
-      <header>
+      <hgroup>
         <strong>{nameOf(run)}</strong>
         <span className="jp-GpuPerf-note">{details}</span>
         <span className="jp-GpuPerf-state">{formatJobState(run.state)}</span>
-      </header>
+      </hgroup>
       <ErrorDetails error={run.error ?? null} log={log} />
       {children}
     </article>

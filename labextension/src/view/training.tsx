@@ -62,10 +62,10 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       data-notebook={notebook.key}
       data-stalled={stalledSeconds !== null}
     >
-      <header>
+      <hgroup>
         <Name notebook={notebook} />
         {main === undefined ? null : <Rate steps={main} />}
-      </header>
+      </hgroup>
       {stalledSeconds === null ? null : (
         <p>{trans.__('No step for %1', formatAge(stalledSeconds))}</p>
       )}

@@ -23,7 +23,7 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
       data-metric={metric.name}
       aria-label={label}
     >
-      <header title={trans.__(metric.help)}>
+      <hgroup title={trans.__(metric.help)}>
         <h3>{label}</h3>
         <Help page={`reference/metrics/${metric.name}`} about={label} />
         <Button
@@ -33,7 +33,7 @@ export function TimeChart(props: ITimeChartProps): JSX.Element {
         >
           {trans.__('Table')}
         </Button>
-      </header>
+      </hgroup>
       <Curves {...props} label={label} />
       {showsTable ? (
         <Table model={model} metric={metric} curves={curves} />
