@@ -29,7 +29,6 @@ DEEPER_PREFETCH: Final = 4
 FIRST_SHARE: Final = 0.4
 """Share of the time for the trials that are always run."""
 MOST_FINALISTS: Final = 5
-FEWEST_FINAL_ROUNDS: Final = 5
 MOST_FINALS: Final = 4
 ROUND_SHARE: Final = 0.7
 """Share of the remaining time for a final round that does not end early; the rest is for challengers."""
@@ -72,14 +71,14 @@ def search(space: Space, bench: TrialRunner, left_seconds: Callable[[], float]) 
 def _is_slow(log: TrialLog) -> bool:
     """Return whether the trials that are usually run first would take too long; then likely winners come first."""
     space = log.space
-    usual = [space.base.with_changes(num_workers=each) for each in FIRST_COUNTS]
+    usual = [space.with_workers(each) for each in FIRST_COUNTS]
     return sum(map(log.least_seconds, {*usual, *space.named.values()})) > FIRST_SHARE * log.left()
 
 
 def _measure_named(log: TrialLog) -> None:
     """Measure the current setting, then a setting without workers (a quick trial), then the recipes."""
     _measure(log, "present")
-    log.measure(log.space.base.with_changes(num_workers=0))
+    log.measure(log.space.with_workers(0))
     for role in log.space.named:
         _measure(log, role)
 
@@ -209,19 +208,11 @@ def _that_fit(log: TrialLog, rivals: Sequence[Trial]) -> list[Trial]:
     for each in rivals:
         trials = [*chosen, each]
         fit = log.bench.fit_together([one.setting for one in trials])
-        if fit and _round_seconds(log, trials) <= log.left():
+        if fit and log.round_seconds(trials) <= log.left():
             chosen = trials
         elif not chosen:
             break
     return chosen
-
-
-def _round_seconds(log: TrialLog, trials: Sequence[Trial]) -> float:
-    """Return the least seconds to measure trials in turn: the starts, and the fewest rounds."""
-    step = log.space.step_seconds or 0.0
-    starts = sum((each.startup_seconds or 0.0) + log.least_seconds(each.setting) for each in trials)
-    blocks = sum(max(2, each.setting.num_workers) * max(each.mean_seconds, step) for each in trials)
-    return starts + FEWEST_FINAL_ROUNDS * blocks
 
 
 def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> bool:
@@ -229,7 +220,7 @@ def _in_turn(log: TrialLog, finalists: Sequence[Trial]) -> bool:
     if not finalists or (len(finalists) == 1 and log.space.step is None):
         log.cut_short |= not finalists
         return False
-    seconds = max(ROUND_SHARE * log.left(), min(log.left(), _round_seconds(log, finalists)))
+    seconds = max(ROUND_SHARE * log.left(), min(log.left(), log.round_seconds(finalists)))
     while not log.bench.in_turn(finalists, seconds=seconds, target_ratio=TARGET):
         working = [each for each in finalists if each.error is None]
         if len(working) == len(finalists) or not working:

@@ -64,6 +64,13 @@ class Space:
     start_methods: Sequence[str] = ()
     any_order: bool = True
 
+    def with_workers(self, count: int) -> Setting:
+        """Return the base with a number of workers; for none, the current setting if it has none, measured anyway."""
+        present = self.named.get("present")
+        if count == 0 and present is not None and present.num_workers == 0:
+            return present
+        return self.base.with_changes(num_workers=count)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
@@ -98,8 +105,8 @@ def build_space(
     subject, probed, budget = bench.subject, bench.probe, bench.budget
     current_setting = subject.current_setting
     method = start_method or (current_setting.start_method if current_setting else None)
-    pinned = bench.to_gpu and (current_setting is None or current_setting.pin_memory)
-    base = Setting.of(num_workers=1, pin_memory=pinned, start_method=method)
+    # A copy from pageable memory waits for the GPU: a loop that can't run ahead hides what more workers gain.
+    base = Setting.of(num_workers=1, pin_memory=bench.to_gpu, start_method=method)
     recipe = common_recipe(budget.seen_cpus, start_method=method)
     named = {"present": current_setting, "golden": recipe, "kept": kept}
     computing = max(LEAST_COMPUTING, 1 - probed.blocked_ratio)

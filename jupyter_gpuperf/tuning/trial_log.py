@@ -19,6 +19,9 @@ WAIT_RATIO: Final = 0.02
 SCREEN_TARGET: Final = 0.05
 FINAL_SHARE: Final = 0.3
 """Share of the total time reserved for the finalists."""
+MOST_FINAL_SHARE: Final = 0.5
+"""Share that is reserved at most, where the current setting and the leader take longer to measure in turn."""
+FEWEST_FINAL_ROUNDS: Final = 5
 
 
 class TrialLog:
@@ -37,12 +40,12 @@ class TrialLog:
         self.cut_short = False
 
     def measure(self, setting: Setting, *, share: float = FINAL_SHARE) -> Trial | None:
-        """Return a setting's trial; run it now if there is none. ``None`` when no more than the ``share`` of time is left."""
+        """Return a setting's trial; run it now if there is none. ``None`` when no more than is reserved would be left."""
         if setting in self.trials:
             return self.trials[setting]
         # The first trial may be the only one there is time for.
         needed = self.least_seconds(setting) if self.trials else 0.0
-        if self.left() - needed < share * self.all_seconds:
+        if self.left() - needed < self._reserved_seconds(share):
             self.cut_short = True
             return None
         trial = self.bench.measure(
@@ -54,6 +57,27 @@ class TrialLog:
         self.trials[setting] = trial
         self.cut_short |= trial.out_of_time
         return trial
+
+    def _reserved_seconds(self, share: float) -> float:
+        """Return the seconds that a trial must leave: the share, or what the first final round takes if that is more."""
+        if share < FINAL_SHARE:  # there has been a final round
+            return share * self.all_seconds
+        leader = self.leader()
+        present = [each for each in self.measured() if "present" in each.roles]
+        trials = [each for each in present if each is not leader] + [leader] * (leader is not None)
+        most = MOST_FINAL_SHARE * self.all_seconds
+        return max(share * self.all_seconds, min(most, self.round_seconds(trials)))
+
+    def round_seconds(self, trials: Sequence[Trial]) -> float:
+        """Return the least seconds to measure trials in turn: the starts, and the fewest rounds."""
+        step = self.space.step_seconds or 0.0
+        starts = sum(
+            (each.startup_seconds or 0.0) + self.least_seconds(each.setting) for each in trials
+        )
+        blocks = sum(
+            max(2, each.setting.num_workers) * max(each.mean_seconds, step) for each in trials
+        )
+        return starts + FEWEST_FINAL_ROUNDS * blocks
 
     def least_seconds(self, setting: Setting) -> float:
         """Return the least seconds of a trial without its start: the first batches and the fewest blocks, estimated."""
@@ -104,7 +128,8 @@ class TrialLog:
     ) -> list[Trial]:
         """Return the trials that can't be distinguished from the fastest of them, or hardly differ from it.
 
-        None of them is clearly slower than the current setting or a recipe: a recommendation must not slow anybody down.
+        None of them is clearly slower than the current setting, or loses to a recipe what is worth a mention: a
+        recommendation must not slow anybody down.
         """
         seconds_of = seconds_of or self.epoch_seconds
         fastest = min(trials, key=seconds_of, default=None)
@@ -117,8 +142,14 @@ class TrialLog:
             for each in trials
             if seconds_of(each) <= (1 + NEAR_RATIO) * least
             or (seconds_of(each) <= (1 + LOSS_RATIO) * least and not is_slower(each, fastest))
-            if not any(is_slower(each, other) for other in named)
+            if not any(_loses_to(each, other) for other in named)
         ] or [fastest]
+
+
+def _loses_to(trial: Trial, named: Trial) -> bool:
+    """Return whether a trial is clearly slower than one with a role; than a recipe, by more than a hair."""
+    tolerated = 0.0 if "present" in named.roles else NEAR_RATIO
+    return is_slower(trial, named) and trial.mean_seconds > (1 + tolerated) * named.mean_seconds
 
 
 def keeps_up(trial: Trial) -> bool:

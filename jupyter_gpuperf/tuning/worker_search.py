@@ -24,6 +24,8 @@ HOPELESS_RATIO: Final = 1.1
 
 KEEP_UP_RATIO: Final = 0.95
 """To keep up with a step, a loader must take at most this share of its time, because times vary."""
+FAR_RATIO: Final = 2.5
+"""A first number of workers that would take this multiple of the fastest time is not tried: its trial is slow, and tells little."""
 FALLS_SHORT_RATIO: Final = 1.1
 """A trial predicted to beat the best by this factor is measured again: it was disturbed, or the model is wrong."""
 FEWEST_OTHERS: Final = 2
@@ -47,7 +49,9 @@ class WorkerSearch:
         for workers in first:
             if workers > self._space.most_workers:
                 break
-            trial = self._log.measure(self._setting(workers))
+            trial = (
+                None if self._is_far_too_few(workers) else self._log.measure(self._setting(workers))
+            )
             if trial is not None and keeps_up(trial):
                 return
         for _ in range(MOST_TRIALS):
@@ -59,7 +63,14 @@ class WorkerSearch:
                 return
 
     def _setting(self, workers: int) -> Setting:
-        return self._space.base.with_changes(num_workers=workers)
+        return self._space.with_workers(workers)
+
+    def _is_far_too_few(self, workers: int) -> bool:
+        """Return whether so few workers can't come near the fastest so far, even if each runs undisturbed."""
+        fastest = self._log.fastest()
+        if not workers or fastest is None:
+            return False
+        return self._space.batch_seconds / workers > FAR_RATIO * fastest.mean_seconds
 
     def _curve(self) -> dict[int, Trial]:
         """Return workers → trial, for the trials that differ from the base only in workers."""

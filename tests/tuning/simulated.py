@@ -47,7 +47,8 @@ class SimulatedBench:
     """Answers as a loader would whose batches take ``seconds_of(setting)``.
 
     With a step, workers load beside it; without workers, the host loads before it, or while the GPU works (``ahead``).
-    Handing a batch over from a worker adds ``handing_seconds`` to each step. Each trial uses up its time of the budget: what
+    Handing a batch over from a worker adds ``handing_seconds`` to each step, copying one that is not pinned
+    ``pageable_seconds``. Each trial uses up its time of the budget: what
     it is given, and with ``dear`` what a real one would take, which ends when the budget does. ``fails`` gives the error of
     a setting, or nothing. Blocks scatter by ``noise_ratio`` to either side.
     """
@@ -65,10 +66,12 @@ class SimulatedBench:
         step_seconds=None,
         ahead=False,
         handing_seconds=0.0,
+        pageable_seconds=0.0,
     ):
         self.dear, self.budget_seconds = dear, budget_seconds
         self.seconds_of, self.startup, self.fails = seconds_of, startup, fails
         self.ahead, self.handing_seconds = ahead, handing_seconds
+        self.pageable_seconds = pageable_seconds
         self.used_seconds = 0.0
         self.drained, self.rounds = [], []
         self.noise_ratio, self.noise = noise_ratio, random.Random(seed)
@@ -91,6 +94,7 @@ class SimulatedBench:
         load, step = self.seconds_of(setting), self.step_seconds
         if step is None:
             return load
+        step += 0.0 if setting.pin_memory else self.pageable_seconds
         if setting.num_workers:
             return max(load, step + self.handing_seconds)
         return max(load, step) if self.ahead else load + step

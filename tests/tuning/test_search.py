@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from simulated import SimulatedBench, found, scaling
 
@@ -53,8 +55,12 @@ def test_what_people_have_and_recipes_say_is_never_faster_than_what_it_recommend
     named = {"present": Setting.of(num_workers=own_workers), "golden": common_recipe(4)}
     answer = found(SimulatedBench(seconds_of, noise_ratio=noise_ratio), named=named, **given)
     roles = {role: trial for trial in answer.trials for role in trial.roles}
+    assert not is_slower(answer.best, roles["present"])  # as the table has it
     for role in ("present", "golden"):
-        assert not is_slower(answer.best, roles[role])  # as the table has it
+        # A recipe with more workers may be ahead by less than a hundredth.
+        assert answer.best.mean_seconds <= 1.01 * roles[role].mean_seconds or not is_slower(
+            answer.best, roles[role]
+        )
         assert seconds_of(answer.best.setting) <= 1.02 * seconds_of(roles[role].setting)
 
 
@@ -246,6 +252,46 @@ def test_where_trials_are_dear_the_time_goes_to_what_may_win(budget_seconds, own
 def test_dear_trials_find_the_fastest_loader_too(budget_seconds, own):
     _, answer = dear(budget_seconds, own=own)
     assert answer.best.batch_seconds["value"] <= 1.15 * 0.93 / 16
+
+
+ON_GPU = {  # as measured on an H200 with 16 cores: seconds to load a batch, of a step, what a copy that is not pinned adds
+    "HDF5": (0.016, 0.0067, 0.0008),
+    "items of 1 ms": (0.018, 0.0085, 0.0009),
+    "JPEGs": (0.33, 0.0415, 0.0013),
+}
+
+
+@pytest.mark.parametrize("load", ON_GPU)
+@pytest.mark.parametrize("seed", range(4))
+def test_on_a_gpu_the_fewest_workers_that_keep_up_are_found_and_compared_with_the_present(
+    load, seed
+):
+    item, step, pageable = ON_GPU[load]
+    bench = SimulatedBench(
+        scaling(item, cpus=16),
+        startup=lambda setting: 0.1 + 0.04 * setting.num_workers,
+        seed=seed,
+        dear=True,
+        budget_seconds=43,
+        step_seconds=step,
+        pageable_seconds=pageable,
+    )
+    present = Setting.of(num_workers=0)
+    answer = found(
+        bench,
+        named={"present": present, "golden": common_recipe(10)},  # its files fit into the limit
+        base=Setting.of(num_workers=1, pin_memory=True),
+        cpus=16.0,
+        batch_seconds=item,
+        batches=5000,
+        pinning=True,
+    )
+    fewest = math.ceil(item / step)
+    assert fewest <= answer.best.setting.num_workers <= fewest + 1
+    assert answer.best.setting.pin_memory
+    assert answer.enough
+    assert present in bench.rounds[-1]
+    assert bench.used_seconds <= 36  # a fifth is left for a machine that is slower meanwhile
 
 
 @pytest.mark.parametrize("budget_seconds", [15, 20, 30])
