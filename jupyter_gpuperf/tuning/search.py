@@ -36,6 +36,9 @@ CHALLENGE_SHARE: Final = 0.1
 """Share of the total time that must be left to try one more number of workers."""
 TARGET: Final = 0.01
 """Half-width of the final intervals, relative to the mean, at which measuring ends early."""
+DOUBT_RATIO: Final = 1.3
+"""A trial made alone may be up to this factor off the machine's usual pace; only one measured in turn is believed."""
+MOST_DOUBTED: Final = 2
 FIRST_OF_SLOW: Final = 4
 """Number of workers to start with when trials are slow and none has been measured: a model needs one trial."""
 
@@ -103,8 +106,12 @@ def _vary_other_settings(log: TrialLog) -> None:
 def _vary(log: TrialLog, change: Callable[[Setting], Setting]) -> None:
     """Try a change to the leader's setting. Without workers, only a change of pinning makes a difference."""
     best = log.leader()
-    if best is not None and not keeps_up(best):
-        log.measure(change(best.setting))
+    if best is None:
+        return
+    changed = change(best.setting)
+    # Pinning costs no worker, and a first trial's wide interval may hide what it gains.
+    if not keeps_up(best) or changed.pin_memory > best.setting.pin_memory:
+        log.measure(changed)
 
 
 def _persistence(log: TrialLog) -> None:
@@ -165,8 +172,34 @@ def _rivals(log: TrialLog) -> list[Trial]:
     near = sorted(
         (each for each in log.measured() if log.epoch_seconds(each) <= bound), key=cost_of
     )
-    first = (leader, *named[:1], fastest, *near[:1], *named[1:], *near[1:])
+    doubted = _doubted(log, fastest) if fastest is not None else []
+    first = (
+        leader,
+        *named[:1],
+        fastest,
+        *near[:1],
+        *doubted[:1],
+        *named[1:],
+        *doubted[1:],
+        *near[1:],
+    )
     return list({id(each): each for each in first if each is not None}.values())[:MOST_FINALISTS]
+
+
+def _doubted(log: TrialLog, best: Trial) -> list[Trial]:
+    """Return the cheapest trials that were slower than ``best`` alone, but perhaps only because the machine was.
+
+    Without a step nothing bounds the loop but the loader: each worker less is slower, and no trial is doubted.
+    """
+    if log.space.step is None:
+        return []
+    bound = DOUBT_RATIO * best.mean_seconds
+    cheaper = [
+        each
+        for each in log.measured()
+        if each.round_of is None and cost_of(each) < cost_of(best) and each.mean_seconds <= bound
+    ]
+    return sorted(cheaper, key=cost_of)[:MOST_DOUBTED]
 
 
 def _role_order(trial: Trial) -> int:
@@ -176,14 +209,16 @@ def _role_order(trial: Trial) -> int:
 def _challengers(log: TrialLog, best: Trial) -> list[Trial]:
     """Return the trials for another final round: the best, the current setting, and what may be better.
 
-    That is a trial that looks faster only because the machine has slowed down since then, or a number of workers
-    between the best one and the most that are too few.
+    That is a trial that looks faster only because the machine has slowed down since then, a cheaper one that may have
+    been slower only because the machine was, or a number of workers between the best one and the most that are too few.
     """
     faster = [
         each
         for each in log.measured()
         if each.round_of is not best.round_of and is_slower(best, each)
     ]
+    if not faster:
+        faster = _doubted(log, best)
     if not faster:
         count = WorkerSearch(log).fewer_than(best)
         trial = (

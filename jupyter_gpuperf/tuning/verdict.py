@@ -120,6 +120,8 @@ COMPARISONS: Final = {
     "95 % interval {low:.2f} to {high:.2f}.",
     "slower": "{gain:.2f} times as fast as {name} ({setting}), 95 % interval {low:.2f} to {high:.2f}; "
     "that one needs more resources.",
+    "slower to run": "{gain:.2f} times as fast as {name} ({setting}) once both run, 95 % interval {low:.2f} to {high:.2f}; "
+    "but with its start, an epoch takes {other_epoch_seconds:.2g} s there, {epoch_seconds:.2g} s here.",
 }
 REMARKS: Final = {
     "alike": "{count} settings can't be distinguished; this one needs the least resources.",
@@ -137,7 +139,7 @@ def summary_of(best: Trial, found: SearchResult, space: Space) -> list[str]:
     for role, name in RIVALS.items():
         other = next((each for each in found.trials if role in each.roles), None)
         if other is not None:
-            sentences.append(_comparison(best, other, name))
+            sentences.append(_comparison(best, other, name, space.batches))
         elif (own := space.named.get(role)) is not None:
             setting = own.describe()
             sentences.append(
@@ -177,7 +179,7 @@ def _result(best: Trial) -> str:
     return Message(template, percent=100 * wait["value"], **facts)
 
 
-def _comparison(best: Trial, other: Trial, name: Message) -> Message:
+def _comparison(best: Trial, other: Trial, name: Message, batches: int | None) -> Message:
     facts: dict[str, Any] = {
         "name": name,
         "setting": other.setting.describe(),
@@ -191,6 +193,10 @@ def _comparison(best: Trial, other: Trial, name: Message) -> Message:
     else:
         facts |= {"gain": gain["value"], "low": gain["low"], "high": gain["high"]}
         result = "faster" if gain["low"] > 1 else "slower" if gain["high"] < 1 else "equal"
+        epoch, other_epoch = best.epoch_seconds(batches), other.epoch_seconds(batches)
+        if result == "slower" and epoch is not None and other_epoch is not None:
+            facts |= {"epoch_seconds": epoch, "other_epoch_seconds": other_epoch}
+            result = "slower to run" if epoch < other_epoch else result
     return Message(COMPARISONS[result], **facts)
 
 

@@ -140,6 +140,14 @@ def test_pinning_is_tried_without_workers_too():
     assert (answer.best.setting.num_workers, answer.best.setting.pin_memory) == (0, True)
 
 
+def test_pinning_is_tried_where_the_first_trial_seems_to_keep_up():
+    step, pageable = 0.03, 0.0005  # less than the trials' intervals
+    bench = SimulatedBench(scaling(0.0001), step_seconds=step, pageable_seconds=pageable)
+    present = Setting.of(num_workers=0)
+    found(bench, named={"present": present}, pinning=True)
+    assert present.with_changes(pin_memory=True) in bench.drained
+
+
 def test_any_order_is_tried_only_where_items_differ():
     plain = scaling(0.4, cpus=4)
     blocked = lambda setting: plain(setting) * (1.0 if setting.in_order else 0.7)
@@ -200,6 +208,27 @@ def test_a_machine_that_becomes_slower_meanwhile_leaves_no_named_one_ahead_in_th
     assert answer.best.setting.num_workers == 4
     for trial in answer.trials:
         assert not trial.roles or not is_slower(answer.best, trial)
+
+
+def test_a_machine_that_was_slower_while_few_workers_were_tried_does_not_hide_them():
+    """Seen on an H200: trials five seconds apart differed by 25 %, and 27 workers were recommended where 3 keep up."""
+    tries = []
+    bench = SimulatedBench(scaling(0.016, cpus=16), step_seconds=0.006, budget_seconds=45)
+    usual = bench.loop_seconds
+
+    def loop_seconds(setting):
+        tries.append(setting)
+        slower = 1.25 if 2 < len(tries) < 9 and not bench.rounds else 1.0
+        return slower * usual(setting)
+
+    bench.loop_seconds = loop_seconds
+    answer = found(
+        bench,
+        named={"present": Setting.of(num_workers=0), "golden": common_recipe(10)},
+        cpus=16.0,
+        batch_seconds=0.016,
+    )
+    assert answer.best.setting.num_workers in (3, 4)
 
 
 def test_where_nothing_can_be_measured_nothing_is_recommended():

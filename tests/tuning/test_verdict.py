@@ -94,6 +94,19 @@ def test_it_says_that_settings_cannot_be_told_apart_and_why_it_took_this_one():
     assert "2 settings can't be distinguished; this one needs the least resources" in said
 
 
+def test_a_recipe_that_is_faster_but_starts_slowly_is_no_contradiction():
+    """Seen on an H200: epochs of seven batches, and workers that take two seconds to start."""
+    best, recipe = trial(0, 0.03, startup_seconds=0.01), trial(32, 0.02, roles={"golden"})
+    recipe.startup_seconds = 2.0
+    in_turn(best, recipe)
+    short = dataclasses.replace(SPACE, batches=7)
+    said = " ".join(summary_of(best, found(best, recipe), short))
+    assert "0.67 times as fast as the common recipe (32 workers) once both run" in said
+    assert "an epoch takes 2.1 s there, 0.19 s here" in said
+    said = " ".join(summary_of(best, found(best, recipe), SPACE))
+    assert "that one needs more resources" in said
+
+
 def test_the_wait_is_what_ready_batches_would_save():
     ready = {"value": 0.018, "low": 0.0179, "high": 0.0181}
     best = trial(4, 0.02, ready_seconds=ready)
