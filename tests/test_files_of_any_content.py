@@ -409,6 +409,7 @@ def test_what_is_no_such_file_at_all_is_refused_too(name, content, tmp_path):
         KINDS[name].read(path)
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("name", KINDS)
 def test_a_file_is_read_or_refused_with_a_reason(name, tmp_path, capsys):
     kind = KINDS[name]

@@ -200,7 +200,7 @@ class ResultStore:
         try:
             with contextlib.closing(self._connected()) as connection, connection:
                 yield connection
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             if _is_damage(error):
                 raise Unavailable(
                     "results_damaged",
@@ -224,7 +224,7 @@ class ResultStore:
         file = self._file()
         try:
             return self._prepared()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _is_damage(error):  # locked, full, or can't be opened
                 raise
             self._set_aside(error, file)
@@ -281,8 +281,9 @@ def device_of(result: BenchmarkResult) -> str:
 
 
 def _is_damage(error: Exception) -> bool:
-    # Python has no class of its own for it; all other errors are of a subclass.
-    return type(error) is sqlite3.DatabaseError
+    # Python has no class of its own for it; all other errors are of a subclass. SQLite's message may quote damaged
+    # text of the schema, which sqlite3 then can't decode.
+    return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeDecodeError)
 
 
 UNREADABLE_ROW: Final = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)

@@ -120,6 +120,11 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         finally:
             await asyncio.sleep(PAUSE_SECONDS)  # Tornado reads the next message only then
 
+    def send_ping(self) -> None:
+        """Send a ping, unless the socket is being closed."""
+        with contextlib.suppress(WebSocketClosedError):
+            super().send_ping()
+
     def on_close(self) -> None:
         """Unsubscribe."""
         if self.ping_callback is not None:

@@ -63,8 +63,7 @@ class TrialLog:
         if share < FINAL_SHARE:  # there has been a final round
             return share * self.all_seconds
         leader = self.leader()
-        present = [each for each in self.measured() if "present" in each.roles]
-        trials = [each for each in present if each is not leader] + [leader] * (leader is not None)
+        trials = [each for each in self.measured() if each is leader or "present" in each.roles]
         most = MOST_FINAL_SHARE * self.all_seconds
         return max(share * self.all_seconds, min(most, self.round_seconds(trials)))
 

@@ -164,6 +164,20 @@ def test_a_file_that_is_damaged_in_its_middle_is_put_aside_and_its_new_name_said
     assert len(store.latest()) == 1
 
 
+def test_damage_that_sqlite_quotes_in_its_message_is_damage_too(store):
+    """The message then holds bytes that are no UTF-8, and sqlite3 raises UnicodeDecodeError."""
+    store.add(measured(1.0), 0.0)
+    content = store.path.read_bytes()
+    damaged = content.replace(b"CREATE TABLE", b"CREATE \xce\xff\xfeBLE", 1)
+    assert damaged != content
+    store.path.write_bytes(damaged)
+    assert store.latest() == []
+    (aside,) = store.path.parent.glob("*.broken-*")
+    assert aside.read_bytes() == damaged
+    number = store.add(measured(2.0), 0.0)
+    assert [each.id for each in store.latest()] == [number]
+
+
 def test_a_result_is_kept_although_the_file_turns_out_to_be_damaged(store):
     for value in range(60):
         store.add(measured(float(value)), 0.0)
