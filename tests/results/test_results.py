@@ -168,7 +168,9 @@ def test_damage_that_sqlite_quotes_in_its_message_is_damage_too(store):
     """The message then holds bytes that are no UTF-8, and sqlite3 raises UnicodeDecodeError."""
     store.add(measured(1.0), 0.0)
     content = store.path.read_bytes()
-    damaged = content.replace(b"CREATE TABLE", b"CREATE \xce\xff\xfeBLE", 1)
+    damaged = content.replace(b"tableresults", b"table\xce\xffsults").replace(
+        b"CREATE TABLE", b"CREATE \0ABLE"
+    )
     assert damaged != content
     store.path.write_bytes(damaged)
     assert store.latest() == []
