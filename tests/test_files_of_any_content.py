@@ -409,6 +409,15 @@ def test_what_is_no_such_file_at_all_is_refused_too(name, content, tmp_path):
         KINDS[name].read(path)
 
 
+@pytest.fixture
+def quiet():
+    """Log nothing: pytest keeps each record, with the error and all that its traceback holds."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("name", KINDS)
 def test_a_file_is_read_or_refused_with_a_reason(name, tmp_path, capsys):
