@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -11,6 +12,9 @@ from typing import Any, NamedTuple
 
 from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.checks import CHECKS, subject_of
+from jupyter_gpuperf.cli import main_parser
+from jupyter_gpuperf.commands.options import OptionParser
+from jupyter_gpuperf.commands.subcommands import SUBCOMMANDS
 from jupyter_gpuperf.metrics import METRICS
 from jupyter_gpuperf.tuning.trial import ROLES
 
@@ -21,6 +25,18 @@ MEASURING = (
     ROOT / "jupyter_gpuperf" / "measure" / "environment.py",
 )
 DIAGNOSING = tuple((ROOT / "jupyter_gpuperf" / "rules").glob("*.py"))
+ARGPARSE = (
+    *(
+        "usage: ",
+        "unrecognized arguments: %s",
+        "expected one argument",
+        "%(prog)s: error: %(message)s\n",
+    ),
+    *("the following arguments are required: %s", "argument %(argument_name)s: %(message)s"),
+    *("invalid %(type)s value: %(value)r", "ignored explicit argument %r"),
+    "invalid choice: %(value)r (choose from %(choices)s)",
+)
+"""What a misused command line prints."""
 STRUCTURE = frozenset(
     {"unit", "figures", "samples", "environment", "limits", "warnings", "parameters", "benchmark"}
     | {"type", "ratio", "message", "result", "needs", "holds_off"}
@@ -76,6 +92,24 @@ def benchmark_names() -> list[str]:
                     names.add(str(key.value))
     names |= {f"{role}_batches_per_second" for role in ROLES}
     return sorted(names - STRUCTURE)
+
+
+def shell_strings() -> Iterator[Declared]:
+    """Yield the help of the command line and its subcommands, and argparse's own sentences."""
+    parsers: list[argparse.ArgumentParser] = [main_parser()]
+    for add_options, _ in SUBCOMMANDS.values():
+        parsers.append(OptionParser(prog=""))
+        add_options(parsers[-1])
+    texts: list[str | None] = [*ARGPARSE]
+    while parsers:
+        parser = parsers.pop()
+        texts += [parser.description, *(each.title for each in parser._action_groups)]
+        for action in parser._actions:
+            texts += [each.help for each in (action, *getattr(action, "_choices_actions", ()))]
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    for text in dict.fromkeys(each for each in texts if each and each != argparse.SUPPRESS):
+        yield Declared(text, "jupyter_gpuperf/cli")
 
 
 def schema_strings() -> Iterator[Declared]:

@@ -31,6 +31,7 @@ from declared_strings import (
     check_strings,
     metric_strings,
     schema_strings,
+    shell_strings,
 )
 from package_messages import package_messages
 
@@ -116,6 +117,7 @@ def declared_strings(front_end: dict) -> Iterator[Declared]:
     yield from benchmark_strings()
     yield from check_strings()
     yield from schema_strings()
+    yield from shell_strings()
     for words in front_end["words"]:
         yield Declared(words, "jupyter_gpuperf/benchmarks")
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record
 from jupyter_gpuperf.cli.answers import DONE, FAILED, INTERRUPTED, MISUSED, PROGRAM
+from jupyter_gpuperf.commands.translated_parser import TranslatedParser, translate_argparse
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
@@ -38,6 +39,7 @@ MISUSES: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    translate_argparse()
     parsed, rest = main_parser().parse_known_args(arguments)
     parsed.rest = rest
     try:
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def main_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with all commands."""
-    parser = argparse.ArgumentParser(
+    parser = TranslatedParser(
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )
     parser.add_argument("--version", action=_Version)

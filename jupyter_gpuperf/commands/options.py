@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, NoReturn
 
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Parameter, Scalar
+from jupyter_gpuperf.commands.translated_parser import TranslatedParser
 from jupyter_gpuperf.errors import BadRequest
 
 TYPES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
@@ -18,7 +19,7 @@ TYPES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-class OptionParser(argparse.ArgumentParser):
+class OptionParser(TranslatedParser):
     """An argument parser that raises coded errors instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:

@@ -13,13 +13,14 @@ from jupyter_gpuperf.messages.message import Message, filled
 
 DOMAIN: Final = "jupyter_gpuperf"
 LOCALES: Final = Path(__file__).parents[1] / "locale"
-VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+"""In gettext's order; the first may be a list with colons."""
 
 
 def language_of(environment: Mapping[str, str]) -> str:
     """Return the language that environment variables set, such as ``zh_CN``; ``en`` if they set none."""
     values = (environment.get(name) for name in VARIABLES)
-    wanted = next(filter(None, values), "").split(".")[0]
+    wanted = next(filter(None, values), "").split(":")[0].split(".")[0]
     # Users of every Chinese locale get the only Chinese catalogue instead of English.
     return "zh_CN" if wanted.startswith("zh") else "en" if wanted in ("", "C", "POSIX") else wanted
 

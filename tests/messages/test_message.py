@@ -104,6 +104,7 @@ def test_a_label_is_looked_up_and_what_is_not_known_stays_english(german):
         ({"LANG": "de_DE.UTF-8", "LC_ALL": "zh_CN"}, "zh_CN"),
         ({"LANG": "de_DE.UTF-8"}, "de_DE"),
         ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANGUAGE": "zh_CN:en", "LANG": "de_DE.UTF-8"}, "zh_CN"),
     ],
 )
 def test_the_environment_names_the_language(environment, language):

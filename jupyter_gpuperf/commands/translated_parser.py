@@ -1,0 +1,35 @@
+"""A parser of command lines whose help is in the user's language. Standard library only at module level."""
+
+from __future__ import annotations
+
+import argparse
+import gettext
+
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import DOMAIN, LOCALES, translated
+
+
+class TranslatedParser(argparse.ArgumentParser):
+    """Translates its help when that is printed; parsing needs no catalogue."""
+
+    def format_help(self) -> str:
+        """Return the help in the user's language."""
+        for text_of in (self, *self._action_groups):
+            text_of.description = _translated(text_of.description)
+        for group in self._action_groups:
+            group.title = _translated(group.title)
+        for action in self._actions:
+            # A subcommand's own entry is a pseudo-action of the action that has them all.
+            for each in (action, *getattr(action, "_choices_actions", ())):
+                each.help = _translated(each.help)
+        return super().format_help()
+
+
+def translate_argparse() -> None:
+    """Let argparse's own sentences be translated too. It asks the process's default catalogue: only for a shell."""
+    gettext.bindtextdomain(DOMAIN, str(LOCALES))
+    gettext.textdomain(DOMAIN)
+
+
+def _translated(text: str | None) -> str | None:
+    return text if not text or text == argparse.SUPPRESS else translated(Message(text))
