@@ -281,8 +281,7 @@ def device_of(result: BenchmarkResult) -> str:
 
 
 def _is_damage(error: Exception) -> bool:
-    # Python has no class of its own for it; all other errors are of a subclass. SQLite's message may quote damaged
-    # text of the schema, which sqlite3 then can't decode.
+    # Python has no class for it; all other errors are of a subclass. sqlite3 can't decode a message that quotes damage.
     return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeDecodeError)
 
 

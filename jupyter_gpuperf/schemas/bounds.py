@@ -12,6 +12,8 @@ from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A number of things, or an id. The length of an endless dataset is often ``sys.maxsize``."""
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number without a unit; JSON has no bound, but a float has."""
 Bytes = Annotated[float, Meta(ge=0, le=1e18)]
 Seconds = Annotated[float, Meta(ge=0, le=1e10)]
 """A duration of up to three centuries."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
-from jupyter_gpuperf.schemas.bounds import Count, Ratio, Seconds, UnixSeconds
+from jupyter_gpuperf.schemas.bounds import Count, Ratio, Seconds, UnixSeconds, Whole
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
-Scalar = bool | int | float | str
+Scalar = bool | Whole | float | str
 
 
 class ParameterInfo(Struct, frozen=True, kw_only=True):
