@@ -22,7 +22,7 @@ from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, NotFound, require_package
 from jupyter_gpuperf.jobs.run_hooks import store_for_user
-from jupyter_gpuperf.results.store import PRECISION_KEYS
+from jupyter_gpuperf.results.subject import PRECISION_KEYS
 from jupyter_gpuperf.schemas import BenchmarkResult
 
 

@@ -18,7 +18,7 @@ from jupyter_gpuperf.display.numbers import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
-from jupyter_gpuperf.results.store import PRECISION_KEYS
+from jupyter_gpuperf.results.subject import PRECISION_KEYS
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
 VERDICTS: Final = {
@@ -136,5 +136,5 @@ def distinguishing_parameters(parameters: Mapping[str, Scalar]) -> str:
     return " · ".join(
         format_parameter(name, value)
         for name, value in parameters.items()
-        if name not in PRECISION_KEYS and value not in (False, "")
+        if name not in PRECISION_KEYS and value is not False and value != ""
     )

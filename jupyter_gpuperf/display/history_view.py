@@ -21,7 +21,8 @@ from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.results.comparison import compare_results, compared_figures
-from jupyter_gpuperf.results.store import ResultStore, default_path, device_of
+from jupyter_gpuperf.results.store import ResultStore, default_path
+from jupyter_gpuperf.results.subject import device_of
 from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult
 
 HEAD: Final = (

@@ -13,7 +13,7 @@ from jupyter_gpuperf.display.loss_curves import loss_curves
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.results.store import DEVICE_NAMES
+from jupyter_gpuperf.results.subject import DEVICE_NAMES
 from jupyter_gpuperf.schemas import Interval
 
 NAME: Final = "amp_profile"

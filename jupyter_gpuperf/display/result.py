@@ -17,7 +17,7 @@ from jupyter_gpuperf.display.numbers import (
 )
 from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.results.store import DEVICE_NAMES
+from jupyter_gpuperf.results.subject import DEVICE_NAMES
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar
 
 HIDDEN_CONDITIONS: Final = ("interpreter", "platform")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from jupyter_gpuperf.measure.statistics import welch_ratio
-from jupyter_gpuperf.results.store import measured_parameters
+from jupyter_gpuperf.results.subject import measured_parameters
 from jupyter_gpuperf.schemas import (
     BenchmarkResult,
     EnvironmentChange,

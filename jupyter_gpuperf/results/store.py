@@ -8,7 +8,6 @@ network file system.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sqlite3
 import time
@@ -19,7 +18,8 @@ from typing import Any, Final
 import msgspec
 
 from jupyter_gpuperf.errors import NotFound, Unavailable
-from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, Scalar, encode
+from jupyter_gpuperf.results.subject import device_of, subject_key
+from jupyter_gpuperf.schemas import BenchmarkResult, KeptResult, encode
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +47,6 @@ CREATE TABLE IF NOT EXISTS suites (
     content BLOB NOT NULL
 );
 """
-
-DEVICE_NAMES: Final = ("device_name", "device")
-PRECISION_KEYS: Final = frozenset({"rigorous", "time_limit_seconds"})
-"""Parameters that affect only how precisely a benchmark measures, not what it measures."""
 
 
 def default_path() -> Path:
@@ -178,7 +174,11 @@ class ResultStore:
         if self.is_empty:
             return []
         with self.open("read") as connection:
-            rows = connection.execute(f"SELECT * FROM results WHERE {condition}", values).fetchall()
+            columns = (
+                "id, created_seconds, baseline, content"  # damage may rename one: then this fails
+            )
+            query = f"SELECT {columns} FROM results WHERE {condition}"
+            rows = connection.execute(query, values).fetchall()
         return [kept for row in rows if (kept := _kept(row)) is not None]
 
     def _first(self, condition: str, values: tuple[Any, ...]) -> KeptResult | None:
@@ -262,24 +262,6 @@ class ResultStore:
         return connection
 
 
-def subject_key(result: BenchmarkResult) -> str:
-    """Return a key of the benchmark, device and parameters of a result; results with equal keys are comparable."""
-    return json.dumps(
-        [result.benchmark, device_of(result), measured_parameters(result)], sort_keys=True
-    )
-
-
-def measured_parameters(result: BenchmarkResult) -> dict[str, Scalar]:
-    """Return the parameters of a result without those that affect only its precision."""
-    return {name: each for name, each in result.parameters.items() if name not in PRECISION_KEYS}
-
-
-def device_of(result: BenchmarkResult) -> str:
-    """Return the device model of a result; ``cpu`` if there is none. Devices of the same model are comparable."""
-    names = (result.environment.get(name) for name in DEVICE_NAMES)
-    return next((str(name) for name in names if name), "cpu")
-
-
 def _is_damage(error: Exception) -> bool:
     # Python has no class for it; all other errors are of a subclass. sqlite3 can't decode a message that quotes damage.
     return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeDecodeError)
@@ -296,5 +278,5 @@ def _kept(row: sqlite3.Row) -> KeptResult | None:
     except UNREADABLE_ROW as error:
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
-    baseline = bool(row["baseline"])
-    return KeptResult(id=row["id"], created_seconds=created, baseline=baseline, result=result)
+    own = {"id": row["id"], "created_seconds": created, "baseline": bool(row["baseline"])}
+    return KeptResult(**own, result=result)

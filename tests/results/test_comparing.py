@@ -7,6 +7,7 @@ import random
 import pytest
 from measured import measured, suite
 
+from jupyter_gpuperf.display.comparison_view import distinguishing_parameters
 from jupyter_gpuperf.results.comparison import compare, compare_results
 
 
@@ -116,3 +117,9 @@ def test_what_one_side_alone_has_measured_is_no_difference_of_the_environment():
     comparison = compare(suite(measured(), alone), suite(measured()))
     assert comparison.environment == []
     assert comparison.only_before == ["blas batch_size=64"]
+
+
+def test_a_parameter_of_zero_distinguishes_runs():
+    """Seen in the history: a run with 0 workers beside one with 2, and the first said nothing of workers."""
+    assert "workers 0" in distinguishing_parameters({"workers": 0, "rigorous": False, "path": ""})
+    assert "path" not in distinguishing_parameters({"workers": 0, "path": ""})

@@ -180,6 +180,15 @@ def test_damage_that_sqlite_quotes_in_its_message_is_damage_too(store):
     assert [each.id for each in store.latest()] == [number]
 
 
+def test_a_column_that_damage_has_renamed_is_a_reason(store):
+    store.add(measured(1.0), 0.0)
+    content = store.path.read_bytes()
+    store.path.write_bytes(content.replace(b"created_seconds", b"crXated_seconds"))
+    with pytest.raises(Unavailable) as refusal:
+        store.latest()
+    assert refusal.value.code == "results_not_readable"
+
+
 def test_a_result_is_kept_although_the_file_turns_out_to_be_damaged(store):
     for value in range(60):
         store.add(measured(float(value)), 0.0)
