@@ -1,0 +1,250 @@
+"""Run the step at one batch size: whether it runs, its peak memory in each phase, and roughly how long it takes.
+
+Whatever happens on the way, nothing of it stays in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jupyter_gpuperf.batch_sizes.device_meter import HostMeter, forget, is_out_of_memory
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.loaders.batches import with_new_containers
+from jupyter_gpuperf.loaders.device_timeline import HostTimeline
+from jupyter_gpuperf.loaders.loop_blocks import Loop
+from jupyter_gpuperf.loaders.resized_batches import ResizedBatches
+from jupyter_gpuperf.loaders.worker_pause import WorkerPause
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.tuning.records import bytes_of
+
+FEWEST_STEPS: Final = 2
+MOST_STEPS: Final = 32
+"""So many steps are run until an optimizer has worked: with accumulated gradients, not every step has an update."""
+SEARCH_RATIO: Final = 4.0
+"""Time for finding a step with an update, relative to the time for timing steps."""
+MOST_CHARACTERS: Final = 200
+
+Step = Callable[[Any], object]
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """What is known of the step at one batch size.
+
+    Attributes
+    ----------
+    phase_bytes
+        Phase → peak of the allocated memory; empty where memory is not measured.
+    reserved_bytes, limit_bytes
+        Peak of what torch reserved, and what it could reserve at most.
+    step_seconds
+        Roughly; ``None`` if the step did not run.
+    batch_bytes
+        Size of the batch itself.
+    predicted_bytes
+        Peak that the law of the other sizes predicted before the size was run.
+    failure
+        Why it did not run; empty if it did.
+    grown_bytes
+        By how much the allocated memory grew in the last step.
+    samples
+        Seconds per step of each block of the final rounds.
+    """
+
+    size: int
+    phase_bytes: dict[str, float] = field(default_factory=dict)
+    reserved_bytes: float | None = None
+    limit_bytes: float | None = None
+    step_seconds: float | None = None
+    batch_bytes: int = 0
+    predicted_bytes: float | None = None
+    out_of_memory: bool = False
+    failure: str = ""
+    seconds: float = 0.0
+    grown_bytes: float = 0.0
+    samples: list[float] = field(default_factory=list)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the step ran."""
+        return not self.failure and self.step_seconds is not None
+
+    @property
+    def peak_bytes(self) -> float | None:
+        """Peak of the allocated memory; ``None`` where memory is not measured."""
+        return max(self.phase_bytes.values(), default=None)
+
+    @property
+    def free_ratio(self) -> float | None:
+        """The free share of the limit at the peak; ``None`` where memory is not measured."""
+        if self.reserved_bytes is None or not self.limit_bytes:
+            return None
+        return 1 - self.reserved_bytes / self.limit_bytes
+
+
+@dataclass
+class StepRunner:
+    """Runs the step at different batch sizes.
+
+    Parameters
+    ----------
+    restore
+        Restores what the steps changed.
+
+    Attributes
+    ----------
+    steps_per_update
+        Steps until an optimizer has worked; ``None`` if that was not seen, or not yet.
+    """
+
+    torch: Any
+    step: Step
+    batches: ResizedBatches
+    meter: HostMeter
+    timeline: HostTimeline
+    restore: Callable[[], object]
+    steps_per_update: int | None = None
+
+    def __post_init__(self) -> None:
+        self.worker_pause = WorkerPause()  # there are no workers to pause
+        self._steps = MOST_STEPS
+
+    def attempt(self, size: int, *, items_seconds: float, pace_seconds: float) -> Attempt:
+        """Run the step with batches of this size, from the state that the notebook has.
+
+        Parameters
+        ----------
+        items_seconds
+            Time for loading items that were not needed for smaller batches.
+        pace_seconds
+            Time for timing steps, at least one.
+
+        Raises
+        ------
+        GpuPerfError
+            The loader has no items.
+        """
+        made, began = Attempt(size=size), time.perf_counter()
+        self.restore()
+        self.meter.settle()
+        failures = self.meter.out_of_memory_count()
+        try:
+            self._run(made, items_seconds, pace_seconds)
+        except GpuPerfError:
+            raise
+        except Exception as error:  # the user's own code  # noqa: BLE001
+            made.out_of_memory = is_out_of_memory(self.torch, error)
+            made.failure = _described(error, made.out_of_memory)
+            forget(error)
+        if not made.failure and self.meter.out_of_memory_count() > failures:
+            made.out_of_memory = True
+            made.failure = Message("out of memory, which the step caught itself")
+        self.meter.settle()
+        made.limit_bytes = self.meter.limit_bytes()
+        made.seconds = time.perf_counter() - began
+        return made
+
+    def loop(self, batch: Any) -> Loop:
+        """Return a loop that repeats the step on one batch."""
+        batches = map(with_new_containers, itertools.repeat(batch))
+        return Loop(batches, self.step, timeline=self.timeline, worker_pause=self.worker_pause)
+
+    def _run(self, made: Attempt, items_seconds: float, pace_seconds: float) -> None:
+        batch = self.batches.batch(made.size, items_seconds)
+        made.batch_bytes = bytes_of(batch)
+        loop = self.loop(batch)
+        del batch
+        self.step(
+            next(loop.batches)
+        )  # allocates gradients and optimizer state, chooses algorithms, compiles
+        self.timeline.wait()
+        phases = PhasePeaks(self.meter)
+        with phases.watched():
+            steps = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)
+        made.phase_bytes, made.reserved_bytes = phases.allocated_bytes, phases.reserved_bytes
+        made.grown_bytes = phases.grown_bytes
+        if self._steps == MOST_STEPS:
+            self.steps_per_update = steps if phases.updates else None
+            self._steps = steps if phases.updates else FEWEST_STEPS
+        loop.measure_pace(pace_seconds)
+        made.step_seconds = loop.pace.seconds
+
+    def _steps_with_update(self, loop: Loop, phases: PhasePeaks, limit_seconds: float) -> int:
+        """Run at least two steps, and more until an optimizer has worked; return in which step it did."""
+        update, end = 0, time.perf_counter() + limit_seconds
+        for number in range(1, 1 + max(FEWEST_STEPS, self._steps)):
+            self.step(next(loop.batches))
+            self.timeline.wait()
+            phases.end_step()
+            if phases.updates and not update:
+                update = number
+            if number >= FEWEST_STEPS and (update or time.perf_counter() > end):
+                break
+        return update
+
+
+class PhasePeaks:
+    """The peaks of a step's phases: while an optimizer works, and the rest.
+
+    Attributes
+    ----------
+    updates
+        How often an optimizer has worked.
+    """
+
+    def __init__(self, meter: HostMeter) -> None:
+        self._meter = meter
+        self.updates = 0
+        self.allocated_bytes: dict[str, float] = {}
+        self.reserved_bytes: float | None = None
+        self.grown_bytes = 0.0
+        """By how much the allocated memory grew in the last step."""
+        self._held_bytes: float | None = None
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Measure the phases of what the body runs."""
+        from torch.optim.optimizer import (
+            register_optimizer_step_post_hook,
+            register_optimizer_step_pre_hook,
+        )
+
+        with contextlib.ExitStack() as stack:
+            before = register_optimizer_step_pre_hook(lambda *_: self.cut("step"))
+            stack.callback(before.remove)
+            after = register_optimizer_step_post_hook(lambda *_: self._updated())
+            stack.callback(after.remove)
+            self._meter.begin()
+            yield
+
+    def cut(self, phase: str) -> None:
+        """End a phase: everything since the last one belongs to it."""
+        peak = self._meter.peak()
+        if peak is not None:
+            self.allocated_bytes[phase] = max(self.allocated_bytes.get(phase, 0.0), peak.allocated)
+            self.reserved_bytes = max(self.reserved_bytes or 0.0, peak.reserved)
+            self._meter.begin()
+
+    def end_step(self) -> None:
+        """End a step, and compare what stays allocated with what stayed after the one before."""
+        self.cut("step")
+        held = self._meter.held_bytes()
+        if held is not None and self._held_bytes is not None:
+            self.grown_bytes = held - self._held_bytes
+        self._held_bytes = held
+
+    def _updated(self) -> None:
+        self.updates += 1
+        self.cut("optimizer")
+
+
+def _described(error: BaseException, out_of_memory: bool) -> str:
+    if out_of_memory:
+        return Message("out of memory")
+    text = " ".join(str(error).split())[:MOST_CHARACTERS]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,180 @@
+"""Find out what fits: run the user's step at several batch sizes, and restore everything afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_gpuperf.batch_sizes.attempt import Step, StepRunner
+from jupyter_gpuperf.batch_sizes.climb import Climb
+from jupyter_gpuperf.batch_sizes.device_meter import CudaMeter, HostMeter
+from jupyter_gpuperf.batch_sizes.outcome import outcome_of
+from jupyter_gpuperf.batch_sizes.timing import TimedSizes
+from jupyter_gpuperf.benchmarks.declaration import Context
+from jupyter_gpuperf.errors import BadRequest, Unavailable
+from jupyter_gpuperf.loaders.device_timeline import timeline_of
+from jupyter_gpuperf.loaders.resized_batches import ResizedBatches
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.schemas import BatchFit
+from jupyter_gpuperf.tuning.restored_state import RestoredState
+from jupyter_gpuperf.tuning.safety import suppressing_iterator_errors
+from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
+from jupyter_gpuperf.tuning.tune import IGNORED_WARNINGS
+
+CODE_SHARE: Final = 0.03
+"""Share of the time for building the loader of the printed code, and comparing it with the user's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """What the user asks for.
+
+    Attributes
+    ----------
+    state
+        Objects that the step changes, but that can't be found through its variables.
+    budget_seconds
+        Time for everything.
+    margin_ratio
+        The share of the memory that must stay free at the peak.
+    """
+
+    state: Sequence[Any] = ()
+    budget_seconds: float = 60.0
+    margin_ratio: float = 0.05
+
+    def __post_init__(self) -> None:
+        limits = {"budget_seconds": (2, 86400), "margin_ratio": (0, 0.9)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                message, hint = (
+                    "{name} = {value!r} is out of range.",
+                    "{name} must be from {low} to {high}.",
+                )
+                named = {"name": name, "value": value, "low": low, "high": high}
+                raise BadRequest("parameter_out_of_range", message, hint, **named)
+
+
+def fit_batch_size(
+    torch: Any,
+    step: Step,
+    given: Any,
+    request: FitRequest,
+    context: Context,
+    *,
+    called: tuple[str, str] = ("step", "loader"),
+    names: Mapping[str, Any] | None = None,
+    meter_of: Callable[[Any, Sequence[Any]], HostMeter] | None = None,
+) -> BatchFit:
+    """Run the step at several batch sizes; return peak memory and samples per second of each.
+
+    Parameters
+    ----------
+    given
+        A DataLoader, an object that wraps one, another iterable of batches, or a dataset.
+    called
+        The names of step and loader in the notebook.
+    names
+        The notebook's variables by name; the generated code refers to them.
+    meter_of
+        Returns the meter of the device of these models.
+
+    Raises
+    ------
+    BadRequest
+        ``no_state_found``: the step reaches no model, so nothing could be restored. ``batch_size_is_fixed``,
+        ``empty_loader``, ``not_a_loader``, ``sampler_not_copied``.
+    GpuPerfError
+        ``step_failed``, ``namespace_too_large``, ``snapshot_too_large``.
+    Unavailable
+        ``no_time``: no batch size was run in time. ``nothing_fits``: not even one sample fits.
+    """
+    clock = Countdown(request.budget_seconds, context)
+    state = RestoredState(step, given, state=request.state, on_host=True)
+    # The last to end: what the restoring frees belongs to the memory that is returned.
+    with contextlib.ExitStack() as afterwards, state:
+        if not state.models:
+            raise BadRequest(
+                "no_state_found",
+                "The step refers to no model, so its changes could not be restored.",
+                "Pass the objects that it changes: state=[model, optimizer]",
+            )
+        meter = (meter_of or meter_of_models)(torch, state.models)
+        afterwards.enter_context(meter.counters_kept())
+        # Restoring takes about as long as saving did.
+        clock.reserved_seconds = clock.passed() + CODE_SHARE * request.budget_seconds
+        with warnings.catch_warnings(), suppressing_iterator_errors(), clock.alarm:
+            warnings.filterwarnings("ignore", IGNORED_WARNINGS)
+            try:
+                fit = _measured(torch, step, given, request, clock, state, meter, called, names)
+            except BaseException as error:
+                # Otherwise, an interrupt's traceback keeps what the step had allocated.
+                traceback.clear_frames(error.__traceback__)
+                raise
+    fit.warnings.extend([*state.warnings(), *meter.notes])
+    return fit
+
+
+def meter_of_models(torch: Any, models: Sequence[Any]) -> HostMeter:
+    """Return the meter of the first CUDA device on which the models have parameters; or that of the CPU."""
+    devices = (each.device for module in models for each in module.parameters())
+    device = next((each for each in devices if each.type == "cuda"), None)
+    return HostMeter() if device is None else CudaMeter(torch, device)
+
+
+def _measured(
+    torch: Any,
+    step: Step,
+    given: Any,
+    request: FitRequest,
+    clock: Countdown,
+    state: RestoredState,
+    meter: HostMeter,
+    called: tuple[str, str],
+    names: Mapping[str, Any] | None,
+) -> BatchFit:
+    def restore() -> None:
+        with clock.alarm.suspended():
+            state.restore()
+
+    def report(size: int) -> None:
+        clock.report(Message("batch size {size}", size=size))
+
+    try:
+        with clock.alarm.within(clock.left()):
+            batches = ResizedBatches(given, called[1], names)
+    except TimeIsUp:
+        raise _no_time(request) from None
+    runner = StepRunner(torch, step, batches, meter, timeline_of(torch, state.models), restore)
+    climb = Climb(runner, clock, request.margin_ratio, request.budget_seconds, report)
+    climb.run()
+    if not any(each.runs for each in climb.attempts):
+        if any(each.out_of_memory for each in climb.attempts):
+            message = "Not even a batch of {size} fits."
+            smallest = min(each.size for each in climb.attempts)
+            hint = "See who holds the memory: %gpumem"
+            raise Unavailable("nothing_fits", message, hint, size=smallest)
+        raise _no_time(request)
+    restore()
+    with contextlib.closing(
+        TimedSizes(runner, list(filter(climb.fits, climb.attempts)), report)
+    ) as timed:
+        try:
+            with clock.alarm.within(max(0.1, clock.left())):
+                timed.run(batches.own_size, clock.left())
+        except TimeIsUp:  # the rounds so far count
+            pass
+    return outcome_of(climb, batches, request.margin_ratio, clock, state.models, called)
+
+
+def _no_time(request: FitRequest) -> Unavailable:
+    message = "No batch size was run within {seconds:.0f} s."
+    hint = "Call the step with one batch in its own cell. If it is only slow, set budget_seconds={enough} or more."
+    enough = math.ceil(4 * request.budget_seconds)
+    return Unavailable("no_time", message, hint, seconds=request.budget_seconds, enough=enough)
