@@ -144,7 +144,7 @@ class StepRunner:
         if not made.failure and self.meter.out_of_memory_count() > failures:
             made.out_of_memory = True
             made.failure = Message("out of memory, which the step caught itself")
-        self.meter.settle()
+        (self.meter.settle if made.failure else self.meter.return_cache)()
         made.limit_bytes = self.meter.limit_bytes()
         made.seconds = time.perf_counter() - began
         return made

@@ -44,8 +44,12 @@ class HostMeter:
         yield
 
     def settle(self) -> None:
-        """Wait for the device, collect garbage, and return unused memory to the device."""
+        """Collect garbage, and return unused memory to the device."""
         gc.collect()
+        self.return_cache()
+
+    def return_cache(self) -> None:
+        """Wait for the device, and return unused memory to it."""
 
     def begin(self) -> None:
         """Begin to measure a peak."""
@@ -101,12 +105,11 @@ class CudaMeter(HostMeter):
                 self._clear_workspaces()
             self._cuda.reset_peak_memory_stats(self._device)
             self._reach(peak)
-            self.settle()
+            self.return_cache()
 
-    def settle(self) -> None:
-        """Wait for the device, collect garbage, and return unused memory to the device."""
+    def return_cache(self) -> None:
+        """Wait for the device, and return unused memory to it."""
         self._cuda.synchronize(self._device)
-        gc.collect()
         self._cuda.empty_cache()
 
     def begin(self) -> None:

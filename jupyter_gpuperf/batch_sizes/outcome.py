@@ -8,9 +8,10 @@ from typing import Any, Final
 from jupyter_gpuperf.batch_sizes.attempt import Attempt
 from jupyter_gpuperf.batch_sizes.climb import Climb
 from jupyter_gpuperf.batch_sizes.next_size import size_above
-from jupyter_gpuperf.batch_sizes.timing import enough_of, fastest_of, rate_of, seconds_of
+from jupyter_gpuperf.batch_sizes.timing import enough_of, rate_of
 from jupyter_gpuperf.loaders.resized_batches import ResizedBatches
 from jupyter_gpuperf.measure.statistics import Interval as PlainInterval
+from jupyter_gpuperf.measure.statistics import inverse
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import BatchFit, BatchStatus, BatchTrial, Interval, MemoryPhase
 from jupyter_gpuperf.tuning.time_limit import Countdown, TimeIsUp
@@ -31,16 +32,21 @@ def outcome_of(
     """Return the outcome of the sizes that were run and timed."""
     measures = climb.limit_bytes is not None
     largest = climb.largest() if measures else None
-    enough = enough_of([each for each in climb.attempts if climb.fits(each)])
-    recommended = enough or largest
     rates = {each.size: rate for each in climb.attempts if (rate := rate_of(each)) is not None}
+    timed = [each for each in climb.attempts if each.size in rates and climb.fits(each)]
+    fastest = max(timed, key=lambda each: rates[each.size]["value"], default=None)
+    enough = None if fastest is None else enough_of(timed, fastest)
+    recommended = enough or largest
     roles: dict[str, int | None] = {
         "own": batches.own_size,
         "recommended": recommended.size if recommended else None,
         "largest": largest.size if largest else None,
-        "fastest": fastest_of(rates) if rates else None,
+        "fastest": fastest.size if fastest else None,
     }
-    trials = [_trial(each, roles) for each in sorted(climb.attempts, key=lambda each: each.size)]
+    trials = [
+        _trial(each, roles, rates.get(each.size))
+        for each in sorted(climb.attempts, key=lambda each: each.size)
+    ]
     trials += _predicted(climb, largest)
     return BatchFit(
         step=called[0],
@@ -62,15 +68,17 @@ def outcome_of(
     )
 
 
-def _trial(attempt: Attempt, roles: dict[str, int | None]) -> BatchTrial:
+def _trial(
+    attempt: Attempt, roles: dict[str, int | None], rate: PlainInterval | None
+) -> BatchTrial:
     status: BatchStatus = "run" if attempt.runs else "failed"
     if attempt.out_of_memory:
         status = "out_of_memory"
     return BatchTrial(
         batch_size=attempt.size,
         status=status,
-        samples_per_second=_interval(rate_of(attempt)),
-        step_seconds=_interval(seconds_of(attempt)),
+        samples_per_second=None if rate is None else Interval(**rate),
+        step_seconds=None if rate is None else Interval(**inverse(rate, attempt.size)),
         peak_bytes=attempt.peak_bytes if attempt.runs else None,
         reserved_bytes=attempt.reserved_bytes if attempt.runs else None,
         predicted_bytes=attempt.predicted_bytes,
@@ -155,7 +163,3 @@ def _notes(
     yield Message(
         "What another batch size does to the loss is not measured; it may need another learning rate."
     )
-
-
-def _interval(plain: PlainInterval | None) -> Interval | None:
-    return None if plain is None else Interval(**plain)

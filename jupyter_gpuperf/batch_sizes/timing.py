@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.batch_sizes.attempt import Attempt, StepRunner
@@ -123,7 +123,7 @@ class TimedSizes:
     def _drop_current(self) -> None:
         if self._current is not None and self._current in self._loops:
             self._loops[self._current].batches = iter(())
-        self._runner.meter.settle()
+        self._runner.meter.return_cache()
 
     def _leave_out(self, size: int) -> None:
         failed = self._attempts.pop(size)
@@ -145,24 +145,9 @@ def rate_of(attempt: Attempt) -> Interval | None:
     return inverse(seconds, attempt.size)
 
 
-def seconds_of(attempt: Attempt) -> Interval | None:
-    """Return the seconds per step with their interval; ``None`` if the size was not timed."""
-    rate = rate_of(attempt)
-    return None if rate is None else inverse(rate, attempt.size)
-
-
-def fastest_of(rates: Mapping[int, Interval]) -> int:
-    """Return the size with the most samples per second."""
-    return max(rates, key=lambda size: rates[size]["value"])
-
-
-def enough_of(attempts: Sequence[Attempt]) -> Attempt | None:
-    """Return the smallest size that can't be told apart from the fastest; ``None`` if no size was timed."""
-    timed = [(each, rate["value"]) for each in attempts if (rate := rate_of(each)) is not None]
-    if not timed:
-        return None
-    fastest, _ = max(timed, key=lambda pair: pair[1])
-    alike = [each for each, _ in timed if each is fastest or _is_alike(each, fastest)]
+def enough_of(attempts: Sequence[Attempt], fastest: Attempt) -> Attempt:
+    """Return the smallest of the timed sizes that can't be told apart from the fastest."""
+    alike = [each for each in attempts if each is fastest or _is_alike(each, fastest)]
     return min(alike, key=_size)
 
 
