@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-import psutil
-
 from jupyter_gpuperf.batch_sizes.attempt import Attempt, StepRunner
 from jupyter_gpuperf.batch_sizes.memory_law import MemoryLaw, fit_law
 from jupyter_gpuperf.batch_sizes.next_size import FIRST_SHARE, Sizes
@@ -22,9 +20,10 @@ ITEMS_SHARE: Final = 0.1
 """Share of the remaining time for loading the items of a size."""
 PACE_SHARE: Final = 0.02
 """Share of the whole time for timing the steps of a size."""
-HOST_SHARE: Final = 0.25
-"""Share of the free host memory that a batch, or a step on the CPU, may take: steps keep several copies."""
-NO_LIMIT: Final = sys.maxsize
+HOST_SHARE: Final = 0.5
+"""Share of the free host memory that a batch, or a step on the CPU, may take."""
+COPIES: Final = 3
+"""How often a batch is in host memory: its items, the batch, and its pinned copy."""
 
 
 class Climb:
@@ -56,7 +55,6 @@ class Climb:
         self._runner, self._clock, self._report = runner, clock, report
         self._margin_ratio, self._budget_seconds = margin_ratio, budget_seconds
         self._own_size = runner.batches.own_size
-        self._rss_bytes, self._most_rss_bytes = psutil.Process().memory_info().rss, most_rss_bytes()
         self._sizes = Sizes(most=runner.batches.item_count)
         self.attempts: list[Attempt] = []
         self.limited_by: FitLimit = "time"
@@ -140,7 +138,7 @@ class Climb:
             at_end = sizes.most is not None and max(sizes.rates, default=0) >= sizes.most
             self.limited_by = "items" if at_end and not sizes.failed else "memory"
             return None
-        if size > self._most_on_host():
+        if not self._fits_on_host(size):
             self.limited_by = "host_memory"
             return None
         last = self.attempts[-1]
@@ -165,6 +163,7 @@ class Climb:
         except TimeIsUp:
             self.limited_by = "time"
             return False
+        attempt.most_rss_bytes = most_rss_bytes()
         attempt.predicted_bytes = None if law is None else law.at(size)
         self.attempts.append(attempt)
         if attempt.runs:
@@ -181,18 +180,19 @@ class Climb:
             return size < self._own_size
         return True
 
-    def _most_on_host(self) -> float:
-        """Return the largest size that the host's memory allows, judged by what the batches and steps took so far."""
+    def _fits_on_host(self, size: int) -> bool:
+        """Return whether the host's memory allows a size, judged by what the batches and steps took so far."""
         free = available_memory_bytes()
-        ran = [each for each in self.attempts if each.runs]
+        ran = sorted((each for each in self.attempts if each.runs), key=lambda each: each.size)
         if free is None or not ran:
-            return NO_LIMIT
-        top = max(ran, key=lambda each: each.size)
-        taken_bytes = float(top.batch_bytes)
-        most = most_rss_bytes()
-        if not self._runner.meter.measures and most > self._most_rss_bytes:
-            taken_bytes = max(taken_bytes, most - self._rss_bytes)
-        return HOST_SHARE * free / taken_bytes * top.size if taken_bytes else NO_LIMIT
+            return True
+        top = ran[-1]
+        needed_bytes = COPIES * top.batch_bytes / top.size * size
+        if not self._runner.meter.measures and len(ran) > 1:
+            grown_bytes = top.most_rss_bytes - ran[-2].most_rss_bytes
+            missing_bytes = grown_bytes / (top.size - ran[-2].size) * (size - top.size)
+            needed_bytes = max(needed_bytes, missing_bytes)
+        return needed_bytes < HOST_SHARE * free
 
 
 def most_rss_bytes() -> float:

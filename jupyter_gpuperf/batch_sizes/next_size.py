@@ -76,7 +76,7 @@ class Sizes:
         if self.most is not None:
             size = min(size, self.most)
         if smallest_failed is not None and size >= smallest_failed:
-            size = rounded((top + smallest_failed) / 2)
-        if size < 1 or size in self.rates or size in self.failed:
-            return None
-        return size
+            size = max(size_above(top), rounded((top + smallest_failed) / 2))
+            if size >= smallest_failed:
+                return None
+        return None if size in self.rates else size

@@ -14,13 +14,7 @@ from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.display.batch_fit_view import BatchFitView
 from jupyter_gpuperf.errors import GpuPerfError
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """Time as few steps as possible: how long they take is not the subject."""
-    monkeypatch.setattr("jupyter_gpuperf.batch_sizes.timing.TARGET_RATIO", 1e9)
-    monkeypatch.setattr("jupyter_gpuperf.batch_sizes.timing.MOST_STEPS", 1)
-    monkeypatch.setattr("jupyter_gpuperf.measure.interleaved.FEWEST_ROUNDS", 3)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def fit(training, step=None, *, budget_seconds=60.0, **fields):
