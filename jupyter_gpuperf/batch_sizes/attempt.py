@@ -206,6 +206,9 @@ class PhasePeaks:
         self.grown_bytes = 0.0
         """By how much the allocated memory grew in the last step."""
         self._held_bytes: float | None = None
+        self._depth = (
+            0  # torch calls the hooks of an optimizer that calls its base class's step twice
+        )
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -216,9 +219,9 @@ class PhasePeaks:
         )
 
         with contextlib.ExitStack() as stack:
-            before = register_optimizer_step_pre_hook(lambda *_: self.cut("step"))
+            before = register_optimizer_step_pre_hook(lambda *_: self._begin_update())
             stack.callback(before.remove)
-            after = register_optimizer_step_post_hook(lambda *_: self._updated())
+            after = register_optimizer_step_post_hook(lambda *_: self._end_update())
             stack.callback(after.remove)
             self._meter.begin()
             yield
@@ -239,9 +242,16 @@ class PhasePeaks:
             self.grown_bytes = held - self._held_bytes
         self._held_bytes = held
 
-    def _updated(self) -> None:
-        self.updates += 1
-        self.cut("optimizer")
+    def _begin_update(self) -> None:
+        if not self._depth:
+            self.cut("step")
+        self._depth += 1
+
+    def _end_update(self) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self.updates += 1
+            self.cut("optimizer")
 
 
 def _fastest_pace(loop: Loop, limit_seconds: float) -> float:

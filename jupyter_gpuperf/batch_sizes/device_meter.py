@@ -129,8 +129,11 @@ class CudaMeter(HostMeter):
 
     def limit_bytes(self) -> float:
         """Return what torch could reserve at most: what is free, and what it has. Other processes have the rest."""
-        free, _ = self._cuda.mem_get_info(self._device)
-        return float(free + self._cuda.memory_reserved(self._device))
+        free, total = self._cuda.mem_get_info(self._device)
+        limit = float(free + self._cuda.memory_reserved(self._device))
+        with contextlib.suppress(AttributeError):  # an older torch does not tell
+            limit = min(limit, total * self._cuda.get_per_process_memory_fraction(self._device))
+        return limit
 
     def out_of_memory_count(self) -> int:
         """Return how often memory ran out in this process, caught by the step or not."""

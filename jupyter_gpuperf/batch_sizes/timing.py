@@ -22,7 +22,7 @@ TARGET_RATIO: Final = 0.02
 ROOM_ROUNDS: Final = 0.75
 """A round starts if this share of it fits into the remaining time."""
 MOST_APART: Final = 1.03
-"""Sizes further apart than this are told apart, however wide their intervals are."""
+"""Sizes further apart than this are distinguished, however wide their intervals are."""
 EXTRA_STEPS: Final = 1
 """Untimed steps per block, after the memory of the size before was returned to the device."""
 
@@ -146,7 +146,7 @@ def rate_of(attempt: Attempt) -> Interval | None:
 
 
 def enough_of(attempts: Sequence[Attempt], fastest: Attempt) -> Attempt:
-    """Return the smallest of the timed sizes that can't be told apart from the fastest."""
+    """Return the smallest of the timed sizes that can't be distinguished from the fastest."""
     alike = [each for each in attempts if each is fastest or _is_alike(each, fastest)]
     return min(alike, key=_size)
 

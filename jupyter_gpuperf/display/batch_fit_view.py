@@ -61,7 +61,7 @@ class BatchFitView(PlainDataView, Displayed):
 
     @property
     def recommended(self) -> int | None:
-        """The smallest batch size that can't be told apart from the fastest; ``None`` if none fits with the margin."""
+        """The smallest batch size that can't be distinguished from the fastest; ``None`` if none fits with the margin."""
         return self.data.recommended_batch_size
 
     @property
@@ -103,11 +103,10 @@ class BatchFitView(PlainDataView, Displayed):
     def _heading(self) -> Heading:
         data = self.data
         if data.recommended_batch_size is None:
-            return Heading(
-                Message(
-                    "No batch size leaves {margin:.0%} of the memory free", margin=data.margin_ratio
-                )
-            )
+            if data.limit_bytes is None:
+                return Heading(Message("No time was left to time the batch sizes"))
+            text = "No batch size leaves {margin:.0%} of the memory free"
+            return Heading(Message(text, margin=data.margin_ratio))
         title = Message("Batch size {size} recommended", size=data.recommended_batch_size)
         trial = self._trial(data.recommended_batch_size)
         parts = []
@@ -122,7 +121,7 @@ class BatchFitView(PlainDataView, Displayed):
     def _sentences(self) -> Iterator[Message]:
         data = self.data
         if data.enough_batch_size is not None:
-            text = "The smallest size that can't be told apart from the fastest; larger batches gain nothing."
+            text = "The smallest size that can't be distinguished from the fastest: larger batches gain nothing."
             if data.enough_batch_size == self._largest_timed():
                 text = "The fastest of those that were timed."
             yield Message(text)
@@ -188,6 +187,8 @@ def _row(trial: BatchTrial, fastest: float) -> list[Cell]:
     step = None if trial.step_seconds is None else trial.step_seconds.value
     remarks = [ROLES[each] for each in ROLES if each in trial.roles]
     failure = trial.error or STATUS.get(trial.status, "")
+    if trial.status == "run" and trial.samples_per_second is None:
+        remarks.append(Message("not timed"))
     measured = None if trial.status == "predicted" else trial.peak_bytes
     reserved = None if trial.status == "predicted" else trial.reserved_bytes
     return [
@@ -207,9 +208,13 @@ def _law_text(phase: MemoryPhase) -> Message:
     figures = {
         "fixed": format_quantity(phase.fixed_bytes, "bytes"),
         "sample": format_quantity(phase.bytes_per_sample, "bytes"),
-        "sizes": [str(each) for each in phase.batch_sizes],
+        "first": phase.batch_sizes[0],
+        "last": phase.batch_sizes[-1],
+        "count": len(phase.batch_sizes),
     }
     if phase.largest_deviation_ratio is None:
-        return Message("{fixed} + {sample} per sample (from two sizes: {sizes})", **figures)
-    template = "{fixed} + {sample} per sample (from {sizes}; largest deviation {deviation:.1%})"
+        return Message(
+            "{fixed} + {sample} per sample (from the sizes {first} and {last})", **figures
+        )
+    template = "{fixed} + {sample} per sample (from {count} sizes, {first} to {last}; largest deviation {deviation:.1%})"
     return Message(template, **figures, deviation=phase.largest_deviation_ratio)

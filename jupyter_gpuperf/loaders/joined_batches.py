@@ -19,7 +19,7 @@ def sample_count(batch: Any) -> int:
     Raises
     ------
     BadRequest
-        ``batch_size_is_fixed``: the samples can't be told apart.
+        ``batch_size_is_fixed``: the number of samples is not clear.
     """
     counts = {each.shape[0] for each in _tensors(batch) if each.dim()}
     if len(counts) != 1:

@@ -53,7 +53,7 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     def gpumem(self, line: str) -> MemoryView | FreedView | BatchFitView | None:
         """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
         words = words_of(line)
-        if prints_help(words, MANUAL):
+        if prints_help(words[-1:], MANUAL):
             return None
         if words[:1] == ["fit"]:
             return run_fit_line(words[1:], self.shell.user_ns)

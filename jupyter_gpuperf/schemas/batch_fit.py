@@ -64,7 +64,7 @@ class BatchFit(Struct, frozen=True, kw_only=True):
     limited_by: FitLimit
     """Why no larger size was run."""
     enough_batch_size: int | None
-    """The smallest that can't be told apart from the fastest; ``None`` if none was timed."""
+    """The smallest that can't be distinguished from the fastest; ``None`` if none was timed."""
     recommended_batch_size: int | None
     code: str | None
     """The line that creates the loader with the recommended size, compared with the notebook's loader; or comments."""

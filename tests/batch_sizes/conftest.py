@@ -11,7 +11,12 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(autouse=True, scope="session")
 def _warm():
-    """Load what torch loads with the first step of an optimizer, and keep it out of each later search for garbage."""
+    """Load what torch loads with the first step of an optimizer, and keep it out of each later search for garbage.
+
+    On a busy machine, steps of several threads wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.sum().backward()
     torch.optim.SGD([weight], lr=0.1).step()
@@ -19,6 +24,7 @@ def _warm():
     gc.freeze()
     yield
     gc.unfreeze()
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

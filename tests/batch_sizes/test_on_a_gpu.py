@@ -66,6 +66,7 @@ def test_the_law_has_a_line_for_each_phase():
     assert lines["step"].bytes_per_sample == pytest.approx(MIB)
     assert lines["step"].fixed_bytes == pytest.approx(40 * MIB)
     assert lines["step"].largest_deviation_ratio < 0.001
+    assert lines["step"].batch_sizes[0] == 4  # also where the optimizer's peak is higher
     assert lines["optimizer"].bytes_per_sample == pytest.approx(0, abs=1)
     assert lines["optimizer"].fixed_bytes == pytest.approx(80 * MIB)
     small = trial(found, 8)
