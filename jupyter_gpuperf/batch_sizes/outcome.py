@@ -148,14 +148,8 @@ def _notes(
     if recommended is None:
         return
     has_norm = any("BatchNorm" in type(each).__name__ for each in models)
-    items, size = batches.item_count, recommended.size
-    if items is not None and (rest := items % size) and not batches.drops_last:
-        template = "The last batch of an epoch has {count} samples."
-        if rest == 1 and has_norm:
-            template = "The last batch of an epoch has {count} sample, with which BatchNorm fails: use drop_last=True."
-        yield Message(template, count=rest)
-    elif items is not None and rest:
-        yield Message("drop_last leaves out {count} samples per epoch.", count=rest)
+    size = recommended.size
+    yield from _last_batch(batches, size, has_norm=has_norm)
     if size == batches.own_size:
         return
     if has_norm:
@@ -163,3 +157,25 @@ def _notes(
     yield Message(
         "What another batch size does to the loss is not measured; it may need another learning rate."
     )
+
+
+def _last_batch(batches: ResizedBatches, size: int, *, has_norm: bool) -> Iterator[Message]:
+    rest = (batches.item_count or 0) % size
+    if not rest:
+        return
+    if batches.drops_last:
+        yield Message.counted(
+            "drop_last leaves out {count} sample per epoch.",
+            "drop_last leaves out {count} samples per epoch.",
+            count=rest,
+        )
+    elif rest == 1 and has_norm:
+        yield Message(
+            "The last batch of an epoch has one sample, with which BatchNorm fails: use drop_last=True."
+        )
+    else:
+        yield Message.counted(
+            "The last batch of an epoch has {count} sample.",
+            "The last batch of an epoch has {count} samples.",
+            count=rest,
+        )

@@ -13,7 +13,7 @@ from traitlets import Bool
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
-from jupyter_gpuperf.magics.gpumem_fit import run_fit_line
+from jupyter_gpuperf.magics.gpumem_fit import parse_fit, run_given
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
@@ -55,10 +55,12 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         words = words_of(line)
         if prints_help(words[-1:], MANUAL):
             return None
-        if words[:1] == ["fit"]:
-            return run_fit_line(words[1:], self.shell.user_ns)
         given = parse(words)
-        result = self._free(given.names) if given.action else self._memory(given.device)
+        result: MemoryView | FreedView | BatchFitView
+        if given.action == "fit":
+            result = run_given(given, self.shell.user_ns)
+        else:
+            result = self._free(given.names) if given.action else self._memory(given.device)
         if given.into is not None:
             self.shell.user_ns[given.into] = result
         return result
@@ -94,6 +96,8 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 def parse(words: list[str]) -> Any:
     """Parse a line's words into the action and its options."""
+    if words[:1] == ["fit"]:
+        return parse_fit(words)
     parser = OptionParser(prog="%gpumem", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=("free",))
     parser.add_argument("names", nargs="*")
