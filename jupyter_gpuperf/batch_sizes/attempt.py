@@ -145,7 +145,7 @@ class StepRunner:
             forget(error)
         if not made.failure and self.meter.out_of_memory_count() > failures:
             made.out_of_memory = True
-            made.failure = Message("out of memory, which the step caught itself")
+            made.failure = Message("out of memory, caught by the step or a library")
         (self.meter.settle if made.failure else self.meter.return_cache)()
         made.limit_bytes = self.meter.limit_bytes()
         made.seconds = time.perf_counter() - began
@@ -164,20 +164,28 @@ class StepRunner:
         self.step(
             next(loop.batches)
         )  # allocates gradients and optimizer state, chooses algorithms, compiles
-        self.timeline.wait()
-        phases = PhasePeaks(self.meter)
+        self.meter.return_cache()  # of what was tried while choosing algorithms
+        phases, began = PhasePeaks(self.meter), time.perf_counter()
         with phases.watched():
-            steps = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)
+            steps, update = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)
+        step_seconds = (time.perf_counter() - began) / steps
         made.phase_bytes, made.reserved_bytes = phases.allocated_bytes, phases.reserved_bytes
         made.grown_bytes = phases.grown_bytes
         if self._steps == MOST_STEPS:
-            self.steps_per_update = steps if phases.updates else None
-            self._steps = steps if phases.updates else FEWEST_STEPS
-        made.step_seconds = _fastest_pace(loop, pace_seconds)
+            self.steps_per_update = update or None
+            self._steps = update or FEWEST_STEPS
+        if step_seconds < pace_seconds / PACE_RUNS:
+            step_seconds = _fastest_pace(loop, pace_seconds)
+        made.step_seconds = step_seconds
 
-    def _steps_with_update(self, loop: Loop, phases: PhasePeaks, limit_seconds: float) -> int:
-        """Run at least two steps, and more until an optimizer has worked; return in which step it did."""
-        update, end = 0, time.perf_counter() + limit_seconds
+    def _steps_with_update(
+        self, loop: Loop, phases: PhasePeaks, limit_seconds: float
+    ) -> tuple[int, int]:
+        """Run at least two steps, and more until an optimizer has worked.
+
+        Return how many were run, and in which of them it did; 0 for none.
+        """
+        number, update, end = 0, 0, time.perf_counter() + limit_seconds
         for number in range(1, 1 + max(FEWEST_STEPS, self._steps)):
             self.step(next(loop.batches))
             self.timeline.wait()
@@ -186,7 +194,7 @@ class StepRunner:
                 update = number
             if number >= FEWEST_STEPS and (update or time.perf_counter() > end):
                 break
-        return update
+        return number, update
 
 
 class PhasePeaks:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.state.interrupts import run_afterwards
 
 OUT_OF_MEMORY_TEXTS: Final = (
     *("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED"),
@@ -83,29 +84,40 @@ class CudaMeter(HostMeter):
     ----------
     device
         A ``torch.device`` with an index.
+    others
+        The names of all CUDA devices that the step uses.
     """
 
     measures = True
 
-    def __init__(self, torch: Any, device: Any) -> None:
+    def __init__(self, torch: Any, device: Any, others: Iterable[str] = ()) -> None:
         self._torch, self._cuda, self._device = torch, torch.cuda, device
         self.device = str(device)
         self._notes: list[Message] = []
+        if others := set(others) - {self.device}:
+            text = (
+                "The models are on several GPUs; memory is measured on {device}, not on {others}."
+            )
+            self._notes.append(Message(text, device=self.device, others=sorted(others)))
 
     @contextlib.contextmanager
     def counters_kept(self) -> Iterator[None]:
         """Leave nothing behind in the device's memory, and the notebook's own peak counter as it was."""
         held = self._cuda.memory_allocated(self._device)
         peak = self._cuda.max_memory_allocated(self._device)
-        try:
-            yield
-        finally:
+
+        def leave_as_found() -> None:
             self.settle()
             if self._cuda.memory_allocated(self._device) > held:
                 self._clear_workspaces()
             self._cuda.reset_peak_memory_stats(self._device)
             self._reach(peak)
             self.return_cache()
+            with contextlib.suppress(AttributeError):  # an older torch keeps what was pinned
+                self._torch._C._host_emptyCache()
+
+        with run_afterwards(leave_as_found):
+            yield
 
     def return_cache(self) -> None:
         """Wait for the device, and return unused memory to it."""

@@ -124,8 +124,8 @@ def fit_batch_size(
 def meter_of_models(torch: Any, models: Sequence[Any]) -> HostMeter:
     """Return the meter of the first CUDA device on which the models have parameters; or that of the CPU."""
     devices = (each.device for module in models for each in module.parameters())
-    device = next((each for each in devices if each.type == "cuda"), None)
-    return HostMeter() if device is None else CudaMeter(torch, device)
+    on_cuda = [each for each in devices if each.type == "cuda"]
+    return CudaMeter(torch, on_cuda[0], map(str, on_cuda)) if on_cuda else HostMeter()
 
 
 def _measured(

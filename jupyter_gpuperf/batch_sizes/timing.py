@@ -77,7 +77,10 @@ class TimedSizes:
         self._ready.clear()
 
     def _planned(self, own_size: int, seconds: float) -> Plan | None:
-        """Plan the blocks; drop the slowest sizes until enough rounds of the others fit."""
+        """Plan the blocks; drop sizes until enough rounds of the others fit.
+
+        The largest goes first, if it is not faster than the others; otherwise the slowest.
+        """
         by_rate = sorted(self._attempts.values(), key=_rough_rate)
         while by_rate:
             lead = self._runner.timeline.runs_ahead + EXTRA_STEPS
@@ -89,8 +92,7 @@ class TimedSizes:
             if chosen.fits:
                 self._attempts = {each.size: each for each in sorted(by_rate, key=_size)}
                 return chosen
-            own_is_first = by_rate[0].size == own_size and len(by_rate) > 1
-            del by_rate[int(own_is_first)]
+            by_rate.remove(dispensable(by_rate, own_size))
         self._attempts = {}
         return None
 
@@ -135,6 +137,15 @@ class TimedSizes:
         self.close()
         self._runner.restore()
         self._runner.meter.settle()
+
+
+def dispensable(by_rate: Sequence[Attempt], own_size: int) -> Attempt:
+    """Return the size that says least for the time it takes; the slowest is first."""
+    candidates = [each for each in by_rate if each.size != own_size] or by_rate
+    largest = max(candidates, key=_size)
+    others = [_rough_rate(each) for each in by_rate if each is not largest]
+    is_faster = not others or _rough_rate(largest) > MOST_APART * max(others)
+    return candidates[0] if is_faster else largest
 
 
 def rate_of(attempt: Attempt) -> Interval | None:

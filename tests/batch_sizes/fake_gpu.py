@@ -50,7 +50,10 @@ class FakeGpu:
             most_ever=0,
         )
         self.waste = waste
-        self._C = types.SimpleNamespace()
+        self.workspaces = types.SimpleNamespace(blocks=[])
+        self._C = types.SimpleNamespace(
+            _cuda_clearCublasWorkspaces=lambda: self.workspaces.blocks.clear()
+        )
         self.cuda = types.SimpleNamespace(
             memory_allocated=lambda device: counters.allocated,
             memory_reserved=lambda device: counters.reserved,
@@ -76,6 +79,11 @@ class FakeGpu:
         now.peak_reserved = max(now.peak_reserved, now.reserved)
         now.most_ever = max(now.most_ever, now.allocated)
         return Block(self, size)
+
+    def multiply(self):
+        """Allocate a workspace with the first call, as cuBLAS does."""
+        if not self.workspaces.blocks:
+            self.workspaces.blocks.append(self.empty(8 * MIB))
 
     def _reset(self, device):
         now = self.counters

@@ -8,8 +8,10 @@ import pytest
 import torch
 from fake_gpu import MIB, FakeGpu, Training
 
+from jupyter_gpuperf.batch_sizes.attempt import Attempt
 from jupyter_gpuperf.batch_sizes.device_meter import CudaMeter
 from jupyter_gpuperf.batch_sizes.fit import FitRequest, fit_batch_size
+from jupyter_gpuperf.batch_sizes.timing import dispensable
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.display.batch_fit_view import BatchFitView
 from jupyter_gpuperf.errors import GpuPerfError
@@ -194,3 +196,42 @@ def test_a_step_that_keeps_memory_is_warned_of():
     found = fit(training, growing)
     assert any("Each step keeps 2.0 MiB more" in each for each in found.warnings)
     assert kept == []
+
+
+def test_what_libraries_keep_between_calls_is_freed():
+    training = Training(FakeGpu())
+
+    def multiplying(batch):
+        training.gpu.multiply()
+        training.step(batch)
+
+    found = fit(training, multiplying)
+    assert {each.phase: each for each in found.law}["step"].fixed_bytes == pytest.approx(48 * MIB)
+    assert training.gpu.counters.allocated == 10 * MIB
+
+
+def test_models_on_several_gpus_are_told():
+    gpu = FakeGpu()
+    meter = CudaMeter(gpu, torch.device("cuda", 1), ["cuda:1", "cuda:0"])
+    assert meter.notes == [
+        "The models are on several GPUs; memory is measured on cuda:1, not on cuda:0."
+    ]
+
+
+def test_when_time_is_short_the_sizes_that_decide_are_timed():
+    def sizes(*seconds):
+        return [
+            Attempt(size=2**number, step_seconds=each) for number, each in enumerate(seconds, 3)
+        ]
+
+    def left_out(attempts, own_size):
+        left, order = sorted(attempts, key=lambda each: each.size / each.step_seconds), []
+        while len(left) > 1:
+            order.append(dispensable(left, own_size).size)
+            left = [each for each in left if each.size != order[-1]]
+        return order
+
+    # From 32 on, twice the batch takes twice the time: the largest would say nothing new.
+    assert left_out(sizes(1, 1.1, 1.2, 2.4, 4.8), own_size=8) == [128, 64, 16, 32]
+    # Each larger batch is faster: the small ones are slow.
+    assert left_out(sizes(1, 1, 1, 1, 1), own_size=8) == [16, 32, 64, 128]

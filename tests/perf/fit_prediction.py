@@ -1,10 +1,11 @@
 """Whether ``gpuperf.fit`` predicts the peak memory of the batch that it recommends, and whether that batch runs.
 
-python tests/perf/fit_prediction.py [--budget-seconds 40] [--only resnet,gan] [--json]
+python tests/perf/fit_prediction.py [--budget-seconds 40] [--memory-ratio 0.25] [--only resnet,gan] [--json]
 
 Needs a CUDA device and torch alone. For each of the programs, fit() is run first. Then an ordinary loop runs with a
 loader of the recommended and of the largest batch size, and its peak is compared with the prediction that was made
-before the size was run (target: within 3 %). Memory and peak counter after fit() are compared with those before.
+before the size was run (target: within 3 %). Memory and peak counter after fit() are compared with those before. The programs
+may use a quarter of the device's memory, so that the largest batches don't take minutes.
 """
 
 from __future__ import annotations
@@ -181,6 +182,8 @@ def measured(name, budget_seconds):
     print(found)
     rows = []
     for role, size in (("recommended", found.recommended), ("largest", found.largest)):
+        if size is None:
+            continue
         trial = next(each for each in found.trials if each.batch_size == size)
         real = real_peak(step, data, size)
         predicted = trial.predicted_bytes
@@ -205,9 +208,11 @@ def measured(name, budget_seconds):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--budget-seconds", type=float, default=40.0)
+    parser.add_argument("--memory-ratio", type=float, default=0.25)
     parser.add_argument("--only", default=",".join(PROGRAMS))
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    torch.cuda.set_per_process_memory_fraction(given.memory_ratio, CUDA)
     rows = []
     for name in given.only.split(","):
         rows += measured(name, given.budget_seconds)
