@@ -5,14 +5,14 @@ Whatever happens on the way, nothing of it stays in memory.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.batch_sizes.device_meter import HostMeter, forget, is_out_of_memory
+from jupyter_gpuperf.batch_sizes.phase_peaks import OptimizerUpdates, PhasePeaks
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.batches import with_new_containers
 from jupyter_gpuperf.loaders.device_timeline import HostTimeline
@@ -97,6 +97,8 @@ class StepRunner:
     ----------
     restore
         Restores what the steps changed.
+    updates
+        Tells of the optimizers' work.
 
     Attributes
     ----------
@@ -110,6 +112,7 @@ class StepRunner:
     meter: HostMeter
     timeline: HostTimeline
     restore: Callable[[], object]
+    updates: OptimizerUpdates
     steps_per_update: int | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +135,7 @@ class StepRunner:
             The loader has no items.
         """
         made, began = Attempt(size=size), time.perf_counter()
+        self.updates.current = None
         self.restore()
         self.meter.settle()
         failures = self.meter.out_of_memory_count()
@@ -166,8 +170,9 @@ class StepRunner:
         )  # allocates gradients and optimizer state, chooses algorithms, compiles
         self.meter.return_cache()  # of what was tried while choosing algorithms
         phases, began = PhasePeaks(self.meter), time.perf_counter()
-        with phases.watched():
-            steps, update = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)
+        self.updates.current = phases
+        steps, update = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)
+        self.updates.current = None
         step_seconds = (time.perf_counter() - began) / steps
         made.phase_bytes, made.reserved_bytes = phases.allocated_bytes, phases.reserved_bytes
         made.grown_bytes = phases.grown_bytes
@@ -195,71 +200,6 @@ class StepRunner:
             if number >= FEWEST_STEPS and (update or time.perf_counter() > end):
                 break
         return number, update
-
-
-class PhasePeaks:
-    """The peaks of a step's phases: while an optimizer works, and the rest.
-
-    Attributes
-    ----------
-    updates
-        How often an optimizer has worked.
-    """
-
-    def __init__(self, meter: HostMeter) -> None:
-        self._meter = meter
-        self.updates = 0
-        self.allocated_bytes: dict[str, float] = {}
-        self.reserved_bytes: float | None = None
-        self.grown_bytes = 0.0
-        """By how much the allocated memory grew in the last step."""
-        self._held_bytes: float | None = None
-        self._depth = (
-            0  # torch calls the hooks of an optimizer that calls its base class's step twice
-        )
-
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Measure the phases of what the body runs."""
-        from torch.optim.optimizer import (
-            register_optimizer_step_post_hook,
-            register_optimizer_step_pre_hook,
-        )
-
-        with contextlib.ExitStack() as stack:
-            before = register_optimizer_step_pre_hook(lambda *_: self._begin_update())
-            stack.callback(before.remove)
-            after = register_optimizer_step_post_hook(lambda *_: self._end_update())
-            stack.callback(after.remove)
-            self._meter.begin()
-            yield
-
-    def cut(self, phase: str) -> None:
-        """End a phase: everything since the last one belongs to it."""
-        peak = self._meter.peak()
-        if peak is not None:
-            self.allocated_bytes[phase] = max(self.allocated_bytes.get(phase, 0.0), peak.allocated)
-            self.reserved_bytes = max(self.reserved_bytes or 0.0, peak.reserved)
-            self._meter.begin()
-
-    def end_step(self) -> None:
-        """End a step, and compare what stays allocated with what stayed after the one before."""
-        self.cut("step")
-        held = self._meter.held_bytes()
-        if held is not None and self._held_bytes is not None:
-            self.grown_bytes = held - self._held_bytes
-        self._held_bytes = held
-
-    def _begin_update(self) -> None:
-        if not self._depth:
-            self.cut("step")
-        self._depth += 1
-
-    def _end_update(self) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self.updates += 1
-            self.cut("optimizer")
 
 
 def _fastest_pace(loop: Loop, limit_seconds: float) -> float:

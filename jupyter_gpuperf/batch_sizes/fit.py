@@ -14,6 +14,7 @@ from jupyter_gpuperf.batch_sizes.attempt import Step, StepRunner
 from jupyter_gpuperf.batch_sizes.climb import Climb
 from jupyter_gpuperf.batch_sizes.device_meter import CudaMeter, HostMeter
 from jupyter_gpuperf.batch_sizes.outcome import outcome_of
+from jupyter_gpuperf.batch_sizes.phase_peaks import OptimizerUpdates
 from jupyter_gpuperf.batch_sizes.timing import TimedSizes
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import BadRequest, Unavailable
@@ -107,12 +108,25 @@ def fit_batch_size(
             )
         meter = (meter_of or meter_of_models)(torch, state.models)
         afterwards.enter_context(meter.counters_kept())
+        updates = OptimizerUpdates()
+        afterwards.enter_context(updates.watched())
         # Restoring takes about as long as saving did.
         clock.reserved_seconds = clock.passed() + CODE_SHARE * request.budget_seconds
         with warnings.catch_warnings(), suppressing_iterator_errors(), clock.alarm:
             warnings.filterwarnings("ignore", IGNORED_WARNINGS)
             try:
-                fit = _measured(torch, step, given, request, clock, state, meter, called, names)
+                fit = _Fit(
+                    torch=torch,
+                    step=step,
+                    given=given,
+                    request=request,
+                    clock=clock,
+                    state=state,
+                    meter=meter,
+                    updates=updates,
+                    called=called,
+                    names=names,
+                ).run()
             except BaseException as error:
                 # Otherwise, an interrupt's traceback keeps what the step had allocated.
                 traceback.clear_frames(error.__traceback__)
@@ -128,53 +142,72 @@ def meter_of_models(torch: Any, models: Sequence[Any]) -> HostMeter:
     return CudaMeter(torch, on_cuda[0], map(str, on_cuda)) if on_cuda else HostMeter()
 
 
-def _measured(
-    torch: Any,
-    step: Step,
-    given: Any,
-    request: FitRequest,
-    clock: Countdown,
-    state: RestoredState,
-    meter: HostMeter,
-    called: tuple[str, str],
-    names: Mapping[str, Any] | None,
-) -> BatchFit:
-    def restore() -> None:
-        with clock.alarm.suspended():
-            state.restore()
+@dataclass(kw_only=True)
+class _Fit:
+    """One fit in progress."""
 
-    def report(size: int) -> None:
-        clock.report(Message("batch size {size}", size=size))
+    torch: Any
+    step: Step
+    given: Any
+    request: FitRequest
+    clock: Countdown
+    state: RestoredState
+    meter: HostMeter
+    updates: OptimizerUpdates
+    called: tuple[str, str]
+    names: Mapping[str, Any] | None
 
-    try:
-        with clock.alarm.within(clock.left()):
-            batches = ResizedBatches(given, called[1], names)
-    except TimeIsUp:
-        raise _no_time(request) from None
-    runner = StepRunner(torch, step, batches, meter, timeline_of(torch, state.models), restore)
-    climb = Climb(runner, clock, request.margin_ratio, request.budget_seconds, report)
-    climb.run()
-    if not any(each.runs for each in climb.attempts):
-        if any(each.out_of_memory for each in climb.attempts):
-            message = "Not even a batch of {size} fits."
-            smallest = min(each.size for each in climb.attempts)
-            hint = "See who holds the memory: %gpumem"
-            raise Unavailable("nothing_fits", message, hint, size=smallest)
-        raise _no_time(request)
-    restore()
-    with contextlib.closing(
-        TimedSizes(runner, list(filter(climb.fits, climb.attempts)), report)
-    ) as timed:
+    def run(self) -> BatchFit:
+        clock, models = self.clock, self.state.models
+        runner = StepRunner(
+            torch=self.torch,
+            step=self.step,
+            batches=self._batches(),
+            meter=self.meter,
+            timeline=timeline_of(self.torch, models),
+            restore=self._restore,
+            updates=self.updates,
+        )
+        climb = Climb(
+            runner, clock, self.request.margin_ratio, self.request.budget_seconds, self._report
+        )
+        climb.run()
+        if not any(each.runs for each in climb.attempts):
+            raise self._nothing_ran(climb)
+        self._restore()
+        ran = list(filter(climb.fits, climb.attempts))
+        with (
+            contextlib.closing(TimedSizes(runner, ran, self._report)) as timed,
+            contextlib.suppress(TimeIsUp),  # the rounds so far count
+            clock.alarm.within(max(0.1, clock.left())),
+        ):
+            timed.run(runner.batches.own_size, clock.left())
+        margin_ratio = self.request.margin_ratio
+        return outcome_of(climb, runner.batches, margin_ratio, clock, models, self.called)
+
+    def _batches(self) -> ResizedBatches:
         try:
-            with clock.alarm.within(max(0.1, clock.left())):
-                timed.run(batches.own_size, clock.left())
-        except TimeIsUp:  # the rounds so far count
-            pass
-    return outcome_of(climb, batches, request.margin_ratio, clock, state.models, called)
+            with self.clock.alarm.within(self.clock.left()):
+                return ResizedBatches(self.given, self.called[1], self.names)
+        except TimeIsUp:
+            raise self._no_time() from None
 
+    def _restore(self) -> None:
+        with self.clock.alarm.suspended():
+            self.state.restore()
 
-def _no_time(request: FitRequest) -> Unavailable:
-    message = "No batch size was run within {seconds:.0f} s."
-    hint = "Call the step with one batch in its own cell. If it is only slow, set budget_seconds={enough} or more."
-    enough = math.ceil(4 * request.budget_seconds)
-    return Unavailable("no_time", message, hint, seconds=request.budget_seconds, enough=enough)
+    def _report(self, size: int) -> None:
+        self.clock.report(Message("batch size {size}", size=size))
+
+    def _nothing_ran(self, climb: Climb) -> Unavailable:
+        sizes = [each.size for each in climb.attempts if each.out_of_memory]
+        if not sizes:
+            return self._no_time()
+        message, hint = "Not even a batch of {size} fits.", "See who holds the memory: %gpumem"
+        return Unavailable("nothing_fits", message, hint, size=min(sizes))
+
+    def _no_time(self) -> Unavailable:
+        seconds = self.request.budget_seconds
+        message = "No batch size was run within {seconds:.0f} s."
+        hint = "Call the step with one batch in its own cell. If it is only slow, set budget_seconds={enough} or more."
+        return Unavailable("no_time", message, hint, seconds=seconds, enough=math.ceil(4 * seconds))
