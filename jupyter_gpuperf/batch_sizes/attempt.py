@@ -98,7 +98,7 @@ class StepRunner:
     restore
         Restores what the steps changed.
     updates
-        Tells of the optimizers' work.
+        Watches the work of the optimizers.
 
     Attributes
     ----------

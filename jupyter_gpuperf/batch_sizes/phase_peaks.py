@@ -62,7 +62,7 @@ class PhasePeaks:
 
 
 class OptimizerUpdates:
-    """Tells when optimizers work.
+    """Watches the work of optimizers.
 
     Attributes
     ----------
