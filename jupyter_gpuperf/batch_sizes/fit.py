@@ -195,6 +195,7 @@ class _Fit:
     def _restore(self) -> None:
         with self.clock.alarm.suspended():
             self.state.restore()
+            warnings.filterwarnings("ignore", IGNORED_WARNINGS)  # the filters are restored, too
 
     def _report(self, size: int) -> None:
         self.clock.report(Message("batch size {size}", size=size))

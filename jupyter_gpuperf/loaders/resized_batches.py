@@ -57,13 +57,15 @@ class ResizedBatches:
         self.notes: list[Message] = []
         self._pool: list[Any] = []
         self.item_count: int | None = None
-        self.drops_last = bool(getattr(self._given, "drop_last", False))
+        self.drops_last = False
         self._subject = None if _is_used_itself(self._given) else TuningSubject(given, name)
         if self._subject is not None and self._subject.is_batched:
             self._collate: Callable[[list[Any]], Any] = self._collated
             self._source = self._items(self._subject)
             self.own_size = self._subject.batch_size or self._first_size(self._subject)
             self.item_count = _epoch_items(self._subject)
+            sampler = getattr(self._subject.own, "batch_sampler", None)
+            self.drops_last = bool(getattr(sampler, "drop_last", False))
         else:
             self._begin_with_batches()
 

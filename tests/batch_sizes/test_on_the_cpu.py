@@ -184,6 +184,11 @@ def test_last_batches_are_told(quick):
         assert f"drop_last leaves out {rest} samples per epoch." in dropped.data.notes
 
 
+@pytest.mark.filterwarnings("error")
+def test_torch_s_warnings_about_the_loader_s_settings_are_not_shown(quick):
+    fit(Training(), DataLoader(ROWS, batch_size=64, pin_memory=True))
+
+
 @pytest.mark.parametrize(
     ("step", "code"),
     [(lambda batch: None, "no_state_found"), ("train", "usage")],

@@ -187,6 +187,16 @@ def test_the_code_is_a_line_that_was_compared_with_the_loader():
     assert ResizedBatches(loader, "nothing", {"loader": loader}).code(6).startswith("#")
 
 
+def test_whether_the_last_batch_is_left_out_is_known_however_it_was_asked_for():
+    sampler = BatchSampler(range(12), 5, drop_last=True)
+    loaders = [
+        DataLoader(numbers(), 5, drop_last=True),
+        DataLoader(numbers(), batch_sampler=sampler),
+    ]
+    assert [ResizedBatches(each, "loader").drops_last for each in loaders] == [True, True]
+    assert not ResizedBatches(DataLoader(numbers(), 5), "loader").drops_last
+
+
 def test_the_user_s_sampler_and_generator_do_not_advance():
     generator = torch.Generator().manual_seed(1)
     loader = DataLoader(numbers(), batch_size=4, shuffle=True, generator=generator)
