@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.batch_sizes.device_meter import HostMeter, forget, is_out_of_memory
 from jupyter_gpuperf.batch_sizes.phase_peaks import OptimizerUpdates, PhasePeaks
-from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loaders.batches import with_new_containers
 from jupyter_gpuperf.loaders.device_timeline import HostTimeline
 from jupyter_gpuperf.loaders.loop_blocks import Loop
@@ -131,8 +131,8 @@ class StepRunner:
 
         Raises
         ------
-        GpuPerfError
-            The loader has no items.
+        BadRequest
+            ``empty_loader``: the loader has no items.
         """
         made, began = Attempt(size=size), time.perf_counter()
         self.updates.current = None
@@ -141,8 +141,10 @@ class StepRunner:
         failures = self.meter.out_of_memory_count()
         try:
             self._run(made, items_seconds, pace_seconds)
-        except GpuPerfError:
-            raise
+        except BadRequest as error:
+            if error.code != "batch_size_is_fixed":
+                raise
+            made.failure = error.message  # batches of this size can't be made
         except Exception as error:  # the user's own code  # noqa: BLE001
             made.out_of_memory = is_out_of_memory(self.torch, error)
             made.failure = _described(error, made.out_of_memory)
@@ -165,10 +167,9 @@ class StepRunner:
         made.batch_bytes = bytes_of(batch)
         loop = self.loop(batch)
         del batch
-        self.step(
-            next(loop.batches)
-        )  # allocates gradients and optimizer state, chooses algorithms, compiles
-        self.meter.return_cache()  # of what was tried while choosing algorithms
+        # The first step allocates gradients and optimizer state, tries algorithms, compiles.
+        self.step(next(loop.batches))
+        self.meter.return_cache()
         phases, began = PhasePeaks(self.meter), time.perf_counter()
         self.updates.current = phases
         steps, update = self._steps_with_update(loop, phases, SEARCH_RATIO * pace_seconds)

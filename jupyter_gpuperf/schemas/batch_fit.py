@@ -25,7 +25,7 @@ class BatchTrial(Struct, frozen=True, kw_only=True):
     reserved_bytes: float | None
     """Peak of what torch reserved: allocated, cached and fragmented."""
     predicted_bytes: float | None
-    """The peak that was predicted from other sizes before this one was run."""
+    """The peak that the law of the sizes before it predicted, before this one was run."""
     roles: list[str]
     """Any of ``own``, ``recommended``, ``largest``, ``fastest``."""
     error: str = ""

@@ -149,6 +149,16 @@ def test_a_size_with_which_the_step_fails_is_left_out(quick):
     assert "BatchNorm's statistics depend on the batch size." in found.data.notes
 
 
+def test_a_size_that_can_not_be_made_ends_the_sizes(quick):
+    batches = [torch.randn(8, 4), torch.randn(8, 5)]
+    training = Training()
+    training.step = lambda rows: training.model(rows[:, :4]).sum().backward()
+    found = fit(training, batches)
+    assert trial(found, 8).status == "run"
+    assert trial(found, 16).status == "failed"
+    assert "batches differ in shape" in trial(found, 16).error
+
+
 def test_a_step_that_fails_with_the_loader_s_own_size_is_an_error():
     training = Training()
     training.model = torch.nn.Linear(5, 3)
