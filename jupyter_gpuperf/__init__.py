@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from jupyter_gpuperf.client.ab_tests import apply as apply
     from jupyter_gpuperf.client.ab_tests import headroom as headroom
+    from jupyter_gpuperf.client.batch_fit import fit as fit
     from jupyter_gpuperf.client.doctor import doctor as doctor
     from jupyter_gpuperf.client.memory import memory as memory
     from jupyter_gpuperf.client.precision import amp_profile as amp_profile
@@ -27,12 +28,27 @@ __all__ = [
     "apply",
     "bench",
     "doctor",
+    "fit",
     "headroom",
     "load_ipython_extension",
     "memory",
     "tune",
     "watch",
 ]
+
+
+_MODULES = {
+    "amp_profile": "precision",
+    "apply": "ab_tests",
+    "bench": "public",
+    "doctor": "doctor",
+    "fit": "batch_fit",
+    "headroom": "ab_tests",
+    "memory": "memory",
+    "tune": "public",
+    "watch": "public",
+}
+"""Public function → its module in ``client``."""
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -55,26 +71,10 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 def __getattr__(name: str) -> object:
     if name == "headspace":  # the old name of headroom; to be removed after the next release
         name = "headroom"
-    if name in ("apply", "headroom"):
-        from jupyter_gpuperf.client import ab_tests
+    if name in _MODULES:
+        from importlib import import_module
 
-        return getattr(ab_tests, name)
-    if name in ("bench", "tune", "watch"):
-        from jupyter_gpuperf.client import public
-
-        return getattr(public, name)
-    if name == "doctor":
-        from jupyter_gpuperf.client.doctor import doctor
-
-        return doctor
-    if name == "memory":
-        from jupyter_gpuperf.client.memory import memory
-
-        return memory
-    if name == "amp_profile":
-        from jupyter_gpuperf.client.precision import amp_profile
-
-        return amp_profile
+        return getattr(import_module(f"jupyter_gpuperf.client.{_MODULES[name]}"), name)
     if name == "__version__":
         from jupyter_gpuperf.version import package_version
 

@@ -44,6 +44,7 @@ BESIDE = (
     "state",
     "routes",
     "gpu",
+    "batch_sizes",
 )
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 

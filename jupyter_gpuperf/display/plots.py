@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.display.numbers import format_quantity, scale_of, split_name
 from jupyter_gpuperf.errors import require_package
-from jupyter_gpuperf.schemas import BenchmarkResult
+from jupyter_gpuperf.schemas import BatchFit, BenchmarkResult
 
 PANEL_INCHES: Final = (7.0, 2.2)
 ROOFLINE_INCHES: Final = 3.0
@@ -124,4 +124,32 @@ def plot_of_tuning(data: Mapping[str, Any]) -> Any:  # a matplotlib Figure
     axes.set(xlabel="workers", ylabel="batches/s")
     axes.set_ylim(bottom=0)
     axes.legend()
+    return figure
+
+
+def plot_of_batch_fit(data: BatchFit) -> Any:  # a matplotlib Figure
+    """Return a matplotlib Figure: samples/s and, where it was measured, peak memory against the batch size."""
+    require_package("matplotlib", "plot()")
+    from matplotlib.figure import Figure
+
+    has_memory = data.limit_bytes is not None
+    figure = Figure(figsize=(7.0, 3.2 * (1 + has_memory)), layout="constrained")
+    upper, *lower = figure.subplots(1 + has_memory, 1, sharex=True, squeeze=False)[:, 0]
+    for each in data.trials:
+        if (rate := each.samples_per_second) is not None:
+            errors = [[rate.value - rate.low], [rate.high - rate.value]]
+            color = "C1" if "recommended" in each.roles else "C0"
+            upper.errorbar(
+                each.batch_size, rate.value, yerr=errors, fmt="o", capsize=2, color=color
+            )
+    upper.set(ylabel="samples/s", xscale="log")
+    upper.set_ylim(bottom=0)
+    for axes in lower:
+        ran = [each for each in data.trials if each.peak_bytes and each.status == "run"]
+        gib = [(each.peak_bytes or 0.0) / 2**30 for each in ran]
+        axes.plot([each.batch_size for each in ran], gib, "o", label="measured")
+        axes.axhline((data.limit_bytes or 0.0) / 2**30, linestyle="--", linewidth=1, label="limit")
+        axes.set(ylabel="peak memory, GiB", yscale="log")
+        axes.legend()
+    figure.axes[-1].set_xlabel("batch size")
     return figure

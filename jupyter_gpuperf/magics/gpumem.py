@@ -1,4 +1,4 @@
-"""``%gpumem``: show who holds the device's memory, and free what only the history and the last exception hold."""
+"""``%gpumem``: who holds the device's memory, freeing what only history and last exception hold, and what fits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from traitlets import Bool
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.magics.gpumem_fit import parse_fit, run_given
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
 if TYPE_CHECKING:
+    from jupyter_gpuperf.display.batch_fit_view import BatchFitView
     from jupyter_gpuperf.display.memory_view import FreedView, MemoryView
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ MANUAL: Final = """Show who holds the device's memory, by the names that you typ
                             cuda:0, …, or cpu; by default the current GPU, or the CPU if CUDA is not used
   %gpumem free [NAME …]     clear IPython's history of results and the last exception, and delete these variables;
                             say how much came free
+  %gpumem fit STEP --batch LOADER [--budget-seconds 60] [--margin 5]
+                            run the step, a function of a batch, at several batch sizes: peak memory, samples/s, the
+                            largest that fits and leaves that percentage free; everything is restored afterwards
   --into NAME               assign the result to this variable
 
 After a cell ran out of memory, the reasons are shown below its traceback. To turn this off:
@@ -45,13 +50,17 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
     @line_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
-    def gpumem(self, line: str) -> MemoryView | FreedView | None:
+    def gpumem(self, line: str) -> MemoryView | FreedView | BatchFitView | None:
         """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
         words = words_of(line)
-        if prints_help(words, MANUAL):
+        if prints_help(words[-1:], MANUAL):
             return None
         given = parse(words)
-        result = self._free(given.names) if given.action else self._memory(given.device)
+        result: MemoryView | FreedView | BatchFitView
+        if given.action == "fit":
+            result = run_given(given, self.shell.user_ns)
+        else:
+            result = self._free(given.names) if given.action else self._memory(given.device)
         if given.into is not None:
             self.shell.user_ns[given.into] = result
         return result
@@ -87,6 +96,8 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
 
 def parse(words: list[str]) -> Any:
     """Parse a line's words into the action and its options."""
+    if words[:1] == ["fit"]:
+        return parse_fit(words)
     parser = OptionParser(prog="%gpumem", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=("free",))
     parser.add_argument("names", nargs="*")

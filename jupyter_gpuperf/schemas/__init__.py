@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 # All structures are in one namespace, so each has a unique name.
+from jupyter_gpuperf.schemas.batch_fit import *
 from jupyter_gpuperf.schemas.doctor import *
 from jupyter_gpuperf.schemas.errors import *
 from jupyter_gpuperf.schemas.findings import *

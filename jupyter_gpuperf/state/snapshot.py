@@ -113,8 +113,10 @@ class StateSnapshot:
 
 
 @contextlib.contextmanager
-def state_restored(torch: Any, roots: Roots) -> Iterator[StateSnapshot]:
+def state_restored(
+    torch: Any, roots: Roots, *, on_host: bool | None = None
+) -> Iterator[StateSnapshot]:
     """Restore what the body changed, even if it raises."""
-    snapshot = StateSnapshot(torch, roots)
+    snapshot = StateSnapshot(torch, roots, on_host=on_host)
     with run_afterwards(snapshot.restore):
         yield snapshot

@@ -6,6 +6,7 @@ Standard library only at module level.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -23,27 +24,50 @@ class RestoredState(contextlib.ExitStack):
 
     A dataset may have too many objects for that. Then only the step's changes are restored, with a warning.
 
+    Parameters
+    ----------
+    state
+        Objects that the step changes, beside those that are found through it.
+    on_host
+        Whether copies of GPU tensors are kept in host memory; ``None`` if only those that don't fit on the GPU.
+
     Raises
     ------
     GpuPerfError
         ``namespace_too_large``, ``snapshot_too_large``: the step's state can't be restored.
     """
 
-    def __init__(self, step: Step | None, given: object) -> None:
+    def __init__(
+        self,
+        step: Step | None,
+        given: object,
+        *,
+        state: Sequence[Any] = (),
+        on_host: bool | None = None,
+    ) -> None:
         super().__init__()
         self._step, self._given = step, getattr(given, "unwrapped", given)
+        self._more = {f"state[{index}]": each for index, each in enumerate(state)}
+        self._on_host = on_host
         self._refusal: GpuPerfError | None = None
 
     def __enter__(self) -> RestoredState:  # noqa: PYI034  (Self is newer than the oldest Python here)
         import torch
 
-        both = Roots.of_step(self._step, {LOADER: self._given})
+        both = Roots.of_step(self._step, {**self._more, LOADER: self._given})
         try:
-            self._before = self.enter_context(state_restored(torch, both))
+            kept = state_restored(torch, both, on_host=self._on_host)
+            self._before = self.enter_context(kept)
         except GpuPerfError as error:
             self._refusal = error
-            self._before = self.enter_context(state_restored(torch, Roots.of_step(self._step)))
+            step_alone = Roots.of_step(self._step, self._more)
+            kept = state_restored(torch, step_alone, on_host=self._on_host)
+            self._before = self.enter_context(kept)
         return self
+
+    def restore(self) -> None:
+        """Restore everything now; what changes afterwards is restored at the end."""
+        self._before.restore()
 
     @property
     def models(self) -> list[Any]:

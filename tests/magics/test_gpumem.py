@@ -138,3 +138,46 @@ def test_freeing_an_unknown_name_changes_nothing(kernel):
     kernel.run("mebibytes(4)")
     assert kernel.run("%gpumem free outputs nothing") == ["error: BenchmarkError"]
     assert kernel.run("print(len(outputs), len(Out))") == ["2 2\n"]
+
+
+TRAINING = """\
+torch.set_num_threads(1)
+data = torch.utils.data.TensorDataset(torch.randn(64, 512))
+train_loader = torch.utils.data.DataLoader(data, batch_size=8)
+optimizer = torch.optim.AdamW(model.parameters())
+losses = []
+def train_step(batch):
+    loss = model(batch[0]).square().mean()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+"""
+
+
+def test_what_fits_is_measured_and_everything_restored(kernel):
+    kernel.run(TRAINING)
+    shown = kernel.run(
+        "%gpumem fit train_step --batch train_loader --budget-seconds 6 --into found"
+    )[-1]
+    assert "Measured on the CPU" in shown
+    assert re.search(r"\n +8 .*current", shown)
+    assert "train_step · train_loader · cpu" in shown
+    checked = "print(found.data.own_batch_size, losses, len(optimizer.state), model.weight.grad)"
+    assert kernel.run(checked) == ["8 [] 0 None\n"]
+    line = "print(found.code or 'train_loader =')"
+    assert kernel.run(line)[0].startswith("train_loader =")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["%gpumem fit", "%gpumem fit train_step", "%gpumem fit nothing --batch train_loader"],
+)
+def test_a_line_that_can_not_be_fitted_is_an_error(kernel, line):
+    kernel.run(TRAINING)
+    assert kernel.run(line) == ["error: BenchmarkError"]
+
+
+def test_the_manual_is_printed(kernel):
+    for line in ("%gpumem --help", "%gpumem fit --help"):
+        (shown,) = kernel.run(line)
+        assert "%gpumem fit STEP --batch LOADER" in shown

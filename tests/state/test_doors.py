@@ -1,4 +1,4 @@
-"""``%%amp_profile``, ``headroom``, ``apply`` and the tuner run a user's step: each puts back all that it changed.
+"""``%%amp_profile``, ``headroom``, ``apply``, ``fit`` and the tuner run a user's step: each puts back all that it changed.
 
 ``%%amp_profile`` leaves what one ordinary run leaves, the others what was before.
 """
@@ -20,6 +20,7 @@ from things import THINGS as FEWER_THINGS
 from things import Counter, Thing
 
 from jupyter_gpuperf.ab_tests.ab_test import headroom, measure_change
+from jupyter_gpuperf.batch_sizes.fit import FitRequest, fit_batch_size
 from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import ProfileOptions
@@ -118,6 +119,11 @@ def by_the_tuner(step):
     tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=20.0), context)
 
 
+def by_fit(step):
+    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+    fit_batch_size(torch, step, loader(), FitRequest(budget_seconds=20.0), context)
+
+
 def by_the_profile(step):
     namespace = {"step": step, "__name__": "__main__"}
     code = compile("step(None)", "<cell>", "exec")
@@ -130,9 +136,9 @@ def by_the_profile(step):
     run_profile(subject, ProfileOptions(modes=("fp32", "bf16"), time_limit_seconds=0.2, steps=2))
 
 
-DOORS = {"headroom": by_headroom, "apply": by_apply, "the tuner": by_the_tuner}
+DOORS = {"headroom": by_headroom, "apply": by_apply, "fit": by_fit, "the tuner": by_the_tuner}
 RAISED = {
-    RuntimeError: (RuntimeError, GpuPerfError),  # the tuner says that it was the step
+    RuntimeError: (RuntimeError, GpuPerfError),  # the tuner and fit say that it was the step
     KeyboardInterrupt: KeyboardInterrupt,
 }
 
@@ -253,11 +259,18 @@ def tune(subject):
     return tune_loader(subject.loader, "loader", request, context)
 
 
+def fit(subject):
+    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+    request = FitRequest(budget_seconds=6.0)
+    return fit_batch_size(torch, subject.model, subject.loader, request, context)
+
+
 LOADER_DOORS = {
     "headroom": lambda it: headroom(torch, it.loader, it.model, steps=2, limit_seconds=0.5),
     "apply": lambda it: measure_change(
         torch, it.loader, it.model, {"pin_memory": False}, steps=2, limit_seconds=0.5
     ),
+    "fit": fit,
     "the tuner": tune,
 }
 

@@ -1,0 +1,1 @@
+"""What fits: a user's step at several batch sizes, its peak memory and its samples per second."""
