@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_gpuperf.device_memory.growth_search import HolderSearch
+from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, connection_file
@@ -31,7 +33,11 @@ class WatchSession:
     """Everything that is watched in this kernel."""
 
     def __init__(self) -> None:
-        self.watching = LoaderWatch(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
+        self.watching = LoaderWatch(
+            name_of=name_in_notebook,
+            arguments_of=arguments_in_notebook,
+            growth_search=_growth_search,
+        )
         self.telemetry: TelemetryThread | None = None
         self.listeners: list[Callable[[ServerMessage], None]] = []
         self._kernel_id = _kernel_id()
@@ -173,6 +179,11 @@ def arguments_in_notebook(name: str) -> list[str] | None:
     names = notebook_names()
     loader = names.get(name)
     return arguments_as_code(loader, name, names) if _is_loader(loader) else None
+
+
+def _growth_search(device: int) -> HolderSearch:
+    torch = sys.modules["torch"]
+    return HolderSearch(torch, Notebook(running_shell()), torch.device("cuda", device))
 
 
 def _is_loader(value: Any) -> bool:

@@ -25,6 +25,7 @@ class GraphReader:
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
+        self.most_nodes = MOST_NODES
         self._places: dict[int, dict[str, Any]] = {}
         self.hidden_count = 0
         """Saved tensors that this version of torch doesn't show."""
@@ -35,7 +36,7 @@ class GraphReader:
         found: list[tuple[Any, Any]] = []
         for start in starts:
             waiting = [start]
-            while waiting and len(self.nodes) < MOST_NODES:
+            while waiting and len(self.nodes) < self.most_nodes:
                 node = waiting.pop()
                 if id(node) in done:
                     continue
