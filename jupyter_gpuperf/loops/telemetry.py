@@ -33,7 +33,7 @@ POLL_SECONDS: Final = 0.5
 SLOW_CHECKS: Final = 6
 """The device, the rank and the workers' threads are checked only every this many calls of ``report_once``."""
 KEPT_TALLIES: Final = 7200
-MOST_TALLIES: Final = 64
+MOST_TALLIES: Final = 32
 """Maximum number of tallies in one message, whose length the server limits."""
 KEPT_CELLS: Final = 64
 YIELD_SECONDS: Final = 0.0005

@@ -19,7 +19,9 @@ QUARTERS_RATIO: Final = 0.5
 """Each quarter of the time has at least this share of the mean growth, and at most its inverse: growth that levels off
 has less at the end, a jump has more at once."""
 RISING_RATIO: Final = 0.6
-"""At least this share of the points is above the one before."""
+RISING_LAG_RATIO: Final = 1 / 16
+"""At least this share of the points is above an earlier one, which is this share of all points away: a few jumps, such as
+a copy of the weights in each epoch, are no growth by steps."""
 BORDER_POINTS: Final = 4
 """Number of points before and after the end of an epoch that show that the growth outlasts it."""
 
@@ -105,12 +107,15 @@ class GrowthTrack:
 
 
 def _is_steady(points: list[Point], total: float) -> bool:
-    rises = sum(after.value > before.value for before, after in pairwise(points))
+    lag = max(1, int(RISING_LAG_RATIO * len(points)))
+    rises = [
+        after.value > before.value for before, after in zip(points, points[lag:], strict=False)
+    ]
     last = len(points) - 1
     quarters = [points[last * i // 4] for i in range(5)]
     shares = [4 * (after.value - before.value) / total for before, after in pairwise(quarters)]
     is_even = all(QUARTERS_RATIO <= share <= 1 / QUARTERS_RATIO for share in shares)
-    return is_even and rises >= RISING_RATIO * last
+    return is_even and sum(rises) >= RISING_RATIO * len(rises)
 
 
 def _outlasts_epoch(points: list[Point]) -> bool:

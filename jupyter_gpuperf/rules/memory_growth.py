@@ -11,12 +11,12 @@ from jupyter_gpuperf.schemas.training import LoaderSteps, MemoryGrowth
 
 METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
 SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
-MOST_SECONDS = Threshold(
+FULL_WITHIN_SECONDS = Threshold(
     86_400.0,
     reason="Until full at the current rate: later, most trainings have ended.",
     margin="Not measured: depends on how long a training runs.",
 )
-SOON_SECONDS = Threshold(
+FULL_SOON_SECONDS = Threshold(
     600.0,
     reason="Until full, where nothing shows that the growth is a fault: an epoch of unknown length may end before.",
     margin="Not measured: depends on how long an epoch is.",
@@ -32,7 +32,7 @@ def _check(view: View) -> Finding | None:
     unused = max(0.0, (loop.reserved_bytes or 0.0) - (loop.allocated_bytes or 0.0))
     left = max(0.0, total - used) + unused
     full_seconds = left / growth.bytes_per_step * loop.step_seconds
-    if full_seconds > MOST_SECONDS or not _is_fault(growth, loop, full_seconds):
+    if full_seconds > FULL_WITHIN_SECONDS or not _is_fault(growth, loop, full_seconds):
         return None
     return Finding(
         severity="warning",
@@ -56,7 +56,7 @@ def _is_fault(growth: MemoryGrowth, loop: LoaderSteps, full_seconds: float) -> b
     if growth.holds_graphs or growth.outlasts_epoch:
         return True
     epoch_seconds = loop.epoch_left_seconds
-    return full_seconds < (SOON_SECONDS if epoch_seconds is None else epoch_seconds)
+    return full_seconds < (FULL_SOON_SECONDS if epoch_seconds is None else epoch_seconds)
 
 
 def _summary(growth: MemoryGrowth, full_seconds: float) -> str:
