@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import time
 import types
 from collections.abc import Iterator
 from typing import Any, Final
@@ -82,7 +83,7 @@ class HolderSearch:
         return GrowthHolder(name.partition("[…")[0], function or None, holds_graphs)
 
     def _walk(self) -> Walk:
-        walk = _NewestFirst(self._torch, self._notebook.stops(), LIMIT_SECONDS)
+        walk = _LimitedWalk(self._torch, self._notebook.stops())
         walk.graphs.most_nodes = MOST_NODES
         walk.search("variable", self._notebook.variables())
         walk.search("variable", _locals(self._notebook))
@@ -90,8 +91,20 @@ class HolderSearch:
         return walk
 
 
-class _NewestFirst(Walk):
-    """Enters the graphs of the newest tensors first: of a list of thousands, only those were added."""
+class _LimitedWalk(Walk):
+    """A search that ends by an error after a second.
+
+    It enters the graphs of the newest tensors first: of a list of thousands, only those were added.
+    """
+
+    def __init__(self, torch: Any, stops: list[Any]) -> None:
+        super().__init__(torch, stops)
+        self._until = time.perf_counter() + LIMIT_SECONDS
+
+    def _meet(self, values: list[Any], group: list[int], origin: int) -> None:
+        if time.perf_counter() > self._until:
+            raise TimeoutError
+        super()._meet(values, group, origin)
 
     def _enter_graphs(self) -> None:
         self._graph_starts.reverse()

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.objects import dictionary_of, loaded_modules, running_frames
-from jupyter_gpuperf.state.roots import is_user_module
+from jupyter_gpuperf.state.roots import is_user_file, is_user_module
 
 UNDERSCORES: Final = ("_", "__", "___")
 OF_SYS: Final = ("last_exc", "last_value", "last_traceback")
@@ -82,9 +82,21 @@ class Notebook:
     def place_of_frame(self, frame: types.FrameType, line: int | None = None) -> str:
         """Return a place in a frame, by default where it is now: ``cell [3]:2`` or ``train.py:12``."""
         file = frame.f_code.co_filename
-        cells = getattr(getattr(self.shell, "compile", None), "_filename_map", {})
+        return self.place_of_line(file, frame.f_lineno if line is None else line)
+
+    def place_of_line(self, file: str, line: int) -> str:
+        """Return a line as text: ``cell [3]:2`` or ``train.py:12``."""
+        cells = self._cells
         where = f"cell [{cells[file]}]" if file in cells else PurePath(file).name
-        return f"{where}:{frame.f_lineno if line is None else line}"
+        return f"{where}:{line}"
+
+    def is_own_file(self, file: str) -> bool:
+        """Return whether a file is a cell, or the user's own."""
+        return file in self._cells or is_user_file(file)
+
+    @property
+    def _cells(self) -> dict[str, int]:
+        return getattr(getattr(self.shell, "compile", None), "_filename_map", {})
 
     def _history(self) -> Iterator[Slot]:
         results: dict[int, Any] = self.names.get("_oh") or {}

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-import math
 import sys
-import time
 import types
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -55,8 +53,6 @@ class Walk:
     ----------
     stops
         Objects that are not entered, such as the shell.
-    limit_seconds
-        After this time, the search ends incomplete.
 
     Attributes
     ----------
@@ -72,9 +68,7 @@ class Walk:
         Place → root → the group of objects by which that root reaches it, too.
     """
 
-    def __init__(
-        self, torch: Any, stops: Iterable[Any] = (), limit_seconds: float = math.inf
-    ) -> None:
+    def __init__(self, torch: Any, stops: Iterable[Any] = ()) -> None:
         self.torch, self.storages, self.graphs = torch, StorageReader(torch), GraphReader()
         self.roots: list[Root] = []
         self.objects: list[Any] = []
@@ -84,7 +78,6 @@ class Walk:
         self.kept_by_graph: dict[int, int] = {}
         self.aliases: dict[int, dict[int, int]] = {}
         self.is_complete = True
-        self._until = time.perf_counter() + limit_seconds
         self._leaves = set(LEAF_IDS)
         self._plans: dict[int, int] = {}
         self._kinds: list[type] = []  # keeps the classes alive, so that their identities stay valid
@@ -147,7 +140,7 @@ class Walk:
         objects = self.objects
         for origin, of_origin in itertools.groupby(waiting, self.origins.__getitem__):
             while group := list(itertools.islice(of_origin, GROUP_SIZE)):
-                if len(objects) > MOST_OBJECTS or time.perf_counter() > self._until:
+                if len(objects) > MOST_OBJECTS:
                     self.is_complete = False
                     return
                 self._meet(gc.get_referents(*[objects[i] for i in group]), group, origin)

@@ -6,18 +6,21 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 from traitlets import Bool
 
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.magics.gpumem_record import record
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.memory_view import FreedView, MemoryView
+    from jupyter_gpuperf.display.timeline_view import TimelineView
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,11 @@ MANUAL: Final = """Show who holds the device's memory, by the names that you typ
                             cuda:0, …, or cpu; by default the current GPU, or the CPU if CUDA is not used
   %gpumem free [NAME …]     clear IPython's history of results and the last exception, and delete these variables;
                             say how much came free
+  %gpumem record [--steps N] [--file FILE]
+                            record allocations with stacks in the next N steps (5) of a watched loop (%gpuwatch on);
+                            show the memory by owner over time, and write a file for PyTorch's memory viewer
+  %%gpumem record [--file FILE]
+  …                         the same for the cell
   --into NAME               assign the result to this variable
 
 After a cell ran out of memory, the reasons are shown below its traceback. To turn this off:
@@ -43,13 +51,20 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         True, help="Whether to show the reasons below a cell that ran out of GPU memory."
     ).tag(config=True)
 
-    @line_magic  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
-    def gpumem(self, line: str) -> MemoryView | FreedView | None:
+    def gpumem(
+        self, line: str, cell: str | None = None
+    ) -> MemoryView | FreedView | TimelineView | None:
         """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
         words = words_of(line)
         if prints_help(words, MANUAL):
             return None
+        if words[:1] == ["record"]:
+            return record(self.shell, words[1:], cell)
+        if cell is not None:
+            message = "Only %%gpumem record takes a cell."
+            raise BadRequest("usage", message, "Use %gpumem without the cell.")
         given = parse(words)
         result = self._free(given.names) if given.action else self._memory(given.device)
         if given.into is not None:

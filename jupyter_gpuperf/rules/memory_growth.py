@@ -39,7 +39,6 @@ def _check(view: View) -> Finding | None:
         summary=_summary(growth, full_seconds),
         evidence={
             "grows_by_bytes": growth.bytes_per_step,
-            "measured_over_steps_count": float(growth.steps),
             "full_in_seconds": full_seconds,
             "allocated_bytes": loop.allocated_bytes,
             "memory_used_bytes": used,
@@ -60,15 +59,15 @@ def _is_fault(growth: MemoryGrowth, loop: LoaderSteps, full_seconds: float) -> b
 
 
 def _summary(growth: MemoryGrowth, full_seconds: float) -> str:
-    values = {"size": _size(growth.bytes_per_step), "time": _time(full_seconds)}
+    size, time = _size(growth.bytes_per_step), _time(full_seconds)
     holder = _holder(growth)
     if holder is None:
-        return Message("Memory grows by {size} a step and is full in about {time}.", **values)
-    if growth.holds_graphs:
+        template = "Memory grows by {size} a step and is full in about {time}."
+    elif growth.holds_graphs:
         template = "{name} grows by one graph a step, {size}; memory is full in about {time}."
     else:
         template = "{name} grows by {size} a step; memory is full in about {time}."
-    return Message(template, name=holder, **values)
+    return Message(template, name=holder, size=size, time=time)
 
 
 def _holder(growth: MemoryGrowth) -> str | None:
