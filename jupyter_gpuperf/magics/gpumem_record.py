@@ -20,7 +20,7 @@ def record(shell: Any, words: list[str], cell: str | None) -> TimelineView | Non
     """Record the cell or, without one, the next steps of a watched loop."""
     from jupyter_gpuperf.client.memory_recording import record_cell, record_next_steps
 
-    given = _parse(words)
+    given = parse(words)
     if cell is None:
         if given.into is not None:
             message = "The timeline is shown below the cell that runs the loop: it has no name."
@@ -43,7 +43,8 @@ def record(shell: Any, words: list[str], cell: str | None) -> TimelineView | Non
     return view
 
 
-def _parse(words: list[str]) -> Any:
+def parse(words: list[str]) -> Any:
+    """Parse the words after ``%gpumem record``."""
     parser = OptionParser(prog="%gpumem record", add_help=False, allow_abbrev=False)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--file", type=Path)

@@ -15,7 +15,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from jupyter_gpuperf.device_memory.growth_search import HolderSearch
 from jupyter_gpuperf.device_memory.notebook import Notebook
@@ -43,9 +42,13 @@ class Counter(TorchDispatchMode):
         self.bytes = 0
         self._alive = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # otherwise torch imports its compiler, for seconds
+
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         made = function(*args, **(kwargs or {}))
-        for each in tree_leaves(made):
+        for each in made if isinstance(made, (tuple, list)) else (made,):
             if isinstance(each, torch.Tensor):
                 self._count(each.untyped_storage())
         return made
@@ -108,6 +111,15 @@ class Batches:
         return {"allocated_bytes": {"all": now}, "reserved_bytes": {"all": now}}
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """On a machine with other work, threads of small operations wait for each other most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def run(cells):
     """Run cells with a loader, and return what was found."""
@@ -130,14 +142,17 @@ import copy, random
 torch.manual_seed(0)
 random.seed(0)
 model = nn.Sequential(nn.Linear({WIDTH}, {WIDTH}), nn.ReLU(), nn.Linear({WIDTH}, {WIDTH}))
-optimizer = torch.optim.SGD(model.parameters())
 def step(batch):
     out = model(batch)
     loss = out.square().mean()
-    optimizer.zero_grad()
+    model.zero_grad()
     loss.backward(retain_graph=True)  # otherwise a kept loss keeps no activations
-    optimizer.step()
+    update()
     return out, loss
+def update():
+    with torch.no_grad():
+        for each in model.parameters():
+            each -= 0.001 * each.grad
 """
 
 LEAKS = {
@@ -255,8 +270,8 @@ for i, batch in enumerate(batches.epoch(120)):
     sum_of_losses = sum_of_losses + model(batch).square().mean()
     if i % 32 == 31:
         sum_of_losses.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        update()
+        model.zero_grad()
         sum_of_losses = 0
 """,
     "outputs_of_an_epoch": """

@@ -18,7 +18,7 @@ MIB = 2**20
 
 def event(action, address, mib, seconds, line=None):
     frames = [{"filename": "torch/nn/functional.py", "line": 7, "name": "linear"}]
-    frames += [] if line is None else [{"filename": "/home/me/train.py", "line": line, "name": "f"}]
+    frames += [] if line is None else [{"filename": "/data/train.py", "line": line, "name": "f"}]
     return {
         "action": action,
         "addr": address,
