@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import sys
@@ -18,9 +19,10 @@ from jupyter_gpuperf.device_memory.walk import NO_PARENT, Walk, undisturbed
 from jupyter_gpuperf.loops.growth_watch import SEARCHED_STEPS, GrowthHolder
 from jupyter_gpuperf.state.roots import is_user_module
 
-LIMIT_SECONDS: Final = 1.0
-MOST_NODES: Final = 40_000
-"""As many nodes of graphs are read in about half a second."""
+LIMIT_SECONDS: Final = 2.0
+"""Of the processor, so that other work on the machine does not end the search."""
+MOST_NODES: Final = 20_000
+"""Nodes of graphs; those of the newest tensors come first."""
 SHARE: Final = (0.3, 1.5)
 """Of what was added, the least and the most that a holder has: what each step replaces is less, or was not added."""
 REPLACED: Final = frozenset({"parameter", "gradient", "optimizer", "buffer", "batch"})
@@ -85,29 +87,31 @@ class HolderSearch:
     def _walk(self) -> Walk:
         walk = _LimitedWalk(self._torch, self._notebook.stops())
         walk.graphs.most_nodes = MOST_NODES
-        walk.search("variable", self._notebook.variables())
-        walk.search("variable", _locals(self._notebook))
-        walk.search("history", [(each.name, each.content) for each in self._notebook.history()])
+        notebook = self._notebook
+        with contextlib.suppress(TimeoutError):  # what was found until then may be enough
+            walk.search("variable", notebook.variables())
+            walk.search("variable", _locals(notebook))
+            walk.search("history", [(each.name, each.content) for each in notebook.history()])
         return walk
 
 
 class _LimitedWalk(Walk):
-    """A search that ends by an error after a second.
+    """A search that ends by an error after a while.
 
     It enters the graphs of the newest tensors first: of a list of thousands, only those were added.
     """
 
     def __init__(self, torch: Any, stops: list[Any]) -> None:
         super().__init__(torch, stops)
-        self._until = time.perf_counter() + LIMIT_SECONDS
+        self._until = time.thread_time() + LIMIT_SECONDS
 
     def _meet(self, values: list[Any], group: list[int], origin: int) -> None:
-        if time.perf_counter() > self._until:
+        if time.thread_time() > self._until:
             raise TimeoutError
         super()._meet(values, group, origin)
 
     def _enter_graphs(self) -> None:
-        self._graph_starts.reverse()
+        self._graph_starts.sort(key=lambda start: -self.graphs.number(start[1]))
         super()._enter_graphs()
 
 

@@ -5,6 +5,7 @@ The tensors are the CPU's; what torch would count on a GPU is the memory of all 
 
 from __future__ import annotations
 
+import gc
 import sys
 import weakref
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from jupyter_gpuperf.device_memory.growth_search import HolderSearch
 from jupyter_gpuperf.device_memory.notebook import Notebook
+from jupyter_gpuperf.device_memory.objects import locals_of_running
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
 from jupyter_gpuperf.loops.growth_watch import GrowthWatch
@@ -334,3 +336,47 @@ for _ in range(4):
 def test_a_healthy_loop_has_no_finding(run, name):
     batches = run(HEALTHY[name], epoch_batches=100 if "epoch(1" in HEALTHY[name] else 40)
     assert batches.found == []
+
+
+def test_of_many_graphs_the_newest_are_searched(cells, monkeypatch):
+    cells.run("def graph(): return torch.ones(N, requires_grad=True).exp().sum()")
+    cells.run("N = 500\ncache = {i: graph() for i in range(200)}")
+    search = HolderSearch(torch, Notebook(cells.shell), CPU)
+    search.begin()
+    monkeypatch.setattr("jupyter_gpuperf.device_memory.growth_search.MOST_NODES", 60)
+    cells.run("cache |= {i: graph() for i in range(200, 210)}")
+    holder = search.end(10 * 2 * 500 * 4)
+    assert holder == ("cache", None, True)
+
+
+def test_a_search_that_takes_too_long_or_fails_finds_nothing(cells, monkeypatch):
+    search = HolderSearch(torch, Notebook(cells.shell), CPU)
+    search.begin()
+    monkeypatch.setattr("jupyter_gpuperf.device_memory.growth_search.LIMIT_SECONDS", -1.0)
+    cells.run("kept = [torch.zeros(N) for _ in range(10)]")
+    assert search.end(10 * 4e6) is None
+    monkeypatch.setattr("jupyter_gpuperf.device_memory.growth_search.Names", None)
+    assert search.end(10 * 4e6) is None
+
+
+def test_reading_a_running_functions_variables_keeps_none_alive():
+    def work():
+        kept = torch.zeros(4)
+        found = locals_of_running(sys._getframe())
+        assert found["kept"] is kept
+        storage = weakref.ref(kept)
+        del kept, found
+        gc.collect()
+        return storage()
+
+    assert work() is None
+
+
+def test_a_users_own_copy_of_local_variables_is_left_alone():
+    def work():
+        kept = torch.zeros(4)
+        own = locals()
+        locals_of_running(sys._getframe())
+        return own["kept"] is kept
+
+    assert work()
