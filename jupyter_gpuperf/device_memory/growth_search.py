@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import re
-import sys
 import time
-import types
 from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.naming import Names
-from jupyter_gpuperf.device_memory.notebook import Notebook
-from jupyter_gpuperf.device_memory.objects import locals_of_running
+from jupyter_gpuperf.device_memory.notebook import LOCAL, Notebook
 from jupyter_gpuperf.device_memory.walk import NO_PARENT, Walk, undisturbed
 from jupyter_gpuperf.loops.growth_watch import SEARCHED_STEPS, GrowthHolder
-from jupyter_gpuperf.state.roots import is_user_module
 
 LIMIT_SECONDS: Final = 2.0
-"""Of the processor, so that other work on the machine does not end the search."""
+"""CPU time, so that other work on the machine does not end the search."""
 MOST_NODES: Final = 20_000
 """Nodes of graphs; those of the newest tensors come first."""
 SHARE: Final = (0.3, 1.5)
 """Of what was added, the least and the most that a holder has: what each step replaces is less, or was not added."""
 REPLACED: Final = frozenset({"parameter", "gradient", "optimizer", "buffer", "batch"})
 """Kinds of tensors that a step may replace by new ones, without keeping the old."""
-LOCAL: Final = ".<locals>."
 GRAPH: Final = " → graph"
 NUMBERS: Final = re.compile(r"\d+(?=[^\[\]]*\])")
 REPEATED: Final = re.compile(r"(\.\w+)\1+")
@@ -90,7 +84,7 @@ class HolderSearch:
         notebook = self._notebook
         with contextlib.suppress(TimeoutError):  # what was found until then may be enough
             walk.search("variable", notebook.variables())
-            walk.search("variable", _locals(notebook))
+            walk.search("variable", notebook.running_locals())
             walk.search("history", [(each.name, each.content) for each in notebook.history()])
         return walk
 
@@ -125,18 +119,3 @@ def _holders(walk: Walk, names: Names, place: int) -> Iterator[tuple[str, bool]]
         for each in holding.holders:
             text = NUMBERS.sub("…", each.removesuffix(GRAPH))
             yield REPEATED.sub(r"\1", text), holds_graphs
-
-
-def _locals(notebook: Notebook) -> Iterator[tuple[str, Any]]:
-    """Yield the local variables of the user's functions that run in this thread."""
-    frame: types.FrameType | None = sys._getframe()
-    while frame is not None:
-        code, module = frame.f_code, frame.f_globals.get("__name__")
-        is_own = frame.f_globals is notebook.names or (
-            type(module) is str and is_user_module(module)
-        )
-        if is_own and code.co_flags & inspect.CO_OPTIMIZED:
-            function = getattr(code, "co_qualname", code.co_name)
-            for name, value in locals_of_running(frame).items():
-                yield f"{function}{LOCAL}{name}", value
-        frame = frame.f_back

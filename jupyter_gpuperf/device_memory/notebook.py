@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from jupyter_gpuperf.device_memory.objects import dictionary_of, loaded_modules, running_frames
+from jupyter_gpuperf.device_memory.objects import (
+    dictionary_of,
+    loaded_modules,
+    locals_of_running,
+    running_frames,
+)
 from jupyter_gpuperf.state.roots import is_user_file, is_user_module
 
 UNDERSCORES: Final = ("_", "__", "___")
@@ -18,6 +24,8 @@ OF_SYS: Final = ("last_exc", "last_value", "last_traceback")
 OF_TRACEBACKS: Final = ("tb", "evalue", "pdb")
 """Attributes of IPython's traceback printer; ``pdb`` is the debugger, which keeps a frame."""
 
+LOCAL: Final = ".<locals>."
+"""Between a function and its local variable, as Python writes it."""
 LAST_RESULT: Final = "last result"
 """What IPython's ``last_execution_result`` is called here; it is an object with the result."""
 
@@ -57,6 +65,18 @@ class Notebook:
             if is_user_module(name) and vars(module) is not self.names
             for key, value in list(vars(module).items())
         ]
+
+    def running_locals(self) -> Iterator[tuple[str, Any]]:
+        """Yield the local variables of the user's functions that run in this thread: ``train.<locals>.losses``."""
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None:
+            code, module = frame.f_code, frame.f_globals.get("__name__")
+            is_own = type(module) is str and is_user_module(module)
+            if code.co_flags & inspect.CO_OPTIMIZED and (is_own or frame.f_globals is self.names):
+                function = getattr(code, "co_qualname", code.co_name)
+                for name, value in locals_of_running(frame).items():
+                    yield f"{function}{LOCAL}{name}", value
+            frame = frame.f_back
 
     def history(self) -> list[Slot]:
         """Return where IPython keeps results of cells: ``Out``, ``_``, ``_12``."""

@@ -140,6 +140,7 @@ def _owners_by_address(torch: Any, notebook: Notebook, device: str) -> dict[int,
     """Return the owner of each storage that a name reaches."""
     walk = Walk(torch, notebook.stops())
     walk.search("variable", notebook.variables())
+    walk.search("variable", notebook.running_locals())
     walk.search("exception", [("", each.value) for each in notebook.exceptions()])
     walk.search("history", [(each.name, each.content) for each in notebook.history()])
     names = Names(walk, notebook.place_of_frame)
