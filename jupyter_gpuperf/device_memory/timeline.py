@@ -95,6 +95,7 @@ def timeline_of(changes: Sequence[Change], first: Mapping[Owner, float]) -> Time
         column = int((change.seconds - began) / width)
         highest[column] = max(highest.get(column, (float("-inf"), 0)), (total, -index))
     shown = {-index: column for column, (_, index) in highest.items()}
+    shown.setdefault(len(changes) - 1, MOST_COLUMNS - 1)  # the end is shown as it is
     sizes = dict(first)
     states = []
     for index, change in enumerate(changes):
