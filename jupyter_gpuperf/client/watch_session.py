@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_gpuperf.device_memory.growth_search import HolderSearch
+from jupyter_gpuperf.device_memory.notebook import Notebook
+from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, connection_file
@@ -31,7 +34,11 @@ class WatchSession:
     """Everything that is watched in this kernel."""
 
     def __init__(self) -> None:
-        self.watching = LoaderWatch(name_of=name_in_notebook, arguments_of=arguments_in_notebook)
+        self.watching = LoaderWatch(
+            name_of=name_in_notebook,
+            arguments_of=arguments_in_notebook,
+            growth_search=_growth_search,
+        )
         self.telemetry: TelemetryThread | None = None
         self.listeners: list[Callable[[ServerMessage], None]] = []
         self._kernel_id = _kernel_id()
@@ -124,7 +131,12 @@ def _loader_notes(session: WatchSession) -> Iterator[Message]:
     totals = session.telemetry.totals if session.telemetry else {}
     nested = "{loader} is not shown: another loop ran, or a cell ended, in each of its steps."
     stopped = "{loader} is no longer timed ({error}); the loop itself continues."
+    grows = "GPU memory grows by {size} a step of {loader}: {holder} keeps something of each step."
     for clock in session.watching.clocks:
+        growth = clock.info.memory_growth
+        if growth is not None and growth.holder is not None:
+            size = format_quantity(growth.bytes_per_step, "bytes")
+            yield Message(grows, size=size, loader=clock.info.name, holder=growth.holder)
         total = totals.get(clock.info.id)
         if total and total.interrupted_count and not total.count:
             yield Message(nested, loader=clock.info.name)
@@ -173,6 +185,11 @@ def arguments_in_notebook(name: str) -> list[str] | None:
     names = notebook_names()
     loader = names.get(name)
     return arguments_as_code(loader, name, names) if _is_loader(loader) else None
+
+
+def _growth_search(device: int) -> HolderSearch:
+    torch = sys.modules["torch"]
+    return HolderSearch(torch, Notebook(running_shell()), torch.device("cuda", device))
 
 
 def _is_loader(value: Any) -> bool:

@@ -13,6 +13,7 @@ from jupyter_gpuperf.device_memory.objects import bases_of, dictionary_of, names
 
 MOST_NODES: Final = 500_000
 RAW: Final = "_raw_saved_"
+NUMBER: Final = "_sequence_nr"
 
 
 def is_node(torch: Any, kind: type) -> bool:
@@ -25,6 +26,7 @@ class GraphReader:
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
+        self.most_nodes = MOST_NODES
         self._places: dict[int, dict[str, Any]] = {}
         self.hidden_count = 0
         """Saved tensors that this version of torch doesn't show."""
@@ -35,7 +37,7 @@ class GraphReader:
         found: list[tuple[Any, Any]] = []
         for start in starts:
             waiting = [start]
-            while waiting and len(self.nodes) < MOST_NODES:
+            while waiting and len(self.nodes) < self.most_nodes:
                 node = waiting.pop()
                 if id(node) in done:
                     continue
@@ -47,6 +49,11 @@ class GraphReader:
         nearest = self._nearest([node for _, node in found], edges)
         for start, node in found:
             yield start, nearest.get(id(node)), list(self._kept(node))
+
+    def number(self, node: Any) -> int:
+        """Return a number that is higher the later a node was made; 0 if torch doesn't tell."""
+        number = self._read(node, NUMBER)
+        return int(number()) if number is not None else 0
 
     def content(self, saved: Any) -> Iterator[Any]:
         """Yield what a saved tensor keeps: the tensor, or what the user's hooks made of it, and what they refer to."""
@@ -105,7 +112,7 @@ class GraphReader:
             known = {
                 name: place
                 for name, place in every
-                if name.startswith(RAW) or name in ("next_functions", "variable")
+                if name.startswith(RAW) or name in ("next_functions", "variable", NUMBER)
             }
             self._places[id(kind)] = known
         return known

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
-from jupyter_gpuperf.device_memory.objects import dictionary_of, loaded_modules, running_frames
-from jupyter_gpuperf.state.roots import is_user_module
+from jupyter_gpuperf.device_memory.objects import (
+    dictionary_of,
+    loaded_modules,
+    locals_of_running,
+    running_frames,
+)
+from jupyter_gpuperf.state.roots import is_user_file, is_user_module
 
 UNDERSCORES: Final = ("_", "__", "___")
 OF_SYS: Final = ("last_exc", "last_value", "last_traceback")
 OF_TRACEBACKS: Final = ("tb", "evalue", "pdb")
 """Attributes of IPython's traceback printer; ``pdb`` is the debugger, which keeps a frame."""
 
+LOCAL: Final = ".<locals>."
+"""Between a function and its local variable, as Python writes it."""
 LAST_RESULT: Final = "last result"
 """What IPython's ``last_execution_result`` is called here; it is an object with the result."""
 
@@ -58,6 +66,18 @@ class Notebook:
             for key, value in list(vars(module).items())
         ]
 
+    def running_locals(self) -> Iterator[tuple[str, Any]]:
+        """Yield the local variables of the user's functions that run in this thread: ``train.<locals>.losses``."""
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None:
+            code, module = frame.f_code, frame.f_globals.get("__name__")
+            is_own = type(module) is str and is_user_module(module)
+            if code.co_flags & inspect.CO_OPTIMIZED and (is_own or frame.f_globals is self.names):
+                function = getattr(code, "co_qualname", code.co_name)
+                for name, value in locals_of_running(frame).items():
+                    yield f"{function}{LOCAL}{name}", value
+            frame = frame.f_back
+
     def history(self) -> list[Slot]:
         """Return where IPython keeps results of cells: ``Out``, ``_``, ``_12``."""
         return [] if self.shell is None else list(self._history())
@@ -82,9 +102,21 @@ class Notebook:
     def place_of_frame(self, frame: types.FrameType, line: int | None = None) -> str:
         """Return a place in a frame, by default where it is now: ``cell [3]:2`` or ``train.py:12``."""
         file = frame.f_code.co_filename
-        cells = getattr(getattr(self.shell, "compile", None), "_filename_map", {})
+        return self.place_of_line(file, frame.f_lineno if line is None else line)
+
+    def place_of_line(self, file: str, line: int) -> str:
+        """Return a line as text: ``cell [3]:2`` or ``train.py:12``."""
+        cells = self._cells
         where = f"cell [{cells[file]}]" if file in cells else PurePath(file).name
-        return f"{where}:{frame.f_lineno if line is None else line}"
+        return f"{where}:{line}"
+
+    def is_own_file(self, file: str) -> bool:
+        """Return whether a file is a cell, or the user's own."""
+        return file in self._cells or is_user_file(file)
+
+    @property
+    def _cells(self) -> dict[str, int]:
+        return getattr(getattr(self.shell, "compile", None), "_filename_map", {})
 
     def _history(self) -> Iterator[Slot]:
         results: dict[int, Any] = self.names.get("_oh") or {}

@@ -139,6 +139,21 @@ def _of_frame(frame: types.FrameType) -> dict[int, str]:
     return names
 
 
+def locals_of_running(frame: types.FrameType) -> dict[str, Any]:
+    """Return the variables of a function that is running in this thread, without keeping any alive.
+
+    Until Python 3.12, reading them fills a dictionary of the frame. It is emptied again, unless ``locals()`` returned it
+    to the user.
+    """
+    variables = frame.f_locals
+    found = dict(variables)
+    if type(variables) is dict and sys.getrefcount(variables) <= 3:
+        code = frame.f_code
+        for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            variables.pop(name, None)
+    return found
+
+
 def of_exception(error: BaseException, name: str) -> Any:
     """Return an attribute that every exception has, such as ``__cause__``."""
     return BaseException.__dict__[name].__get__(error)

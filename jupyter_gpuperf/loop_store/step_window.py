@@ -8,6 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.training import (
+    MEMORY,
     SHORTEST_STEP_SECONDS,
     LoaderSteps,
     StepBin,
@@ -51,6 +52,7 @@ def steps_of(
     batches = loader.batches_per_epoch
     return LoaderSteps(
         **{name: getattr(loader, name) for name in SETTINGS},
+        **{name: getattr(whole, name) for name in MEMORY},
         pid=pid,
         notebook=notebook,
         notebook_key=notebook_key,

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batches import size_of
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
+from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
 from jupyter_gpuperf.schemas.training import WatchedLoader
 
 MOST_WAITING: Final = 1 << 15
@@ -28,9 +29,10 @@ class StepTimes(NamedTuple):
     samples: int
     interrupted: bool
     training: bool
+    memory: MemoryReading | None
 
 
-RawStep = tuple[float, float, float, int, bool, bool]
+RawStep = tuple[float, float, float, int, bool, bool, MemoryReading | None]
 """A step as a plain tuple, with the fields of :class:`StepTimes`."""
 
 
@@ -66,6 +68,7 @@ class LoaderClock:
     given: BatchCounter
     steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     idle_timer: IdleTimer | None = None
+    memory_reader: MemoryReader | None = None
     worker_pids: tuple[int, ...] = ()
     number: int = 0
     """The number of the latest batch."""
@@ -115,12 +118,18 @@ class IteratorClock:
     def batch_requested(self, now: float) -> None:
         """Record that the loop asks for a batch at the time ``now``, which ends the step of the previous batch."""
         try:
-            given = self._given
+            given, ended = self._given, now
             if given:
                 shared = self._shared
                 interrupted = self._count < shared.paused or self._count < shared.of_thread.repeated
+                memory, reader = None, self._loader.memory_reader
+                if reader is not None and now >= reader.due_seconds:
+                    memory = reader.read(now)
+                    now += reader.took_seconds  # it is no part of the next wait
                 # Append a plain tuple: creating a named tuple takes longer than all the rest.
-                self._append((self._began, given, now, self._samples, interrupted, self._training))
+                self._append(
+                    (self._began, given, ended, self._samples, interrupted, self._training, memory)
+                )
                 self._given = 0.0
                 pair = self._pair
                 if pair is not None and self._idle_timer is not None:
@@ -128,7 +137,7 @@ class IteratorClock:
                     if interrupted:
                         self._idle_timer.drop(pair)
                     else:
-                        self._idle_timer.end(pair, now - self._began)
+                        self._idle_timer.end(pair, ended - self._began)
             self._began = now
             idle_timer = self._loader.idle_timer
             if idle_timer is not None:
@@ -168,6 +177,6 @@ class IteratorClock:
 
     def _go_quiet(self, error: Exception) -> None:
         self._loader.error = f"{type(error).__name__}: {error}"
-        self._loader.idle_timer = self._idle_timer = None
+        self._loader.idle_timer = self._idle_timer = self._loader.memory_reader = None
         self._pair = None
         self._given = 0.0

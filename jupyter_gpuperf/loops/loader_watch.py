@@ -16,7 +16,9 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
+from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
@@ -28,7 +30,9 @@ MOST_LOADERS: Final = 64
 """Maximum number of loaders to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
 
-LATE_FIELDS: Final = ("arguments", "device_uuid", "worker_threads", "rank", "ranks_count")
+LATE_FIELDS: Final = (
+    *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
+)
 """Fields of a loader that are still unknown when its first batch is requested."""
 
 
@@ -45,11 +49,14 @@ class LoaderWatch:
         name of the dataset's class is used.
     arguments_of
         Returns, as code, the arguments of the notebook's DataLoader with this name; ``None`` if there is none.
+    growth_search
+        Takes the index of a device, and returns a new search for what is added to its memory.
     """
 
     torch: Callable[[], Any] = lambda: sys.modules.get("torch")
     name_of: Callable[[Any], str | None] = lambda sampler: None
     arguments_of: Callable[[str], list[str] | None] = lambda name: None
+    growth_search: Callable[[int], GrowthSearch] | None = None
 
     def __post_init__(self) -> None:
         self.given = BatchCounter()
@@ -117,7 +124,7 @@ class LoaderWatch:
             self.pause()
 
     def find_device(self) -> None:
-        """Give each clock the event timer of the device in use, once the notebook uses CUDA. Create no CUDA context."""
+        """Give each clock what reads the device in use, once the notebook uses CUDA. Create no CUDA context."""
         torch = self.torch()
         device = None if torch is None else device_in_use(torch)
         if device is None:
@@ -128,6 +135,7 @@ class LoaderWatch:
                 clock.idle_timer is None or clock.idle_timer.device != device
             ):
                 clock.idle_timer = IdleTimer(torch, device)
+                clock.memory_reader = MemoryReader(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
     def find_rank(self) -> None:

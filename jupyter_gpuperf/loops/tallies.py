@@ -32,6 +32,7 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
     if not steps:
         return None
     plain = [step for step in steps if not step.interrupted]
+    readings = [step.memory for step in steps if step.memory is not None]
     idle = [] if clock.idle_timer is None else list(_taken(clock.idle_timer.durations))
     return StepTally(
         loader=clock.info.id,
@@ -47,6 +48,7 @@ def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None
         event_idle_seconds=math.fsum(idle_seconds for idle_seconds, _ in idle),
         epoch_batches=clock.epoch_batches,
         bins=dict(Counter(bin_of(step.ended - step.began) for step in plain)),
+        **(readings[-1]._asdict() if readings else {}),
     )
 
 

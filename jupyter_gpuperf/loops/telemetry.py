@@ -15,6 +15,8 @@ import msgspec
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
+from jupyter_gpuperf.loops.clock import LoaderClock
+from jupyter_gpuperf.loops.growth_watch import GrowthWatch
 from jupyter_gpuperf.loops.loader_watch import LoaderWatch
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
@@ -31,7 +33,7 @@ POLL_SECONDS: Final = 0.5
 SLOW_CHECKS: Final = 6
 """The device, the rank and the workers' threads are checked only every this many calls of ``report_once``."""
 KEPT_TALLIES: Final = 7200
-MOST_TALLIES: Final = 64
+MOST_TALLIES: Final = 32
 """Maximum number of tallies in one message, whose length the server limits."""
 KEPT_CELLS: Final = 64
 YIELD_SECONDS: Final = 0.0005
@@ -68,6 +70,7 @@ class TelemetryThread(ReportingThread):
         self._tallying = threading.Lock()
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
         self._threads: dict[int, WorkerThreads] = {}
+        self._growth: dict[int, GrowthWatch] = {}
         self._reports_count = 0
 
     def cell_ran(self, cell: CellRan) -> None:
@@ -104,10 +107,21 @@ class TelemetryThread(ReportingThread):
                     before = self.totals.get(tally.loader)
                     self.totals[tally.loader] = merged(before, tally) if before else tally
                     self._unsent.append(tally)
+                    self._watch_growth(clock, tally)
                     time.sleep(YIELD_SECONDS)
             watched = {clock.info.id for clock in self._watching.clocks}
             for forgotten in self.totals.keys() - watched:
                 del self.totals[forgotten]
+                self._growth.pop(forgotten, None)
+
+    def _watch_growth(self, clock: LoaderClock, tally: StepTally) -> None:
+        search, reader = self._watching.growth_search, clock.memory_reader
+        if search is None or reader is None:
+            return
+        watch = self._growth.get(tally.loader)
+        if watch is None or watch.reader is not reader:
+            watch = self._growth[tally.loader] = GrowthWatch(clock, reader, search)
+        watch.add(tally)
 
     def _send(self, tallies: list[StepTally]) -> None:
         active = {tally.loader for tally in tallies}

@@ -6,20 +6,23 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 from traitlets import Bool
 
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.magics.gpumem_fit import parse_fit, run_given
+from jupyter_gpuperf.magics.gpumem_record import record
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.batch_fit_view import BatchFitView
     from jupyter_gpuperf.display.memory_view import FreedView, MemoryView
+    from jupyter_gpuperf.display.timeline_view import TimelineView
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,11 @@ MANUAL: Final = """Show who holds the device's memory, by the names that you typ
   %gpumem fit STEP --batch LOADER [--budget-seconds 60] [--margin 5]
                             run the step, a function of a batch, at several batch sizes: peak memory, samples/s, the
                             largest that fits and leaves that percentage free; everything is restored afterwards
+  %gpumem record [--steps N] [--file FILE]
+                            record allocations with stacks in the next N steps (5) of a watched loop (%gpuwatch on);
+                            show the memory by owner over time, and write a file for PyTorch's memory viewer
+  %%gpumem record [--file FILE]
+  …                         the same for the cell
   --into NAME               assign the result to this variable
 
 After a cell ran out of memory, the reasons are shown below its traceback. To turn this off:
@@ -48,13 +56,20 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         True, help="Whether to show the reasons below a cell that ran out of GPU memory."
     ).tag(config=True)
 
-    @line_magic  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
-    def gpumem(self, line: str) -> MemoryView | FreedView | BatchFitView | None:
+    def gpumem(
+        self, line: str, cell: str | None = None
+    ) -> MemoryView | FreedView | BatchFitView | TimelineView | None:
         """Show who holds the memory, or free it. :func:`register` replaces this docstring."""
         words = words_of(line)
         if prints_help(words[-1:], MANUAL):
             return None
+        if words[:1] == ["record"]:
+            return record(self.shell, words[1:], cell)
+        if cell is not None:
+            message = "Only %%gpumem record takes a cell."
+            raise BadRequest("usage", message, "Use %gpumem without the cell.")
         given = parse(words)
         result: MemoryView | FreedView | BatchFitView
         if given.action == "fit":

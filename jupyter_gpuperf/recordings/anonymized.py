@@ -44,7 +44,16 @@ def anonymized_training(message: bytes) -> bytes:
     now = msgspec.json.decode(message, type=TrainingNow)
 
     def anonymized(notebook: NotebookTraining) -> NotebookTraining:
-        loaders = [replace(each, notebook="", arguments=None) for each in notebook.loaders]
+        loaders = [
+            replace(
+                each,
+                notebook="",
+                arguments=None,
+                memory_growth=each.memory_growth
+                and replace(each.memory_growth, holder=None, function=None),
+            )
+            for each in notebook.loaders
+        ]
         return replace(notebook, notebook_path=None, loaders=loaders)
 
     return encode(replace(now, notebooks=[*map(anonymized, now.notebooks)]))

@@ -15,7 +15,7 @@ class Finding(WithMessages, frozen=True, kw_only=True):
     code: str
     """The rule's code: ``input-bound``, ``transfer-bound``, ``launch-bound``, ``periodic-stall``,
     ``tensor-cores-idle``, ``memory-bandwidth-bound``, ``power-capped``, ``thermal-throttled``, ``memory-nearly-full``,
-    ``out-of-memory``, ``gpu-contention``, ``idle-memory-holder``, ``communication-bound``, ``cpu-quota``, or
+    ``memory-growth``, ``out-of-memory``, ``gpu-contention``, ``idle-memory-holder``, ``communication-bound``, ``cpu-quota``, or
     a code of another package.
     """
     severity: Literal["info", "warning", "critical"]

@@ -75,3 +75,35 @@ class FreedMemory(Struct, frozen=True, kw_only=True):
     """Measured afterwards."""
     cache_bytes: float | None
     """What torch returned to the device."""
+
+
+class TimelineOwner(Struct, frozen=True, kw_only=True):
+    """An owner's memory over the time of a recording."""
+
+    kind: str
+    """As in :class:`MemoryOwner`; ``freed`` for what was freed during the recording, by the line that made it;
+    ``before`` for what was there before, without a name."""
+    name: str
+    bytes: list[float]
+    """One value for each of the timeline's times."""
+    peak_bytes: float
+    """At the peak of all owners."""
+
+
+class MemoryTimeline(Struct, frozen=True, kw_only=True):
+    """Allocated memory by owner over the time of a recording."""
+
+    device: str
+    file: str
+    """Where the recording is, for PyTorch's memory viewer."""
+    times_seconds: list[float]
+    """From the first allocation or release on; for each time, the state with the most memory since the one before."""
+    steps_seconds: list[float]
+    """When the recorded steps began."""
+    allocated_bytes: list[float]
+    peak_bytes: float
+    peak_seconds: float
+    events_count: int
+    owners: list[TimelineOwner]
+    """The largest at the peak is first."""
+    notes: list[str] = []

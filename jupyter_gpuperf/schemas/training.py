@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
-from jupyter_gpuperf.schemas.bounds import Count, Quantity, Seconds, Time, UnixSeconds
+from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
 from jupyter_gpuperf.schemas.readings import Columns
 
 Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
@@ -18,6 +18,22 @@ StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A number of steps in one tally; a kernel adds up at most a few hundred at once."""
 
 # Messages from a kernel.
+
+
+class MemoryGrowth(Struct, frozen=True, kw_only=True):
+    """Allocated memory that grows step by step, measured at the ends of a loop's steps."""
+
+    bytes_per_step: Bytes
+    steps: Count
+    """Number of steps over which it was measured."""
+    outlasts_epoch: bool
+    """Whether the memory kept growing when an epoch ended: what is collected for one epoch would have come free."""
+    holder: bounds.Name | None = None
+    """The variable that holds what was added, as typed: ``losses``; ``None`` if it is not known."""
+    function: bounds.Name | None = None
+    """The running function whose local variable the holder is; ``None`` for a variable of the notebook."""
+    holds_graphs: bool = False
+    """Whether the holder keeps autograd graphs."""
 
 
 class WatchedLoader(Struct, frozen=True, kw_only=True):
@@ -45,6 +61,8 @@ class WatchedLoader(Struct, frozen=True, kw_only=True):
     """The rank of this process in a distributed training; ``None`` if it trains alone."""
     ranks_count: Count | None = None
     """The number of ranks in the distributed training; ``None`` if the process trains alone."""
+    memory_growth: MemoryGrowth | None = None
+    """``None`` while the memory does not grow, or without a GPU."""
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -76,6 +94,12 @@ class StepTally(Struct, frozen=True, kw_only=True):
     """Number of batches of the current epoch so far."""
     bins: dict[Annotated[int, Meta(ge=0, le=HIGHEST_BIN)], StepCount]
     """Histogram of step times: bin number (see :func:`bin_seconds`) → number of steps."""
+    allocated_bytes: Bytes | None = None
+    """Memory of tensors on the GPU, read at the end of one of the last steps; ``None`` without a GPU."""
+    reserved_bytes: Bytes | None = None
+    """What torch holds of the GPU's memory, used or not, read at the same time."""
+    peak_allocated_bytes: Bytes | None = None
+    """Torch's own peak, since the notebook last reset it."""
 
 
 SUMS: Final = (
@@ -83,13 +107,17 @@ SUMS: Final = (
     *("step_seconds", "wait_seconds", "event_step_seconds", "event_idle_seconds"),
 )
 """Fields that are summed when two tallies of one loader are merged."""
+MEMORY: Final = ("allocated_bytes", "reserved_bytes", "peak_allocated_bytes")
+"""Fields of which the later value counts; some tallies have none."""
 
 
 def merged(one: StepTally, next_one: StepTally) -> StepTally:
     """Merge two consecutive tallies of one loader; ``one`` is the earlier."""
+    later = one if next_one.allocated_bytes is None else next_one
     return structs.replace(
         one,
         **{name: getattr(one, name) + getattr(next_one, name) for name in SUMS},
+        **{name: getattr(later, name) for name in MEMORY},
         ended_seconds=next_one.ended_seconds,
         epoch_batches=next_one.epoch_batches,
         bins=dict(Counter(one.bins) + Counter(next_one.bins)),
@@ -197,6 +225,12 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     ranks_count: Count | None = None
     arguments: Arguments | None = None
     """See :attr:`WatchedLoader.arguments`; recordings omit it."""
+    allocated_bytes: Bytes | None = None
+    """See :class:`StepTally`, as the two below."""
+    reserved_bytes: Bytes | None = None
+    peak_allocated_bytes: Bytes | None = None
+    memory_growth: MemoryGrowth | None = None
+    """Recordings omit the names in it."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):

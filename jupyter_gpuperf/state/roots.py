@@ -71,7 +71,11 @@ def is_user_module(module_name: str) -> bool:
         return True
     if module_name.partition(".")[0] in ALWAYS_LIBRARIES | sys.stdlib_module_names:
         return False
-    file = getattr(sys.modules.get(module_name), "__file__", None) or ""
+    return is_user_file(getattr(sys.modules.get(module_name), "__file__", None) or "")
+
+
+def is_user_file(file: str) -> bool:
+    """Return whether a file belongs to no library; ``False`` for an empty name."""
     return bool(file) and not (
         file.startswith(LIBRARY_PATHS) or LIBRARY_FOLDERS.intersection(PurePath(file).parts)
     )

@@ -18,6 +18,14 @@ LOADER = {
     "arguments": ["train_loader.dataset", "batch_size=32"],
     "rank": 0,
     "ranks_count": 2,
+    "memory_growth": {
+        "bytes_per_step": 1e6,
+        "steps": 90,
+        "outlasts_epoch": False,
+        "holder": "losses",
+        "function": None,
+        "holds_graphs": True,
+    },
 }
 JOB = {
     "id": "here",
@@ -67,6 +75,9 @@ def steps(now: float, gpu: str, kernel_id: str = "bad", **changes: Any) -> dict[
         "event_idle_seconds": 0.15,
         "epoch_batches": 400,
         "bins": {"62": 10},
+        "allocated_bytes": 2e9,
+        "reserved_bytes": 3e9,
+        "peak_allocated_bytes": 2.5e9,
         **changes,
     }
     path = f"{kernel_id}.ipynb"

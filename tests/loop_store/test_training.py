@@ -14,6 +14,7 @@ from jupyter_gpuperf.schemas import Frame, encode
 from jupyter_gpuperf.schemas.training import (
     CellRan,
     ExplainNow,
+    MemoryGrowth,
     Steps,
     StepTally,
     WatchedLoader,
@@ -301,6 +302,23 @@ def test_a_recording_holds_no_names_of_notebooks(server):
     written = anonymized_training(encode(server.tick(1)))
     assert b"train_loader" in written
     assert b"train.ipynb" not in written
+
+
+def test_the_memory_of_a_loop_is_shown_and_a_recording_omits_the_names_of_variables(server):
+    server.come()
+    growth = MemoryGrowth(
+        bytes_per_step=1e6, steps=90, outlasts_epoch=True, holder="losses", function="train"
+    )
+    info = WatchedLoader(id=1, name="train_loader", memory_growth=growth)
+    server.tell(loader=info, allocated_bytes=2e9, reserved_bytes=3e9, peak_allocated_bytes=4e9)
+    server.tell(loader=info)  # of steps that were not read
+    shown = server.tick(1)
+    (loop,) = shown.notebooks[0].loaders
+    assert (loop.allocated_bytes, loop.reserved_bytes, loop.peak_allocated_bytes) == (2e9, 3e9, 4e9)
+    assert loop.memory_growth == growth
+    written = anonymized_training(encode(shown))
+    assert b"bytes_per_step" in written
+    assert b"losses" not in written
 
 
 def test_a_replayed_recording_is_shown_as_of_now(server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 
+import msgspec
 import pytest
 
 import jupyter_gpuperf
@@ -13,7 +14,7 @@ from jupyter_gpuperf.client import cells
 from jupyter_gpuperf.client import watch_session as watching_here
 from jupyter_gpuperf.client.ab_tests import headroom
 from jupyter_gpuperf.client.failures import BenchmarkError
-from jupyter_gpuperf.schemas.training import Footprint
+from jupyter_gpuperf.schemas.training import Footprint, MemoryGrowth
 
 torch = pytest.importorskip("torch")
 
@@ -88,6 +89,16 @@ def test_a_loop_with_another_one_in_each_step_is_not_missing_silently(run, shell
     report = shell.run_line_magic("gpuwatch", "report")
     assert [loop.loader for loop in report.loops] == ["train_loader"]
     assert any(note.startswith("outer is not shown") for note in report.notes)
+
+
+def test_memory_that_grows_is_noted_also_without_a_server(run, shell):
+    run(f"%gpuwatch on\n{LOOP}")
+    (clock,) = session().watching.clocks
+    growth = MemoryGrowth(bytes_per_step=2**20, steps=90, outlasts_epoch=False, holder="losses")
+    clock.info = msgspec.structs.replace(clock.info, memory_growth=growth)
+    notes = shell.run_line_magic("gpuwatch", "report").notes
+    expected = "GPU memory grows by 1.00\u00a0MiB a step of train_loader: losses keeps"
+    assert any(note.startswith(expected) for note in notes)
 
 
 def test_an_odd_object_in_the_notebook_keeps_no_loop_from_being_watched(run, shell):

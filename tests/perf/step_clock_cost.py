@@ -5,6 +5,8 @@ python tests/perf/step_clock_cost.py [--batches 20000] [--rounds 20] [--server n
 Per batch: ``next()`` of an iterator that returns immediately, with and without the clock (ABBA); the result is the
 difference of the minima of many short blocks. With a GPU, it is also measured with CUDA events. End to end: steps of
 10 ms (queued matrix products on a GPU, else a busy wait on the CPU), ABBA, median of the rounds' ratios.
+The readings of GPU memory are measured apart: what they add to each step that is not read, what one reading takes, and
+what both add to a step of 10 ms. Without a GPU, the counters are a stand-in, and one reading is not measured.
 ``--server`` selects the server that the telemetry thread connects to during the loop; the longest delay of a batch is
 measured, too.
 """
@@ -25,7 +27,10 @@ import torch
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.memory_reader import READ_SECONDS, MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of
+from jupyter_gpuperf.schemas.training import WatchedLoader
 
 BLOCK = 200
 HOLD_UP_ROUNDS = 5
@@ -64,6 +69,7 @@ def measure(batches: int, rounds: int, server: str = "none") -> dict[str, float]
         held = torch.zeros(1 << 20, device="cuda")  # so that a device is in use
         figures["with_events_added_us"] = added_us(loader, batches, events=True)
         del held
+    figures |= memory_us(batches)
     figures |= end_to_end(loader, rounds, server)
     return figures
 
@@ -95,6 +101,50 @@ def added_us(loader, batches: int, *, events: bool) -> float:
             found[watched].append(block(watched))
     # The minimum, because on a shared machine everything above it is caused by other processes.
     return round(1e6 * (min(found[True]) - min(found[False])), 3)
+
+
+def memory_us(batches: int) -> dict[str, float]:
+    """Return what reading the memory adds to a step, in microseconds."""
+    has_gpu = torch.cuda.is_available()
+    reader = MemoryReader(torch if has_gpu else StandIn, 0)
+    clock = LoaderClock(WatchedLoader(id=1, name="loader", batch_size=4), BatchCounter())
+    times = {}
+    for _ in range(max(4, batches // BLOCK)):
+        for each in (None, reader):
+            clock.memory_reader = each
+            iterator = IteratorClock(clock, torch.is_grad_enabled)
+            began = time.perf_counter()
+            for _ in range(BLOCK):
+                iterator.batch_requested(time.perf_counter())
+                iterator.batch_received(time.perf_counter(), None)
+            took = (time.perf_counter() - began) / BLOCK
+            times[each] = min(times.get(each, took), took)
+            clock.steps.clear()
+    unread = 1e6 * (times[reader] - times[None])
+    figures = {"memory_added_to_unread_step_us": round(unread, 3)}
+    if has_gpu:
+        readings = []
+        for _ in range(500):
+            reader.read(0.0)
+            readings.append(1e6 * reader.took_seconds)
+        median = statistics.median(readings)
+        figures["memory_reading_us"] = round(median, 1)
+        figures["memory_added_to_10_ms_step_us"] = round(unread + median * 0.01 / READ_SECONDS, 3)
+    return figures
+
+
+class StandIn:
+    """Torch with counters of memory that never change."""
+
+    class cuda:  # noqa: N801
+        @staticmethod
+        def get_device_properties(index):
+            return None
+
+        @staticmethod
+        def memory_stats_as_nested_dict(index):
+            counter = {"all": {"current": 0, "peak": 0}}
+            return {"allocated_bytes": counter, "reserved_bytes": counter}
 
 
 def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:

@@ -14,7 +14,15 @@ from jupyter_gpuperf.cli import main_parser
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.options import parser_of
 from jupyter_gpuperf.commands.subcommands import subcommand_of
-from jupyter_gpuperf.magics import amp_profile, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch
+from jupyter_gpuperf.magics import (
+    amp_profile,
+    gpubench,
+    gpudoctor,
+    gpumem,
+    gpumem_record,
+    gpurecord,
+    gpuwatch,
+)
 
 OTHER_MAGICS = (
     ("load_ext", ["jupyter_gpuperf"]),
@@ -48,7 +56,8 @@ def test_a_magic_understands_its_line(line):
         case "gpuwatch":
             gpuwatch.parse(words)
         case "gpumem":
-            gpumem.parse(words)
+            is_record = words[:1] == ["record"]
+            gpumem_record.parse(words[1:]) if is_record else gpumem.parse(words)
         case "gpurecord":
             gpurecord.parse(words[1:] if words[0] == "start" else words)
         case _:

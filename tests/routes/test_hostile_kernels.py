@@ -185,8 +185,8 @@ async def test_an_odd_tally_is_dropped_with_a_word_to_its_kernel(world):
 async def test_thousands_of_loops_are_as_many_as_a_page_can_show(world):
     message = steps(time.time(), world.gpu, "bad")
     (loader,), (tally,) = message["loaders"], message["tallies"]
-    for first in range(0, 3000, 100):
-        ids = range(first, first + 100)
+    for first in range(0, 3000, 50):
+        ids = range(first, first + 50)
         message["loaders"] = [{**loader, "id": each} for each in ids]
         message["tallies"] = [{**tally, "loader": each} for each in ids]
         await world.bad.send(json.dumps(message).encode())

@@ -43,6 +43,7 @@ CONTRACT = {
     "thermal-throttled",
     "memory-nearly-full",
     "out-of-memory",
+    "memory-growth",
     "gpu-contention",
     "idle-memory-holder",
     "communication-bound",

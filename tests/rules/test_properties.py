@@ -18,6 +18,7 @@ from jupyter_gpuperf.rules import (
     RuleInput,
     judge,
 )
+from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 REASONS = ("not_supported", "no_permission", "device_lost", "not_answering", "not_yet")
 EXTRA = (
@@ -61,6 +62,15 @@ listings = st.builds(
     time_seconds=st.floats(0, 100),
     processes=st.lists(processes, max_size=3).map(tuple),
 )
+growths = st.builds(
+    MemoryGrowth,
+    bytes_per_step=st.floats(0, 1e18),
+    steps=st.integers(0, 2**63 - 1),
+    outlasts_epoch=st.booleans(),
+    holder=st.one_of(st.none(), st.text(max_size=5)),
+    function=st.one_of(st.none(), st.text(max_size=5)),
+    holds_graphs=st.booleans(),
+)
 
 
 @st.composite
@@ -78,15 +88,20 @@ def windows(draw):
     watched = draw(
         st.lists(
             st.builds(
-                lambda wait, data, host: steps(
+                lambda wait, data, host, growth, sizes: steps(
                     device_uuid=None,
                     wait_ratio=wait,
                     idle_for_data_ratio=data,
                     idle_for_host_ratio=host,
+                    memory_growth=growth,
+                    allocated_bytes=sizes,
+                    reserved_bytes=sizes,
                 ),
                 st.floats(0, 1),
                 st.one_of(st.none(), st.floats(0, 1)),
                 st.one_of(st.none(), st.floats(0, 1)),
+                st.one_of(st.none(), growths),
+                st.one_of(st.none(), st.floats(0, 1e18)),
             ),
             max_size=1,
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 
+import msgspec
 import pytest
 from made import GIB, device, process, steps, window
 
 from jupyter_gpuperf.rules import RULES, judge
+from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 
 def found(*arguments, **options):
@@ -279,3 +281,55 @@ def test_a_loader_that_nobody_could_rebuild_gets_its_settings_and_no_code(argume
     change = found(starved, steps=[watched])["input-bound"].change
     assert ast.parse(change).body == []
     assert "num_workers=4" in change
+
+
+# --- growing memory ----------------------------------------------------------------------------------
+
+
+def grows(mib=10, **changes):
+    fields = {"bytes_per_step": mib * 2.0**20, "steps": 100, "outlasts_epoch": False} | changes
+    return steps(memory_growth=MemoryGrowth(**fields), allocated_bytes=5 * GIB)
+
+
+def growth_in(loop):
+    return found(steps=[loop]).get("memory-growth")
+
+
+def test_kept_graphs_are_found_with_their_name_and_when_memory_will_be_full():
+    finding = growth_in(grows(holder="losses", holds_graphs=True))
+    # 60 GiB are free; 6144 steps of 0.1 s
+    expected = "losses grows by one graph a step, 10.0 MiB; memory is full in about 10 min."
+    assert finding.summary == expected
+    assert "loss.item()" in finding.advice
+    assert (finding.severity, finding.notebook, finding.pid) == ("warning", "train.ipynb", 7)
+    assert finding.evidence["full_in_seconds"] == pytest.approx(614.4)
+
+
+def test_a_local_variable_is_named_with_its_function():
+    finding = growth_in(grows(holder="outputs", function="Trainer.fit", outlasts_epoch=True))
+    assert finding.summary.startswith("outputs in Trainer.fit() grows by 10.0 MiB a step;")
+    assert ".cpu()" in finding.advice
+
+
+def test_growth_without_a_known_holder_is_still_found_once_it_outlasts_an_epoch():
+    finding = growth_in(grows(outlasts_epoch=True))
+    expected = "Memory grows by 10.0 MiB a step and is full in about 10 min."
+    assert finding.summary == expected
+    assert finding.evidence["held_by"] == "unknown"
+
+
+def test_what_is_collected_for_one_epoch_is_no_fault_unless_memory_is_full_before():
+    assert growth_in(grows()) is None  # 60 s are left in the epoch
+    assert growth_in(grows(mib=200)) is not None
+    endless = msgspec.structs.replace(grows(), batches_per_epoch=None, epoch_left_seconds=None)
+    assert growth_in(endless) is None
+    assert growth_in(msgspec.structs.replace(endless, step_seconds=0.05)) is not None
+
+
+def test_growth_that_takes_days_is_nobodys_business():
+    assert growth_in(grows(mib=0.001, outlasts_epoch=True)) is None
+
+
+def test_unused_memory_of_torch_is_filled_first():
+    loop = msgspec.structs.replace(grows(outlasts_epoch=True), reserved_bytes=25 * GIB)
+    assert growth_in(loop).evidence["full_in_seconds"] == pytest.approx(614.4 * 80 / 60)

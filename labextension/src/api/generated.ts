@@ -756,6 +756,7 @@ export interface KeptResult {
  * via the `definition` "LoaderSteps".
  */
 export interface LoaderSteps {
+  allocated_bytes?: number | null;
   arguments?: string[] | null;
   batch_size: number | null;
   batches_per_epoch: number | null;
@@ -772,15 +773,18 @@ export interface LoaderSteps {
   last_seconds: number;
   loader: string;
   loader_id: number;
+  memory_growth?: MemoryGrowth | null;
   notebook: string;
   notebook_key?: string;
   num_workers: number;
+  peak_allocated_bytes?: number | null;
   persistent_workers: boolean;
   pid: number | null;
   pin_memory: boolean;
   prefetch_factor: number | null;
   rank?: number | null;
   ranks_count?: number | null;
+  reserved_bytes?: number | null;
   samples_per_second: number | null;
   step_seconds: number;
   wait_ratio: number;
@@ -796,6 +800,20 @@ export interface StepBin {
   count: number;
   high_seconds: number;
   low_seconds: number;
+}
+/**
+ * Allocated memory that grows step by step, measured at the ends of a loop's steps.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MemoryGrowth".
+ */
+export interface MemoryGrowth {
+  bytes_per_step: number;
+  function?: string | null;
+  holder?: string | null;
+  holds_graphs?: boolean;
+  outlasts_epoch: boolean;
+  steps: number;
 }
 /**
  * The current state of a watched notebook.
