@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -229,3 +230,13 @@ def test_without_a_device_the_demo_replays(monkeypatch):
     files = [Path(each) for each in source.removeprefix("replay:").split(",")]
     assert len(files) > 1
     assert all(each.exists() for each in files)
+
+
+def test_a_reader_that_has_enough_is_no_fault():
+    """As ``jupyter gpuperf bench | head -1`` is."""
+    command = [sys.executable, "-m", "jupyter_gpuperf", "bench"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        ended = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -46,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rest and not parsed.takes_rest:
             message, hint = "Unknown argument: {argument}.", "See: jupyter gpuperf {command} --help"
             raise BadRequest("usage", message, hint, argument=rest[0], command=parsed.command)
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()  # here, where a closed pipe is expected
+        return code
+    except BrokenPipeError:
+        # The reader, such as head, has enough. Python flushes again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except GpuPerfError as error:
