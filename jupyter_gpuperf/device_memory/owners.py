@@ -24,6 +24,7 @@ def owners_of(
     """Return the owners of a device's storages, the largest first."""
     found: dict[int, tuple[Storage, list[tuple[Any, ...]]]] = {}
     for index in walk.tensors:
+        walk.pace.pause()
         for storage in walk.parts_of(index):
             if storage.device == device:
                 holding = names.holding(index)

@@ -10,6 +10,7 @@ from jupyter_gpuperf.device_memory.allocator import Allocator, owners_outside, r
 from jupyter_gpuperf.device_memory.naming import Names
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.owners import owners_of
+from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.storages import Storage
 from jupyter_gpuperf.device_memory.strays import names_of_holders
 from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
@@ -20,10 +21,19 @@ from jupyter_gpuperf.schemas.memory import MemoryReport
 
 NEGLIGIBLE_RATIO: Final = 0.01
 """Holders of tensors without a name are only looked for if these are more than this share."""
+MOST_OBJECTS_IN_SLICES: Final = 300_000
+"""With more, asking Python for all objects would hold the interpreter for longer than 10 ms."""
 
 
-def memory_report(notebook: Notebook, device_name: str | None = None) -> MemoryReport:
+def memory_report(
+    notebook: Notebook, device_name: str | None = None, pace: AtOnce | None = None
+) -> MemoryReport:
     """Return who holds the memory of a device; by default the current GPU, or the CPU if CUDA is not used.
+
+    Parameters
+    ----------
+    pace
+        Whether the search is made in slices, beside code that runs.
 
     Raises
     ------
@@ -34,13 +44,17 @@ def memory_report(notebook: Notebook, device_name: str | None = None) -> MemoryR
     if torch is None:
         return _empty_report()
     with undisturbed(torch):
-        return _report(torch, notebook, device_of(torch, device_name))
+        walk = Walk(torch, notebook.stops(), pace)
+        try:
+            return _report(walk, notebook, device_of(torch, device_name))
+        finally:
+            walk.forget()
 
 
-def _report(torch: Any, notebook: Notebook, device: Any) -> MemoryReport:
-    began = time.perf_counter()
+def _report(walk: Walk, notebook: Notebook, device: Any) -> MemoryReport:
+    torch, began = walk.torch, time.perf_counter()
     state = read_allocator(torch, device)
-    walk = searched(torch, notebook)
+    _search(walk, notebook)
     names = Names(walk, notebook.place_of_frame)
     owners = owners_of(walk, names, str(device), lambda each: size_of(each, state))
     allocated = sum(each.bytes for each in owners)
@@ -103,18 +117,19 @@ def size_of(storage: Storage, state: Allocator) -> int:
     return storage.bytes if block is None else block[0]
 
 
-def searched(torch: Any, notebook: Notebook) -> Walk:
+def _search(walk: Walk, notebook: Notebook) -> None:
     """Search from everything that a notebook has, then for what no name reaches."""
-    walk = Walk(torch, notebook.stops())
     walk.search("variable", notebook.variables())
     walk.search("exception", [("", each.value) for each in notebook.exceptions()])
     walk.search("history", [(each.name, each.content) for each in notebook.history()])
+    if not walk.pace.reads_everything and len(walk.objects) > MOST_OBJECTS_IN_SLICES:
+        walk.is_complete = False
+        return
     strays, stray_bytes = _strays(walk)
     names = [""] * len(strays)
     if stray_bytes > NEGLIGIBLE_RATIO * sum(each.bytes for each in walk.parts()):
         names = names_of_holders(strays, [strays, walk.objects, walk.graphs.nodes])
     walk.search("other", zip(names, strays, strict=True))
-    return walk
 
 
 def _strays(walk: Walk) -> tuple[list[Any], int]:

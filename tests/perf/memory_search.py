@@ -1,4 +1,5 @@
-"""How long ``gpuperf.memory()`` takes beside a bare walk over the collector's objects.
+"""How long ``gpuperf.memory()`` takes beside a bare walk over the collector's objects, and how long code waits for the
+interpreter while the panel asks for the owners.
 
 python tests/perf/memory_search.py [--objects 1000000] [--tensors 10000]
 """
@@ -7,11 +8,15 @@ from __future__ import annotations
 
 import argparse
 import gc
+import threading
 import time
 
 import torch
 
 import jupyter_gpuperf
+from jupyter_gpuperf.device_memory.notebook import Notebook
+from jupyter_gpuperf.device_memory.pace import InSlices
+from jupyter_gpuperf.device_memory.report import memory_report
 
 
 def bare_walk() -> None:
@@ -28,6 +33,21 @@ def best_seconds(function) -> float:
     return min(times)
 
 
+def longest_gap_seconds(function) -> float:
+    """Return how long this thread, which computes, stands still at most while another one runs the function."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    longest, last = 0.0, time.perf_counter()
+    while thread.is_alive():
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+def in_slices() -> None:
+    memory_report(Notebook(None), pace=InSlices())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", type=int, default=1_000_000)
@@ -39,6 +59,9 @@ def main() -> None:
     bare, search = best_seconds(bare_walk), best_seconds(jupyter_gpuperf.memory)
     print(f"{len(gc.get_objects())} objects, {given.tensors} tensors")
     print(f"bare walk {bare:.2f} s, search {search:.2f} s, ratio {search / bare:.1f}")
+    gaps = [longest_gap_seconds(in_slices) for _ in range(3)]
+    idle = longest_gap_seconds(lambda: time.sleep(3))
+    print(f"longest gaps in slices {[f'{1e3 * each:.1f} ms' for each in gaps]}, without {1e3 * idle:.1f} ms")
 
 
 if __name__ == "__main__":
