@@ -21,8 +21,8 @@ from jupyter_gpuperf.schemas.memory import MemoryReport
 
 NEGLIGIBLE_RATIO: Final = 0.01
 """Holders of tensors without a name are only looked for if these are more than this share."""
-MOST_OBJECTS_IN_SLICES: Final = 300_000
-"""With more, asking Python for all objects would hold the interpreter for longer than 10 ms."""
+MOST_OBJECTS_IN_SLICES: Final = 100_000
+"""With more, asking Python for all objects, torch's own among them, would hold the interpreter for longer than 10 ms."""
 
 
 def memory_report(
@@ -111,6 +111,14 @@ def device_of(torch: Any, name: str | None) -> Any:
     raise NotFound("unknown_device", message, hint, name=name)
 
 
+def fullest_device() -> str | None:
+    """Return the GPU on which torch holds the most memory: which one is the current one differs between threads."""
+    cuda = started_cuda(loaded_torch())
+    if cuda is None:
+        return None
+    return f"cuda:{max(range(cuda.device_count()), key=cuda.memory_reserved)}"
+
+
 def size_of(storage: Storage, state: Allocator) -> int:
     """Return the bytes that a storage takes from its allocator, which may round them up."""
     block = state.blocks.get(storage.address)
@@ -137,7 +145,10 @@ def _strays(walk: Walk) -> tuple[list[Any], int]:
     read = walk.storages.read
     found = {part.address for part in walk.parts()}
     unseen = [each for each in walk.storages.live_tensors() if walk.place_of(id(each)) is None]
-    parts = [(read(each), each) for each in unseen]
+    parts = []
+    for each in unseen:
+        parts.append((read(each), each))
+        walk.pace.pause()
     sizes = [
         (sum(part.bytes for part in of_one), each)
         for of_one, each in parts

@@ -141,6 +141,7 @@ class Walk:
     def parts_of(self, place: int) -> list[Storage]:
         """Return the storages of a tensor that was found."""
         if (known := self._parts.get(place)) is None:
+            self.pace.pause()
             known = self._parts[place] = self.storages.read(self.objects[place])
         return known
 

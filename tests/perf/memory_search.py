@@ -61,7 +61,9 @@ def main() -> None:
     print(f"bare walk {bare:.2f} s, search {search:.2f} s, ratio {search / bare:.1f}")
     gaps = [longest_gap_seconds(in_slices) for _ in range(3)]
     idle = longest_gap_seconds(lambda: time.sleep(3))
-    print(f"longest gaps in slices {[f'{1e3 * each:.1f} ms' for each in gaps]}, without {1e3 * idle:.1f} ms")
+    print(
+        f"longest gaps in slices {[f'{1e3 * each:.1f} ms' for each in gaps]}, without {1e3 * idle:.1f} ms"
+    )
 
 
 if __name__ == "__main__":
