@@ -39,9 +39,9 @@ def _check(view: View) -> Finding | None:
 def _reported(failed: OutOfMemoryCell) -> Finding:
     """Return the finding of a failure that the kernel itself reported, with its owners."""
     failure = failed.failure
-    largest = [f"{each.name} {each.bytes / GIB:.1f} GiB" for each in failure.largest[:MOST_NAMED]]
+    largest = [f"{each.name} ({_size(each.bytes)})" for each in failure.largest[:MOST_NAMED]]
     remedies = [
-        each.action if each.bytes is None else f"{each.action} ({each.bytes / GIB:.1f} GiB)"
+        each.action if each.bytes is None else f"{each.action} ({_size(each.bytes)})"
         for each in failure.remedies
     ]
     return Finding(
@@ -59,6 +59,11 @@ def _reported(failed: OutOfMemoryCell) -> Finding:
         pid=failed.pid,
         notebook=failed.notebook,
     )
+
+
+def _size(size_bytes: float) -> str:
+    is_large = size_bytes >= GIB
+    return f"{size_bytes / GIB:.1f} GiB" if is_large else f"{1024 * size_bytes / GIB:.0f} MiB"
 
 
 def _seen_by_readings(view: View) -> Finding | None:

@@ -50,6 +50,8 @@ class KernelMemory(MemoryReport, frozen=True, kw_only=True):
     kernel: str
     age_seconds: float
     """How long ago the kernel looked."""
+    labels: dict[str, str]
+    """Kind of owner → how it is called."""
 
 
 class MemoryRemedy(Struct, frozen=True, kw_only=True):

@@ -136,6 +136,8 @@ class KernelMemoryReader:
         Unavailable
             ``kernel_not_answering``.
         """
+        from jupyter_gpuperf.display.memory_view import KINDS  # slow to import
+
         kernel = self._of(kernel_id)
         if kernel.report is None or self._clock() - kernel.reported_at > KEPT_SECONDS:
             try:
@@ -147,7 +149,8 @@ class KernelMemoryReader:
             raise _not_understood()
         fields = msgspec.structs.asdict(kernel.report)
         age_seconds = max(0.0, self._clock() - kernel.reported_at)
-        return KernelMemory(**fields, kernel=kernel_id, age_seconds=age_seconds)
+        labels = {each.kind: KINDS.get(each.kind, each.kind) for each in kernel.report.owners}
+        return KernelMemory(**fields, kernel=kernel_id, age_seconds=age_seconds, labels=labels)
 
     async def freeable(self, kernel_id: str) -> FreeableMemory:
         """Return what :meth:`free` would clear. Raises as :meth:`owners` does."""

@@ -802,6 +802,9 @@ export interface KernelMemory {
   fragmented_bytes?: number | null;
   free_bytes: number | null;
   kernel: string;
+  labels: {
+    [k: string]: string;
+  };
   largest_free_block_bytes?: number | null;
   /**
    * @maxItems 1000
