@@ -1,4 +1,7 @@
-"""What torch's allocator and the driver say of a CUDA device. Nothing here waits for the device."""
+"""What torch's allocator and the driver say of a CUDA device. Nothing here waits for the device.
+
+Beside code that runs, CUDA itself is not asked: a call from another thread may break the capture of a graph.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.memory import MemoryOwner
+from jupyter_gpuperf.schemas.readings import Readings
 
 IN_USE: Final = ("active_allocated", "active_awaiting_free", "active_pending_free")
 DEFAULT_POOL: Final = (0, 0)
+MOST_BLOCKS_IN_SLICES: Final = 3_000
+"""With more, describing the blocks would hold the interpreter for longer than 10 ms."""
+READINGS: Final = ("memory_free_bytes", "memory_total_bytes")
 
 
 @dataclass
@@ -21,8 +29,10 @@ class Allocator:
 
     Attributes
     ----------
+    allocated
+        The size of all blocks in use.
     blocks
-        Address of a block in use → its size, and whether it is in a pool of CUDA graphs.
+        Address of a block in use → its size, and whether it is in a pool of CUDA graphs; empty if not read.
     """
 
     free: float | None = None
@@ -30,12 +40,8 @@ class Allocator:
     reserved: float | None = None
     largest_free_block: float | None = None
     fragmented: float | None = None
+    allocated: float = 0.0
     blocks: dict[int, tuple[int, bool]] = field(default_factory=dict)
-
-    @property
-    def allocated(self) -> float:
-        """The size of all blocks in use."""
-        return float(sum(size for size, _ in self.blocks.values()))
 
     def add(self, segment: dict[str, Any]) -> None:
         """Add a segment of torch's snapshot."""
@@ -44,6 +50,7 @@ class Allocator:
         for block in segment["blocks"]:
             if block["state"] in IN_USE:
                 self.blocks[block.get("address", address)] = (block["size"], is_private)
+                self.allocated += block["size"]
             else:
                 unused.append(block["size"])
             address += block["size"]
@@ -53,14 +60,20 @@ class Allocator:
         self.fragmented = (self.fragmented or 0.0) + (sum(unused) if is_partly_used else 0.0)
 
 
-def read_allocator(torch: Any, device: Any) -> Allocator:
+def read_allocator(torch: Any, device: Any, pace: AtOnce) -> Allocator:
     """Return the state of a device's allocator."""
     if device.type == "cpu":
         return Allocator()
+    cuda = torch.cuda
+    if not pace.reads_everything:
+        count = cuda.memory_stats(device).get("active.all.current", 0)
+        if count > MOST_BLOCKS_IN_SLICES:
+            reserved, allocated = cuda.memory_reserved(device), cuda.memory_allocated(device)
+            return Allocator(reserved=float(reserved), allocated=float(allocated))
     state = Allocator(reserved=0.0, largest_free_block=0.0, fragmented=0.0)
-    if not torch.cuda.is_current_stream_capturing():
-        state.free, state.total = map(float, torch.cuda.mem_get_info(device))
-    for segment in torch.cuda.memory_snapshot():
+    if not pace.in_slices and not cuda.is_current_stream_capturing():
+        state.free, state.total = map(float, cuda.mem_get_info(device))
+    for segment in cuda.memory_snapshot():
         if segment["device"] == device.index:
             state.add(segment)
     return state
@@ -84,7 +97,11 @@ def owners_outside(
     yield _owner(
         "cache", Message("unused, kept by torch"), (state.reserved or 0.0) - state.allocated
     )
-    processes = _processes(torch, device)
+    processes, readings = _from_driver(torch, device)
+    if state.free is None:
+        free, total = (readings.get(name, "") for name in READINGS)
+        state.free = None if isinstance(free, str) else free
+        state.total = None if isinstance(total, str) else total
     yield from (_owner("process", name, size) for name, size in processes or ())
     if state.total is not None and state.free is not None:
         elsewhere = sum(size for _, size in processes or ())
@@ -99,26 +116,27 @@ def _owner(kind: str, name: str, size: float) -> MemoryOwner:
     return MemoryOwner(kind=kind, name=name, bytes=size, holders=[])
 
 
-def _processes(torch: Any, device: Any) -> list[tuple[str, float]] | None:
-    """Return the device's other processes, as the driver lists them.
+def _from_driver(torch: Any, device: Any) -> tuple[list[tuple[str, float]] | None, Readings]:
+    """Return the device's other processes, as the driver lists them, and its readings.
 
-    ``None`` in a container, where it is unknown which of them is this one.
+    The processes are ``None`` in a container, where it is unknown which of them is this one.
     """
+    from jupyter_gpuperf.metrics.memory import METRICS
     from jupyter_gpuperf.processes.process_table import ProcessTable
     from jupyter_gpuperf.sources.nvml import NvmlDriver
 
-    driver, table = NvmlDriver(()), ProcessTable()
-    if table.is_nested:
-        return None
+    driver = NvmlDriver(tuple(each for each in METRICS if each.name in READINGS))
+    table, uuid = ProcessTable(), uuid_of(torch, device) or ""
     driver.open()
     try:
-        listed = driver.read_processes().get(uuid_of(torch, device) or "", "not_supported")
+        readings = driver.read().get(uuid, {})
+        listed = "" if table.is_nested else driver.read_processes().get(uuid, "")
     finally:
         driver.close()
     if isinstance(listed, str):
-        return None
+        return None, readings
     return [
         (f"{table.describe(each.pid).command or ''} ({each.pid})", float(each.memory_used_bytes))
         for each in listed
         if each.pid != os.getpid() and not isinstance(each.memory_used_bytes, str)
-    ]
+    ], readings

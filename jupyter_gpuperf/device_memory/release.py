@@ -11,6 +11,7 @@ from typing import Any, Final
 from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.graphs import is_node
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
+from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.report import size_of
 from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
 
@@ -44,7 +45,7 @@ def _freed(
     in_use: Sequence[object],
 ) -> dict[int, int]:
     """Return the addresses and sizes of the storages that come free."""
-    state = read_allocator(torch, device)
+    state = read_allocator(torch, device, AtOnce())
     cleared = {each[:2] for each in slots}
     walk = Walk(torch, notebook.stops())
     names = {name for kind, name in cleared if kind == "variable"}

@@ -53,7 +53,7 @@ def memory_report(
 
 def _report(walk: Walk, notebook: Notebook, device: Any) -> MemoryReport:
     torch, began = walk.torch, time.perf_counter()
-    state = read_allocator(torch, device)
+    state = read_allocator(torch, device, walk.pace)
     _search(walk, notebook)
     names = Names(walk, notebook.place_of_frame)
     owners = owners_of(walk, names, str(device), lambda each: size_of(each, state))
@@ -63,7 +63,7 @@ def _report(walk: Walk, notebook: Notebook, device: Any) -> MemoryReport:
         found = _addresses(walk, str(device))
         within = sum(size for address, (size, _) in state.blocks.items() if address in found)
         allocated = state.allocated
-        ratio = within / allocated if allocated else None
+        ratio = within / allocated if allocated and state.blocks else None
         owners += [each for each in owners_outside(torch, device, state, found) if each.bytes]
     return MemoryReport(
         device=str(device),

@@ -58,7 +58,7 @@ class _Question:
 
 @dataclass(eq=False)
 class _Kernel:
-    session: KernelSession
+    id: str
     path: str | None
     questions: dict[Action, _Question] = field(default_factory=dict)
     report: MemoryReport | None = None
@@ -83,20 +83,18 @@ class KernelMemoryReader:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._clock, self._answer_seconds = clock, answer_seconds
-        self._kernels: dict[str, _Kernel] = {}
+        self._kernels: dict[KernelSession, _Kernel] = {}
         self._numbers = itertools.count(1)
 
     def attach(self, session: KernelSession, attached: Attached) -> None:
-        """Take a kernel that answers; after a restart, it replaces the one before."""
-        key = attached.kernel_id
-        kernel = _Kernel(session, attached.notebook_path)
-        self._detach(key, self._kernels.get(key))
-        self._kernels[key] = kernel
-        session.on_close(lambda: self._detach(key, kernel))
+        """Take a kernel that answers. Of several processes with one id, the first is the kernel."""
+        if session not in self._kernels:
+            session.on_close(lambda: self._detach(session))
+            self._kernels[session] = _Kernel(attached.kernel_id, attached.notebook_path)
 
     def take(self, session: KernelSession, answer: MemoryAnswer) -> None:
         """Take a kernel's answer."""
-        kernel = self._of_session(session)
+        kernel = self._kernels.get(session)
         if kernel is None:
             return
         for action, question in list(kernel.questions.items()):
@@ -109,7 +107,7 @@ class KernelMemoryReader:
 
     def take_failure(self, session: KernelSession, failed: MemoryFailure) -> None:
         """Keep that a cell ran out of memory, until the memory came free."""
-        kernel = self._of_session(session)
+        kernel = self._kernels.get(session)
         if kernel is None:
             return
         kernel.failed_at = self._clock()
@@ -138,10 +136,10 @@ class KernelMemoryReader:
         """
         from jupyter_gpuperf.display.memory_view import KINDS  # slow to import
 
-        kernel = self._of(kernel_id)
+        session, kernel = self._of(kernel_id)
         if kernel.report is None or self._clock() - kernel.reported_at > KEPT_SECONDS:
             try:
-                await self._ask(kernel, "owners", self._answer_seconds)
+                await self._ask(session, "owners", self._answer_seconds)
             except Unavailable:
                 if kernel.report is None:
                     raise
@@ -154,27 +152,28 @@ class KernelMemoryReader:
 
     async def freeable(self, kernel_id: str) -> FreeableMemory:
         """Return what :meth:`free` would clear. Raises as :meth:`owners` does."""
-        answer = await self._ask(self._of(kernel_id), "freeable", FREE_SECONDS)
+        answer = await self._ask(self._of(kernel_id)[0], "freeable", FREE_SECONDS)
         if answer.freeable is None:
             raise _not_understood()
         return answer.freeable
 
     async def free(self, kernel_id: str) -> FreedMemory:
         """Clear the notebook's history and its last exception. Raises as :meth:`owners` does."""
-        kernel = self._of(kernel_id)
-        answer = await self._ask(kernel, "free", FREE_SECONDS)
+        session, kernel = self._of(kernel_id)
+        answer = await self._ask(session, "free", FREE_SECONDS)
         kernel.report = None
         if answer.freed is None:
             raise _not_understood()
         return answer.freed
 
-    async def _ask(self, kernel: _Kernel, action: Action, seconds: float) -> MemoryAnswer:
+    async def _ask(self, session: KernelSession, action: Action, seconds: float) -> MemoryAnswer:
+        kernel = self._kernels[session]
         question = kernel.questions.get(action)
         now = self._clock()
         if question is None or now - question.asked_at > LOST_SECONDS:
             number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
             question = kernel.questions[action] = _Question(number, now, answer)
-            kernel.session.send(MemoryRequest(number=number, action=action), topic=action)
+            session.send(MemoryRequest(number=number, action=action), topic=action)
         await asyncio.wait([question.answer], timeout=seconds)
         if not question.answer.done():
             raise Unavailable(
@@ -188,21 +187,16 @@ class KernelMemoryReader:
             raise Unavailable(error.code, error.message, error.hint)
         return found
 
-    def _of(self, kernel_id: str) -> _Kernel:
-        if (kernel := self._kernels.get(kernel_id)) is None:
-            message = "The kernel {kernel} does not answer questions about its memory."
-            hint = "Run %load_ext jupyter_gpuperf in its notebook."
-            raise NotFound("kernel_not_attached", message, hint, kernel=kernel_id)
-        return kernel
+    def _of(self, kernel_id: str) -> tuple[KernelSession, _Kernel]:
+        for session, kernel in self._kernels.items():
+            if kernel.id == kernel_id:
+                return session, kernel
+        message = "The kernel {kernel} does not answer questions about its memory."
+        hint = "Run %load_ext jupyter_gpuperf in its notebook."
+        raise NotFound("kernel_not_attached", message, hint, kernel=kernel_id)
 
-    def _of_session(self, session: KernelSession) -> _Kernel | None:
-        return next((x for x in self._kernels.values() if x.session is session), None)
-
-    def _detach(self, key: str, kernel: _Kernel | None) -> None:
-        if kernel is None:
-            return
-        if self._kernels.get(key) is kernel:
-            del self._kernels[key]
+    def _detach(self, session: KernelSession) -> None:
+        kernel = self._kernels.pop(session)
         for question in kernel.questions.values():
             if not question.answer.done():
                 question.answer.set_result(MemoryAnswer(number=question.number, error=_GONE))
