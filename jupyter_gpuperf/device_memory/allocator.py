@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_gpuperf.device_memory.no_torch import NO_TORCH
 from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.messages import Message
@@ -62,7 +63,7 @@ class Allocator:
 
 def read_allocator(torch: Any, device: Any, pace: AtOnce) -> Allocator:
     """Return the state of a device's allocator."""
-    if device.type == "cpu":
+    if device.type == "cpu" or torch is NO_TORCH:
         return Allocator()
     cuda = torch.cuda
     if not pace.reads_everything:
@@ -80,7 +81,7 @@ def read_allocator(torch: Any, device: Any, pace: AtOnce) -> Allocator:
 
 
 def owners_outside(
-    torch: Any, device: Any, state: Allocator, found: set[int]
+    torch: Any, device: Any, state: Allocator, found: set[int], other_bytes: float = 0.0
 ) -> Iterator[MemoryOwner]:
     """Yield what belongs to no tensor: unexplained blocks, unused memory, the context and other processes.
 
@@ -88,6 +89,8 @@ def owners_outside(
     ----------
     found
         The addresses of the tensors that were found.
+    other_bytes
+        What other libraries of this process hold.
     """
     rest = [each for address, each in state.blocks.items() if address not in found]
     graphs = sum(size for size, is_private in rest if is_private)
@@ -109,7 +112,9 @@ def owners_outside(
         if processes is None:
             name = Message("CUDA context, libraries, and other processes")
         used = state.total - state.free
-        yield _owner("context", name, max(0.0, used - (state.reserved or 0.0) - elsewhere))
+        yield _owner(
+            "context", name, max(0.0, used - (state.reserved or 0.0) - other_bytes - elsewhere)
+        )
 
 
 def _owner(kind: str, name: str, size: float) -> MemoryOwner:

@@ -7,7 +7,9 @@ import time
 from typing import Any, Final
 
 from jupyter_gpuperf.device_memory.allocator import Allocator, owners_outside, read_allocator
+from jupyter_gpuperf.device_memory.jax_arrays import fullest_jax_device, jax_is_used, jax_owners
 from jupyter_gpuperf.device_memory.naming import Names
+from jupyter_gpuperf.device_memory.no_torch import NO_TORCH, device_named
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.owners import owners_of
 from jupyter_gpuperf.device_memory.pace import AtOnce
@@ -19,6 +21,8 @@ from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.memory import MemoryReport
 
+BESIDE: Final = ("workspace", "cache")
+"""Kinds of memory that is in no tensor or array."""
 NEGLIGIBLE_RATIO: Final = 0.01
 """Holders of tensors without a name are only looked for if these are more than this share."""
 MOST_OBJECTS_IN_SLICES: Final = 100_000
@@ -41,8 +45,9 @@ def memory_report(
         ``unknown_device``.
     """
     torch = loaded_torch()
-    if torch is None:
+    if torch is None and not jax_is_used():
         return _empty_report()
+    torch = NO_TORCH if torch is None else torch
     with undisturbed(torch):
         walk = Walk(torch, notebook.stops(), pace)
         try:
@@ -57,14 +62,17 @@ def _report(walk: Walk, notebook: Notebook, device: Any) -> MemoryReport:
     _search(walk, notebook)
     names = Names(walk, notebook.place_of_frame)
     owners = owners_of(walk, names, str(device), lambda each: size_of(each, state))
-    allocated = sum(each.bytes for each in owners)
+    others = jax_owners(walk, names, str(device))
+    allocated = sum(each.bytes for each in (*owners, *others) if each.kind not in BESIDE)
     ratio = None
     if state.reserved is not None:
         found = _addresses(walk, str(device))
         within = sum(size for address, (size, _) in state.blocks.items() if address in found)
         allocated = state.allocated
         ratio = within / allocated if allocated and state.blocks else None
-        owners += [each for each in owners_outside(torch, device, state, found) if each.bytes]
+        elsewhere = sum(each.bytes for each in others)
+        outside = owners_outside(torch, device, state, found, elsewhere)
+        owners += [each for each in outside if each.bytes]
     return MemoryReport(
         device=str(device),
         allocated_bytes=allocated,
@@ -72,7 +80,7 @@ def _report(walk: Walk, notebook: Notebook, device: Any) -> MemoryReport:
         free_bytes=state.free,
         total_bytes=state.total,
         attributed_ratio=ratio,
-        owners=sorted(owners, key=lambda each: -each.bytes),
+        owners=sorted([*owners, *others], key=lambda each: -each.bytes),
         largest_free_block_bytes=state.largest_free_block,
         fragmented_bytes=state.fragmented,
         seconds=time.perf_counter() - began,
@@ -94,6 +102,8 @@ def device_of(torch: Any, name: str | None) -> Any:
     NotFound
         ``unknown_device``.
     """
+    if torch is NO_TORCH:
+        return device_named(name or fullest_jax_device() or "cpu")
     cuda = started_cuda(torch)
     if name == "cpu" or (name is None and cuda is None):
         return torch.device("cpu")
