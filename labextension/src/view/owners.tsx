@@ -11,7 +11,7 @@ import { More } from './section';
 
 const MOST_ROWS = 12;
 /** Kinds whose names are not the user's, and are translated. */
-const UNNAMED = ['workspace', 'cache', 'context'];
+const UNNAMED = ['workspace', 'cache', 'context', 'other'];
 
 /** Who holds a notebook's memory, by its own names. Its kernel is asked when this is unfolded. */
 export function Owners({ kernel }: { readonly kernel: string }): JSX.Element {
