@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from jupyter_gpuperf.device_memory.objects import items_of, members_of
+from jupyter_gpuperf.device_memory.undisturbed import rest
 
 LARGE: Final = 2_000
 SLICE: Final = 20_000
@@ -93,7 +94,7 @@ class InSlices(AtOnce):
     def pause(self) -> None:
         """Sleep a moment, if it is time."""
         if time.perf_counter() - self._began > SLICE_SECONDS:
-            time.sleep(PAUSE_SECONDS)
+            rest(PAUSE_SECONDS)
             self._began = time.perf_counter()
 
     def referents(

@@ -13,7 +13,8 @@ from jupyter_gpuperf.device_memory.graphs import is_node
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
 from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.report import size_of
-from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
+from jupyter_gpuperf.device_memory.walk import Walk
 
 
 def promised_bytes(

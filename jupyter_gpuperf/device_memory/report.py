@@ -15,7 +15,8 @@ from jupyter_gpuperf.device_memory.owners import owners_of
 from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.storages import Storage
 from jupyter_gpuperf.device_memory.strays import names_of_holders
-from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
+from jupyter_gpuperf.device_memory.walk import Walk
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message

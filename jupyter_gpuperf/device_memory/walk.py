@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import sys
-import threading
 import types
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
@@ -34,47 +31,10 @@ class Root(NamedTuple):
     name: str
 
 
-@contextmanager
-def undisturbed(torch: Any) -> Iterator[None]:
-    """Keep torch from calling ``__torch_function__``, and the collector from running the user's finalizers meanwhile."""
-    with _searching.lock:
-        _searching.was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            with torch._C.DisableTorchFunction():
-                yield
-        finally:
-            _searching.restore()
-
-
-class _Searching:
-    """The search that runs now, of one thread at a time: references of one would mislead another."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.was_enabled = False
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._in_child)
-
-    def restore(self) -> None:
-        """Enable the collector, if it was."""
-        if self.was_enabled:
-            gc.enable()
-        self.was_enabled = False
-
-    def _in_child(self) -> None:
-        """In a process that was forked beside a search, such as a DataLoader's worker, nobody would end it."""
-        self.lock = threading.Lock()
-        self.restore()
-
-
-_searching: Final = _Searching()
-
-
 class Walk:
     """A search. It refers to everything that it found, so keep it no longer than needed.
 
-    It needs :func:`undisturbed`.
+    It needs :func:`~jupyter_gpuperf.device_memory.undisturbed.undisturbed`.
 
     Parameters
     ----------

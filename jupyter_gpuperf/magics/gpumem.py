@@ -112,6 +112,10 @@ def parse(words: list[str]) -> Any:
 def register(ipython: InteractiveShell) -> None:
     """Register the magic and its manual with ``ipython``, and watch for cells that run out of memory."""
     GpuMemMagics.gpumem.__doc__ = MANUAL
+    if (
+        GpuMemMagics.__name__ in ipython.magics_manager.registry
+    ):  # reloaded: it is called after each cell already
+        return
     magics = GpuMemMagics(ipython)
     ipython.register_magics(magics)
     ipython.events.register("post_run_cell", magics.after_cell)

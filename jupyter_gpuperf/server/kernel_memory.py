@@ -41,8 +41,8 @@ FAILURE_SECONDS: Final = 900.0
 
 _GONE: Final = ErrorInfo(
     code="kernel_gone",
-    message=Message("The kernel ended or was restarted."),
-    hint=Message("Run %load_ext jupyter_gpuperf in its notebook."),
+    message=Message("The notebook's kernel ended or was restarted."),
+    hint=Message("Run %load_ext jupyter_gpuperf in it."),
 )
 
 Action = Literal["owners", "freeable", "free"]
@@ -191,9 +191,8 @@ class KernelMemoryReader:
         for session, kernel in self._kernels.items():
             if kernel.id == kernel_id:
                 return session, kernel
-        message = "The kernel {kernel} does not answer questions about its memory."
-        hint = "Run %load_ext jupyter_gpuperf in its notebook."
-        raise NotFound("kernel_not_attached", message, hint, kernel=kernel_id)
+        message = "This notebook does not answer questions about its memory."
+        raise NotFound("kernel_not_attached", message, "Run %load_ext jupyter_gpuperf in it.")
 
     def _detach(self, session: KernelSession) -> None:
         kernel = self._kernels.pop(session)

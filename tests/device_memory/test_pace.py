@@ -14,7 +14,7 @@ from jupyter_gpuperf.client.memory_answers import LONGEST_BYTES, fitting
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.pace import LARGE, InSlices
 from jupyter_gpuperf.device_memory.report import memory_report
-from jupyter_gpuperf.device_memory.walk import undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
 from jupyter_gpuperf.schemas import MemoryOwner, MemoryReport, encode
 
 torch = pytest.importorskip("torch")
@@ -68,6 +68,42 @@ def test_containers_may_change_during_the_search(cells):
     finally:
         ended.set()
         other.join()
+
+
+class Resting(InSlices):
+    """Knows when it pauses."""
+
+    is_resting = False
+
+    def pause(self):
+        self.is_resting = True
+        super().pause()
+        self.is_resting = False
+
+
+def test_a_cell_s_garbage_is_collected_during_the_search(cells):
+    cells.run(LARGE_CONTAINERS)
+    pace, collected = Resting(reads_everything=True), threading.Event()
+
+    def note(phase, _info):
+        if pace.is_resting:
+            collected.set()
+
+    def search():
+        while not collected.is_set():
+            report(pace)
+
+    other = threading.Thread(target=search)
+    gc.callbacks.append(note)
+    try:
+        other.start()
+        while other.is_alive():
+            _ = [[i] for i in range(1000)]
+    finally:
+        collected.set()
+        other.join()
+        gc.callbacks.remove(note)
+    assert gc.isenabled()
 
 
 def test_a_large_notebook_beside_a_running_cell_is_searched_by_name_alone(cells, monkeypatch):

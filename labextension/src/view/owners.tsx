@@ -83,7 +83,7 @@ function Table({ kernel }: { readonly kernel: string }): JSX.Element {
         </table>
       ) : null}
       <ErrorLine error={error} />
-      <Note role="status">
+      <Note>
         {[
           freed,
           answer
