@@ -1,7 +1,7 @@
 """How long ``gpuperf.memory()`` takes beside a bare walk over the collector's objects, and how long code waits for the
 interpreter while the panel asks for the owners.
 
-python tests/perf/memory_search.py [--objects 1000000] [--tensors 10000]
+python tests/perf/memory_search.py [--objects 1000000] [--tensors 10000] [--device cuda]
 """
 
 from __future__ import annotations
@@ -52,13 +52,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--tensors", type=int, default=10_000)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = parser.parse_args()
     # The search starts from the names of this script.
     globals()["records"] = [(index, [index]) for index in range(given.objects // 2)]
-    globals()["tensors"] = [torch.zeros(4) for _ in range(given.tensors)]
+    globals()["tensors"] = [torch.zeros(4, device=given.device) for _ in range(given.tensors)]
     bare, search = best_seconds(bare_walk), best_seconds(jupyter_gpuperf.memory)
     print(f"{len(gc.get_objects())} objects, {given.tensors} tensors")
     print(f"bare walk {bare:.2f} s, search {search:.2f} s, ratio {search / bare:.1f}")
+    if given.device == "cuda":
+        blocks = torch.cuda.memory_stats()["active.all.current"]
+        snapshot = best_seconds(torch.cuda.memory_snapshot)
+        print(f"the allocator's {blocks} blocks take {1e3 * snapshot:.1f} ms to describe")
     gaps = [longest_gap_seconds(in_slices) for _ in range(3)]
     idle = longest_gap_seconds(lambda: time.sleep(3))
     print(
