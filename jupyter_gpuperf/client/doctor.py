@@ -7,7 +7,6 @@ import os
 
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
 from jupyter_gpuperf.device_memory.allocator import read_allocator
-from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.report import device_of, loaded_torch
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.display.shell import running_shell
@@ -73,5 +72,5 @@ def _fragmentation() -> dict[str, float]:
     torch = loaded_torch()
     if started_cuda(torch) is None:
         return {}
-    state = read_allocator(torch, device_of(torch, None), AtOnce())
+    state = read_allocator(torch, device_of(torch, None))
     return {"reserved_bytes": state.reserved or 0.0, "fragmented_bytes": state.fragmented or 0.0}

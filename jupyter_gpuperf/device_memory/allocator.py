@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jupyter_gpuperf.device_memory.no_torch import NO_TORCH
-from jupyter_gpuperf.device_memory.pace import AtOnce
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.memory import MemoryOwner
@@ -61,7 +61,7 @@ class Allocator:
         self.fragmented = (self.fragmented or 0.0) + (sum(unused) if is_partly_used else 0.0)
 
 
-def read_allocator(torch: Any, device: Any, pace: AtOnce) -> Allocator:
+def read_allocator(torch: Any, device: Any, pace: AtOnce = AT_ONCE) -> Allocator:
     """Return the state of a device's allocator."""
     if device.type == "cpu" or torch is NO_TORCH:
         return Allocator()

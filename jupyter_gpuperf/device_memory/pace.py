@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from jupyter_gpuperf.device_memory.objects import items_of, members_of
-from jupyter_gpuperf.device_memory.undisturbed import rest
+from jupyter_gpuperf.device_memory.undisturbed import rest_and_collect
 
 LARGE: Final = 2_000
-SLICE: Final = 20_000
+SLICE: Final = 4_000
 """Elements that are read at once."""
 SLICE_SECONDS: Final = 0.002
 PAUSE_SECONDS: Final = 0.0005
 """A thread that only yields often gets the interpreter back before the others wake up."""
+COLLECT_SECONDS: Final = 1.0
+"""How long the garbage of code that runs meanwhile waits. After each slice would be too often: what the search itself
+allocates makes Python collect at once."""
 BITS: Final = 0xFF0
 """The bits of an identity that choose one of many dictionaries: the lowest are the same in all."""
 _ELEMENTS: Final[dict[int, Callable[[Any], Iterator[Any]]]] = {
@@ -75,6 +78,9 @@ class AtOnce:
         """Empty long lists."""
 
 
+AT_ONCE: Final = AtOnce()
+
+
 class InSlices(AtOnce):
     """A search beside code that runs: others get the interpreter after each 2 ms.
 
@@ -89,13 +95,19 @@ class InSlices(AtOnce):
 
     def __init__(self, *, reads_everything: bool = False) -> None:
         self.reads_everything = reads_everything
-        self._began = time.perf_counter()
+        self._began = self._collected_at = time.perf_counter()
 
     def pause(self) -> None:
         """Sleep a moment, if it is time."""
-        if time.perf_counter() - self._began > SLICE_SECONDS:
-            rest(PAUSE_SECONDS)
-            self._began = time.perf_counter()
+        now = time.perf_counter()
+        if now - self._began <= SLICE_SECONDS:
+            return
+        if now - self._collected_at > COLLECT_SECONDS:
+            self._collected_at = now
+            rest_and_collect(PAUSE_SECONDS)
+        else:
+            time.sleep(PAUSE_SECONDS)
+        self._began = time.perf_counter()
 
     def referents(
         self, objects: list[Any], places: list[int]

@@ -11,7 +11,6 @@ from typing import Any, Final
 from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.graphs import is_node
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
-from jupyter_gpuperf.device_memory.pace import AtOnce
 from jupyter_gpuperf.device_memory.report import size_of
 from jupyter_gpuperf.device_memory.undisturbed import undisturbed
 from jupyter_gpuperf.device_memory.walk import Walk
@@ -46,7 +45,7 @@ def _freed(
     in_use: Sequence[object],
 ) -> dict[int, int]:
     """Return the addresses and sizes of the storages that come free."""
-    state = read_allocator(torch, device, AtOnce())
+    state = read_allocator(torch, device)
     cleared = {each[:2] for each in slots}
     walk = Walk(torch, notebook.stops())
     names = {name for kind, name in cleared if kind == "variable"}

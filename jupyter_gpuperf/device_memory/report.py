@@ -12,7 +12,7 @@ from jupyter_gpuperf.device_memory.naming import Names
 from jupyter_gpuperf.device_memory.no_torch import NO_TORCH, device_named
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.owners import owners_of
-from jupyter_gpuperf.device_memory.pace import AtOnce
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce
 from jupyter_gpuperf.device_memory.storages import Storage
 from jupyter_gpuperf.device_memory.strays import names_of_holders
 from jupyter_gpuperf.device_memory.undisturbed import undisturbed
@@ -27,11 +27,12 @@ BESIDE: Final = ("workspace", "cache")
 NEGLIGIBLE_RATIO: Final = 0.01
 """Holders of tensors without a name are only looked for if these are more than this share."""
 MOST_OBJECTS_IN_SLICES: Final = 100_000
-"""With more, asking Python for all objects, torch's own among them, would hold the interpreter for longer than 10 ms."""
+LONGEST_LISTING_SECONDS: Final = 0.01
+"""Beyond these, Python's list of all objects, torch's own among them, would hold the interpreter for too long."""
 
 
 def memory_report(
-    notebook: Notebook, device_name: str | None = None, pace: AtOnce | None = None
+    notebook: Notebook, device_name: str | None = None, pace: AtOnce = AT_ONCE
 ) -> MemoryReport:
     """Return who holds the memory of a device; by default the current GPU, or the CPU if CUDA is not used.
 
@@ -141,7 +142,10 @@ def _search(walk: Walk, notebook: Notebook) -> None:
     walk.search("variable", notebook.variables())
     walk.search("exception", [("", each.value) for each in notebook.exceptions()])
     walk.search("history", [(each.name, each.content) for each in notebook.history()])
-    if not walk.pace.reads_everything and len(walk.objects) > MOST_OBJECTS_IN_SLICES:
+    if not walk.pace.reads_everything and (
+        len(walk.objects) > MOST_OBJECTS_IN_SLICES
+        or walk.storages.listing_seconds > LONGEST_LISTING_SECONDS
+    ):
         walk.is_complete = False
         return
     strays, stray_bytes = _strays(walk)

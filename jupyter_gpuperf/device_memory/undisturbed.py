@@ -52,7 +52,7 @@ def undisturbed(torch: Any) -> Iterator[None]:
             _search.end()
 
 
-def rest(seconds: float) -> None:
+def rest_and_collect(seconds: float) -> None:
     """Sleep during a search. Others may collect their garbage meanwhile: it can be large."""
     _search.end()
     time.sleep(seconds)

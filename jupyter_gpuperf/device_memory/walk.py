@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
 from jupyter_gpuperf.device_memory.objects import LEAF_IDS, loaded_modules, module_of
-from jupyter_gpuperf.device_memory.pace import AtOnce, Identities
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce, Identities
 from jupyter_gpuperf.device_memory.storages import Storage, StorageReader
 from jupyter_gpuperf.state.roots import is_user_module
 
@@ -57,8 +57,8 @@ class Walk:
         Place → root → the group of objects by which that root reaches it, too.
     """
 
-    def __init__(self, torch: Any, stops: Iterable[Any] = (), pace: AtOnce | None = None) -> None:
-        self.pace = pace or AtOnce()
+    def __init__(self, torch: Any, stops: Iterable[Any] = (), pace: AtOnce = AT_ONCE) -> None:
+        self.pace = pace
         self.torch, self.storages, self.graphs = torch, StorageReader(torch), GraphReader()
         self.roots: list[Root] = []
         self.objects: list[Any] = []

@@ -12,7 +12,7 @@ from IPython import get_ipython
 
 from jupyter_gpuperf.client.memory_answers import LONGEST_BYTES, fitting
 from jupyter_gpuperf.device_memory.notebook import Notebook
-from jupyter_gpuperf.device_memory.pace import LARGE, InSlices
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, LARGE, InSlices
 from jupyter_gpuperf.device_memory.report import memory_report
 from jupyter_gpuperf.device_memory.undisturbed import undisturbed
 from jupyter_gpuperf.schemas import MemoryOwner, MemoryReport, encode
@@ -27,7 +27,7 @@ row = (*range({2 * LARGE}), torch.zeros(3 * N))
 """
 
 
-def report(pace=None):
+def report(pace=AT_ONCE):
     view = memory_report(Notebook(get_ipython()), "cpu", pace)
     found = msgspec.json.decode(encode(view))
     return [each for each in found["owners"] if each["bytes"] >= 300_000], found["notes"]
@@ -81,7 +81,8 @@ class Resting(InSlices):
         self.is_resting = False
 
 
-def test_a_cell_s_garbage_is_collected_during_the_search(cells):
+def test_a_cell_s_garbage_is_collected_during_the_search(cells, monkeypatch):
+    monkeypatch.setattr("jupyter_gpuperf.device_memory.pace.COLLECT_SECONDS", 0.0)
     cells.run(LARGE_CONTAINERS)
     pace, collected = Resting(reads_everything=True), threading.Event()
 

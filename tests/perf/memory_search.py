@@ -7,6 +7,7 @@ python tests/perf/memory_search.py [--objects 1000000] [--tensors 10000] [--devi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import threading
 import time
@@ -33,15 +34,22 @@ def best_seconds(function) -> float:
     return min(times)
 
 
-def longest_gap_seconds(function) -> float:
-    """Return how long this thread, which computes, stands still at most while another one runs the function."""
+def longest_gaps_ms(function) -> str:
+    """Describe how long this thread, which computes, stands still at most while another one runs the function.
+
+    The other thread's processor time within a gap does not depend on what else the machine does.
+    """
     thread = threading.Thread(target=function)
     thread.start()
-    longest, last = 0.0, time.perf_counter()
-    while thread.is_alive():
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-    return longest
+    clock = time.pthread_getcpuclockid(thread.ident)
+    longest = longest_cpu = 0.0
+    last, last_cpu = time.perf_counter(), 0.0
+    with contextlib.suppress(OSError):  # it ended
+        while thread.is_alive():
+            now, cpu = time.perf_counter(), time.clock_gettime(clock)
+            longest, longest_cpu = max(longest, now - last), max(longest_cpu, cpu - last_cpu)
+            last, last_cpu = now, cpu
+    return f"{1e3 * longest:.1f} ({1e3 * longest_cpu:.1f} of it by the search)"
 
 
 def in_slices() -> None:
@@ -64,11 +72,9 @@ def main() -> None:
         blocks = torch.cuda.memory_stats()["active.all.current"]
         snapshot = best_seconds(torch.cuda.memory_snapshot)
         print(f"the allocator's {blocks} blocks take {1e3 * snapshot:.1f} ms to describe")
-    gaps = [longest_gap_seconds(in_slices) for _ in range(3)]
-    idle = longest_gap_seconds(lambda: time.sleep(3))
-    print(
-        f"longest gaps in slices {[f'{1e3 * each:.1f} ms' for each in gaps]}, without {1e3 * idle:.1f} ms"
-    )
+    for _ in range(3):
+        print(f"longest gap in slices: {longest_gaps_ms(in_slices)} ms")
+    print(f"without a search: {longest_gaps_ms(lambda: time.sleep(3))} ms")
 
 
 if __name__ == "__main__":
