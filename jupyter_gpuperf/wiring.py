@@ -33,10 +33,19 @@ from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
 from jupyter_gpuperf.schemas import SHORTEST_INTERVAL_MS, RecordingsChanged, SuitesChanged
-from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, MemoryReport, RunRequest
+from jupyter_gpuperf.schemas.kernel_link import (
+    Attached,
+    Cancel,
+    JobReport,
+    MemoryAnswer,
+    MemoryFailure,
+    MemoryReport,
+    RunRequest,
+)
 from jupyter_gpuperf.schemas.processes import Processes
 from jupyter_gpuperf.schemas.training import CellRan, Steps
 from jupyter_gpuperf.server.examinations import Examinations
+from jupyter_gpuperf.server.kernel_memory import KernelMemoryReader
 from jupyter_gpuperf.server.live_lists import ListFeed, LiveList, WholeList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.server.services import Services
@@ -77,8 +86,13 @@ class Parts:
         )
         rules = all_rules()
         alerts = AlertWatch(rules)
+        kernel_memory = KernelMemoryReader(monotonic)
         patterns = DiagnosisWatch(
-            rules, self.history, steps=training.steps_over, alerts=lambda: alerts.current
+            rules,
+            self.history,
+            steps=training.steps_over,
+            failures=kernel_memory.failures,
+            alerts=lambda: alerts.current,
         )
         self.history_keeper = None
         if settings.history_file:
@@ -146,6 +160,7 @@ class Parts:
             recordings=self.recordings,
             doctor=Examinations(self.check_runner),
             training=training,
+            memory=kernel_memory,
             live_lists=lists,
         )
         kernel_jobs = KernelJobs(self.jobs, self.services.wait_for_readings)
@@ -158,6 +173,9 @@ class Parts:
                 MemoryReport: memory.take,
                 Steps: kernel_training.steps,
                 CellRan: kernel_training.cell_ran,
+                Attached: kernel_memory.attach,
+                MemoryAnswer: kernel_memory.take,
+                MemoryFailure: kernel_memory.take_failure,
             },
             runtime_directory=Path(server.runtime_dir),
             version=package_version(),

@@ -8,6 +8,10 @@ module.exports = {
       {
         test: /lib[\\/]view[\\/].*\.js$/,
         use: require.resolve('./scripts/element-loader.cjs')
+      },
+      {
+        test: /uPlot\.esm\.js$/,
+        use: require.resolve('./scripts/uplot-loader.cjs')
       }
     ]
   },

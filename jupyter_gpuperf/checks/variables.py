@@ -12,6 +12,7 @@ from jupyter_gpuperf.checks.probes.installed import version_of
 from jupyter_gpuperf.checks.probes.machine import Machine
 from jupyter_gpuperf.checks.probes.mounts import NETWORK_TYPES, mount_of
 from jupyter_gpuperf.checks.probes.unset import unset_advice
+from jupyter_gpuperf.units import GIB
 
 OFF: Final = ("", "0", "false", "off", "no")
 VERBOSE_AT: Final = {
@@ -32,6 +33,10 @@ ALLOCATOR_OPTION: Final = re.compile(
     "|pinned_reserve_segment_size_mb|graph_capture_record_stream_reuse"
     "|per_process_memory_fraction|throw_on_cudamalloc_oom"
 )
+FRAGMENTATION: Final = ("fragmented_bytes", "reserved_bytes")
+"""Facts of a notebook that uses CUDA: what torch holds, and how much of it is unused between tensors."""
+FRAGMENTED_RATIO: Final = 0.2
+"""Some gaps are normal: tensors of a step come and go between those that stay."""
 SMALL_BYTES: Final = 1 << 30
 
 CUDA_VARIABLES: Final = "https://pytorch.org/docs/stable/cuda_environment_variables.html"
@@ -88,9 +93,20 @@ def _allocator(machine: Machine) -> Outcome:
         return broken("PyTorch's memory cache is off: each tensor waits for the driver.", **steps)
     names = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
     name = next((each for each in names if machine.environment.get(each)), None)
+    value = machine.environment[name] if name else ""
+    fragmented, reserved = (machine.live.get(each) or 0.0 for each in FRAGMENTATION)
+    is_fragmented = fragmented >= max(GIB, FRAGMENTED_RATIO * reserved)
+    if is_fragmented and "expandable_segments:True" not in value:
+        expandable = ",".join(filter(None, [value, "expandable_segments:True"]))
+        return suspect(
+            "Fragmented: {unused:.1f} of {reserved:.1f} GiB that this notebook's PyTorch holds lie unused between tensors.",
+            fix=f"export {name or names[1]}={quote(expandable)}",
+            then="Then restart the kernel. For who holds the rest: %gpumem",
+            unused=fragmented / GIB,
+            reserved=reserved / GIB,
+        )
     if name is None:
         return fine("Not set: PyTorch's defaults.")
-    value = machine.environment[name]
     options = re.findall(r"(?:^|,)\s*([A-Za-z_0-9]+)\s*:", re.sub(r"\[[^]]*\]", "", value))
     if not options:
         right = value.replace("=", ":") if "=" in value else "expandable_segments:True"

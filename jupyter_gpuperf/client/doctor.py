@@ -6,6 +6,8 @@ import argparse
 import os
 
 from jupyter_gpuperf.checks.probes.kernel import kernel_facts
+from jupyter_gpuperf.device_memory.allocator import read_allocator
+from jupyter_gpuperf.device_memory.report import device_of, loaded_torch
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.errors import require_new_file
@@ -16,6 +18,7 @@ from jupyter_gpuperf.jobs.check_runner import (
     server_facts_of_kernel,
     target_of,
 )
+from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.results.doctor_reports import compare, load, save
 from jupyter_gpuperf.schemas import DoctorReport
 
@@ -59,5 +62,15 @@ def doctor(kernel: str | None = None) -> DoctorReportView:
 def _examine(kernel: str | None, *, in_kernel: bool) -> DoctorReport:
     if kernel is not None or not in_kernel:
         return CheckRunner().run(target_of(kernel, server_facts()))
-    live, server = kernel_facts(running_shell()), server_facts_of_kernel()
+    live = {**kernel_facts(running_shell()), **_fragmentation()}
+    server = server_facts_of_kernel()
     return CheckRunner().run(CheckTarget(pid=os.getpid(), live=live, server=server))
+
+
+def _fragmentation() -> dict[str, float]:
+    """Return what torch holds on the current GPU, and how much of it is unused between tensors; empty without CUDA."""
+    torch = loaded_torch()
+    if started_cuda(torch) is None:
+        return {}
+    state = read_allocator(torch, device_of(torch, None))
+    return {"reserved_bytes": state.reserved or 0.0, "fragmented_bytes": state.fragmented or 0.0}

@@ -18,7 +18,13 @@ from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas import FreedMemory, MemoryRemedy, MemoryReport, OutOfMemory
+from jupyter_gpuperf.schemas import (
+    FreeableMemory,
+    FreedMemory,
+    MemoryRemedy,
+    MemoryReport,
+    OutOfMemory,
+)
 from jupyter_gpuperf.state.roots import is_user_module
 
 SIZE: Final = r"([\d.]+) (\w+)"
@@ -80,6 +86,15 @@ class Freeing:
         if self._torch is not None:
             self._device = device_of(self._torch, None)
             self.promised_bytes = promised_bytes(self._torch, self._notebook, slots, self._device)
+
+    @property
+    def freeable(self) -> FreeableMemory:
+        """What will be cleared, and how much that will free."""
+        return FreeableMemory(
+            device=str(self._device or "cpu"),
+            cleared=self.cleared,
+            promised_bytes=self.promised_bytes,
+        )
 
     def run(self) -> FreedView:
         """Clear, and measure what came free."""
@@ -146,6 +161,7 @@ def explain(error: BaseException) -> OutOfMemoryView:
     smaller = Message("Use a smaller batch, or torch.utils.checkpoint")
     return OutOfMemoryView(
         OutOfMemory(
+            device=report.device,
             requested_bytes=_size(REQUESTED, text),
             free_bytes=_size(FREE, text),
             unused_bytes=_size(UNUSED, text),

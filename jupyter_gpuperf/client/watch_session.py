@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from jupyter_gpuperf.device_memory.growth_search import HolderSearch
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
-from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, connection_file
+from jupyter_gpuperf.kernel_link.address import NOTEBOOK_VARIABLE, kernel_id
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
@@ -25,9 +23,6 @@ from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps
-
-NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
-KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
 
 
 class WatchSession:
@@ -41,7 +36,7 @@ class WatchSession:
         )
         self.telemetry: TelemetryThread | None = None
         self.listeners: list[Callable[[ServerMessage], None]] = []
-        self._kernel_id = _kernel_id()
+        self._kernel_id = kernel_id()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
 
@@ -196,28 +191,3 @@ def _is_loader(value: Any) -> bool:
     loader_class = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", None)
     # Not isinstance(): it asks the object itself, and some stand-ins for other objects raise.
     return loader_class is not None and issubclass(type(value), loader_class)
-
-
-def _kernel_id() -> str | None:
-    file = connection_file()
-    if file is None:
-        return _kernel_of_process()
-    found = KERNEL_FILE.fullmatch(file.name)
-    return None if found is None else found[1]
-
-
-def _kernel_of_process() -> str | None:
-    """Return the id of the kernel that this process is, or its nearest ancestor: a training rank belongs to its notebook."""
-    if SERVER_PID_VARIABLE not in os.environ:
-        return None
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process()
-        for each in (process, *process.parents()):
-            with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
-                for argument in each.cmdline():
-                    found = KERNEL_FILE.fullmatch(Path(argument).name)
-                    if found is not None:
-                        return found[1]
-    return None

@@ -6,7 +6,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from jupyter_gpuperf.device_memory.objects import dictionary_of, members_of
+from jupyter_gpuperf.device_memory.objects import dictionary_of
+from jupyter_gpuperf.device_memory.pace import Identities
 from jupyter_gpuperf.device_memory.walk import NO_PARENT, Root, Walk, loading_kinds
 
 NAMELESS: Final = Root("other", "")
@@ -67,7 +68,7 @@ class Names:
     def __init__(self, walk: Walk, where: Callable[[types.FrameType], str]) -> None:
         self._walk, self._where = walk, where
         self._spots: dict[int, _Spot] = {}
-        self._labels: dict[int, dict[int, str]] = {}
+        self._labels: dict[int, dict[int, str] | Identities[str]] = {}
         self._texts: dict[int, tuple[str, ...]] = {}
         self._roles: dict[int, str] = {}
         torch = walk.torch
@@ -183,7 +184,7 @@ class Names:
             label = ".grad" if place in walk.gradients else " → graph"
         return before.text + (label or ""), before.namer if label == "" else place
 
-    def _labels_of(self, place: int) -> dict[int, str]:
+    def _labels_of(self, place: int) -> dict[int, str] | Identities[str]:
         if (known := self._labels.get(place)) is None:
-            known = self._labels[place] = members_of(self._walk.objects[place])
+            known = self._labels[place] = self._walk.pace.members(self._walk.objects[place])
         return known

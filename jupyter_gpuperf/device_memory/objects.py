@@ -76,7 +76,7 @@ def members_of(value: object) -> dict[int, str]:
         if issubclass(kind, base):
             names |= name_members(value)
     if (container := container_type(value)) is not None:
-        names |= _items(value, container)
+        names |= dict(items_of(value, container))
     own = dictionary_of(value)
     names[id(own)] = ""
     names |= {id(each): f".{name}" for name, each in list(own.items()) if type(name) is str}
@@ -89,14 +89,14 @@ def members_of(value: object) -> dict[int, str]:
     return names
 
 
-def _items(value: Any, container: Any) -> dict[int, str]:
-    if not issubclass(container, dict):
-        if issubclass(container, (set, frozenset)):
-            return {}
-        return {
-            id(each): f"[{index}]" for index, each in enumerate(list(container.__iter__(value)))
-        }
-    return {id(each): f"[{_key(key)}]" for key, each in list(container.items(value))}
+def items_of(value: Any, container: Any) -> Iterator[tuple[int, str]]:
+    """Yield the identity of each element, and how it is written; ``container`` is the built-in type, or a base of it."""
+    if issubclass(container, dict):
+        for key, each in list(container.items(value)):
+            yield id(each), f"[{_key(key)}]"
+    elif not issubclass(container, (set, frozenset)):
+        for index, each in enumerate(list(container.__iter__(value))):
+            yield id(each), f"[{index}]"
 
 
 def _key(key: Any) -> str:

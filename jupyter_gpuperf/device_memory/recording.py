@@ -20,7 +20,8 @@ from jupyter_gpuperf.device_memory.timeline import (
     largest_owners,
     timeline_of,
 )
-from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
+from jupyter_gpuperf.device_memory.walk import Walk
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.memory import MemoryTimeline, TimelineOwner

@@ -12,7 +12,8 @@ from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.graphs import is_node
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
 from jupyter_gpuperf.device_memory.report import size_of
-from jupyter_gpuperf.device_memory.walk import Walk, undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
+from jupyter_gpuperf.device_memory.walk import Walk
 
 
 def promised_bytes(

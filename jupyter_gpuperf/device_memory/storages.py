@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any, NamedTuple
 
 
@@ -16,6 +17,9 @@ class Storage(NamedTuple):
 
 class StorageReader:
     """Reads tensors with the methods of torch's base class: those of a subclass may do anything."""
+
+    listing_seconds = 0.0
+    """How long Python took the last time to list all objects, which can't be interrupted."""
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -67,7 +71,10 @@ class StorageReader:
         for kind in kinds:  # the list grows during the loop
             kinds += type.__subclasses__(kind)
         wanted = set(map(id, kinds))
-        return [each for each in gc.get_objects() if id(type(each)) in wanted]
+        began = time.thread_time()
+        objects = gc.get_objects()
+        StorageReader.listing_seconds = time.thread_time() - began
+        return [each for each in objects if id(type(each)) in wanted]
 
     def is_held_by_torch(self, tensor: Any) -> bool:
         """Return whether C++ code, such as a graph, also refers to the tensor."""

@@ -10,11 +10,11 @@ import itertools
 import sys
 import types
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
 from jupyter_gpuperf.device_memory.objects import LEAF_IDS, loaded_modules, module_of
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce, Identities
 from jupyter_gpuperf.device_memory.storages import Storage, StorageReader
 from jupyter_gpuperf.state.roots import is_user_module
 
@@ -31,28 +31,17 @@ class Root(NamedTuple):
     name: str
 
 
-@contextmanager
-def undisturbed(torch: Any) -> Iterator[None]:
-    """Keep torch from calling ``__torch_function__``, and the collector from running the user's finalizers meanwhile."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with torch._C.DisableTorchFunction():
-            yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 class Walk:
     """A search. It refers to everything that it found, so keep it no longer than needed.
 
-    It needs :func:`undisturbed`.
+    It needs :func:`~jupyter_gpuperf.device_memory.undisturbed.undisturbed`.
 
     Parameters
     ----------
     stops
         Objects that are not entered, such as the shell.
+    pace
+        Whether it is made in slices.
 
     Attributes
     ----------
@@ -68,7 +57,8 @@ class Walk:
         Place → root → the group of objects by which that root reaches it, too.
     """
 
-    def __init__(self, torch: Any, stops: Iterable[Any] = ()) -> None:
+    def __init__(self, torch: Any, stops: Iterable[Any] = (), pace: AtOnce = AT_ONCE) -> None:
+        self.pace = pace
         self.torch, self.storages, self.graphs = torch, StorageReader(torch), GraphReader()
         self.roots: list[Root] = []
         self.objects: list[Any] = []
@@ -81,8 +71,9 @@ class Walk:
         self._leaves = set(LEAF_IDS)
         self._plans: dict[int, int] = {}
         self._kinds: list[type] = []  # keeps the classes alive, so that their identities stay valid
-        self._places = dict.fromkeys(map(id, stops), -1)
-        self._places |= {id(vars(each)): -1 for _, each in loaded_modules()}
+        self._places: Identities[int] = Identities(in_slices=self.pace.in_slices)
+        for each in (*stops, *(vars(module) for _, module in loaded_modules())):
+            self._places.set(id(each), -1)
         # Objects are read in groups: for most of them, nobody asks who refers to them.
         self._groups: list[list[int]] = []
         self._group_of: list[int] = []
@@ -110,6 +101,7 @@ class Walk:
     def parts_of(self, place: int) -> list[Storage]:
         """Return the storages of a tensor that was found."""
         if (known := self._parts.get(place)) is None:
+            self.pace.pause()
             known = self._parts[place] = self.storages.read(self.objects[place])
         return known
 
@@ -120,8 +112,8 @@ class Walk:
 
     def place_of(self, identity: int) -> int | None:
         """Return the place of the object with this ``id()``, or ``None``."""
-        place = self._places.get(identity, -1)
-        return None if place < 0 else place
+        place = self._places.get(identity)
+        return None if place is None or place < 0 else place
 
     def parent_of(self, place: int, group: int | None = None) -> int:
         """Return the place of the object that refers to an object, by default the first found, or ``NO_PARENT``."""
@@ -136,6 +128,13 @@ class Walk:
             known = self._parents[group] = dict(referred)
         return known.get(id(self.objects[place]), NO_PARENT)
 
+    def forget(self) -> None:
+        """Drop everything that was found, at the search's pace."""
+        self.pace.clear(self.objects, self.origins, self._groups, self._group_of)
+        for each in self._places.parts:
+            each.clear()
+            self.pace.pause()
+
     def _enter(self, waiting: list[int]) -> None:
         objects = self.objects
         for origin, of_origin in itertools.groupby(waiting, self.origins.__getitem__):
@@ -143,20 +142,25 @@ class Walk:
                 if len(objects) > MOST_OBJECTS:
                     self.is_complete = False
                     return
-                self._meet(gc.get_referents(*[objects[i] for i in group]), group, origin)
+                self.pace.pause()
+                for places, values in self.pace.referents(objects, group):
+                    self._meet(values, places, origin)
 
     def _meet(self, values: list[Any], group: list[int], origin: int) -> None:
         """Take in what a group of objects refers to. Most of the time of a search is spent here."""
-        leaves, places, origins, objects = self._leaves, self._places, self.origins, self.objects
+        leaves, origins, objects = self._leaves, self.origins, self.objects
+        parts, bits = self._places.parts, self._places.bits
         first = len(objects)
         entered: list[int] = []
         special: list[int] = []
         known: set[int] = set()
         for value in [each for each in values if id(type(each)) not in leaves]:
-            place = places.get(id(value))
+            key = id(value)
+            places = parts[key & bits]
+            place = places.get(key)
             if place is None:
                 plan = self._plans.get(id(type(value))) or self._plan(type(value))
-                places[id(value)] = place = len(objects)
+                places[key] = place = len(objects)
                 objects.append(value)
                 (entered if plan == ENTERED else special).append(place)
             elif 0 <= place < first and origins[place] != origin:
@@ -192,7 +196,7 @@ class Walk:
             self._graph_starts.append((place, node))
         if (gradient := self.storages.gradient(tensor)) is not None:
             self._meet([gradient], [place], origin)
-            self.gradients.add(self._places[id(gradient)])
+            self.gradients.add(self._places.parts[id(gradient) & self._places.bits][id(gradient)])
 
     def _enter_graphs(self) -> None:
         """Meet what the graphs of the tensors found so far keep: for each root, all that it keeps."""

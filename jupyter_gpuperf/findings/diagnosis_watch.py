@@ -28,6 +28,7 @@ from jupyter_gpuperf.rules import (
     judge,
     undecided_on,
 )
+from jupyter_gpuperf.rules.rule_input import OutOfMemoryCell
 from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
@@ -67,6 +68,8 @@ class DiagnosisWatch:
         The past readings of all devices and of the host.
     steps
         Takes a duration in seconds, and returns the steps that step clocks have reported since that long ago.
+    failures
+        Returns the cells that ran out of memory lately.
     alerts
         Returns the current alerts. A finding whose problem is already reported by an alert is marked, so that pages
         show the problem only once.
@@ -75,6 +78,7 @@ class DiagnosisWatch:
     rules: Sequence[Rule]
     history: HistoryStore
     steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: ()
+    failures: Callable[[], Sequence[OutOfMemoryCell]] = tuple
     alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[])
 
     def __post_init__(self) -> None:
@@ -189,7 +193,7 @@ class DiagnosisWatch:
             for each in rule_input.devices
         )
         enough = tuple(x for x in devices if len(x.series.times_seconds) >= FEWEST_READINGS)
-        return replace(rule_input, devices=enough)
+        return replace(rule_input, devices=enough, failures=tuple(self.failures()))
 
 
 def _since(device: Device, time_seconds: float) -> Device:

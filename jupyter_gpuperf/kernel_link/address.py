@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from jupyter_gpuperf.schemas import encode
 from jupyter_gpuperf.schemas.kernel_link import ServerAddress
 
 SERVER_PID_VARIABLE: Final = "JPY_PARENT_PID"
+NOTEBOOK_VARIABLE: Final = "JPY_SESSION_NAME"
+KERNEL_FILE: Final = re.compile(r"kernel-(.+)\.json")
 
 
 def server_file_name(pid: int) -> str:
@@ -45,6 +48,32 @@ def connection_file() -> Path | None:
             from ipykernel.connect import get_connection_file
 
             return Path(get_connection_file())
+    return None
+
+
+def kernel_id() -> str | None:
+    """Return the id of the kernel that this process is or belongs to; ``None`` if it belongs to none."""
+    file = connection_file()
+    if file is None:
+        return _kernel_of_process()
+    found = KERNEL_FILE.fullmatch(file.name)
+    return None if found is None else found[1]
+
+
+def _kernel_of_process() -> str | None:
+    """Return the id of the kernel that this process is, or its nearest ancestor: a training rank belongs to its notebook."""
+    if SERVER_PID_VARIABLE not in os.environ:
+        return None
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process()
+        for each in (process, *process.parents()):
+            with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
+                for argument in each.cmdline():
+                    found = KERNEL_FILE.fullmatch(Path(argument).name)
+                    if found is not None:
+                        return found[1]
     return None
 
 

@@ -11,6 +11,7 @@ from IPython.display import display
 from traitlets import Bool
 
 from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.client.memory_answers import start_memory_answers
 from jupyter_gpuperf.commands.magic_line import prints_help, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.errors import BadRequest
@@ -20,9 +21,11 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
 
 if TYPE_CHECKING:
+    from jupyter_gpuperf.client.memory_answers import MemoryAnswers
     from jupyter_gpuperf.display.batch_fit_view import BatchFitView
     from jupyter_gpuperf.display.memory_view import FreedView, MemoryView
     from jupyter_gpuperf.display.timeline_view import TimelineView
+    from jupyter_gpuperf.schemas import OutOfMemory
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,9 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
     explains_out_of_memory = Bool(
         True, help="Whether to show the reasons below a cell that ran out of GPU memory."
     ).tag(config=True)
+
+    answers: MemoryAnswers | None = None
+    """What answers the server's questions; ``None`` if there is no server."""
 
     @line_cell_magic  # type: ignore[untyped-decorator]
     @shortened_errors()
@@ -96,17 +102,25 @@ class GpuMemMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         return freeing.run()
 
     def after_cell(self, result: Any) -> None:
-        """Show why a cell ran out of memory; called by IPython after each cell."""
-        error = getattr(result, "error_in_exec", None)
-        if error is None or not self.explains_out_of_memory:
-            return
-        from jupyter_gpuperf.client.memory import explain, out_of_memory_in
-
+        """Show why a cell ran out of memory, and tell the server; called by IPython after each cell."""
+        failure = None
         try:
-            if (cause := out_of_memory_in(error)) is not None:
-                display(explain(cause))
+            failure = self._explained(getattr(result, "error_in_exec", None))
         except Exception:  # the cell's own error is what matters
             logger.debug("The reasons for running out of memory are not known.", exc_info=True)
+        if self.answers is not None:
+            self.answers.after_cell(failure)
+
+    def _explained(self, error: BaseException | None) -> OutOfMemory | None:
+        if error is None or not self.explains_out_of_memory:
+            return None
+        from jupyter_gpuperf.client.memory import explain, out_of_memory_in
+
+        if (cause := out_of_memory_in(error)) is None:
+            return None
+        view = explain(cause)
+        display(view)
+        return view.data
 
 
 def parse(words: list[str]) -> Any:
@@ -124,6 +138,14 @@ def parse(words: list[str]) -> Any:
 def register(ipython: InteractiveShell) -> None:
     """Register the magic and its manual with ``ipython``, and watch for cells that run out of memory."""
     GpuMemMagics.gpumem.__doc__ = MANUAL
+    if (
+        GpuMemMagics.__name__ in ipython.magics_manager.registry
+    ):  # reloaded: it is called after each cell already
+        return
     magics = GpuMemMagics(ipython)
     ipython.register_magics(magics)
     ipython.events.register("post_run_cell", magics.after_cell)
+    magics.answers = start_memory_answers()
+    if magics.answers is not None:
+        magics.answers.before_cell()
+        ipython.events.register("pre_run_cell", magics.answers.before_cell)

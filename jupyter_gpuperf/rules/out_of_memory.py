@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.rules.rule import Finding, Rule, View
+from jupyter_gpuperf.rules.rule import Finding, HoldOff, Rule, View
+from jupyter_gpuperf.rules.rule_input import OutOfMemoryCell
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.units import GIB
 
@@ -27,9 +28,45 @@ LAST_SECONDS = Threshold(
     reason="From full to freed: a failed allocation ends a program at once, and Python needs a moment.",
     margin="Measured 0.8 s; a full but healthy job 11 s and more.",
 )
+MOST_NAMED = 3
 
 
 def _check(view: View) -> Finding | None:
+    failed = next((x for x in view.rule_input.failures if view.is_here(x.device)), None)
+    return _seen_by_readings(view) if failed is None else _reported(failed)
+
+
+def _reported(failed: OutOfMemoryCell) -> Finding:
+    """Return the finding of a failure that the kernel itself reported, with its owners."""
+    failure = failed.failure
+    largest = [f"{each.name} ({_size(each.bytes)})" for each in failure.largest[:MOST_NAMED]]
+    remedies = [
+        each.action if each.bytes is None else f"{each.action} ({_size(each.bytes)})"
+        for each in failure.remedies
+    ]
+    return Finding(
+        severity="critical",
+        summary=Message("Out of memory; held by {largest}.", largest=largest),
+        evidence={
+            "requested_bytes": failure.requested_bytes,
+            "free_bytes": failure.free_bytes,
+            "unused_by_torch_bytes": failure.unused_bytes,
+            "held_by_failed_cell_bytes": failure.held_by_exception_bytes,
+            "requested_by": f"{failure.place}: {failure.code}",
+        },
+        advice=Message("Run in the notebook, whichever is enough: {remedies}", remedies=remedies),
+        refuted_by="%gpumem in the notebook shows who holds the memory now.",
+        pid=failed.pid,
+        notebook=failed.notebook,
+    )
+
+
+def _size(size_bytes: float) -> str:
+    is_large = size_bytes >= GIB
+    return f"{size_bytes / GIB:.1f} GiB" if is_large else f"{1024 * size_bytes / GIB:.0f} MiB"
+
+
+def _seen_by_readings(view: View) -> Finding | None:
     series = view.series
     total = series.last_known("memory_total_bytes")
     points = series.points("memory_used_bytes")
@@ -71,9 +108,11 @@ def _check(view: View) -> Finding | None:
 RULE = Rule(
     code="out-of-memory",
     title="Out of memory",
-    meaning="A program needed more GPU memory than available, and failed.",
+    meaning="A program needed more GPU memory than available, and failed. A notebook with the extension loaded reports it "
+    "itself, with the largest owners; the finding ends when the memory came free, when the kernel restarts, or after 15 minutes.",
     needs=("memory_used_bytes", "memory_total_bytes"),
     check=_check,
+    holds_off=HoldOff(critical_at_once=True),
     looks_at="whole",
     horizon="long",
 )

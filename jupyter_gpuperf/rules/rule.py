@@ -57,12 +57,12 @@ class View:
 
         Training takes priority over evaluation.
         """
+        return main_loop(x for x in self.rule_input.steps if self.is_here(x.device_uuid))
+
+    def is_here(self, uuid: str | None) -> bool:
+        """Return whether this is the device with this UUID, or the only one if the UUID is unknown."""
         alone = len(self.rule_input.devices) == 1
-        return main_loop(
-            each
-            for each in self.rule_input.steps
-            if each.device_uuid == self.device.uuid or (each.device_uuid is None and alone)
-        )
+        return uuid == self.device.uuid or (uuid is None and alone)
 
     @property
     def peers(self) -> tuple[Device, ...]:

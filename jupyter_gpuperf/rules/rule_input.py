@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TypeGuard
 
-from jupyter_gpuperf.schemas import Reading
+from jupyter_gpuperf.schemas import OutOfMemory, Reading
 from jupyter_gpuperf.schemas.training import LoaderSteps
 
 
@@ -144,6 +144,17 @@ class Device:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OutOfMemoryCell:
+    """A notebook's cell that ran out of memory, and whose memory did not come free since."""
+
+    device: str | None
+    """UUID of the device; ``None`` if it is unknown."""
+    pid: int | None
+    notebook: str | None
+    failure: OutOfMemory
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RuleInput:
     """All readings, processes and steps of the examined time."""
 
@@ -151,6 +162,7 @@ class RuleInput:
     devices: tuple[Device, ...] = ()
     steps: tuple[LoaderSteps, ...] = ()
     """Steps of the watched loaders; empty if no step clock runs."""
+    failures: tuple[OutOfMemoryCell, ...] = ()
 
 
 def is_value(value: Reading | None) -> TypeGuard[float]:

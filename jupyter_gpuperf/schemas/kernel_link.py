@@ -5,11 +5,13 @@ The values of ``type`` must not change: a kernel and its server may have differe
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from jupyter_gpuperf.schemas.bounds import Bytes, Name
+from jupyter_gpuperf.schemas import memory
+from jupyter_gpuperf.schemas.bounds import Bytes, Count, Name, Path
+from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.jobs import JobInfo
 from jupyter_gpuperf.schemas.readings import SocketError
 from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps
@@ -60,9 +62,51 @@ class MemoryReport(Struct, frozen=True, kw_only=True, tag="holding", forbid_unkn
     """Device UUID → the kernel's memory on this device."""
 
 
+class Attached(Struct, frozen=True, kw_only=True, tag="attached"):
+    """First message of a kernel that answers :class:`MemoryRequest`."""
+
+    kernel_id: Name
+    notebook_path: Path | None
+
+
+class MemoryAnswer(Struct, frozen=True, kw_only=True, tag="memory-answer"):
+    """Answer to a :class:`MemoryRequest`: what was asked for, or an error."""
+
+    number: Count
+    owners: memory.MemoryReport | None = None
+    freeable: memory.FreeableMemory | None = None
+    freed: memory.FreedMemory | None = None
+    error: ErrorInfo | None = None
+
+
+class MemoryFailure(Struct, frozen=True, kw_only=True, tag="memory-failure"):
+    """A cell of the kernel ran out of memory; valid until the next one, or until the kernel disconnects."""
+
+    device_uuid: Name | None
+    failure: memory.OutOfMemory | None
+    """``None`` when the memory came free."""
+
+
+class MemoryRequest(Struct, frozen=True, kw_only=True, tag="memory-request"):
+    """Request to a kernel: who holds its memory, what freeing it would clear, or to free it."""
+
+    number: int
+    action: Literal["owners", "freeable", "free"]
+
+
 class JobUpdate(JobInfo, frozen=True, kw_only=True, tag="job"):
     """The current state of the requested job."""
 
 
-FromKernel = RunRequest | Cancel | JobReport | MemoryReport | Steps | CellRan
-FromServer = JobUpdate | SocketError | Cancel | Footprint | ExplainNow
+FromKernel = (
+    RunRequest
+    | Cancel
+    | JobReport
+    | MemoryReport
+    | Steps
+    | CellRan
+    | Attached
+    | MemoryAnswer
+    | MemoryFailure
+)
+FromServer = JobUpdate | SocketError | Cancel | Footprint | ExplainNow | MemoryRequest

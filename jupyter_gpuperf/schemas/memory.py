@@ -2,78 +2,101 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from jupyter_gpuperf.schemas.bounds import Bytes, Name, Ratio, Seconds
+
+Names = Annotated[list[Name], Meta(max_length=1000)]
 
 
 class MemoryOwner(Struct, frozen=True, kw_only=True):
     """What holds memory."""
 
-    kind: str
+    kind: Name
     """``parameter``, ``gradient``, ``optimizer``, ``buffer``, ``activation``, ``batch``, ``variable``, ``exception``,
     ``history``, ``other``, ``workspace``, ``cache``, ``context`` or ``process``."""
-    name: str
+    name: Name
     """As the user typed it: ``model``, ``outputs``, ``Out[12]``."""
-    bytes: float
-    holders: list[str]
+    bytes: Bytes
+    holders: Names
     """The names that keep it alive, the largest first."""
 
 
 class MemoryReport(Struct, frozen=True, kw_only=True):
     """The memory of a device by owner. What has no meaning for a CPU, or is unknown, is ``None``."""
 
-    device: str
-    allocated_bytes: float
+    device: Name
+    allocated_bytes: Bytes
     """In tensors: of the allocator, or, on a CPU, of the tensors found."""
-    reserved_bytes: float | None
-    free_bytes: float | None
-    total_bytes: float | None
-    attributed_ratio: float | None
+    reserved_bytes: Bytes | None
+    free_bytes: Bytes | None
+    total_bytes: Bytes | None
+    attributed_ratio: Ratio | None
     """The share of the allocated memory that belongs to a tensor that was found."""
-    owners: list[MemoryOwner]
-    largest_free_block_bytes: float | None = None
+    owners: Annotated[list[MemoryOwner], Meta(max_length=1000)]
+    largest_free_block_bytes: Bytes | None = None
     """The largest allocation that fits without asking the driver for more."""
-    fragmented_bytes: float | None = None
+    fragmented_bytes: Bytes | None = None
     """Unused memory in segments that are partly used, so that it can't be returned to the device."""
-    seconds: float = 0.0
-    notes: list[str] = []
+    seconds: Seconds = 0.0
+    notes: Names = []
+
+
+class KernelMemory(MemoryReport, frozen=True, kw_only=True):
+    """Answer of ``GET memory``: who holds the memory, as a notebook's kernel found it."""
+
+    kernel: str
+    age_seconds: float
+    """How long ago the kernel looked."""
+    labels: dict[str, str]
+    """Kind of owner → how it is called."""
 
 
 class MemoryRemedy(Struct, frozen=True, kw_only=True):
     """Something that frees memory."""
 
-    action: str
-    bytes: float | None
+    action: Name
+    bytes: Bytes | None
     """How much it frees; ``None`` if that can't be known beforehand."""
 
 
 class OutOfMemory(Struct, frozen=True, kw_only=True):
     """Why a cell ran out of memory; sizes are ``None`` where the error doesn't state them."""
 
-    requested_bytes: float | None
-    free_bytes: float | None
+    device: Name
+    requested_bytes: Bytes | None
+    free_bytes: Bytes | None
     """What the driver had left."""
-    unused_bytes: float | None
+    unused_bytes: Bytes | None
     """What torch had reserved, but could not use: cached or fragmented."""
-    place: str
+    place: Name
     """The line that asked for it: ``cell [3]:2``."""
-    code: str
-    held_by_exception_bytes: float
+    code: Name
+    held_by_exception_bytes: Bytes
     """What only the traceback of the failed cell keeps alive."""
-    largest: list[MemoryOwner]
-    remedies: list[MemoryRemedy]
+    largest: Annotated[list[MemoryOwner], Meta(max_length=100)]
+    remedies: Annotated[list[MemoryRemedy], Meta(max_length=100)]
     """The one that frees most is first."""
 
 
-class FreedMemory(Struct, frozen=True, kw_only=True):
+class FreeableMemory(Struct, frozen=True, kw_only=True):
+    """What clearing the history and the last exception of a notebook would free."""
+
+    device: Name
+    cleared: Names
+    """What is cleared: ``Out[3]``, ``_``, the last exception, variables."""
+    promised_bytes: Bytes
+    """What only those keep alive."""
+
+
+class FreedMemory(FreeableMemory, frozen=True, kw_only=True):
     """What clearing the history, the last exception and variables freed."""
 
-    device: str
-    cleared: list[str]
-    promised_bytes: float
-    """What only those kept alive."""
     freed_bytes: float
     """Measured afterwards."""
-    cache_bytes: float | None
+    cache_bytes: Bytes | None
     """What torch returned to the device."""
 
 
@@ -107,3 +130,10 @@ class MemoryTimeline(Struct, frozen=True, kw_only=True):
     owners: list[TimelineOwner]
     """The largest at the peak is first."""
     notes: list[str] = []
+
+
+class FreeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST memory/free``."""
+
+    kernel: str
+    """The kernel's id."""

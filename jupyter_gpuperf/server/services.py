@@ -19,6 +19,7 @@ from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
 from jupyter_gpuperf.schemas import Catalog, Frame
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.fanout import Fanout
+from jupyter_gpuperf.server.kernel_memory import KernelMemoryReader
 from jupyter_gpuperf.server.live_lists import LiveList
 from jupyter_gpuperf.server.process_reader import ProcessReader
 from jupyter_gpuperf.suites.manager import SuiteManager
@@ -46,6 +47,7 @@ class Services:
     alerts: AlertWatch
     diagnosis: LiveDiagnosis
     training: TrainingStore
+    memory: KernelMemoryReader
     live_lists: Mapping[str, LiveList]
     """Topic on the live socket → the list that pages can follow."""
     fanout: Fanout = field(default_factory=Fanout)

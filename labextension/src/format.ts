@@ -249,3 +249,17 @@ export function grouped(value: number): string {
     .toString()
     .replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 }
+
+const AGE_UNITS = [
+  [86400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+  [1, 's']
+] as const;
+
+/** Format an age: `45 s`, `40 min`, `3 h`, `2 d`. */
+export function formatAge(seconds: number): string {
+  const [size, unit] =
+    AGE_UNITS.find(([each]) => seconds >= each) ?? AGE_UNITS[3];
+  return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
+}

@@ -57,6 +57,8 @@ JOB = {
     "error": {"code": "odd", "message": "Odd.", "hint": ""},
     "log_tail": "…",
 }
+OWNER = {"kind": "variable", "name": "losses", "bytes": 10.0, "holders": ["losses[0]"]}
+UNKNOWN = dict.fromkeys(("reserved_bytes", "free_bytes", "total_bytes", "attributed_ratio"))
 
 
 def steps(now: float, gpu: str, kernel_id: str = "bad", **changes: Any) -> dict[str, Any]:
@@ -115,6 +117,29 @@ def messages(now: float, gpu: str) -> dict[str, dict[str, Any]]:
             "began_seconds": now - 5,
             "ended_seconds": now,
             "device_uuids": [gpu],
+        },
+        "attached": {"type": "attached", "kernel_id": "bad", "notebook_path": "bad.ipynb"},
+        "memory-answer": {
+            "type": "memory-answer",
+            "number": 10**6,
+            "owners": {"device": "cuda:0", **UNKNOWN, "allocated_bytes": 10.0, "owners": [OWNER]},
+            "freeable": {"device": "cpu", "cleared": ["Out[2]"], "promised_bytes": 10.0},
+            "error": {"code": "odd", "message": "Odd.", "hint": ""},
+        },
+        "memory-failure": {
+            "type": "memory-failure",
+            "device_uuid": gpu,
+            "failure": {
+                "device": "cuda:0",
+                "requested_bytes": 10.0,
+                "free_bytes": 1.0,
+                "unused_bytes": None,
+                "place": "cell [3]:2",
+                "code": "y = x @ x",
+                "held_by_exception_bytes": 1.0,
+                "largest": [OWNER],
+                "remedies": [{"action": "%gpumem free", "bytes": 10.0}],
+            },
         },
     }
 

@@ -108,6 +108,11 @@ def test_a_setting_turns_the_explanation_off(kernel):
     assert len(kernel.run("allocate()")) == 2
 
 
+def test_after_reloading_the_extension_it_is_explained_once(kernel):
+    kernel.run("%reload_ext jupyter_gpuperf")
+    assert len(kernel.run("allocate()")) == 2
+
+
 def test_other_errors_are_not_explained(kernel):
     assert kernel.run("1 / 0") == ["error: ZeroDivisionError"]
 

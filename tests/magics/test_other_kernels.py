@@ -11,11 +11,10 @@ import types
 import pytest
 
 from jupyter_gpuperf.client.failures import BenchmarkCancelled, BenchmarkError
-from jupyter_gpuperf.client.watch_session import _kernel_id
 from jupyter_gpuperf.display import clicks
 from jupyter_gpuperf.display.progress import HtmlView, best_view
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, runtime_directories
+from jupyter_gpuperf.kernel_link.address import SERVER_PID_VARIABLE, kernel_id, runtime_directories
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def stand_in(monkeypatch):
 def test_a_stand_in_for_ipykernel_is_not_taken_for_it(stand_in, monkeypatch):
     assert len(runtime_directories()) == 1
     monkeypatch.delenv(SERVER_PID_VARIABLE, raising=False)
-    assert _kernel_id() is None
+    assert kernel_id() is None
     assert clicks.click_watch("comm") is None
 
 
@@ -45,7 +44,7 @@ def test_widgets_that_cannot_be_made_leave_html(stand_in, monkeypatch):
 
 
 def test_a_kernel_that_is_no_ipykernel_finds_its_id_in_its_own_command_line():
-    program = "import time, jupyter_gpuperf.client.watch_session as w; print(w._kernel_id())"
+    program = "import time, jupyter_gpuperf.kernel_link.address as a; print(a.kernel_id())"
     ran = subprocess.run(
         [sys.executable, "-c", program, "-f", "/run/user/kernel-12ab.json"],
         env={"PATH": "", SERVER_PID_VARIABLE: "1", "PYTHONPATH": ":".join(sys.path)},

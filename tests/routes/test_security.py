@@ -102,10 +102,35 @@ class TestReadOnlyUsers:
             ("suites", {"method": "POST", "body": "{}"}),
             ("recordings", {"method": "POST", "body": "{}"}),
             ("training/explain", {"method": "POST", "body": '{"key": "x"}'}),
+            ("memory/free", {"method": "POST", "body": '{"kernel": "x"}'}),
             ("doctor", {"method": "POST", "body": ""}),
             ("doctor", {"params": {"refresh": "1"}}),
             ("suites/x", {"method": "DELETE"}),
             ("results/1/baseline", {"method": "PUT", "body": ""}),
+        ]:
+            status, body = await refusal(*path.split("/"), **kwargs)
+            assert (status, body["code"]) == (403, "forbidden")
+
+
+class NoKernels(Authorizer):
+    """Lets everyone use GPUs, and nobody kernels."""
+
+    def is_authorized(self, handler, user, action, resource):
+        return resource != "kernels"
+
+
+class TestUsersWithoutKernels:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        jp_server_config["ServerApp"]["authorizer_class"] = NoKernels
+        return jp_server_config
+
+    async def test_they_see_no_names_of_a_notebook(self, get, refusal):
+        assert await get("latest")
+        for path, kwargs in [
+            ("memory", {"params": {"kernel": "x"}}),
+            ("memory/free", {"params": {"kernel": "x"}}),
+            ("memory/free", {"method": "POST", "body": '{"kernel": "x"}'}),
         ]:
             status, body = await refusal(*path.split("/"), **kwargs)
             assert (status, body["code"]) == (403, "forbidden")

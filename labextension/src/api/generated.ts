@@ -647,6 +647,45 @@ export interface Frame {
   type: "frame";
 }
 /**
+ * Body of ``POST memory/free``.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FreeRequest".
+ */
+export interface FreeRequest {
+  kernel: string;
+}
+/**
+ * What clearing the history and the last exception of a notebook would free.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FreeableMemory".
+ */
+export interface FreeableMemory {
+  /**
+   * @maxItems 1000
+   */
+  cleared: string[];
+  device: string;
+  promised_bytes: number;
+}
+/**
+ * What clearing the history, the last exception and variables freed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FreedMemory".
+ */
+export interface FreedMemory {
+  cache_bytes: number | null;
+  /**
+   * @maxItems 1000
+   */
+  cleared: string[];
+  device: string;
+  freed_bytes: number;
+  promised_bytes: number;
+}
+/**
  * First message on the live socket: all data that a page needs to draw.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -748,6 +787,51 @@ export interface KeptResult {
   created_seconds: number;
   id: number;
   result: BenchmarkResult;
+}
+/**
+ * Answer of ``GET memory``: who holds the memory, as a notebook's kernel found it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "KernelMemory".
+ */
+export interface KernelMemory {
+  age_seconds: number;
+  allocated_bytes: number;
+  attributed_ratio: number | null;
+  device: string;
+  fragmented_bytes?: number | null;
+  free_bytes: number | null;
+  kernel: string;
+  labels: {
+    [k: string]: string;
+  };
+  largest_free_block_bytes?: number | null;
+  /**
+   * @maxItems 1000
+   */
+  notes?: string[];
+  /**
+   * @maxItems 1000
+   */
+  owners: MemoryOwner[];
+  reserved_bytes: number | null;
+  seconds?: number;
+  total_bytes: number | null;
+}
+/**
+ * What holds memory.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MemoryOwner".
+ */
+export interface MemoryOwner {
+  bytes: number;
+  /**
+   * @maxItems 1000
+   */
+  holders: string[];
+  kind: string;
+  name: string;
 }
 /**
  * Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps.

@@ -10,10 +10,13 @@ import type {
   FindingsChanged,
   ExplainRequest,
   Frame,
+  FreeableMemory,
+  FreedMemory,
   History,
   JobInfo,
   JobRequest,
   Jobs,
+  KernelMemory,
   Processes,
   RecordingInfo,
   RecordingRequest,
@@ -75,6 +78,18 @@ export class Rest {
   readonly findings = () => this.call<FindingsChanged>('findings');
 
   readonly processes = () => this.call<Processes>('processes');
+
+  /** Who holds the memory of a notebook; its kernel answers. */
+  readonly memory = (kernel: string) =>
+    this.call<KernelMemory>(`memory?kernel=${kernel}`);
+
+  /** What freeing would clear. */
+  readonly freeable = (kernel: string) =>
+    this.call<FreeableMemory>(`memory/free?kernel=${kernel}`);
+
+  /** Clear a notebook's history of results and its last exception. */
+  readonly free = (kernel: string) =>
+    this.post<FreedMemory>('memory/free', { kernel });
 
   /** Examine an environment; an empty name means the server's own. `refresh` makes a new report. */
   doctor(kernel: string, refresh: boolean): Promise<DoctorReport> {

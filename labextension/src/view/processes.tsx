@@ -1,5 +1,7 @@
+import * as React from 'react';
+
 import type { KernelInfo } from '../api/generated';
-import { formatQuantity } from '../format';
+import { formatAge, formatQuantity } from '../format';
 import type { IHolder } from '../model/processes';
 import { trans } from '../translation';
 import { usePanel } from './context';
@@ -7,6 +9,8 @@ import { ErrorLine } from './errors';
 import { Section } from './section';
 import { formatReason } from './messages';
 import { Button, Note } from './elements';
+import { Owners } from './owners';
+import { translate } from './translate';
 
 /** A kernel that holds memory is highlighted once it has been idle this long. */
 const IDLE_SECONDS = 60;
@@ -55,6 +59,13 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
   const { kernel } = holder;
   const idle = (kernel?.idle_seconds ?? 0) >= IDLE_SECONDS;
   const memory = formatMemory(holder.memoryBytes);
+  const failure = usePanel().live.attention.findings.find(
+    each =>
+      each.code === 'out-of-memory' &&
+      [...holder.processes, ...holder.reports].some(
+        ({ pid }) => pid !== null && pid === each.pid
+      )
+  );
   const item = (
     { device }: { readonly device: string },
     pid: number,
@@ -83,6 +94,9 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
         </strong>
         <span className="jp-GpuPerf-number">{memory}</span>
       </hgroup>
+      {failure ? (
+        <p className="jp-GpuPerf-problem">{translate(failure, 'summary')}</p>
+      ) : null}
       {idle ? (
         <p>
           {trans.__(
@@ -122,7 +136,12 @@ function Holder({ holder, indices }: IHolderProps): JSX.Element {
           )
         )}
       </ul>
-      {kernel ? <Actions kernel={kernel} idle={idle} /> : null}
+      {kernel ? (
+        <>
+          <Owners kernel={kernel.kernel_id} />
+          <Actions kernel={kernel} idle={idle} />
+        </>
+      ) : null}
     </article>
   );
 }
@@ -163,18 +182,4 @@ function formatMemory(bytes: number | null): string {
   return bytes === null
     ? trans.__('memory unknown')
     : formatQuantity(bytes, 'bytes');
-}
-
-const AGE_UNITS = [
-  [86400, 'd'],
-  [3600, 'h'],
-  [60, 'min'],
-  [1, 's']
-] as const;
-
-/** Format an age: `45 s`, `40 min`, `3 h`, `2 d`. */
-export function formatAge(seconds: number): string {
-  const [size, unit] =
-    AGE_UNITS.find(([each]) => seconds >= each) ?? AGE_UNITS[3];
-  return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }

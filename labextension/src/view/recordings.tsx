@@ -1,8 +1,7 @@
 import type { RecordingInfo } from '../api/generated';
-import { formatQuantity } from '../format';
+import { formatAge, formatQuantity } from '../format';
 import { trans } from '../translation';
 import { usePanel } from './context';
-import { formatAge } from './processes';
 import { ErrorLine } from './errors';
 import { Section } from './section';
 import { Button, Note } from './elements';

@@ -1,14 +1,13 @@
 import * as React from 'react';
 
 import type { LoaderSteps, NotebookTraining } from '../api/generated';
-import { formatQuantity, grouped } from '../format';
+import { formatAge, formatQuantity, grouped } from '../format';
 import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
 import { usePanel } from './context';
 import { Guard } from './guard';
 import { rankLocation } from './rankLocation';
-import { formatAge } from './processes';
 import { ErrorLine } from './errors';
 import { Section } from './section';
 import { StepTimes } from './steptimes';
