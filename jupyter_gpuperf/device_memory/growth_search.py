@@ -11,7 +11,8 @@ from typing import Any, Final
 from jupyter_gpuperf.device_memory.allocator import read_allocator
 from jupyter_gpuperf.device_memory.naming import Names
 from jupyter_gpuperf.device_memory.notebook import LOCAL, Notebook
-from jupyter_gpuperf.device_memory.walk import NO_PARENT, Walk, undisturbed
+from jupyter_gpuperf.device_memory.undisturbed import undisturbed
+from jupyter_gpuperf.device_memory.walk import NO_PARENT, Walk
 from jupyter_gpuperf.loops.growth_watch import SEARCHED_STEPS, GrowthHolder
 
 LIMIT_SECONDS: Final = 2.0
