@@ -172,7 +172,7 @@ class CudaMeter(HostMeter):
             if not is_out_of_memory(self._torch, error):
                 raise
             forget(error)
-            text = "torch.cuda.max_memory_allocated() is lower than before: other programs took the memory."
+            text = "torch.cuda.max_memory_allocated() is lower than before: so much can't be allocated at once now."
             self._notes.append(Message(text))
         finally:
             held.clear()

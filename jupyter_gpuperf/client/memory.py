@@ -31,6 +31,8 @@ SIZE: Final = r"([\d.]+) (\w+)"
 REQUESTED: Final = re.compile(rf"Tried to allocate {SIZE}")
 DEVICE: Final = re.compile(r"GPU (\d+) has a total capacity")
 FREE: Final = re.compile(rf"of which {SIZE} is free")
+ALLOWED: Final = re.compile(rf"{SIZE} allowed;")
+ALLOCATED: Final = re.compile(rf"memory {SIZE} is allocated by PyTorch")
 UNUSED: Final = re.compile(rf"and {SIZE} is reserved by PyTorch but unallocated")
 UNITS: Final = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 MOST_LARGEST: Final = 5
@@ -163,7 +165,7 @@ def explain(error: BaseException) -> OutOfMemoryView:
         OutOfMemory(
             device=report.device,
             requested_bytes=_size(REQUESTED, text),
-            free_bytes=_size(FREE, text),
+            free_bytes=_free_bytes(text),
             unused_bytes=_size(UNUSED, text),
             place=place,
             code=code,
@@ -172,6 +174,15 @@ def explain(error: BaseException) -> OutOfMemoryView:
             remedies=[*proposed, MemoryRemedy(action=smaller, bytes=None)],
         )
     )
+
+
+def _free_bytes(text: str) -> float | None:
+    """Return what torch could still have taken, which torch.cuda.set_per_process_memory_fraction may limit."""
+    free, allowed = _size(FREE, text), _size(ALLOWED, text)
+    if allowed is None:
+        return free
+    left = max(0.0, allowed - (_size(ALLOCATED, text) or 0.0) - (_size(UNUSED, text) or 0.0))
+    return left if free is None else min(free, left)
 
 
 class _Remedies:

@@ -60,13 +60,26 @@ def _freed(
     stays = Walk(torch, [*notebook.stops(), *walk.objects[:first]])
     stays.search("other", (("", each) for each in elsewhere))
     read = walk.storages.read
-    unseen = (each for each in walk.storages.live_tensors() if walk.place_of(id(each)) is None)
-    kept = {part.address for each in unseen for part in read(each)}
+    unseen = [each for each in walk.storages.live_tensors() if walk.place_of(id(each)) is None]
+    viewed = _only_viewed(walk, first_tensor, unseen)
+    kept = {part.address for each in unseen if id(each) not in viewed for part in read(each)}
     kept |= {part.address for part in (*walk.parts(last=first_tensor), *stays.parts())}
     return {
         each.address: size_of(each, state)
         for each in walk.parts(first_tensor)
         if each.device == str(device) and each.address not in kept
+    }
+
+
+def _only_viewed(walk: Walk, first: int, unseen: Sequence[Any]) -> set[int]:
+    """Return the identities of unseen tensors that exist only because tensors found from ``first`` on are views of them."""
+    storages = walk.storages
+    bases = {id(storages.base(walk.objects[place])) for place in walk.tensors[first:]}
+    return {
+        id(each)
+        for each in unseen
+        if id(each) in bases
+        and sys.getrefcount(each) - OWN_REFERENCES <= storages.is_held_by_torch(each)
     }
 
 

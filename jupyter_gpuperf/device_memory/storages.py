@@ -65,6 +65,13 @@ class StorageReader:
         except Exception:  # a view whose base was changed in place  # noqa: BLE001
             return None
 
+    def base(self, tensor: Any) -> Any:
+        """Return the tensor of which this one is a view; ``None`` if it is no view."""
+        try:
+            return self._base._base.__get__(tensor)
+        except Exception:  # a foreign tensor  # noqa: BLE001
+            return None
+
     def live_tensors(self) -> list[Any]:
         """Return all tensors that the collector knows."""
         kinds = [self.tensor]
