@@ -16,7 +16,7 @@ FIRST_WORKERS: Final = 4
 """Number of workers suggested when there are none yet; the tuner finds how many are enough."""
 
 WATCH_SNIPPET: Final = """\
-# Then run the loop: the step clock reports what it waits for.
+# Run this before the loop: the step clock reports what the loop waits for.
 %load_ext jupyter_gpuperf
 %gpuwatch on
 """
