@@ -221,6 +221,16 @@ def test_the_demo_opens_lab_on_a_copy_that_it_never_overwrites(tmp_path, monkeyp
     assert environment["JUPYTER_GPUPERF_SOURCE"] == "none"  # what was set is what is used
 
 
+@pytest.mark.parametrize("source", ["foo", "replay:nothing.gz"])
+def test_the_demo_refuses_a_source_that_shows_nothing(source, tmp_path, capsys, monkeypatch):
+    from jupyter_gpuperf import demo
+
+    monkeypatch.setattr(demo, "_run", lambda *_: pytest.fail("JupyterLab was started"))
+    assert cli.main(["demo", str(tmp_path / "new"), "--source", source]) != 0
+    assert source.removeprefix("replay:") in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_without_a_device_the_demo_replays(monkeypatch):
     from jupyter_gpuperf import demo
     from jupyter_gpuperf.sources import source_from

@@ -55,7 +55,7 @@ def demo(
     Unavailable
         ``package_missing``: JupyterLab or a package of the notebook is not installed in this environment.
     BadRequest
-        ``folder_not_writable``: the notebook could not be copied.
+        ``folder_not_writable``: the notebook could not be copied. ``unknown_source``, or why the source has no device.
     """
     missing = [each for each in PACKAGES if importlib.util.find_spec(each) is None]
     if missing:
@@ -63,13 +63,16 @@ def demo(
         hint = "Run: {python} -m pip install 'jupyter_gpuperf[demo]'"
         values = {"packages": missing, "python": sys.executable}
         raise Unavailable("package_missing", message, hint, **values)
-    notebook = _copy_into(folder)
     asked = source or os.environ.get(SOURCE_VARIABLE)
+    if asked and asked not in ("auto", "none"):
+        _check(asked)
+    notebook = _copy_into(folder)
     chosen = asked or demo_source()
     if chosen != "auto" and not asked:
         replays = "No GPU found: the panel replays recordings of an H100, host included."
         print(translated(Message(replays)))  # noqa: T201
-    print(f"Source: {chosen}\nNotebook: {notebook}", flush=True)  # noqa: T201
+    print(translated(Message("Source: {source}", source=chosen)))  # noqa: T201
+    print(translated(Message("Notebook: {path}", path=notebook)), flush=True)  # noqa: T201
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     command = [
         *(sys.executable, "-m", "jupyterlab", *root),
@@ -92,6 +95,18 @@ def demo_source(make: Callable[[], Source] | None = None) -> str:
         source.close()
     files = ",".join(str(path) for path in sorted(PACKAGED_FOLDER.glob("*.gz")))
     return "auto" if has_device else f"replay:{files}"
+
+
+def _check(address: str) -> None:
+    """Refuse a source without devices here: JupyterLab would show the reason only in the panel."""
+    source = source_from(address, all_metrics())
+    source.open()
+    try:
+        found = source.devices()
+    finally:
+        source.close()
+    if found.reason is not None and not found.devices:
+        raise BadRequest(found.reason.code, found.reason.message, found.reason.hint)
 
 
 def _copy_into(folder: Path) -> Path:
