@@ -1,17 +1,9 @@
-import * as React from 'react';
-
 import type { NoDevices } from '../api/generated';
 import { trans } from '../translation';
 import { translate } from './translate';
 import { Note } from './elements';
 
-/** The parts of a command; in a narrow panel, it wraps between them. */
-const REPLAY_COMMAND = [
-  'JUPYTER_GPUPERF_SOURCE=',
-  'replay:',
-  'h100_healthy_resnet50_bf16.jsonl.gz',
-  ' jupyter lab'
-];
+const DEMO_COMMAND = 'jupyter gpuperf demo';
 
 /** Why there is no device: what was looked for, and what to type. */
 export function NoDevice(props: { reason: NoDevices }): JSX.Element {
@@ -27,14 +19,7 @@ export function NoDevice(props: { reason: NoDevices }): JSX.Element {
           {trans.__(
             'To try the panel without a GPU, replay an H100 recording:'
           )}
-          <code>
-            {REPLAY_COMMAND.map(part => (
-              <React.Fragment key={part}>
-                {part}
-                <wbr />
-              </React.Fragment>
-            ))}
-          </code>
+          <code>{DEMO_COMMAND}</code>
         </Note>
       )}
     </div>
