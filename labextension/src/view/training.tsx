@@ -34,7 +34,9 @@ export function TrainingSection(): JSX.Element {
       {notebooks.length === 0 ? (
         <Note>
           {trans.__('To monitor training, run in a notebook:')}{' '}
-          <code>{LOAD}</code>, <code>{WATCH}</code>
+          <code>{LOAD}</code>
+          <br />
+          <code>{WATCH}</code>
         </Note>
       ) : null}
       {notebooks.map(notebook => (
