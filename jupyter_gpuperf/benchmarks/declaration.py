@@ -20,7 +20,7 @@ LARGEST_NUMBER: Final = sys.float_info.max
 """Default bound of numbers, so that infinity and NaN are refused."""
 LONGEST_TEXT: Final = 4096
 """Maximum length of a text parameter: that of the longest path on Linux."""
-LIMIT_HELP: Final = "Stop after this time, even if the interval is still wide."
+LIMIT_HELP: Final = "Measure no longer than this, even if the interval is still wide; start and warm-up come before."
 
 
 @dataclass(frozen=True, slots=True)

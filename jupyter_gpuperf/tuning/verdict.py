@@ -28,7 +28,7 @@ LIMITS: Final = {
     "an item takes {cpu_ms:.2g} ms of CPU time.",
     "cpu": "CPUs; {used:.1f} of {cpus:g} are in use; an item takes {cpu_ms:.2g} ms of CPU time.",
     "others": "other processes; all {visible} CPUs are busy, this loader uses {used:.1f}.",
-    "workers": "computing; all {workers} workers are busy; an item takes {cpu_ms:.2g} ms of CPU time.",
+    "workers": "computing; every worker is busy all the time ({workers}); an item takes {cpu_ms:.2g} ms of CPU time.",
     "storage": "storage; an item waits {percent:.0f} % of its time ({wait_ms:.2g} ms).",
     "process": "one process; passing {size:.3g} MB per batch to it costs as much as workers save.",
     "transfer": "transfer; batches of {size:.3g} MB pass through one process.",
