@@ -310,6 +310,9 @@ def test_a_panel_opens_at_the_start_where_the_server_says_so(
 def test_the_panel_explains_itself_once_and_opens_by_its_keys(open_page, lab):
     page = open_page(lab.page("lab/workspaces/introduction"))
     expect(page.locator(".jp-GpuPerf-statusItem button")).to_be_visible()
+    # While JupyterLab restores its layout, it gives the focus to what it opens.
+    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+    expect(page.locator(".jp-LauncherCard").first).to_be_visible()
     page.keyboard.press("Alt+Shift+G")
     expect(page.locator(PANEL)).to_be_focused()
     introduction = page.locator(f"{PANEL} .jp-GpuPerf-introduction")
