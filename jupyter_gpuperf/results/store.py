@@ -174,10 +174,8 @@ class ResultStore:
         if self.is_empty:
             return []
         with self.open("read") as connection:
-            columns = (
-                "id, created_seconds, baseline, content"  # damage may rename one: then this fails
-            )
-            query = f"SELECT {columns} FROM results WHERE {condition}"
+            # By name: damage may have renamed a column, and the query then fails with the reason.
+            query = f"SELECT id, created_seconds, baseline, content FROM results WHERE {condition}"
             rows = connection.execute(query, values).fetchall()
         return [kept for row in rows if (kept := _kept(row)) is not None]
 
@@ -278,5 +276,5 @@ def _kept(row: sqlite3.Row) -> KeptResult | None:
     except UNREADABLE_ROW as error:
         logger.warning("The result %s can't be read: %s", row["id"], error)
         return None
-    own = {"id": row["id"], "created_seconds": created, "baseline": bool(row["baseline"])}
-    return KeptResult(**own, result=result)
+    baseline = bool(row["baseline"])
+    return KeptResult(id=row["id"], created_seconds=created, baseline=baseline, result=result)

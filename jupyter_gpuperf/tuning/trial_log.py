@@ -127,7 +127,7 @@ class TrialLog:
     ) -> list[Trial]:
         """Return the trials that can't be distinguished from the fastest of them, or hardly differ from it.
 
-        None of them is clearly slower than the current setting, or loses to a recipe what is worth a mention: a
+        None of them is clearly slower than the current setting, or than a recipe by more than :data:`NEAR_RATIO`: a
         recommendation must not slow anybody down.
         """
         seconds_of = seconds_of or self.epoch_seconds
@@ -146,7 +146,7 @@ class TrialLog:
 
 
 def _loses_to(trial: Trial, named: Trial) -> bool:
-    """Return whether a trial is clearly slower than one with a role; than a recipe, by more than a hair."""
+    """Return whether a trial is clearly slower than one with a role; for a recipe, by more than :data:`NEAR_RATIO`."""
     tolerated = 0.0 if "present" in named.roles else NEAR_RATIO
     return is_slower(trial, named) and trial.mean_seconds > (1 + tolerated) * named.mean_seconds
 
