@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
+from jupyter_server.base.call_context import CallContext
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
@@ -78,6 +79,9 @@ class LiveHandler(WebSocketMixin, WebSocketHandler, CodedErrors):
         if not await ensure_async(allowed):
             raise HTTPError(403)
         self.interval_ms = int(INTERVAL.read(self))
+        # Tasks and timers keep the context in which they start. Some that a page starts last longer than the page, and
+        # shall not keep this object and its buffers.
+        CallContext.set(CallContext.JUPYTER_HANDLER, None)
         await super().get(*args, **kwargs)
 
     @property

@@ -177,8 +177,7 @@ def test_whatever_a_page_sends_harms_nobody(
     assert threading.active_count() <= threads + 16  # the pools are full, and no thread else
     assert not [each for each in caplog.records if each.exc_info or each.levelno >= logging.ERROR]
     still_there = lambda: sum(each not in others for each in _handlers())
-    # The server's tasks (three lists, sampling, sending) keep the context of the socket for which they were started.
-    run(until(lambda: still_there() <= 5, "The release of the closed sockets' handlers"))
+    run(until(lambda: still_there() == 0, "The release of the closed sockets' handlers"))
     after = process.memory_info().rss  # of this process, with the pages
     print(
         f"\n{page.sent_count} messages in {seconds:.0f} s: {page.refused_count} refused, "
