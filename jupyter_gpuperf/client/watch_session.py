@@ -17,19 +17,19 @@ from jupyter_gpuperf.kernel_link.address import NOTEBOOK_VARIABLE, kernel_id
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
-from jupyter_gpuperf.loops.loader_watch import silence_in_child
+from jupyter_gpuperf.loops import LoopWatch, TelemetryThread
+from jupyter_gpuperf.loops.loop_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas.training import CellRan, LoaderSteps
+from jupyter_gpuperf.schemas.training import CellRan, LoopSteps
 
 
 class WatchSession:
     """Everything that is watched in this kernel."""
 
     def __init__(self) -> None:
-        self.watching = LoaderWatch(
+        self.watching = LoopWatch(
             name_of=name_in_notebook,
             arguments_of=arguments_in_notebook,
             growth_search=_growth_search,
@@ -79,7 +79,7 @@ class WatchSession:
                 )
             )
 
-    def loops(self) -> list[LoaderSteps]:
+    def loops(self) -> list[LoopSteps]:
         """Return each loader's step statistics since the watch began."""
         if self.telemetry is None:
             return []

@@ -13,7 +13,7 @@ from jupyter_gpuperf.display.blocks import Block, Line, Table
 from jupyter_gpuperf.display.document import Displayed, Sentence
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loops import LoaderWatch
+from jupyter_gpuperf.loops import LoopWatch
 from jupyter_gpuperf.loops.profile_window import ProfileWindow
 from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message
@@ -21,7 +21,7 @@ from jupyter_gpuperf.messages import Message
 LONGEST_NAME = 70
 
 
-def profile_next_steps(watching: LoaderWatch, steps: int) -> None:
+def profile_next_steps(watching: LoopWatch, steps: int) -> None:
     """Profile the next steps of a watched loop and show the result.
 
     Raises

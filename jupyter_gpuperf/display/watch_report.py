@@ -13,7 +13,7 @@ from jupyter_gpuperf.display.document import Displayed, Sentence, joined
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LOOP_HEAD: Final = (
     *(Message("Loop"), Message("Steps"), Message("Samples/s"), Message("Step")),
@@ -76,7 +76,7 @@ class WatchReport(Displayed):
     """
 
     heading: str
-    loops: Sequence[LoaderSteps]
+    loops: Sequence[LoopSteps]
     cells: Sequence[WatchedCell]
     notes: Sequence[str]
 
@@ -101,7 +101,7 @@ class WatchReport(Displayed):
         yield from (Line(each, "quiet") for each in self.notes)
 
 
-def _loop_row(loop: LoaderSteps) -> Sequence[str]:
+def _loop_row(loop: LoopSteps) -> Sequence[str]:
     return (
         Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=loop.loader),
         format_quantity(loop.count),
@@ -113,7 +113,7 @@ def _loop_row(loop: LoaderSteps) -> Sequence[str]:
     )
 
 
-def format_loader_settings(loop: LoaderSteps) -> Message:
+def format_loader_settings(loop: LoopSteps) -> Message:
     """Return a short description of a DataLoader's settings: ``batch size 64, 4 workers, prefetch 3, pinned``."""
     setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).describe()
     if loop.batch_size is None:

@@ -11,7 +11,7 @@ from jupyter_gpuperf.rules import Device, Process, ProcessListing, ReadingSeries
 from jupyter_gpuperf.sampling.tiers import HistoryPiece
 from jupyter_gpuperf.schemas.processes import ListedProcess, ProcessInfo
 from jupyter_gpuperf.schemas.readings import DeviceInfo, Frame, MissingReason, Reading
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LISTING_SECONDS: Final = 1.0
 """Time between two process listings taken from a recording: processes hardly change."""
@@ -54,9 +54,9 @@ def input_of_recording(recording: Recording, names: Iterable[str]) -> RuleInput:
     )
 
 
-def _steps_in(recording: Recording) -> tuple[LoaderSteps, ...]:
+def _steps_in(recording: Recording) -> tuple[LoopSteps, ...]:
     """Return the latest step figures of each watched loader: by then its start-up is over."""
-    newest: dict[tuple[int | None, str, int], LoaderSteps] = {}
+    newest: dict[tuple[int | None, str, int], LoopSteps] = {}
     for seconds in recording.seconds:
         training = recording.read_training(seconds)
         for notebook in training.notebooks if training else ():
@@ -105,7 +105,7 @@ def input_of_history(
     latest: Frame,
     infos: Sequence[DeviceInfo],
     listings: Mapping[str, Sequence[ProcessListing]],
-    steps: Sequence[LoaderSteps] = (),
+    steps: Sequence[LoopSteps] = (),
 ) -> RuleInput:
     """Return the input of the rules for the recent history.
 

@@ -33,7 +33,7 @@ from jupyter_gpuperf.sampling.history import HistoryStore
 from jupyter_gpuperf.schemas import AlertsChanged, DeviceInfo, FindingsChanged, Frame
 from jupyter_gpuperf.schemas import Finding as WireFinding
 from jupyter_gpuperf.schemas.findings import UndecidedCauses
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LONG_SECONDS: Final = 60.0
 """Window for rare events such as checkpoints, which must occur twice in it."""
@@ -77,7 +77,7 @@ class DiagnosisWatch:
 
     rules: Sequence[Rule]
     history: HistoryStore
-    steps: Callable[[float], Sequence[LoaderSteps]] = lambda _seconds: ()
+    steps: Callable[[float], Sequence[LoopSteps]] = lambda _seconds: ()
     failures: Callable[[], Sequence[OutOfMemoryCell]] = tuple
     alerts: Callable[[], AlertsChanged] = lambda: AlertsChanged(alerts=[])
 

@@ -15,7 +15,7 @@ from jupyter_gpuperf.schemas.training import (
     CellRan,
     Steps,
     StepTally,
-    WatchedLoader,
+    WatchedLoop,
     merged,
 )
 
@@ -64,10 +64,10 @@ class TrainingDump(msgspec.Struct, frozen=True, kw_only=True):
     notebooks: list[NotebookDump]
 
 
-class ReportedLoader:
+class ReportedLoop:
     """One loader of one notebook, and its latest tallies."""
 
-    def __init__(self, info: WatchedLoader) -> None:
+    def __init__(self, info: WatchedLoop) -> None:
         self.info = info
         self.tallies: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
 
@@ -100,7 +100,7 @@ class NotebookSession:
         self.key = key
         self.path: str | None = None
         self.pid: int | None = None
-        self.loaders: OrderedDict[tuple[int | None, int], ReportedLoader] = OrderedDict()
+        self.loaders: OrderedDict[tuple[int | None, int], ReportedLoop] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
         self.track = TieredHistory(KEPT_TALLIES, COARSE_TIERS)
         self.track_until_seconds = 0.0
@@ -124,7 +124,7 @@ class NotebookSession:
         """Store the loaders and tallies that a process reported."""
         self.path = self.path or steps.notebook_path
         for info in steps.loaders:
-            loader = self.loaders.setdefault((pid, info.id), ReportedLoader(info))
+            loader = self.loaders.setdefault((pid, info.id), ReportedLoop(info))
             loader.info = info
             self.loaders.move_to_end((pid, info.id))
         for key in [key for key in self.loaders if key[0] == pid][:-MOST_LOADERS]:
@@ -147,7 +147,7 @@ class NotebookSession:
 
     def current_loaders(
         self, now: float
-    ) -> list[tuple[int | None, WatchedLoader, Sequence[StepTally]]]:
+    ) -> list[tuple[int | None, WatchedLoop, Sequence[StepTally]]]:
         """Return (process id, description, tallies in the window) of each loader whose loop has not ended."""
         connected = {pid for pid, _ in self.connections}
         return [

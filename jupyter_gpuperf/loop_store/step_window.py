@@ -10,26 +10,26 @@ from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.training import (
     MEMORY,
     SHORTEST_STEP_SECONDS,
-    LoaderSteps,
+    LoopSteps,
     StepBin,
     StepTally,
-    WatchedLoader,
+    WatchedLoop,
     bin_seconds,
     merged,
 )
 
-SETTINGS: Final = set(WatchedLoader.__struct_fields__) & set(LoaderSteps.__struct_fields__)
+SETTINGS: Final = set(WatchedLoop.__struct_fields__) & set(LoopSteps.__struct_fields__)
 
 
 def steps_of(
-    loader: WatchedLoader,
+    loader: WatchedLoop,
     tallies: Sequence[StepTally],
     *,
     pid: int | None,
     notebook: str,
     notebook_key: str = "",
     busy: Callable[[str, float, float], BusyShare | None],
-) -> LoaderSteps | None:
+) -> LoopSteps | None:
     """Return the step figures of the tallies, or ``None`` if they contain no complete step.
 
     Parameters
@@ -50,7 +50,7 @@ def steps_of(
     share = busy(uuid, whole.began_seconds, whole.ended_seconds) if uuid else None
     busy_ratio = min(1.0, max(0.0, share.percent / 100)) if share else None
     batches = loader.batches_per_epoch
-    return LoaderSteps(
+    return LoopSteps(
         **{name: getattr(loader, name) for name in SETTINGS},
         **{name: getattr(whole, name) for name in MEMORY},
         pid=pid,

@@ -27,13 +27,13 @@ from jupyter_gpuperf.schemas.training import (
     CellRan,
     ExplainNow,
     Footprint,
-    LoaderSteps,
+    LoopSteps,
     NotebookTraining,
     Steps,
     StepTally,
     Training,
     TrainingNow,
-    WatchedLoader,
+    WatchedLoop,
 )
 
 SEND_SECONDS: Final = 0.9
@@ -54,7 +54,7 @@ SERIES: Final = (
 
 _CurrentNotebook = tuple[
     NotebookSession,
-    Sequence[tuple[int | None, WatchedLoader, Sequence[StepTally]]],
+    Sequence[tuple[int | None, WatchedLoop, Sequence[StepTally]]],
     Sequence[CellMark],
 ]
 
@@ -160,7 +160,7 @@ class TrainingStore:
         _, send = connections[0]  # of the kernel: its ranks have no cell for the profile
         send(ExplainNow(steps=steps))
 
-    def steps_over(self, seconds: float) -> list[LoaderSteps]:
+    def steps_over(self, seconds: float) -> list[LoopSteps]:
         """Return the step figures of each loader over the last ``seconds``, without loaders that had no step."""
         since = self.now() - seconds
         with self._lock:
@@ -273,9 +273,9 @@ class TrainingStore:
         self,
         notebook: NotebookSession,
         pid: int | None,
-        info: WatchedLoader,
+        info: WatchedLoop,
         tallies: Sequence[StepTally],
-    ) -> LoaderSteps | None:
+    ) -> LoopSteps | None:
         names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
         return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
 
@@ -285,7 +285,7 @@ def _count(current: Sequence[_CurrentNotebook]) -> int:
     return len(current) + sum(len(loaders) for _, loaders, _ in current)
 
 
-def _main_first(loaders: Sequence[LoaderSteps | None]) -> list[LoaderSteps]:
+def _main_first(loaders: Sequence[LoopSteps | None]) -> list[LoopSteps]:
     """Return the loaders, without ``None``, in display order: training first, then the most recent."""
     return sorted(
         (each for each in loaders if each is not None),

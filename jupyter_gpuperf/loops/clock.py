@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from jupyter_gpuperf.loops.batches import size_of
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
-from jupyter_gpuperf.schemas.training import WatchedLoader
+from jupyter_gpuperf.schemas.training import WatchedLoop
 
 MOST_WAITING: Final = 1 << 15
 """Maximum number of steps kept until they are tallied. If tallying stalls, the oldest steps are dropped."""
@@ -61,10 +61,10 @@ class BatchCounter:
 
 
 @dataclass(eq=False)
-class LoaderClock:
+class LoopClock:
     """The steps of one loader, over all its epochs."""
 
-    info: WatchedLoader
+    info: WatchedLoop
     given: BatchCounter
     steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     idle_timer: IdleTimer | None = None
@@ -94,7 +94,7 @@ class IteratorClock:
         torch's ``is_grad_enabled``, which distinguishes training from evaluation.
     """
 
-    _loader: LoaderClock
+    _loader: LoopClock
     _is_grad_enabled: Callable[[], bool]
     batches: int = 0
     """Number of batches given in the current epoch."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from jupyter_gpuperf.loops.clock import LoaderClock
+from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
 from jupyter_gpuperf.measure.growth import Growth, GrowthTrack, Point
 from jupyter_gpuperf.schemas.training import MemoryGrowth, StepTally
@@ -54,7 +54,7 @@ class GrowthWatch:
     """
 
     def __init__(
-        self, clock: LoaderClock, reader: MemoryReader, new_search: Callable[[int], GrowthSearch]
+        self, clock: LoopClock, reader: MemoryReader, new_search: Callable[[int], GrowthSearch]
     ) -> None:
         self.reader = reader
         self._clock, self._new_search = clock, new_search

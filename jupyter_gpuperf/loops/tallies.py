@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
-from jupyter_gpuperf.loops.clock import LoaderClock, StepTimes
+from jupyter_gpuperf.loops.clock import LoopClock, StepTimes
 from jupyter_gpuperf.schemas.training import (
     BINS_PER_OCTAVE,
     SHORTEST_STEP_SECONDS,
@@ -20,7 +20,7 @@ MOST_AT_ONCE: Final = 256
 T = TypeVar("T")
 
 
-def tally_of(clock: LoaderClock, wall_offset_seconds: float) -> StepTally | None:
+def tally_of(clock: LoopClock, wall_offset_seconds: float) -> StepTally | None:
     """Remove up to :data:`MOST_AT_ONCE` steps from a clock and return their sums; ``None`` if there are none.
 
     Parameters

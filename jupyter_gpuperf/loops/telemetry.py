@@ -15,9 +15,9 @@ import msgspec
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
-from jupyter_gpuperf.loops.clock import LoaderClock
+from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthWatch
-from jupyter_gpuperf.loops.loader_watch import LoaderWatch
+from jupyter_gpuperf.loops.loop_watch import LoopWatch
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
 from jupyter_gpuperf.schemas.training import (
@@ -53,7 +53,7 @@ class TelemetryThread(ReportingThread):
 
     def __init__(
         self,
-        watching: LoaderWatch,
+        watching: LoopWatch,
         link: ServerLink,
         *,
         hear: Callable[[ServerMessage], None] = lambda message: None,
@@ -114,7 +114,7 @@ class TelemetryThread(ReportingThread):
                 del self.totals[forgotten]
                 self._growth.pop(forgotten, None)
 
-    def _watch_growth(self, clock: LoaderClock, tally: StepTally) -> None:
+    def _watch_growth(self, clock: LoopClock, tally: StepTally) -> None:
         search, reader = self._watching.growth_search, clock.memory_reader
         if search is None or reader is None:
             return

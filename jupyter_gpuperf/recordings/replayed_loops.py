@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from jupyter_gpuperf.schemas.training import CellMark, LoaderSteps, NotebookTraining, TrainingNow
+from jupyter_gpuperf.schemas.training import CellMark, LoopSteps, NotebookTraining, TrainingNow
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
     """Return a message with all times shifted by ``seconds``."""
 
-    def loader(each: LoaderSteps) -> LoaderSteps:
+    def loader(each: LoopSteps) -> LoopSteps:
         return replace(each, last_seconds=each.last_seconds + seconds)
 
     def cell(each: CellMark) -> CellMark:
@@ -27,7 +27,7 @@ def shifted(played: TrainingNow, seconds: float) -> TrainingNow:
 def with_uuid_prefix(played: TrainingNow, prefix: str) -> TrainingNow:
     """Return a message with ``prefix`` added to the devices' UUIDs."""
 
-    def loader(each: LoaderSteps) -> LoaderSteps:
+    def loader(each: LoopSteps) -> LoopSteps:
         return replace(each, device_uuid=each.device_uuid and prefix + each.device_uuid)
 
     def notebook(each: NotebookTraining) -> NotebookTraining:

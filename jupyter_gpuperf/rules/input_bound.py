@@ -15,7 +15,7 @@ from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
 from jupyter_gpuperf.rules.workload import Workload
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LOST_WARNING_RATIO = Threshold(
     0.15,
@@ -59,7 +59,7 @@ def _check(view: View) -> Finding | None:
     return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
-def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
+def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     measured = loader.idle_for_data_ratio
     lost = loader.wait_ratio if measured is None else measured
     if lost < LOST_INFO_RATIO:
@@ -156,7 +156,7 @@ def _summary(work: Workload) -> str:
     return Message(template, idle=100 * work.idle_ratio, busy=100 - 100 * work.idle_ratio)
 
 
-def _advice(work: Workload, loader: LoaderSteps | None) -> str:
+def _advice(work: Workload, loader: LoopSteps | None) -> str:
     limit, cores = work.host_cores_limit, work.host_cores
     if limit is not None and cores is not None and cores >= 0.9 * limit:
         return Message(

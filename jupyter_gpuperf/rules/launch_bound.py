@@ -17,7 +17,7 @@ from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio, may_be_copying
 from jupyter_gpuperf.rules.workload import Workload
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 BUSY_WARNING_RATIO = Threshold(
     0.6,
@@ -59,7 +59,7 @@ def _check(view: View) -> Finding | None:
     return _confirmed(view, view.loader) if view.loader else _suspected(view)
 
 
-def _confirmed(view: View, loader: LoaderSteps) -> Finding | None:
+def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     lost = loader.idle_for_host_ratio
     if lost is None:
         lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)

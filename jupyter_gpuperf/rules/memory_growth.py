@@ -7,7 +7,7 @@ from typing import Final
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.schemas.training import LoaderSteps, MemoryGrowth
+from jupyter_gpuperf.schemas.training import LoopSteps, MemoryGrowth
 
 METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
 SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
@@ -50,7 +50,7 @@ def _check(view: View) -> Finding | None:
     )
 
 
-def _is_fault(growth: MemoryGrowth, loop: LoaderSteps, full_seconds: float) -> bool:
+def _is_fault(growth: MemoryGrowth, loop: LoopSteps, full_seconds: float) -> bool:
     """Return whether the growth is more than what a loop collects until its epoch ends."""
     if growth.holds_graphs or growth.outlasts_epoch:
         return True

@@ -18,7 +18,7 @@ from jupyter_gpuperf.rules.idle_patterns import (
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.workload import Workload
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LOST_WARNING_RATIO = Threshold(
     0.1,
@@ -117,7 +117,7 @@ def _host(work: Workload) -> dict[str, float | None]:
     }
 
 
-def has_long_steps(loader: LoaderSteps | None) -> bool | None:
+def has_long_steps(loader: LoopSteps | None) -> bool | None:
     """Return whether the step clock measured some steps as long as a stall; ``None`` without a step clock."""
     if loader is None or not loader.bins:
         return None

@@ -11,7 +11,7 @@ from jupyter_gpuperf.rules.busy_spans import UTILIZATION
 from jupyter_gpuperf.rules.rule_input import Device, ReadingSeries, RuleInput
 from jupyter_gpuperf.rules.straggler import Straggler, main_loop, straggler_of
 from jupyter_gpuperf.rules.workload import Workload, is_power_averaged, workload_of
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 Severity = Literal["info", "warning", "critical"]
 """Severity of a finding. A device without findings above ``info`` is healthy."""
@@ -52,7 +52,7 @@ class View:
         )
 
     @cached_property
-    def loader(self) -> LoaderSteps | None:
+    def loader(self) -> LoopSteps | None:
         """The watched loader whose steps take most of this device's time; ``None`` if no loader is watched.
 
         Training takes priority over evaluation.

@@ -12,7 +12,7 @@ from statistics import median
 from typing import TypeGuard
 
 from jupyter_gpuperf.schemas import OutOfMemory, Reading
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 
 class _Slices(Mapping[str, Sequence[Reading]]):
@@ -160,7 +160,7 @@ class RuleInput:
 
     host: ReadingSeries = EMPTY_SERIES
     devices: tuple[Device, ...] = ()
-    steps: tuple[LoaderSteps, ...] = ()
+    steps: tuple[LoopSteps, ...] = ()
     """Steps of the watched loaders; empty if no step clock runs."""
     failures: tuple[OutOfMemoryCell, ...] = ()
 

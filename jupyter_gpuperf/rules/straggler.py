@@ -16,7 +16,7 @@ from statistics import median
 from jupyter_gpuperf.rules.busy_spans import SM, UTILIZATION
 from jupyter_gpuperf.rules.rule_input import Device, RuleInput
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 LATE_RATIO = Threshold(
     0.15,
@@ -64,7 +64,7 @@ class Rank:
     """
 
     device: Device
-    steps: LoaderSteps
+    steps: LoopSteps
     data_ratio: float
     host_ratio: float
     busy_ratio: float | None
@@ -94,7 +94,7 @@ class Straggler:
     waiting: tuple[Rank, ...]
 
 
-def main_loop(steps: Iterable[LoaderSteps]) -> LoaderSteps | None:
+def main_loop(steps: Iterable[LoopSteps]) -> LoopSteps | None:
     """Return the loader whose steps take most of the time; ``None`` if no loader has any steps.
 
     Training takes priority over evaluation.
@@ -132,7 +132,7 @@ def straggler_of(
 
 
 def _ranks(
-    members: Sequence[tuple[Device, LoaderSteps]], start_seconds: float, end_seconds: float
+    members: Sequence[tuple[Device, LoopSteps]], start_seconds: float, end_seconds: float
 ) -> list[Rank]:
     data_is_known = all(steps.idle_for_data_ratio is not None for _, steps in members)
     host_is_known = all(steps.idle_for_host_ratio is not None for _, steps in members)
@@ -155,7 +155,7 @@ def _ranks(
     return ranks
 
 
-def _trains_with(own: LoaderSteps, other: LoaderSteps) -> bool:
+def _trains_with(own: LoopSteps, other: LoopSteps) -> bool:
     longer, allowed = max(own.step_seconds, other.step_seconds), float(SAME_STEP_RATIO)
     if own.rank is not None:
         # The rank is known, so this is a distributed training. Over few steps, one rank may have counted one step more.
@@ -169,11 +169,11 @@ def _trains_with(own: LoaderSteps, other: LoaderSteps) -> bool:
     )
 
 
-def _notebook(steps: LoaderSteps) -> str:
+def _notebook(steps: LoopSteps) -> str:
     return steps.notebook_key or steps.notebook
 
 
-def _are_ranks(steps: Sequence[LoaderSteps]) -> bool:
+def _are_ranks(steps: Sequence[LoopSteps]) -> bool:
     """Return whether the steps can belong to one training: no rank may occur twice.
 
     Two separate trainings may have equal step times.

@@ -36,7 +36,7 @@ class MemoryGrowth(Struct, frozen=True, kw_only=True):
     """Whether the holder keeps autograd graphs."""
 
 
-class WatchedLoader(Struct, frozen=True, kw_only=True):
+class WatchedLoop(Struct, frozen=True, kw_only=True):
     """A loader with its settings. Unknown settings are ``None``, as are all settings of loaders other than torch's."""
 
     id: Count
@@ -129,7 +129,7 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
 
     kernel_id: bounds.Name | None
     notebook_path: bounds.Path | None
-    loaders: list[WatchedLoader]
+    loaders: list[WatchedLoop]
     tallies: list[StepTally]
 
 
@@ -182,7 +182,7 @@ class StepBin(Struct, frozen=True, kw_only=True):
     count: Count
 
 
-class LoaderSteps(Struct, frozen=True, kw_only=True):
+class LoopSteps(Struct, frozen=True, kw_only=True):
     """Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps."""
 
     pid: int | None
@@ -224,7 +224,7 @@ class LoaderSteps(Struct, frozen=True, kw_only=True):
     """The rank of the process in a distributed training; ``None`` if it trains alone."""
     ranks_count: Count | None = None
     arguments: Arguments | None = None
-    """See :attr:`WatchedLoader.arguments`; recordings omit it."""
+    """See :attr:`WatchedLoop.arguments`; recordings omit it."""
     allocated_bytes: Bytes | None = None
     """See :class:`StepTally`, as the two below."""
     reserved_bytes: Bytes | None = None
@@ -249,7 +249,7 @@ class NotebookTraining(Struct, frozen=True, kw_only=True):
     pid: int | None
     notebook_path: str | None
     connected: bool
-    loaders: list[LoaderSteps]
+    loaders: list[LoopSteps]
     """Loaders whose loop has not ended, training loops first. A loop has ended when its process stopped reporting, or
     when it had no step for a minute and for as long as ten of its steps. ``history`` and the notebook's own report
     contain ended loops.

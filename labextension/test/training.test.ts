@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import type {
-  LoaderSteps,
+  LoopSteps,
   NotebookTraining,
   TrainingNow
 } from '../src/api/generated';
@@ -18,7 +18,7 @@ const LOOP = {
 };
 
 function now(time: number, last = time, loop = LOOP): TrainingNow {
-  const loader = { ...loop, last_seconds: last } as LoaderSteps;
+  const loader = { ...loop, last_seconds: last } as LoopSteps;
   const notebook = {
     key: 'k1',
     loaders: [loader],

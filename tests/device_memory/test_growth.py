@@ -21,12 +21,12 @@ from jupyter_gpuperf.device_memory.growth_search import HolderSearch
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.objects import locals_of_running
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthWatch
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.rules import RULES, judge
-from jupyter_gpuperf.schemas.training import WatchedLoader
+from jupyter_gpuperf.schemas.training import WatchedLoop
 
 sys.path.append(str(Path(__file__).parents[1] / "rules"))
 from made import GIB, device, window
@@ -73,8 +73,8 @@ class Batches:
     def __init__(self, notebook, counter, epoch_batches):
         self.counter = counter
         self.notebook, self.epoch_batches, self.now = notebook, epoch_batches, 1.0
-        info = WatchedLoader(id=1, name="batches", batches_per_epoch=epoch_batches)
-        self.clock = LoaderClock(info, BatchCounter())
+        info = WatchedLoop(id=1, name="batches", batches_per_epoch=epoch_batches)
+        self.clock = LoopClock(info, BatchCounter())
         fake = SimpleNamespace(memory_stats_as_nested_dict=self._stats)
         fake.get_device_properties = lambda index: SimpleNamespace(total_memory=1e6)
         self.clock.memory_reader = MemoryReader(SimpleNamespace(cuda=fake), 0)

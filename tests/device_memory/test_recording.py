@@ -96,7 +96,7 @@ class Gpu:
         monkeypatch.setattr(torch.cuda.memory, "_record_memory_history", self._record)
         monkeypatch.setattr(torch.cuda.memory, "_snapshot", self._snapshot)
         monkeypatch.setattr(torch._C, "_cuda_isHistoryEnabled", lambda: self.enabled, raising=False)
-        monkeypatch.setattr("jupyter_gpuperf.loops.loader_watch.device_in_use", lambda _: None)
+        monkeypatch.setattr("jupyter_gpuperf.loops.loop_watch.device_in_use", lambda _: None)
         # The tensors are the CPU's.
         by_address = recording._owners_by_address
         monkeypatch.setattr(

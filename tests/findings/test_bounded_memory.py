@@ -18,7 +18,7 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.rules import ProcessListing, all_rules
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoader
+from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
 
 HOUR_SECONDS = 3600
 TICK_SECONDS = 60
@@ -76,7 +76,7 @@ class Kept:
             began_seconds=self.now - 1,
             ended_seconds=self.now,
         )
-        loaders = [WatchedLoader(id=1, name="loader")]
+        loaders = [WatchedLoop(id=1, name="loader")]
         self.training.store_steps(notebook, 1, Steps(**names, loaders=loaders, tallies=[tally]))
         span = {"began_seconds": self.now - 1, "ended_seconds": self.now}
         self.training.cell_ran(notebook, CellRan(**names, **span, number=1, device_uuids=[]))

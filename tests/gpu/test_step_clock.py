@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gpuperf.loops import LoaderWatch
+from jupyter_gpuperf.loops import LoopWatch
 from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS
 from jupyter_gpuperf.loops.profile_window import _events
 from jupyter_gpuperf.loops.step_profile import NEXT, STEP, summarize_profile
@@ -135,7 +135,7 @@ def taken(clock):
 
 def measured(name):
     """Return idle for data in percent of wall time: by events, by the profiler's kernels, and the host's wait."""
-    watching, step = LoaderWatch(), training()
+    watching, step = LoopWatch(), training()
     loader = loader_of(name, watching)
     epoch(loader, step)  # workers, cuDNN and the allocator are warm afterwards
     watching.find_device()
@@ -201,7 +201,7 @@ def test_what_the_clock_costs_is_printed():
 def test_explain_sees_kernels_copies_and_synchronisation():
     from jupyter_gpuperf.loops.profile_window import ProfileWindow
 
-    step, watching, said = training(), LoaderWatch(), []
+    step, watching, said = training(), LoopWatch(), []
     watching.watch_everything()
     loader = torch.utils.data.DataLoader(Items(32 * 20), batch_size=32)
     window = ProfileWindow(

@@ -17,7 +17,7 @@ from jupyter_gpuperf.schemas.training import (
     MemoryGrowth,
     Steps,
     StepTally,
-    WatchedLoader,
+    WatchedLoop,
 )
 
 GPU = "GPU-1"
@@ -61,7 +61,7 @@ class Server:
         return send
 
     def tell(self, key="k1", pid=7, loader=None, **changes):
-        loader = loader or WatchedLoader(
+        loader = loader or WatchedLoop(
             id=1,
             name="train_loader",
             device_uuid=GPU,
@@ -120,7 +120,7 @@ def test_without_gpm_the_drivers_utilisation_counts_and_without_readings_nothing
     server.tell()
     (steps,) = server.store.steps_over(10)
     assert (steps.busy_metric, steps.busy_ratio) == ("utilization_percent", pytest.approx(0.7))
-    elsewhere = WatchedLoader(id=2, name="other", device_uuid="GPU-9")
+    elsewhere = WatchedLoop(id=2, name="other", device_uuid="GPU-9")
     server.tell(loader=elsewhere)
     (other,) = [each for each in server.store.steps_over(10) if each.loader == "other"]
     assert (other.busy_ratio, other.idle_for_host_ratio) == (None, None)
@@ -173,7 +173,7 @@ def test_the_history_has_a_gap_where_the_loop_stood(server):
 
 def test_the_training_loop_comes_before_the_evaluation(server):
     server.come()
-    server.tell(loader=WatchedLoader(id=2, name="held_out"), training_count=0)
+    server.tell(loader=WatchedLoop(id=2, name="held_out"), training_count=0)
     server.tell()
     server.tick(1)
     (notebook,) = server.store.latest.notebooks
@@ -193,7 +193,7 @@ def test_a_restarted_kernel_begins_anew_under_its_notebook(server):
     server.tell()
     server.store.remove_connection("k1", send)
     server.come(pid=99)
-    server.tell(pid=99, loader=WatchedLoader(id=1, name="anew"))
+    server.tell(pid=99, loader=WatchedLoop(id=1, name="anew"))
     assert [each.loader for each in server.store.steps_over(10)] == ["anew"]
 
 
@@ -238,7 +238,7 @@ def test_the_loops_of_a_rank_that_ended_leave_the_list(server):
     server.come()
     send = server.come(pid=8)
     server.tell()
-    server.tell(pid=8, loader=WatchedLoader(id=1, name="of_rank_1"))
+    server.tell(pid=8, loader=WatchedLoop(id=1, name="of_rank_1"))
     server.store.remove_connection("k1", send)
     server.tick(12)
     assert shown_loops(server) == ["train_loader"]
@@ -283,7 +283,7 @@ def test_explaining_is_asked_of_a_connected_kernel_alone(server):
 def test_memory_stays_bounded(server):
     server.come()
     for number in range(3 * MOST_LOADERS):
-        server.tell(loader=WatchedLoader(id=number, name=str(number)))
+        server.tell(loader=WatchedLoop(id=number, name=str(number)))
     assert len(server.store.steps_over(10)) == MOST_LOADERS
     for number in range(2 * MOST_NOTEBOOKS):
         server.tell(key=f"n{number}")
@@ -309,7 +309,7 @@ def test_the_memory_of_a_loop_is_shown_and_a_recording_omits_the_names_of_variab
     growth = MemoryGrowth(
         bytes_per_step=1e6, steps=90, outlasts_epoch=True, holder="losses", function="train"
     )
-    info = WatchedLoader(id=1, name="train_loader", memory_growth=growth)
+    info = WatchedLoop(id=1, name="train_loader", memory_growth=growth)
     server.tell(loader=info, allocated_bytes=2e9, reserved_bytes=3e9, peak_allocated_bytes=4e9)
     server.tell(loader=info)  # of steps that were not read
     shown = server.tick(1)
@@ -340,9 +340,9 @@ def test_a_replayed_recording_is_shown_as_of_now(server):
 def test_a_process_with_many_loops_does_not_displace_those_of_other_ranks(server):
     server.come(pid=7)
     server.come(pid=8)
-    server.tell(pid=8, loader=WatchedLoader(id=1, name="of_rank_1"))
+    server.tell(pid=8, loader=WatchedLoop(id=1, name="of_rank_1"))
     for number in range(MOST_LOADERS + 5):
-        server.tell(pid=7, loader=WatchedLoader(id=number, name=f"loader_{number}"))
+        server.tell(pid=7, loader=WatchedLoop(id=number, name=f"loader_{number}"))
     shown = [each.loader for each in server.store.steps_over(10)]
     assert len(shown) == MOST_LOADERS + 1
     assert "of_rank_1" in shown

@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from jupyter_gpuperf.loops import LoaderWatch
-from jupyter_gpuperf.loops.loader_watch import silence_in_child
+from jupyter_gpuperf.loops import LoopWatch
+from jupyter_gpuperf.loops.loop_watch import silence_in_child
 
 
 @pytest.fixture
 def watching():
-    watching = LoaderWatch()
+    watching = LoopWatch()
     yield watching
     watching.stop()
 

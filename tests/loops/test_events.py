@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS, IdleTimer, device_in_use
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.measure.device import uuid_of
-from jupyter_gpuperf.schemas.training import WatchedLoader
+from jupyter_gpuperf.schemas.training import WatchedLoop
 
 
 class Device:
@@ -64,7 +64,7 @@ def device():
 @pytest.fixture
 def loop(device):
     """Return a loop with so long a wait and so much work queued in each step, in seconds."""
-    clock = LoaderClock(WatchedLoader(id=1, name="x", batch_size=1), BatchCounter())
+    clock = LoopClock(WatchedLoop(id=1, name="x", batch_size=1), BatchCounter())
     clock.idle_timer = IdleTimer(device.torch, 1)
 
     def loop(steps, *, wait, work, host=0.0):

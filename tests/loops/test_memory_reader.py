@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthHolder, GrowthWatch
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of
-from jupyter_gpuperf.schemas.training import WatchedLoader, merged
+from jupyter_gpuperf.schemas.training import WatchedLoop, merged
 
 MIB = 2**20
 
@@ -42,7 +42,7 @@ class Loop:
 
     def __init__(self, device, search=None):
         self.device, self.now = device, 1.0
-        self.clock = LoaderClock(WatchedLoader(id=1, name="loader"), BatchCounter())
+        self.clock = LoopClock(WatchedLoop(id=1, name="loader"), BatchCounter())
         self.clock.memory_reader = MemoryReader(device, 0)
         self.watch = GrowthWatch(self.clock, self.clock.memory_reader, lambda index: search)
 

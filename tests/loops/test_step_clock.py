@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.loops.idle_timer import IdleTimer
-from jupyter_gpuperf.loops.loader_watch import LoaderWatch
+from jupyter_gpuperf.loops.loop_watch import LoopWatch
 from jupyter_gpuperf.loops.tallies import bin_of, tally_of
 
 torch = pytest.importorskip("torch")
@@ -303,8 +303,8 @@ def test_a_forked_child_gives_none_of_its_parents_events_back(forking, loader):
 
 LATER = """
 import sys
-from jupyter_gpuperf.loops import LoaderWatch
-watching = LoaderWatch()
+from jupyter_gpuperf.loops import LoopWatch
+watching = LoopWatch()
 watching.watch_everything()
 assert "torch" not in sys.modules, "ours imported torch"
 import torch
@@ -333,7 +333,7 @@ def test_step_times_fall_into_bins_of_a_quarter_octave():
 
 def test_what_makes_a_loader_again_is_told_with_it(loader):
     asked = []
-    watching = LoaderWatch(
+    watching = LoopWatch(
         name_of=lambda sampler: "mine", arguments_of=lambda name: asked.append(name) or ["mine"]
     )
     watching.watch_everything()

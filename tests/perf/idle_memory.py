@@ -93,7 +93,7 @@ def advance(parts: Any, clock: JumpingClock, options: Any, loop: asyncio.Abstrac
 
 def report_steps(training: Any, clock: JumpingClock, seconds: float) -> None:
     """Report the steps of one tick, and a cell each minute."""
-    from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoader
+    from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
 
     now, notebook = clock.wall(), {"kernel_id": "notebook", "notebook_path": "a.ipynb"}
     count = int(10 * seconds)
@@ -112,7 +112,7 @@ def report_steps(training: Any, clock: JumpingClock, seconds: float) -> None:
         epoch_batches=count,
         bins={3: count},
     )
-    loader = WatchedLoader(id=1, name="loader", batch_size=64)
+    loader = WatchedLoop(id=1, name="loader", batch_size=64)
     training.store_steps(
         "notebook", os.getpid(), Steps(**notebook, loaders=[loader], tallies=[tally])
     )

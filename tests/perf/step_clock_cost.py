@@ -26,11 +26,11 @@ from pathlib import Path
 import torch
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
-from jupyter_gpuperf.loops import LoaderWatch, TelemetryThread
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops import LoopWatch, TelemetryThread
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.memory_reader import READ_SECONDS, MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of
-from jupyter_gpuperf.schemas.training import WatchedLoader
+from jupyter_gpuperf.schemas.training import WatchedLoop
 
 BLOCK = 200
 HOLD_UP_ROUNDS = 5
@@ -76,7 +76,7 @@ def measure(batches: int, rounds: int, server: str = "none") -> dict[str, float]
 
 def added_us(loader, batches: int, *, events: bool) -> float:
     """Return the microseconds that the clock adds to a batch."""
-    watching = LoaderWatch(torch=lambda: torch if events else None)
+    watching = LoopWatch(torch=lambda: torch if events else None)
     watching.find_device()
 
     def block(watched: bool) -> float:
@@ -107,7 +107,7 @@ def memory_us(batches: int) -> dict[str, float]:
     """Return what reading the memory adds to a step, in microseconds."""
     has_gpu = torch.cuda.is_available()
     reader = MemoryReader(torch if has_gpu else StandIn, 0)
-    clock = LoaderClock(WatchedLoader(id=1, name="loader", batch_size=4), BatchCounter())
+    clock = LoopClock(WatchedLoop(id=1, name="loader", batch_size=4), BatchCounter())
     times = {}
     for _ in range(max(4, batches // BLOCK)):
         for each in (None, reader):
@@ -149,7 +149,7 @@ class StandIn:
 
 def end_to_end(loader, rounds: int, server: str) -> dict[str, float]:
     """Return the time that the clock and its thread add to a loop, in percent, and the longest delay of a batch."""
-    watching = LoaderWatch()
+    watching = LoopWatch()
     step = step_of_10_ms()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -14,7 +14,7 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoader
+from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
 
 GPU = "GPU-0000"
 
@@ -168,7 +168,7 @@ class Trained:
             steps = Steps(
                 kernel_id=key,
                 notebook_path=f"a/{key}.ipynb",
-                loaders=[WatchedLoader(id=1, name="train_loader", device_uuid=GPU)],
+                loaders=[WatchedLoop(id=1, name="train_loader", device_uuid=GPU)],
                 tallies=[tally],
             )
             self.store.store_steps(key, 7, steps)

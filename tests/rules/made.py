@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_gpuperf.rules import Device, Process, ProcessListing, ReadingSeries, RuleInput
-from jupyter_gpuperf.schemas.training import LoaderSteps
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 GIB = float(1 << 30)
 SECONDS, INTERVAL_SECONDS = 40.0, 0.5
@@ -87,7 +87,7 @@ def process(pid: int, gib: float = 10.0, share="not_supported", notebook=None) -
     )
 
 
-def steps(**changes) -> LoaderSteps:
+def steps(**changes) -> LoopSteps:
     usual = {
         "pid": 7,
         "notebook": "train.ipynb",
@@ -115,4 +115,4 @@ def steps(**changes) -> LoaderSteps:
         "last_seconds": SECONDS,
         "bins": [],
     }
-    return LoaderSteps(**{**usual, **changes})
+    return LoopSteps(**{**usual, **changes})

@@ -837,9 +837,9 @@ export interface MemoryOwner {
  * Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
- * via the `definition` "LoaderSteps".
+ * via the `definition` "LoopSteps".
  */
-export interface LoaderSteps {
+export interface LoopSteps {
   allocated_bytes?: number | null;
   arguments?: string[] | null;
   batch_size: number | null;
@@ -909,7 +909,7 @@ export interface NotebookTraining {
   cells: CellMark[];
   connected: boolean;
   key: string;
-  loaders: LoaderSteps[];
+  loaders: LoopSteps[];
   notebook_path: string | null;
   pid: number | null;
 }

@@ -2,7 +2,7 @@ import { Signal } from '@lumino/signaling';
 
 import type {
   Columns,
-  LoaderSteps,
+  LoopSteps,
   NotebookTraining,
   Training,
   TrainingNow
@@ -116,7 +116,7 @@ export class TrainingModel {
 /** The shares of a loop's step, as far as they are known. */
 export function splitOf(
   steps: Pick<
-    LoaderSteps,
+    LoopSteps,
     'busy_ratio' | 'idle_for_data_ratio' | 'idle_for_host_ratio' | 'wait_ratio'
   >
 ): ISplit {

@@ -1,10 +1,10 @@
-import type { LoaderSteps } from '../api/generated';
+import type { LoopSteps } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 
 /** Where a rank runs; `null` for a loop that is not part of a distributed training. */
 export function rankLocation(
-  steps: LoaderSteps,
+  steps: LoopSteps,
   live: LiveModel
 ): string | null {
   if (typeof steps.rank !== 'number') {

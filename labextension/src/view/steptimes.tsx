@@ -1,4 +1,4 @@
-import type { LoaderSteps } from '../api/generated';
+import type { LoopSteps } from '../api/generated';
 import { formatQuantity } from '../format';
 import { trans } from '../translation';
 import { Bars } from './distribution';
@@ -8,7 +8,7 @@ import { Drawing } from './drawing';
 const LEAST_HEIGHT = 0.06;
 
 interface IStepTimesProps {
-  readonly steps: LoaderSteps;
+  readonly steps: LoopSteps;
 }
 
 /** The duration of the last steps: the mean, and the distribution. */

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import type { LoaderSteps, NotebookTraining } from '../api/generated';
+import type { LoopSteps, NotebookTraining } from '../api/generated';
 import { formatAge, formatQuantity, grouped } from '../format';
 import { splitOf } from '../model/training';
 import { trans } from '../translation';
@@ -99,7 +99,7 @@ function Name({ notebook }: INotebookProps): JSX.Element {
   );
 }
 
-function isRank(steps: LoaderSteps): boolean {
+function isRank(steps: LoopSteps): boolean {
   return typeof steps.rank === 'number';
 }
 
@@ -153,7 +153,7 @@ function Rate({ steps }: IStepsProps): JSX.Element {
   );
 }
 
-function stalledFor(steps: LoaderSteps, now: number): number | null {
+function stalledFor(steps: LoopSteps, now: number): number | null {
   const age = now - steps.last_seconds;
   const patience = Math.max(
     STALLED_SECONDS,
@@ -163,7 +163,7 @@ function stalledFor(steps: LoaderSteps, now: number): number | null {
 }
 
 interface IStepsProps {
-  readonly steps: LoaderSteps;
+  readonly steps: LoopSteps;
 }
 
 interface IPart {
@@ -171,7 +171,7 @@ interface IPart {
   readonly label: string;
 }
 
-function formatSplit(steps: LoaderSteps): IPart[] {
+function formatSplit(steps: LoopSteps): IPart[] {
   const { busy, data, host, source } = splitOf(steps);
   const percent = (share: number) => (100 * share).toFixed(0);
   if (source === 'host') {

@@ -1,4 +1,4 @@
-"""Watch loaders in this process: every torch DataLoader, or only those passed to :meth:`LoaderWatch.watch`."""
+"""Watch loaders in this process: every torch DataLoader, or only those passed to :meth:`LoopWatch.watch`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoaderClock
+from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
-from jupyter_gpuperf.schemas.training import WatchedLoader
+from jupyter_gpuperf.schemas.training import WatchedLoop
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ LATE_FIELDS: Final = (
 
 
 @dataclass(eq=False)
-class LoaderWatch:
+class LoopWatch:
     """The watched loaders and their clocks.
 
     Parameters
@@ -63,12 +63,12 @@ class LoaderWatch:
         self.watches_all = False
         self.patch = Patch(self._begin)
         self._named: dict[int, Any] = {}
-        self._clocks: dict[int, tuple[Callable[[], Any], LoaderClock]] = {}
-        self._wrapped: list[LoaderClock] = []
+        self._clocks: dict[int, tuple[Callable[[], Any], LoopClock]] = {}
+        self._wrapped: list[LoopClock] = []
         self._ids = itertools.count(1)
 
     @property
-    def clocks(self) -> list[LoaderClock]:
+    def clocks(self) -> list[LoopClock]:
         """The clocks of all watched loaders, without those that were forgotten."""
         return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
 
@@ -173,13 +173,13 @@ class LoaderWatch:
         enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
         return enabled
 
-    def _clock_of(self, iterator: Any, sampler: Any) -> LoaderClock:
+    def _clock_of(self, iterator: Any, sampler: Any) -> LoopClock:
         reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
         info = self._described(iterator, sampler)
         if clock is None or reference() is not sampler:
             if clock is not None:  # a loader that is gone had this id
                 self._clocks[-clock.info.id] = self._clocks.pop(id(sampler))
-            clock = self._of_before(info) or LoaderClock(info, self.given)
+            clock = self._of_before(info) or LoopClock(info, self.given)
             arguments = self.arguments_of(info.name)
             own_id = clock.info.id or next(self._ids)
             clock.info = msgspec.structs.replace(clock.info, id=own_id, arguments=arguments)
@@ -189,7 +189,7 @@ class LoaderWatch:
         clock.worker_pids = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
         return clock
 
-    def _of_before(self, info: WatchedLoader) -> LoaderClock | None:
+    def _of_before(self, info: WatchedLoop) -> LoopClock | None:
         # A loader that is created anew in each epoch counts as one loader, as users see it.
         for key, (reference, clock) in list(self._clocks.items()):
             if reference() is None and _same(clock.info, info):
@@ -197,8 +197,8 @@ class LoaderWatch:
                 return clock
         return None
 
-    def _described(self, iterator: Any, sampler: Any) -> WatchedLoader:
-        return WatchedLoader(
+    def _described(self, iterator: Any, sampler: Any) -> WatchedLoop:
+        return WatchedLoop(
             id=0,
             name=self.name_of(sampler) or f"DataLoader({type(iterator._dataset).__name__})",
             batch_size=_whole(getattr(sampler, "batch_size", None)),
@@ -210,12 +210,12 @@ class LoaderWatch:
         )
 
     def _wrap(self, loader: Any) -> Any:
-        info = WatchedLoader(
+        info = WatchedLoop(
             id=next(self._ids),
             name=self.name_of(loader) or type(loader).__name__,
             batches_per_epoch=length_of(loader),
         )
-        clock = LoaderClock(info, self.given)
+        clock = LoopClock(info, self.given)
         self._wrapped.append(clock)
         del self._wrapped[:-MOST_LOADERS]
 
@@ -229,7 +229,7 @@ class LoaderWatch:
         return TimedIterable(loader, new_clock)
 
 
-def silence_in_child(watching: LoaderWatch) -> None:
+def silence_in_child(watching: LoopWatch) -> None:
     """Stop timing in a forked child: its batches are not the notebook's, and no thread would report them."""
     watching.patch.quiet = True
     keep_events_of_parent()
@@ -252,7 +252,7 @@ def _rank_in(torch: Any) -> tuple[int, int] | None:
     return (int(distributed.get_rank()), count) if count > 1 else None
 
 
-def _same(one: WatchedLoader, other: WatchedLoader) -> bool:
+def _same(one: WatchedLoop, other: WatchedLoop) -> bool:
     return msgspec.structs.replace(one, id=0, **dict.fromkeys(LATE_FIELDS)) == other
 
 
