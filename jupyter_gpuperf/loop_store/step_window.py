@@ -1,4 +1,4 @@
-"""Compute a loader's step figures from its tallies in a time window, with pure functions."""
+"""Compute a loop's step figures from its tallies in a time window, with pure functions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def steps_of(
         count=whole.count,
         step_seconds=step_seconds,
         samples_per_second=whole.samples_count / whole.step_seconds or None,
-        wait_ratio=min(1.0, whole.wait_seconds / whole.step_seconds),
+        wait_ratio=min(1.0, whole.wait_seconds / whole.step_seconds)
+        if loader.bounded_by == "loader"
+        else None,
         idle_for_data_ratio=idle_ratio,
         busy_ratio=busy_ratio,
         busy_metric=share.metric if share else None,

@@ -1,4 +1,4 @@
-"""The step clock: it adds a few hundred nanoseconds per batch, and keeps no reference to the batch.
+"""The step clock of loops that draw batches from a loader: it adds a few hundred nanoseconds per batch, and keeps no reference to the batch.
 
 This module contains the code that runs at every batch. :mod:`loops.tallies` does all arithmetic, in another thread.
 """
@@ -41,6 +41,10 @@ class OfThread(threading.local):
 
     repeated = 0
     """The number of the latest batch after which its loader has given another one."""
+    number = 0
+    """The number of the latest batch."""
+    iterator: IteratorClock | None = None
+    """What gave the latest batch, until that ends."""
 
 
 class BatchCounter:
@@ -62,7 +66,7 @@ class BatchCounter:
 
 @dataclass(eq=False)
 class LoopClock:
-    """The steps of one loader, over all its epochs."""
+    """The steps of one loop: those that draw from one loader, over all its epochs, or those of one optimizer."""
 
     info: WatchedLoop
     given: BatchCounter
@@ -156,14 +160,16 @@ class IteratorClock:
                 self._samples = size_of(batch) or 0
             self._training = self._is_grad_enabled()
             shared, loader = self._shared, self._loader
-            shared.of_thread.repeated = max(shared.of_thread.repeated, loader.number)
-            self._count = loader.number = shared.count = shared.count + 1
+            of_thread = shared.of_thread
+            of_thread.repeated = max(of_thread.repeated, loader.number)
+            of_thread.iterator = self
+            of_thread.number = self._count = loader.number = shared.count = shared.count + 1
             self.batches += 1
         except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._go_quiet(error)
 
     def leave_out(self) -> None:
-        """Count the current step as interrupted: a profiler slows it, and its start and end take seconds."""
+        """Count the current step as interrupted."""
         self._count = -1
 
     def end(self) -> None:
@@ -171,6 +177,9 @@ class IteratorClock:
         self._loader.last_epoch_batches = self.batches
         self.batches = 0
         self._given = 0.0
+        of_thread = self._shared.of_thread
+        if of_thread.iterator is self:
+            of_thread.iterator = None
         if self._pair is not None and self._idle_timer is not None:
             self._idle_timer.drop(self._pair)
         self._pair = None

@@ -1,4 +1,5 @@
-"""Watch loaders in this process: every torch DataLoader, or only those passed to :meth:`LoopWatch.watch`."""
+"""Watch loops in this process: all that draw from a torch DataLoader or step a torch optimizer, or only those that draw
+from the loaders passed to :meth:`LoopWatch.watch`."""
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
+from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
+from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
@@ -26,27 +29,27 @@ from jupyter_gpuperf.schemas.training import WatchedLoop
 
 T = TypeVar("T")
 
-MOST_LOADERS: Final = 64
-"""Maximum number of loaders to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
+MOST_LOOPS: Final = 64
+"""Maximum number of loops to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
 
 LATE_FIELDS: Final = (
     *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
 )
-"""Fields of a loader that are still unknown when its first batch is requested."""
+"""Fields of a loop that are still unknown when its first step begins."""
 
 
 @dataclass(eq=False)
 class LoopWatch:
-    """The watched loaders and their clocks.
+    """The watched loops and their clocks.
 
     Parameters
     ----------
     torch
         Returns the torch module, or ``None`` if the notebook has not imported it.
     name_of
-        Returns the name of the notebook's variable for the loader with this index sampler. If it returns ``None``, the
-        name of the dataset's class is used.
+        Returns the name of the notebook's variable for an optimizer, or for the loader with this index sampler. If it
+        returns ``None``, the name of the optimizer's or the dataset's class is used.
     arguments_of
         Returns, as code, the arguments of the notebook's DataLoader with this name; ``None`` if there is none.
     growth_search
@@ -62,6 +65,8 @@ class LoopWatch:
         self.given = BatchCounter()
         self.watches_all = False
         self.patch = Patch(self._begin)
+        self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
+        self.optimizer_hooks = OptimizerHooks(self.optimizer_loops.stepped)
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoopClock]] = {}
         self._wrapped: list[LoopClock] = []
@@ -69,14 +74,15 @@ class LoopWatch:
 
     @property
     def clocks(self) -> list[LoopClock]:
-        """The clocks of all watched loaders, without those that were forgotten."""
+        """The clocks of all watched loops, without those that were forgotten."""
         return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
 
     def watch_everything(self) -> None:
-        """Watch every torch DataLoader, including those created later, even if torch is not imported yet."""
+        """Watch every torch DataLoader and optimizer, also those created later, even if torch is not imported yet."""
         self.pause()
         self.watches_all = True
         self.patch.apply()
+        self.optimizer_hooks.apply()
 
     def watch(self, loader: T) -> T:
         """Watch one loader. Return a torch DataLoader unchanged, and any other loader in a wrapper that times it.
@@ -103,10 +109,11 @@ class LoopWatch:
         return cast("T", self._wrap(loader))
 
     def stop(self) -> None:
-        """Stop watching, and restore torch's own method."""
+        """Stop watching, and restore torch's own methods."""
         self.watches_all = False
         self._named.clear()
         self.patch.undo()
+        self.optimizer_hooks.undo()
         self.pause()
 
     def pause(self) -> None:
@@ -115,12 +122,13 @@ class LoopWatch:
 
     @contextlib.contextmanager
     def timing_suspended(self) -> Iterator[None]:
-        """Within the context, don't time batches: they do not belong to the notebook's own loops."""
-        quiet, self.patch.quiet = self.patch.quiet, True
+        """Within the context, don't time steps: they do not belong to the notebook's own loops."""
+        quiet = self.patch.quiet, self.optimizer_hooks.quiet
+        self.patch.quiet = self.optimizer_hooks.quiet = True
         try:
             yield
         finally:
-            self.patch.quiet = quiet
+            self.patch.quiet, self.optimizer_hooks.quiet = quiet
             self.pause()
 
     def find_device(self) -> None:
@@ -150,7 +158,7 @@ class LoopWatch:
         return list(memory_report(self.torch()).devices)
 
     def forget(self) -> None:
-        """Drop all loaders and their steps."""
+        """Drop all loops and their steps."""
         self._clocks.clear()
         self._wrapped.clear()
 
@@ -160,7 +168,8 @@ class LoopWatch:
             named = self._named.get(id(sampler), lambda: None)
             if not self.watches_all and named() is not sampler:
                 return None
-            clock = self._clock_of(iterator, sampler)
+            clock = self._clock_of(sampler, self._described(iterator, sampler))
+            clock.worker_pids = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
             fresh = IteratorClock(clock, self._grad_check())
             setattr(iterator, SLOT, fresh)
             if clock.idle_timer is None:
@@ -173,24 +182,30 @@ class LoopWatch:
         enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
         return enabled
 
-    def _clock_of(self, iterator: Any, sampler: Any) -> LoopClock:
-        reference, clock = self._clocks.get(id(sampler), (lambda: None, None))
-        info = self._described(iterator, sampler)
-        if clock is None or reference() is not sampler:
+    def _clock_of(self, owner: Any, info: WatchedLoop) -> LoopClock:
+        """Return the clock of the loop with this optimizer, or with the loader of this index sampler."""
+        reference, clock = self._clocks.get(id(owner), (lambda: None, None))
+        if clock is None or reference() is not owner:
             if clock is not None:  # a loader that is gone had this id
-                self._clocks[-clock.info.id] = self._clocks.pop(id(sampler))
+                self._clocks[-clock.info.id] = self._clocks.pop(id(owner))
             clock = self._of_before(info) or LoopClock(info, self.given)
             arguments = self.arguments_of(info.name)
             own_id = clock.info.id or next(self._ids)
             clock.info = msgspec.structs.replace(clock.info, id=own_id, arguments=arguments)
-            self._clocks[id(sampler)] = (_reference(sampler), clock)
-            while len(self._clocks) > MOST_LOADERS:
+            self._clocks[id(owner)] = (_reference(owner), clock)
+            while len(self._clocks) > MOST_LOOPS:
                 self._clocks.pop(next(iter(self._clocks)))
-        clock.worker_pids = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
+        return clock
+
+    def _clock_of_optimizer(self, optimizer: Any) -> LoopClock:
+        name = self.name_of(optimizer) or type(optimizer).__name__
+        clock = self._clock_of(optimizer, WatchedLoop(id=0, name=name, bounded_by="optimizer"))
+        if clock.memory_reader is None:
+            self.find_device()
         return clock
 
     def _of_before(self, info: WatchedLoop) -> LoopClock | None:
-        # A loader that is created anew in each epoch counts as one loader, as users see it.
+        # A loader or an optimizer that is created anew in each epoch counts as one, as users see it.
         for key, (reference, clock) in list(self._clocks.items()):
             if reference() is None and _same(clock.info, info):
                 del self._clocks[key]
@@ -217,7 +232,7 @@ class LoopWatch:
         )
         clock = LoopClock(info, self.given)
         self._wrapped.append(clock)
-        del self._wrapped[:-MOST_LOADERS]
+        del self._wrapped[:-MOST_LOOPS]
 
         def new_clock() -> IteratorClock:
             if clock.idle_timer is None:
@@ -230,8 +245,8 @@ class LoopWatch:
 
 
 def silence_in_child(watching: LoopWatch) -> None:
-    """Stop timing in a forked child: its batches are not the notebook's, and no thread would report them."""
-    watching.patch.quiet = True
+    """Stop timing in a forked child: its steps are not the notebook's, and no thread would report them."""
+    watching.patch.quiet = watching.optimizer_hooks.quiet = True
     keep_events_of_parent()
     watching.forget()
 

@@ -5,16 +5,14 @@ Nothing here imports torch. If torch is not imported yet, its module is patched 
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.clock import IteratorClock
+from jupyter_gpuperf.loops.import_hook import ImportHook
 
 MODULE: Final = "torch.utils.data.dataloader"
 CLASS: Final = "_BaseDataLoaderIter"
@@ -39,28 +37,23 @@ class Patch:
         self.draw_batch: Callable[[Any, Callable[[Any], Any]], Any] | None = None
         """Called with the iterator and torch's method to draw a batch while steps are profiled; otherwise ``None``."""
         self._begin = begin
-        self._finder: _Finder | None = None
+        self._hook = ImportHook(MODULE, self._apply_to)
         self._original: Any = None
         self._ours: Any = None
 
     @property
     def applied(self) -> bool:
         """Whether batches are timed now, or will be once torch is imported."""
-        return not self.quiet and (self._ours is not None or self._finder is not None)
+        return not self.quiet and (self._ours is not None or self._hook.waiting)
 
     def apply(self) -> None:
         """Time every batch from now on."""
         self.quiet = False
-        module = sys.modules.get(MODULE)
-        if module is not None and hasattr(module, CLASS):
-            self._apply_to(module)
-        elif self._finder is None:
-            self._finder = _Finder(self._apply_to)
-            sys.meta_path.insert(0, self._finder)
+        self._hook.start()
 
     def undo(self) -> None:
         """Stop timing, and restore torch's own method unless another patch wraps it."""
-        self._remove_finder()
+        self._hook.stop()
         self.quiet = True
         iterator = getattr(sys.modules.get(MODULE), CLASS, None)
         if iterator is not None and iterator.__dict__.get("__next__") is self._ours:
@@ -68,18 +61,12 @@ class Patch:
             self._original = self._ours = None
 
     def _apply_to(self, module: ModuleType) -> None:
-        self._remove_finder()
         iterator = getattr(module, CLASS, None)
         if iterator is None or self._ours is not None:
             return
         self._original = iterator.__next__
         self._ours = _timed(self._original, self._begin, self)
         iterator.__next__ = self._ours
-
-    def _remove_finder(self) -> None:
-        if self._finder in sys.meta_path:
-            sys.meta_path.remove(self._finder)
-        self._finder = None
 
 
 def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callable[[Any], Any]:
@@ -109,32 +96,3 @@ def _timed(original: Callable[[Any], Any], begin: Begin, patch: Patch) -> Callab
         return batch
 
     return __next__
-
-
-class _Finder(MetaPathFinder):
-    """Import hook that calls ``loaded`` with torch's DataLoader module once it has been imported."""
-
-    def __init__(self, loaded: Callable[[ModuleType], None]) -> None:
-        self._loaded = loaded
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != MODULE:
-            return None
-        sys.meta_path.remove(self)
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)
-        loader: Any = None if spec is None else spec.loader
-        if loader is not None:
-            execute = loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                del loader.exec_module  # restore the loader's own method
-                execute(module)
-                self._loaded(module)
-
-            loader.exec_module = exec_module
-        return spec

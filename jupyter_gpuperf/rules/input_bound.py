@@ -62,7 +62,7 @@ def _check(view: View) -> Finding | None:
 def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     measured = loader.idle_for_data_ratio
     lost = loader.wait_ratio if measured is None else measured
-    if lost < LOST_INFO_RATIO:
+    if lost is None or lost < LOST_INFO_RATIO:
         return None
     loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
     return Finding(

@@ -64,7 +64,7 @@ def _checked(rule: Rule, view: View) -> Finding | None:
         found = None
     if found is None:
         return None
-    loop = view.loader if rule.is_of_loop else None
+    loop = view.loop if rule.is_of_loop else None
     if loop is not None:
         lost, batches = found.lost_ratio, loop.batches_per_epoch
         found = replace(
@@ -117,7 +117,7 @@ def _is_seen_by_step_clock(view: View) -> bool:
     Readings that leave out time can miss all of its batches. The first steps of a loop are no such case: one of them,
     which waits for the workers to start, takes most of the time.
     """
-    loop = view.loader
+    loop = view.loop
     if loop is None or not loop.bins or not view.work.is_sampled:
         return False
     longest_seconds = max(each.low_seconds for each in loop.bins)

@@ -62,7 +62,7 @@ def _check(view: View) -> Finding | None:
 def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     lost = loader.idle_for_host_ratio
     if lost is None:
-        lost = max(0.0, view.work.idle_ratio - loader.wait_ratio)
+        lost = max(0.0, view.work.idle_ratio - (loader.wait_ratio or 0.0))
     # What is left once the rest is known has the error of the busy share.
     lost -= view.work.busy_error_ratio
     if lost < LOST_INFO_RATIO:

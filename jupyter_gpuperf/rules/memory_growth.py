@@ -24,7 +24,7 @@ FULL_SOON_SECONDS = Threshold(
 
 
 def _check(view: View) -> Finding | None:
-    loop = view.loader
+    loop = view.loop
     growth = loop.memory_growth if loop else None
     used, total = (view.series.last_known(metric) for metric in METRICS)
     if loop is None or growth is None or not growth.bytes_per_step or used is None or not total:

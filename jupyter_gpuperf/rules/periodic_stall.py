@@ -46,7 +46,7 @@ def _check(view: View) -> Finding | None:
     work = view.work
     written, sent = work.disk_write_bytes_per_second or 0.0, work.transmit_bytes_per_second or 0.0
     writes = written >= WRITING_BYTES_PER_SECOND or sent >= SENDING_BYTES_PER_SECOND
-    is_measured = has_long_steps(view.loader)
+    is_measured = has_long_steps(view.loop)
     if is_stalling(work):
         # An idle host can mean that a person looks at results between two calls; that is only a note.
         is_certain = writes or bool(is_measured) or not is_host_idle(work)
@@ -117,12 +117,12 @@ def _host(work: Workload) -> dict[str, float | None]:
     }
 
 
-def has_long_steps(loader: LoopSteps | None) -> bool | None:
+def has_long_steps(loop: LoopSteps | None) -> bool | None:
     """Return whether the step clock measured some steps as long as a stall; ``None`` without a step clock."""
-    if loader is None or not loader.bins:
+    if loop is None or not loop.bins:
         return None
-    long_count = sum(each.count for each in loader.bins if each.low_seconds >= STALL_SECONDS)
-    return 2 <= long_count <= loader.count / 2
+    long_count = sum(each.count for each in loop.bins if each.low_seconds >= STALL_SECONDS)
+    return 2 <= long_count <= loop.count / 2
 
 
 RULE = Rule(

@@ -52,12 +52,17 @@ class View:
         )
 
     @cached_property
-    def loader(self) -> LoopSteps | None:
-        """The watched loader whose steps take most of this device's time; ``None`` if no loader is watched.
+    def loop(self) -> LoopSteps | None:
+        """The watched loop whose steps take most of this device's time; ``None`` if no loop is watched.
 
         Training takes priority over evaluation.
         """
         return main_loop(x for x in self.rule_input.steps if self.is_here(x.device_uuid))
+
+    @property
+    def loader(self) -> LoopSteps | None:
+        """The watched loop if it draws its batches from a watched loader, otherwise ``None``."""
+        return self.loop if self.loop is not None and self.loop.bounded_by == "loader" else None
 
     def is_here(self, uuid: str | None) -> bool:
         """Return whether this is the device with this UUID, or the only one if the UUID is unknown."""

@@ -134,8 +134,8 @@ def straggler_of(
 def _ranks(
     members: Sequence[tuple[Device, LoopSteps]], start_seconds: float, end_seconds: float
 ) -> list[Rank]:
-    data_is_known = all(steps.idle_for_data_ratio is not None for _, steps in members)
-    host_is_known = all(steps.idle_for_host_ratio is not None for _, steps in members)
+    data_name = _known_by_all(members, "idle_for_data_ratio", "wait_ratio")
+    host_name = _known_by_all(members, "idle_for_host_ratio")
     ranks = []
     for device, steps in members:
         series = device.series.between(start_seconds, end_seconds)
@@ -144,15 +144,21 @@ def _ranks(
             Rank(
                 device=device,
                 steps=steps,
-                data_ratio=(steps.idle_for_data_ratio or 0.0)
-                if data_is_known
-                else steps.wait_ratio,
-                host_ratio=(steps.idle_for_host_ratio or 0.0) if host_is_known else 0.0,
+                data_ratio=getattr(steps, data_name) if data_name else 0.0,
+                host_ratio=getattr(steps, host_name) if host_name else 0.0,
                 busy_ratio=None if busy is None else busy / 100,
                 fill_ratio=None if filled is None or not busy else min(1.0, filled / busy),
             )
         )
     return ranks
+
+
+def _known_by_all(members: Sequence[tuple[Device, LoopSteps]], *names: str) -> str | None:
+    """Return the first of these figures that is known of all members; ``None`` if none is."""
+    known = (
+        name for name in names if all(getattr(steps, name) is not None for _, steps in members)
+    )
+    return next(known, None)
 
 
 def _trains_with(own: LoopSteps, other: LoopSteps) -> bool:

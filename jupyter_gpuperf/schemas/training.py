@@ -36,13 +36,20 @@ class MemoryGrowth(Struct, frozen=True, kw_only=True):
     """Whether the holder keeps autograd graphs."""
 
 
+BoundedBy = Literal["loader", "optimizer"]
+"""What begins a step of a loop: the request for a batch, or the end of the optimizer's last step."""
+
+
 class WatchedLoop(Struct, frozen=True, kw_only=True):
-    """A loader with its settings. Unknown settings are ``None``, as are all settings of loaders other than torch's."""
+    """A loop, and its loader's settings. Unknown settings are ``None``, as are all settings of loaders other than torch's
+    and of loops without a loader."""
 
     id: Count
-    """The loader's number in its kernel."""
+    """The loop's number in its kernel."""
     name: bounds.Name
-    """The name of the notebook's variable, otherwise of the dataset's class."""
+    """The name of the notebook's variable that holds the loader or the optimizer, otherwise of the class of the dataset or
+    the optimizer."""
+    bounded_by: BoundedBy = "loader"
     device_uuid: bounds.Name | None = None
     """The device that the notebook uses; ``None`` until the notebook uses CUDA."""
     batch_size: Count | None = None
@@ -66,10 +73,11 @@ class WatchedLoop(Struct, frozen=True, kw_only=True):
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
-    """Sums over some complete steps of one loader. A step lasts from requesting a batch to requesting the next."""
+    """Sums over some complete steps of one loop. A step lasts from requesting a batch to requesting the next; in loops
+    without a loader, from the end of an optimizer's step to the end of its next step."""
 
     loader: Count
-    """The loader's ``id``."""
+    """The loop's ``id``."""
     began_seconds: UnixSeconds
     """Unix time at which the first step began."""
     ended_seconds: UnixSeconds
@@ -85,7 +93,7 @@ class StepTally(Struct, frozen=True, kw_only=True):
     step_seconds: Seconds
     """Total duration of the ``count`` steps."""
     wait_seconds: Seconds
-    """Total time in which the host waited in ``next()``; a part of ``step_seconds``."""
+    """Total time in which the host waited in ``next()``; a part of ``step_seconds``. 0 in loops without a loader."""
     event_step_seconds: Seconds
     """Total duration of the steps whose CUDA events were read; 0 without a GPU."""
     event_idle_seconds: Seconds
@@ -183,19 +191,21 @@ class StepBin(Struct, frozen=True, kw_only=True):
 
 
 class LoopSteps(Struct, frozen=True, kw_only=True):
-    """Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps."""
+    """Figures of a loop's steps in the last seconds. Ratios are shares of the duration of the steps."""
 
     pid: int | None
     notebook: str
     device_uuid: str | None
     loader: bounds.Name
+    """The name of the loader; of the optimizer in loops that are bounded by it."""
     loader_id: Count
     count: Count
     step_seconds: float
     """Mean duration of a step."""
     samples_per_second: float | None
-    wait_ratio: float
-    """Share of time in which the host waits in ``next()``. It overstates the problem if the GPU has queued work."""
+    wait_ratio: float | None
+    """Share of time in which the host waits in ``next()``. It overstates the problem if the GPU has queued work. ``None`` in
+    loops without a loader."""
     idle_for_data_ratio: float | None
     """Share of time in which the GPU waits for data, measured with CUDA events; ``None`` without them."""
     busy_ratio: float | None
@@ -223,6 +233,7 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     rank: Count | None = None
     """The rank of the process in a distributed training; ``None`` if it trains alone."""
     ranks_count: Count | None = None
+    bounded_by: BoundedBy = "loader"
     arguments: Arguments | None = None
     """See :attr:`WatchedLoop.arguments`; recordings omit it."""
     allocated_bytes: Bytes | None = None

@@ -1,0 +1,107 @@
+"""Notice each step of every torch optimizer through torch's global hook, and each step that a GradScaler leaves out.
+
+Nothing here imports torch. The functions that torch calls do nothing while Dynamo traces them, so that a compiled
+optimizer gets no graph break from them; such an optimizer's steps are not noticed.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final
+
+from jupyter_gpuperf.loops.import_hook import ImportHook
+
+OPTIMIZERS: Final = "torch.optim.optimizer"
+"""The module with the global hooks. It is no attribute of ``torch.optim``."""
+NO_BACKWARD: Final = -1
+"""What torch calls the running backward pass of a thread that runs none."""
+
+
+class OptimizerHooks:
+    """The hooks of this process.
+
+    Parameters
+    ----------
+    stepped
+        Called in the loop's own thread with the optimizer and the time at which its step ended. Not called for
+        optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
+    """
+
+    def __init__(self, stepped: Callable[[Any, float], None]) -> None:
+        self.quiet = False
+        """Whether nothing is called: in forked children, and while timing is suspended."""
+        self._stepped = stepped
+        self._of_thread = _OfThread()
+        self._hook = ImportHook("torch", self._apply_to)
+        self._handle: Any = None
+        self._scaler_class: Any = None
+        self._original: Any = None
+        self._ours: Any = None
+
+    def apply(self) -> None:
+        """Notice every step from now on, even if torch is not imported yet."""
+        self.quiet = False
+        self._hook.start()
+
+    def undo(self) -> None:
+        """Remove the hooks, and restore torch's own method unless another patch wraps it."""
+        self.quiet = True
+        self._hook.stop()
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+        if self._ours is not None and self._scaler_class.__dict__.get("step") is self._ours:
+            self._scaler_class.step = self._original
+            self._ours = None
+
+    def _apply_to(self, torch: ModuleType) -> None:
+        if self._handle is None:
+            self._handle = self._registered(torch)
+        if self._ours is None:
+            self._wrap_scaler(torch)
+
+    def _registered(self, torch: Any) -> Any:
+        of_thread, stepped, now = self._of_thread, self._stepped, time.perf_counter
+        is_compiling, backward = torch.compiler.is_dynamo_compiling, _running_backward(torch)
+
+        def optimizer_stepped(optimizer: Any, *_: Any) -> None:
+            if is_compiling() or self.quiet:
+                return
+            of_thread.steps += 1
+            if backward() == NO_BACKWARD:
+                stepped(optimizer, now())
+
+        return sys.modules[OPTIMIZERS].register_optimizer_step_post_hook(optimizer_stepped)
+
+    def _wrap_scaler(self, torch: Any) -> None:
+        of_thread, stepped, now = self._of_thread, self._stepped, time.perf_counter
+        scaler_class, is_compiling = torch.amp.GradScaler, torch.compiler.is_dynamo_compiling
+        original = scaler_class.step
+
+        def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            if is_compiling() or self.quiet:
+                return original(scaler, optimizer, *args, **kwargs)
+            before = of_thread.steps
+            result = original(scaler, optimizer, *args, **kwargs)
+            if (
+                of_thread.steps == before
+            ):  # the gradients were infinite, so the optimizer was not called
+                stepped(optimizer, now())
+            return result
+
+        self._scaler_class, self._original, self._ours = scaler_class, original, step
+        scaler_class.step = step
+
+
+class _OfThread(threading.local):
+    steps = 0
+    """Number of optimizer steps in this thread."""
+
+
+def _running_backward(torch: Any) -> Callable[[], int]:
+    """Return a function that identifies the backward pass within which it is called."""
+    return getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD)
