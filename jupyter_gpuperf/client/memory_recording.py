@@ -19,7 +19,7 @@ from jupyter_gpuperf.device_memory.report import device_of, loaded_torch
 from jupyter_gpuperf.display.document import Sentence
 from jupyter_gpuperf.display.timeline_view import TimelineView
 from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.loops.patch import Patch
+from jupyter_gpuperf.loops import LoopWatch
 from jupyter_gpuperf.messages import Message
 
 logger = logging.getLogger(__name__)
@@ -47,19 +47,19 @@ def record_next_steps(shell: InteractiveShell, steps: int, file: Path | None) ->
     BadRequest
         ``nothing_watched``, ``already_profiled`` or ``parameter_out_of_range``; see :class:`Recording`, too.
     """
-    patch = session().watching.patch
+    watching = session().watching
     recording = _recording(shell, file)
     if not 1 <= steps <= MOST_STEPS:
         message, hint = "steps = {steps} is out of range.", "Choose from 1 to {most}."
         raise BadRequest("parameter_out_of_range", message, hint, steps=steps, most=MOST_STEPS)
-    if not patch.applied:
+    if not watching.patch.applied:
         message = "No torch loop is watched, so there are no steps to record."
         hint = "Run %gpuwatch on first, or record a cell with %%gpumem record."
         raise BadRequest("nothing_watched", message, hint)
-    if patch.draw_batch is not None:
+    if watching.observer is not None:
         message = "The next steps will already be profiled or recorded."
         raise BadRequest("already_profiled", message, "Run the loop, then try again.")
-    LoopRecording(shell, patch, recording, steps).start()
+    LoopRecording(shell, watching, recording, steps).start()
 
 
 def _recording(shell: InteractiveShell, file: Path | None) -> Recording:
@@ -79,38 +79,52 @@ def _free_name() -> Path:
 
 
 class LoopRecording:
-    """Counts the steps of the first loop that draws a batch, and ends with them, or with the cell."""
+    """Counts the steps of the next loop, and ends with them, or with the cell; see :class:`StepObserver`."""
 
     def __init__(
-        self, shell: InteractiveShell, patch: Patch, recording: Recording, steps: int
+        self, shell: InteractiveShell, watching: LoopWatch, recording: Recording, steps: int
     ) -> None:
-        self._shell, self._patch, self._recording = shell, patch, recording
+        self._shell, self._watching, self._recording = shell, watching, recording
         self._steps_left = steps
-        self._iterator: Any = None
+        self._owner: Any = None
         self._is_recording = False
 
     def start(self) -> None:
-        """Record from the next batch on."""
-        self._patch.draw_batch = self.draw
+        """Record from the next step on."""
+        self._watching.observe(self)
         self._shell.events.register("post_run_cell", self._after_cell)
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
         """Return the iterator's next batch; the loop continues whatever happens to the recording."""
-        if self._iterator is None:
-            self._iterator = iterator
-        if self._iterator is not iterator:
+        if self._owner is None:
+            self._owner = iterator
+        if self._owner is not iterator:
             return original(iterator)
         self._guarded(self._begin_or_end)
         began_seconds = time.time()
         try:
             batch = original(iterator)
         except BaseException:
-            self._iterator = None  # the steps that are missing are in the next epoch
+            self._owner = None  # the steps that are missing are in the next epoch
             raise
         if self._is_recording:
             self._steps_left -= 1
             self._recording.steps_seconds.append(began_seconds)
         return batch
+
+    def step_ended(self, optimizer: Any) -> None:
+        """Begin the next step of a loop without a loader."""
+        if self._owner is None:
+            self._owner = optimizer
+        if self._owner is not optimizer:
+            return
+        self._guarded(self._begin_or_end)
+        if self._is_recording:
+            self._steps_left -= 1
+            self._recording.steps_seconds.append(time.time())
+
+    def cell_ended(self) -> None:
+        """Do nothing: the recording ends after the line about the cell, when it can be displayed."""
 
     def _begin_or_end(self) -> None:
         if not self._is_recording:
@@ -129,8 +143,8 @@ class LoopRecording:
 
     def _forget(self) -> None:
         self._is_recording = False
-        if self._patch.draw_batch == self.draw:
-            self._patch.draw_batch = None
+        if self._watching.observer is self:
+            self._watching.observe(None)
         if self._after_cell in self._shell.events.callbacks["post_run_cell"]:
             self._shell.events.unregister("post_run_cell", self._after_cell)
 

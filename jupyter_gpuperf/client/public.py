@@ -59,7 +59,7 @@ def watch(loader: T) -> T:
     """Time a loader's steps and report them to this kernel's server, which shows them in the panel.
 
     A torch DataLoader is returned unchanged, any other iterable in a wrapper that behaves like it. ``%gpuwatch on``
-    watches every torch DataLoader at once.
+    watches all training loops at once.
 
     Raises
     ------

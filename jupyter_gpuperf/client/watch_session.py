@@ -112,7 +112,7 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     if not session.connected:
         yield Message("No Jupyter server with this extension: GPU load and energy are unknown.")
     if torch is None:
-        yield Message("torch is not imported yet; its loaders are watched once it is.")
+        yield Message("torch is not imported yet; loops are watched once it is.")
     elif (cuda := started_cuda(torch)) is None:
         yield Message("CUDA is not used yet; GPU idle time for data is measured once it is.")
     elif cuda.device_count() > 1:
@@ -141,12 +141,14 @@ def _loader_notes(session: WatchSession) -> Iterator[Message]:
 
 def _heading(session: WatchSession) -> Message:
     if session.watching.watches_all and session.connected:
-        return Message("Watching every torch DataLoader; see the GPU panel's Training section.")
+        return Message(
+            "Watching all loops with a torch DataLoader or optimizer; see the GPU panel's Training section."
+        )
     if session.watching.watches_all:
-        return Message("Watching every torch DataLoader in this notebook.")
+        return Message("Watching all loops with a torch DataLoader or optimizer in this notebook.")
     if session.watching.patch.applied or session.watching.clocks:
         return Message("Watching the loaders given to gpuperf.watch().")
-    return Message("Nothing is being watched. To watch every torch DataLoader: %gpuwatch on")
+    return Message("Nothing is being watched. To watch all training loops: %gpuwatch on")
 
 
 _session: list[WatchSession] = []

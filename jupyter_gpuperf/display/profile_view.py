@@ -35,10 +35,7 @@ def profile_next_steps(watching: LoopWatch, steps: int) -> None:
         hint = "Run %gpuwatch on and import torch, then try again."
         raise BadRequest("nothing_watched", message, hint)
 
-    def finish() -> None:
-        watching.patch.draw_batch = None
-
-    watching.patch.draw_batch = ProfileWindow(torch, steps, _show, finish).draw
+    watching.observe(ProfileWindow(torch, steps, _show, lambda: watching.observe(None)))
 
 
 def _show(explanation: StepProfile | None, reason: str) -> None:
@@ -68,15 +65,19 @@ class ProfileView(Displayed):
         if data.plain_step_seconds is not None:
             plain = Message("{time} without the profiler", time=_time(data.plain_step_seconds))
         yield Message("step, profiled"), _time(data.step_seconds), plain
-        yield Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")
+        if data.wait_seconds is not None:
+            yield Message("wait for data"), of_step(data.wait_seconds), Message("host, in next()")
         if data.busy_seconds is not None:
             gaps = Message(
                 "{count:.0f} gaps per step: launches, synchronization, Python",
                 count=data.gaps_per_step,
             )
             yield Message("GPU busy"), of_step(data.busy_seconds), self._kernels()
-            yield Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""
-            yield Message("GPU idle, other reasons"), of_step(data.idle_elsewhere_seconds), gaps
+            if data.idle_in_next_seconds is None:
+                yield Message("GPU idle"), of_step(data.idle_elsewhere_seconds), gaps
+            else:
+                yield Message("GPU idle, waiting for data"), of_step(data.idle_in_next_seconds), ""
+                yield Message("GPU idle, other reasons"), of_step(data.idle_elsewhere_seconds), gaps
         operations = data.operations if data.busy_seconds is None else data.operations[:3]
         for title, shares in (
             (Message("copy"), data.copies),

@@ -114,7 +114,9 @@ def _loop_row(loop: LoopSteps) -> Sequence[str]:
 
 
 def format_loader_settings(loop: LoopSteps) -> Message:
-    """Return a short description of a DataLoader's settings: ``batch size 64, 4 workers, prefetch 3, pinned``."""
+    """Return a short description of a loop's DataLoader: ``batch size 64, 4 workers, prefetch 3, pinned``, or ``none``."""
+    if loop.bounded_by == "optimizer":
+        return Message("none; steps of the optimizer")
     setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).describe()
     if loop.batch_size is None:
         return Message("{setting}", setting=setting)

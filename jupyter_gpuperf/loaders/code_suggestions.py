@@ -21,6 +21,11 @@ WATCH_SNIPPET: Final = """\
 %gpuwatch on
 """
 
+PROFILE_SNIPPET: Final = """\
+# The loop has no DataLoader. Run this before it: a profile of five steps shows where the GPU is idle.
+%gpuwatch explain
+"""
+
 LOWER_PRECISION_SNIPPET: Final = """\
 import torch
 

@@ -23,6 +23,7 @@ from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
 from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
+from jupyter_gpuperf.loops.step_observer import StepObserver
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoop
@@ -64,6 +65,7 @@ class LoopWatch:
     def __post_init__(self) -> None:
         self.given = BatchCounter()
         self.watches_all = False
+        self.observer: StepObserver | None = None
         self.patch = Patch(self._begin)
         self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
         self.optimizer_hooks = OptimizerHooks(self.optimizer_loops.stepped)
@@ -119,6 +121,14 @@ class LoopWatch:
     def pause(self) -> None:
         """Record a pause, because a cell ended or the watch was off: the time until the next batch is not a step."""
         self.given.pause()
+        if self.observer is not None:
+            self.observer.cell_ended()
+
+    def observe(self, observer: StepObserver | None) -> None:
+        """Have an observer look at the next loop, or none any more."""
+        self.observer = observer
+        self.patch.draw_batch = None if observer is None else observer.draw
+        self.optimizer_loops.at_step_end = None if observer is None else observer.step_ended
 
     @contextlib.contextmanager
     def timing_suspended(self) -> Iterator[None]:

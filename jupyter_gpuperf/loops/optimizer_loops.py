@@ -110,6 +110,7 @@ class OptimizerLoops:
             marks[key] = (now, self._given.count)
         if self.at_step_end is not None:
             self.at_step_end(optimizer)
+            marks[key] = (now, -1)  # a profiler slows the step that begins: it does not count
 
     def _end_step(self, clock: LoopClock, began: float, count: int, now: float) -> float:
         """Record a step, and return how many seconds that took beyond the usual."""

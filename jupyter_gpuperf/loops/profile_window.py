@@ -28,7 +28,7 @@ Done = Callable[[StepProfile | None, str], None]
 
 @dataclass(eq=False)
 class ProfileWindow:
-    """Stands in for ``__next__`` of torch's DataLoader iterators until enough steps of a loop have been profiled.
+    """Looks at a loop until enough of its steps have been profiled; see :class:`StepObserver`.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ProfileWindow:
     done
         Called once, in the thread of the loop, with the profile, or with ``None`` and the reason why there is none.
     finish
-        Called when batches no longer need to be drawn through this object.
+        Called when the loop need not be profiled any longer.
     """
 
     torch: Any
@@ -48,7 +48,8 @@ class ProfileWindow:
     finish: Callable[[], None]
 
     def __post_init__(self) -> None:
-        self._iterator: Any = None
+        self._owner: Any = None
+        self._is_of_loader = True
         self._asked = 0
         self._first_asked = 0.0
         self._plain_step_seconds: float | None = None
@@ -58,9 +59,9 @@ class ProfileWindow:
 
     def draw(self, iterator: Any, original: Callable[[Any], Any]) -> Any:
         """Return the iterator's next batch. Only the first iterator that is passed here is profiled."""
-        if self._iterator is None:
-            self._iterator = iterator
-        if self._iterator is not iterator:
+        if self._owner is None:
+            self._owner, self._is_of_loader = iterator, True
+        if self._owner is not iterator:
             return original(iterator)
         self._guarded(self._border)
         try:
@@ -71,6 +72,18 @@ class ProfileWindow:
         except BaseException:
             self._guarded(self._ended_early)
             raise
+
+    def step_ended(self, optimizer: Any) -> None:
+        """Begin the next step of a loop without a loader."""
+        if self._owner is None:
+            self._owner, self._is_of_loader = optimizer, False
+        if self._owner is optimizer:
+            self._guarded(self._border)
+
+    def cell_ended(self) -> None:
+        """Discard what was profiled: the loop has ended."""
+        if self._owner is not None:
+            self._guarded(self._ended_early)
 
     def _border(self) -> None:
         self._asked += 1
@@ -110,11 +123,12 @@ class ProfileWindow:
             _events(profile),
             plain_step_seconds=self._plain_step_seconds,
             cost_seconds=time.perf_counter() - self._began,
+            has_loader=self._is_of_loader,
         )
         self._end(explanation, Message("the profile contains no whole step"))
 
     def _ended_early(self) -> None:
-        self._iterator, self._asked = None, 0  # the epoch was too short: use the next one
+        self._owner, self._asked = None, 0  # the loop was too short: use the next one
         if self._profile is None:
             return
         profile, self._profile = self._profile, None

@@ -57,12 +57,12 @@ class StepProfile:
     plain_step_seconds
         Duration of the steps just before, without the profiler; ``None`` if there were none.
     wait_seconds
-        Time in which the host waited for a batch.
+        Time in which the host waited for a batch; ``None`` in a loop without a loader.
     busy_seconds
         Time in which some kernel or copy ran on the device; ``None`` without a GPU.
     idle_in_next_seconds, idle_elsewhere_seconds
         Time in which the device was idle while the host waited for a batch, and while it did not; ``None`` without a
-        GPU.
+        GPU, the first one also in a loop without a loader.
     kernel_seconds
         Mean duration of one GPU kernel; ``None`` if none ran.
     copies, syncs, kernels, operations
@@ -74,7 +74,7 @@ class StepProfile:
     steps: int
     step_seconds: float
     plain_step_seconds: float | None
-    wait_seconds: float
+    wait_seconds: float | None
     busy_seconds: float | None
     idle_in_next_seconds: float | None
     idle_elsewhere_seconds: float | None
@@ -89,7 +89,11 @@ class StepProfile:
 
 
 def summarize_profile(
-    events: Iterable[ProfileEvent], *, plain_step_seconds: float | None, cost_seconds: float
+    events: Iterable[ProfileEvent],
+    *,
+    plain_step_seconds: float | None,
+    cost_seconds: float,
+    has_loader: bool = True,
 ) -> StepProfile | None:
     """Return the summary of a profile's steps; ``None`` if the profile contains no complete step."""
     everything = list(events)
@@ -116,9 +120,9 @@ def summarize_profile(
         steps=count,
         step_seconds=(ended - began) / count,
         plain_step_seconds=plain_step_seconds,
-        wait_seconds=_length(waits) / count,
+        wait_seconds=_length(waits) / count if has_loader else None,
         busy_seconds=_length(work) / count if known else None,
-        idle_in_next_seconds=idle_in_next / count if known else None,
+        idle_in_next_seconds=idle_in_next / count if known and has_loader else None,
         idle_elsewhere_seconds=(_length(idle) - idle_in_next) / count if known else None,
         kernels_per_step=len(kernels) / count,
         kernel_seconds=mean if kernels else None,

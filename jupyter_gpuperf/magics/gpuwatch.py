@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MANUAL: Final = """Watch this notebook's training loops and cells, without changing what they do.
 
-  %gpuwatch on [--quiet]    watch every torch DataLoader, also with Lightning and Accelerate;
-                            --quiet: show no line below the cells
+  %gpuwatch on [--quiet]    watch all loops with a torch DataLoader or a torch optimizer, also with Lightning
+                            and Accelerate; --quiet: show no line below the cells
   %gpuwatch                 show the status and limitations
   %gpuwatch report          show and return the statistics of each loop and cell
   %gpuwatch explain [--steps N]
@@ -67,9 +67,7 @@ class GpuWatchMagics(Magics):  # type: ignore[misc]  # IPython is untyped
         self.log.quiet = given.quiet
         session().watching.watch_everything()
         session().report()
-        message = (
-            "Watching torch DataLoaders. %gpuwatch report shows a summary; %gpuwatch off stops."
-        )
+        message = "Watching training loops. %gpuwatch report shows a summary; %gpuwatch off stops."
         _print(Message(message))
 
     def _off(self, given: Any) -> None:

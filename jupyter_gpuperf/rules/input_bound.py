@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.loaders.code_suggestions import WATCH_SNIPPET, more_workers_code
+from jupyter_gpuperf.loaders.code_suggestions import (
+    PROFILE_SNIPPET,
+    WATCH_SNIPPET,
+    more_workers_code,
+)
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.idle_patterns import (
     IdlePattern,
@@ -110,7 +114,7 @@ def _suspected(view: View) -> Finding | None:
         lost_ratio=work.idle_ratio,
         advice=_advice(work, None),
         refuted_by="Run the step clock: if the loop hardly waits in next(), the GPU waits for something else.",
-        change=WATCH_SNIPPET,
+        change=PROFILE_SNIPPET if view.loop else WATCH_SNIPPET,
     )
 
 

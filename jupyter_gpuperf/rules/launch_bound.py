@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from jupyter_gpuperf.loaders.code_suggestions import FEWER_LAUNCHES_SNIPPET, WATCH_SNIPPET
+from jupyter_gpuperf.loaders.code_suggestions import (
+    FEWER_LAUNCHES_SNIPPET,
+    PROFILE_SNIPPET,
+    WATCH_SNIPPET,
+)
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.idle_patterns import (
     NO_TRAFFIC_RATIO,
@@ -103,7 +107,7 @@ def _suspected(view: View) -> Finding | None:
         ),
         evidence=_figures(work),
         lost_ratio=work.idle_ratio,
-        change=WATCH_SNIPPET,
+        change=PROFILE_SNIPPET if view.loop else WATCH_SNIPPET,
     )
 
 

@@ -59,6 +59,29 @@ describe('a step', () => {
   });
 });
 
+describe('a step without a loader', () => {
+  const unknown = {
+    idle_for_data_ratio: null,
+    idle_for_host_ratio: null,
+    wait_ratio: null
+  };
+
+  it('has a busy share, and no share that waits for data', () => {
+    assert.deepEqual(splitOf({ ...LOOP, ...unknown }), {
+      busy: 0.5,
+      data: null,
+      host: null,
+      source: null
+    });
+  });
+
+  it('has no shares where the device is not read', () => {
+    const split = splitOf({ ...LOOP, ...unknown, busy_ratio: null });
+    assert.equal(split.busy, null);
+    assert.equal(split.data, null);
+  });
+});
+
 describe('the band', () => {
   it('continues while steps come, and has a gap where the loop paused', () => {
     const training = model();

@@ -128,7 +128,7 @@ def gpu(monkeypatch, cells, tmp_path):
     cells.shell.user_ns["allocate"] = gpu.allocate
     yield gpu
     session().stop()
-    session().watching.patch.draw_batch = None
+    session().watching.observe(None)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_the_next_steps_of_a_loop_are_recorded_also_across_epochs(gpu, cells, sh
     assert len(view.data.steps_seconds) == 8
     assert view.data.events_count == 8
     assert not gpu.enabled
-    assert session().watching.patch.draw_batch is None
+    assert session().watching.observer is None
 
 
 @pytest.mark.parametrize("ending", ["1 / 0", "break", "raise KeyboardInterrupt"])

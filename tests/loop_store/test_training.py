@@ -135,6 +135,24 @@ def test_without_events_the_gpus_idle_time_is_not_known(server):
     assert steps.wait_ratio == pytest.approx(0.4)
 
 
+def test_what_a_loop_without_a_loader_waits_for_is_unknown_and_not_zero(server):
+    server.come()
+    server.tick(utilization_percent=30.0)
+    loop = WatchedLoop(id=1, name="optimizer", bounded_by="optimizer", device_uuid=GPU)
+    nothing = dict.fromkeys(
+        ("wait_seconds", "event_step_seconds", "event_idle_seconds", "samples_count"), 0.0
+    )
+    server.tell(loader=loop, **nothing)
+    server.tick(utilization_percent=30.0)
+    (steps,) = server.store.steps_over(10)
+    assert (steps.bounded_by, steps.loader) == ("optimizer", "optimizer")
+    assert (steps.wait_ratio, steps.idle_for_data_ratio, steps.idle_for_host_ratio) == (None,) * 3
+    assert (steps.samples_per_second, steps.batches_per_epoch) == (None, None)
+    assert (steps.busy_ratio, steps.step_seconds) == (pytest.approx(0.3), pytest.approx(0.05))
+    history = server.store.training(seconds=60, step_seconds=1.0).history["k1"]
+    assert "wait_ratio" not in history.metrics or set(history.metrics["wait_ratio"].mean) == {None}
+
+
 def test_only_steps_of_the_seconds_asked_for_count(server):
     server.come()
     server.tell(step_seconds=5.0)

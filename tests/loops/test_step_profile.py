@@ -66,11 +66,11 @@ def test_a_window_profiles_some_steps_of_a_running_loop_and_lets_go(watching, lo
     results = []
 
     def finish():
-        watching.patch.draw_batch = None
+        watching.observe(None)
 
     watching.watch_everything()
     window = ProfileWindow(torch, 2, lambda found, why: results.append((found, why)), finish)
-    watching.patch.draw_batch = window.draw
+    watching.observe(window)
     many = torch.ones(1_000_000)  # its exponential outweighs all that the loader does
     short = loader(items=8, batch_size=4)
     list(short)  # an epoch too short for it: it waits for the next loop
@@ -93,8 +93,61 @@ def test_a_profiler_that_fails_is_said_and_the_loop_goes_on(watching, loader):
         broken,
         2,
         lambda found, why: said.append(why),
-        lambda: setattr(watching.patch, "draw_batch", None),
+        lambda: watching.observe(None),
     )
-    watching.patch.draw_batch = window.draw
+    watching.observe(window)
     assert len(list(loader(items=80, batch_size=4))) == 20
     assert "NoneType" in said[0]
+
+
+class Loop:
+    """A loop without a loader."""
+
+    def __init__(self):
+        self.many = torch.ones(1_000_000)  # its exponential outweighs all else
+        self.model = torch.nn.Linear(3, 1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.many.exp()
+            self.model(torch.ones(2, 3)).sum().backward()
+            self.optimizer.step()
+
+
+def test_a_loop_without_a_loader_is_profiled_at_the_steps_of_its_optimizer(watching):
+    results = []
+    watching.watch_everything()
+    watching.observe(
+        ProfileWindow(
+            torch, 2, lambda found, why: results.append(found), lambda: watching.observe(None)
+        )
+    )
+    Loop().run(20)
+    (found,) = results
+    assert found.steps == 2
+    assert (found.wait_seconds, found.idle_in_next_seconds, found.busy_seconds) == (
+        None,
+        None,
+        None,
+    )
+    assert any(each.name == "aten::exp" and each.per_step == 1 for each in found.operations)
+    (clock,) = watching.clocks
+    assert len(clock.steps) == 19
+    assert 5 <= sum(interrupted for *_, interrupted, _, _ in clock.steps) <= 8  # those profiled
+    assert watching.observer is None
+
+
+def test_a_profile_ends_with_the_cell(watching):
+    results = []
+    watching.watch_everything()
+    window = ProfileWindow(
+        torch, 5, lambda found, why: results.append((found, why)), lambda: watching.observe(None)
+    )
+    watching.observe(window)
+    for _ in range(3):
+        Loop().run(8)  # the profiler has started
+        watching.pause()  # the cell ends
+        assert not torch.autograd._profiler_enabled()
+    assert results == [(None, "the loop ended too early")]
+    assert watching.observer is None

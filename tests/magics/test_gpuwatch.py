@@ -77,6 +77,27 @@ def test_a_loop_is_reported_under_its_variables_name_and_the_cells_beside_it(run
     assert report.to_dict()["cells"][0]["number"] == cell.number
 
 
+def test_a_loop_without_a_loader_is_reported_by_its_optimizer(run, shell):
+    run("%gpuwatch on")
+    run(
+        """
+import torch
+model = torch.nn.Linear(3, 1)
+opt = torch.optim.AdamW(model.parameters())
+for _ in range(9):
+    model(torch.ones(2, 3)).sum().backward()
+    opt.step()
+"""
+    )
+    session().telemetry.stop(10)
+    report = shell.run_line_magic("gpuwatch", "report")
+    (loop,) = report.loops
+    assert (loop.loader, loop.bounded_by, loop.count) == ("opt", "optimizer", 8)
+    row = next(line for line in repr(report).splitlines() if line.lstrip().startswith("opt"))
+    assert "none; steps of the optimizer" in row
+    assert " 0 %" not in row  # what it waits for is unknown, not zero
+
+
 def test_a_report_right_after_a_short_loop_has_all_its_steps(run, shell):
     run(f"%gpuwatch on\n{LOOP}")  # as with "Run all"
     (loop,) = shell.run_line_magic("gpuwatch", "report").loops

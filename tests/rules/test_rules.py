@@ -235,6 +235,26 @@ def test_a_cpu_limit_that_is_used_up_is_found_where_the_gpu_waits_for_it():
 # --- with the step clock -----------------------------------------------------------------------------
 
 
+def test_a_loop_without_a_loader_confirms_nothing_about_data_and_is_to_be_profiled():
+    own_batches = steps(
+        bounded_by="optimizer",
+        loader="optimizer",
+        wait_ratio=None,
+        idle_for_data_ratio=None,
+        idle_for_host_ratio=None,
+        busy_ratio=0.3,
+    )
+    idle = device(utilization_percent=30.0, sm_active_percent=25.0)
+    with_loop, without = found(idle, steps=[own_batches]), found(idle)
+    assert with_loop.keys() == without.keys() != set()
+    for finding in with_loop.values():
+        assert finding.confidence == "suspected"
+        assert finding.notebook == "train.ipynb"
+    for code in with_loop.keys() & {"input-bound", "launch-bound"}:
+        assert "%gpuwatch explain" in with_loop[code].change
+        assert "%gpuwatch on" in without[code].change
+
+
 def test_the_step_clock_confirms_and_the_loss_is_counted_by_epoch():
     starved = device(utilization_percent=30.0, sm_active_percent=25.0)
     watched = steps(

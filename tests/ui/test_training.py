@@ -124,6 +124,47 @@ def test_a_notebook_that_watches_its_loop_is_seen_in_the_panel(lab, open_page):
     page.screenshot(path=RESULTS / "watched.png")
 
 
+OWN_BATCHES = """
+%load_ext jupyter_gpuperf
+%gpuwatch on
+import time, torch
+tokens = torch.randint(0, 50, (10_000,))
+model = torch.nn.Sequential(torch.nn.Embedding(50, 16), torch.nn.Linear(16, 50))
+optimizer = torch.optim.AdamW(model.parameters())
+def get_batch():
+    start = torch.randint(0, 9_000, (4,)).tolist()
+    time.sleep(0.01)
+    return torch.stack([tokens[i : i + 32] for i in start]), torch.stack([tokens[i + 1 : i + 33] for i in start])
+until = time.monotonic() + 20
+inputs, targets = get_batch()
+while time.monotonic() < until:
+    loss = torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    inputs, targets = get_batch()
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(lab, open_page):
+    page = open_notebook(open_page, lab, "own_batches", OWN_BATCHES)
+    open_panel(page)
+    run_all_cells(page)
+    training = page.locator(f"{SECTION} .jp-GpuPerf-training").filter(has_text="own_batches.ipynb")
+    expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
+        re.compile(r"^\d+(\.\d)? steps/s$"), timeout=60_000
+    )
+    expect(training.locator("[data-loader=optimizer]")).to_have_text(
+        "optimizer · steps of the optimizer, no DataLoader"
+    )
+    expect(training.locator("[data-part=data]")).to_have_count(0)  # unknown is not shown as zero
+    training.get_by_role("button", name="Profile 5 steps").click()
+    output = page.locator(".jp-OutputArea-output").filter(has_text="step, profiled")
+    expect(output).to_contain_text("5 steps profiled", timeout=60_000)
+    expect(output).not_to_contain_text("wait for data")
+    page.screenshot(path=RESULTS / "own_batches.png")
+
+
 @pytest.fixture(scope="module")
 def ranks(start_server, tmp_path_factory):
     """JupyterLab on two real H100s on which two ranks train, one of them the straggler."""

@@ -834,7 +834,7 @@ export interface MemoryOwner {
   name: string;
 }
 /**
- * Figures of a loader's steps in the last seconds. Ratios are shares of the duration of the steps.
+ * Figures of a loop's steps in the last seconds. Ratios are shares of the duration of the steps.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "LoopSteps".
@@ -845,6 +845,7 @@ export interface LoopSteps {
   batch_size: number | null;
   batches_per_epoch: number | null;
   bins: StepBin[];
+  bounded_by?: "loader" | "optimizer";
   busy_metric: ("graphics_active_percent" | "utilization_percent") | null;
   busy_ratio: number | null;
   count: number;
@@ -871,7 +872,7 @@ export interface LoopSteps {
   reserved_bytes?: number | null;
   samples_per_second: number | null;
   step_seconds: number;
-  wait_ratio: number;
+  wait_ratio: number | null;
   worker_threads: number | null;
 }
 /**

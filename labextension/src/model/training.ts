@@ -17,10 +17,13 @@ const POLL_MS = 2000;
 /** The shares of a step's time, from the bottom of the band up. */
 export interface ISplit {
   readonly busy: number | null;
-  readonly data: number;
+  readonly data: number | null;
   readonly host: number | null;
-  /** Whose waiting time `data` is: the GPU's or, if that is not known, the host's in `next()`. */
-  readonly source: 'gpu' | 'host';
+  /**
+   * Whose waiting time `data` is: the GPU's or, if that is not known, the host's in `next()`;
+   * `null` for a loop without a loader, whose waiting time is not known.
+   */
+  readonly source: 'gpu' | 'host' | null;
 }
 
 export interface IBandPoint {
@@ -122,7 +125,10 @@ export function splitOf(
 ): ISplit {
   const data = steps.idle_for_data_ratio;
   if (data === null) {
-    return { busy: null, data: steps.wait_ratio, host: null, source: 'host' };
+    const { busy_ratio: busy, wait_ratio: wait } = steps;
+    return wait === null
+      ? { busy, data: null, host: null, source: null }
+      : { busy: null, data: wait, host: null, source: 'host' };
   }
   return {
     busy: steps.busy_ratio,
@@ -141,7 +147,7 @@ function pointsOf(columns: Columns): IBandPoint[] {
       busy_ratio: at('busy_ratio', i),
       idle_for_data_ratio: at('idle_for_data_ratio', i),
       idle_for_host_ratio: at('idle_for_host_ratio', i),
-      wait_ratio: at('wait_ratio', i) ?? 0
+      wait_ratio: at('wait_ratio', i)
     })
   }));
 }

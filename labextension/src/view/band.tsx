@@ -61,7 +61,7 @@ export function Band({ points, now, label }: IBandProps): JSX.Element {
 }
 
 function dataOf({ split }: IBandPoint): number {
-  return Math.min(1, split.data);
+  return Math.min(1, split.data ?? 0);
 }
 
 /** The busy share. It is measured separately, so the sum of both shares may need to be cut to 1. */

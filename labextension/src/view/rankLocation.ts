@@ -3,10 +3,7 @@ import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
 
 /** Where a rank runs; `null` for a loop that is not part of a distributed training. */
-export function rankLocation(
-  steps: LoopSteps,
-  live: LiveModel
-): string | null {
+export function rankLocation(steps: LoopSteps, live: LiveModel): string | null {
   if (typeof steps.rank !== 'number') {
     return null;
   }

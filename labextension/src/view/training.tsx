@@ -2,7 +2,6 @@ import * as React from 'react';
 
 import type { LoopSteps, NotebookTraining } from '../api/generated';
 import { formatAge, formatQuantity, grouped } from '../format';
-import { splitOf } from '../model/training';
 import { trans } from '../translation';
 import { Band } from './band';
 import { usePanel } from './context';
@@ -10,6 +9,7 @@ import { Guard } from './guard';
 import { rankLocation } from './rankLocation';
 import { ErrorLine } from './errors';
 import { Section } from './section';
+import { formatSplit, Split } from './stepSplit';
 import { StepTimes } from './steptimes';
 import { Button, Note } from './elements';
 
@@ -127,7 +127,9 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
     .join(', ');
   return (
     <>
-      <Band points={training.band(notebook.key)} now={now} label={label} />
+      {label === '' ? null : (
+        <Band points={training.band(notebook.key)} now={now} label={label} />
+      )}
       <Split steps={main} />
       <Epoch steps={main} />
       <StepTimes steps={main} />
@@ -166,62 +168,6 @@ interface IStepsProps {
   readonly steps: LoopSteps;
 }
 
-interface IPart {
-  readonly part: 'busy' | 'data' | 'rest';
-  readonly label: string;
-}
-
-function formatSplit(steps: LoopSteps): IPart[] {
-  const { busy, data, host, source } = splitOf(steps);
-  const percent = (share: number) => (100 * share).toFixed(0);
-  if (source === 'host') {
-    return [
-      { part: 'data', label: trans.__('waiting for data %1 %', percent(data)) },
-      { part: 'rest', label: trans.__('other %1 %', percent(1 - data)) }
-    ];
-  }
-  const waiting = {
-    part: 'data' as const,
-    label: trans.__('GPU waiting for data %1 %', percent(data))
-  };
-  return busy === null || host === null
-    ? [
-        waiting,
-        {
-          part: 'rest',
-          label: trans.__('busy or waiting for host %1 %', percent(1 - data))
-        }
-      ]
-    : [
-        { part: 'busy', label: trans.__('GPU busy %1 %', percent(busy)) },
-        waiting,
-        {
-          part: 'rest',
-          label: trans.__('GPU waiting for host %1 %', percent(host))
-        }
-      ];
-}
-
-/** The band's legend, with the current figures. */
-function Split({ steps }: IStepsProps): JSX.Element {
-  return (
-    <>
-      <ul className="jp-GpuPerf-split">
-        {formatSplit(steps).map(({ part, label }) => (
-          <li key={part} data-part={part}>
-            {label}
-          </li>
-        ))}
-      </ul>
-      {steps.idle_for_data_ratio === null ? (
-        <Note>{trans.__('CPU timing only (CUDA not used)')}</Note>
-      ) : steps.busy_ratio === null ? (
-        <Note>{trans.__('GPU utilization not available')}</Note>
-      ) : null}
-    </>
-  );
-}
-
 function Epoch({ steps }: IStepsProps): JSX.Element | null {
   const { batches_per_epoch: all, epoch_batches: done } = steps;
   if (all === null || all === 0) {
@@ -250,6 +196,15 @@ interface ILocatedProps extends IStepsProps {
 }
 
 function Loader({ steps, location }: ILocatedProps): JSX.Element {
+  if (steps.bounded_by === 'optimizer') {
+    return (
+      <Note data-loader={steps.loader}>
+        <code>{steps.loader}</code> ·{' '}
+        {location === null ? '' : `${location} · `}
+        {trans.__('steps of the optimizer, no DataLoader')}
+      </Note>
+    );
+  }
   const facts = [
     location,
     steps.batch_size === null ? null : trans.__('batch %1', steps.batch_size),
