@@ -7,6 +7,7 @@ import { HIGH_CONTRAST } from '../theme';
 import { Axes } from './axes';
 import { simplifiedPaths } from './curve';
 import { cellsOf, drawMarks } from './marks';
+import { timesOf } from './times';
 
 /** A curve: its device, and its name in the legend. */
 export interface ICurve {
@@ -172,7 +173,7 @@ export class Plot {
       },
       axes: [
         {
-          ...axes.options('x', splits => splits.map(clockOf(splits))),
+          ...axes.options('x', timesOf),
           size: AXIS_HEIGHT,
           space: 74
         },
@@ -221,24 +222,6 @@ export class Plot {
 const BINARY_STEPS = [20, 30, 40].flatMap(power =>
   [1, 2, 5, 10, 20, 50, 100, 200, 500].map(step => step * 2 ** power)
 );
-
-const CLOCK: Intl.DateTimeFormatOptions = {
-  hour: '2-digit',
-  minute: '2-digit',
-  hour12: false
-};
-// Created once: that takes longer than drawing a curve.
-const MINUTES = new Intl.DateTimeFormat(undefined, CLOCK);
-const SECONDS = new Intl.DateTimeFormat(undefined, {
-  ...CLOCK,
-  second: '2-digit'
-});
-
-/** Format times as the reader is used to, with seconds if the ticks are less than a minute apart. */
-function clockOf(splits: readonly number[]): (time: number) => string {
-  const format = splits[1] - splits[0] < 60 ? SECONDS : MINUTES;
-  return time => format.format(1000 * time);
-}
 
 export function colourOf(index: number): string {
   return COLOURS[index % COLOURS.length];
