@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from jupyter_gpuperf.loop_store.device_usage import BusyShare
+from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, Phase, PhaseSeconds
 from jupyter_gpuperf.schemas.training import (
     MEMORY,
     SHORTEST_STEP_SECONDS,
+    BoundedBy,
     LoopSteps,
     StepBin,
     StepTally,
@@ -75,9 +77,30 @@ def steps_of(
         epoch_left_seconds=None
         if batches is None
         else max(0, batches - whole.epoch_batches) * step_seconds,
+        phases=mean_phases(whole.followed, loader.bounded_by) if whole.followed else None,
         last_seconds=whole.ended_seconds,
         bins=[
             StepBin(low_seconds=bin_seconds(bin_), high_seconds=bin_seconds(bin_ + 1), count=count)
             for bin_, count in sorted(whole.bins.items())
         ],
     )
+
+
+def mean_phases(followed: FollowedSteps, bounded_by: BoundedBy) -> dict[Phase, PhaseSeconds]:
+    """Return the mean times per step of all phases, with those that are unknown, and without those that did not occur."""
+    unknown = {"copy"} if not followed.has_forward else set()
+    if bounded_by == "optimizer":
+        unknown |= {"data", "copy"}
+    return {
+        phase: PhaseSeconds()
+        if phase in unknown
+        else _mean(followed.phases.get(phase), followed.count)
+        for phase in PHASES
+    }
+
+
+def _mean(sums: PhaseSeconds | None, count: int) -> PhaseSeconds:
+    if sums is None:  # it does not occur
+        return PhaseSeconds(host_seconds=0.0)
+    values = {name: getattr(sums, name) for name in PhaseSeconds.__struct_fields__}
+    return PhaseSeconds(**{name: each and each / count for name, each in values.items()})

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batches import size_of
+from jupyter_gpuperf.loops.followed_step import await_forward, drop_phases, follow_phases
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
+from jupyter_gpuperf.loops.phase_clock import RECEIVED, Marks, PhaseClock
+from jupyter_gpuperf.loops.root_module import RootModule
 from jupyter_gpuperf.schemas.training import WatchedLoop
 
 MOST_WAITING: Final = 1 << 15
@@ -45,6 +48,8 @@ class OfThread(threading.local):
     """The number of the latest batch."""
     iterator: IteratorClock | None = None
     """What gave the latest batch, until that ends."""
+    marks: Marks | None = None
+    """The marks of the current step, if its phases are measured."""
 
 
 class BatchCounter:
@@ -57,11 +62,17 @@ class BatchCounter:
     def __init__(self) -> None:
         self.count = self.paused = 0
         self.of_thread = OfThread()
+        self.roots: dict[int, RootModule | None] = {}
+        """Thread → the outermost module that its loop calls; ``None`` until it is found."""
 
     def pause(self) -> None:
         """Interrupt all current steps: a cell ended in them, or the watch was off."""
         self.count += 1
         self.paused = self.count
+        for root in list(self.roots.values()):
+            if root is not None:
+                root.release()
+        self.roots.clear()  # the next cell may have another model
 
 
 @dataclass(eq=False)
@@ -71,6 +82,7 @@ class LoopClock:
     info: WatchedLoop
     given: BatchCounter
     steps: deque[RawStep] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    phases: PhaseClock = field(default_factory=PhaseClock)
     idle_timer: IdleTimer | None = None
     memory_reader: MemoryReader | None = None
     worker_pids: tuple[int, ...] = ()
@@ -123,8 +135,8 @@ class IteratorClock:
         """Record that the loop asks for a batch at the time ``now``, which ends the step of the previous batch."""
         try:
             given, ended = self._given, now
+            shared = self._shared
             if given:
-                shared = self._shared
                 interrupted = self._count < shared.paused or self._count < shared.of_thread.repeated
                 memory, reader = None, self._loader.memory_reader
                 if reader is not None and now >= reader.due_seconds:
@@ -142,6 +154,9 @@ class IteratorClock:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, ended - self._began)
+                follow_phases(self._loader, ended, interrupted=interrupted)
+            elif now >= self._loader.phases.due_seconds:
+                follow_phases(self._loader, now, interrupted=True)
             self._began = now
             idle_timer = self._loader.idle_timer
             if idle_timer is not None:
@@ -156,11 +171,14 @@ class IteratorClock:
             self._given = now
             if self._pair is not None and self._idle_timer is not None:
                 self._idle_timer.batch_received(self._pair)
+            of_thread = self._shared.of_thread
+            if of_thread.marks is not None and of_thread.marks.clock is self._loader.phases:
+                of_thread.marks.add(RECEIVED, now)
+                await_forward(self._shared)
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
             self._training = self._is_grad_enabled()
             shared, loader = self._shared, self._loader
-            of_thread = shared.of_thread
             of_thread.repeated = max(of_thread.repeated, loader.number)
             of_thread.iterator = self
             of_thread.number = self._count = loader.number = shared.count = shared.count + 1
@@ -180,6 +198,8 @@ class IteratorClock:
         of_thread = self._shared.of_thread
         if of_thread.iterator is self:
             of_thread.iterator = None
+        if of_thread.marks is not None:
+            drop_phases(self._shared)
         if self._pair is not None and self._idle_timer is not None:
             self._idle_timer.drop(self._pair)
         self._pair = None

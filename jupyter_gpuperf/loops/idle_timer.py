@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 from typing import Any, Final
 
+from jupyter_gpuperf.loops.loop_stream import LoopStream
 from jupyter_gpuperf.measure.device import started_cuda
 
 MOST_PAIRS: Final = 32
@@ -21,8 +22,8 @@ READS_PER_STEP: Final = 2
 
 Pair = tuple[Any, Any]
 
-_idle_timers: weakref.WeakSet[IdleTimer] = weakref.WeakSet()
-_kept: list[IdleTimer] = []
+_holders: weakref.WeakSet[Any] = weakref.WeakSet()
+_kept: list[Any] = []
 
 
 class IdleTimer:
@@ -41,15 +42,10 @@ class IdleTimer:
         self.durations: deque[tuple[float, float]] = deque(maxlen=8192)
         """(idle seconds, step seconds) of each pair that the device has passed and that has been read."""
         self._new = torch.cuda.Event
-        self._current_stream = torch.cuda.current_stream
-        # Compare raw streams to detect a change: that takes a tenth of the time of getting the stream object.
-        # If torch has no such function, the stream object is fetched at every step.
-        self._raw_stream = getattr(torch._C, "_cuda_getCurrentRawStream", lambda device: object())
-        self._raw: object = None
-        self._stream: Any = None
+        self._stream = LoopStream(torch, device)
         self._free: list[Pair] = []
         self._made: list[Pair] = []
-        _idle_timers.add(self)
+        keep_in_children(self)
         self._pending: deque[tuple[Any, Any, float]] = deque()
 
     def batch_requested(self) -> Pair | None:
@@ -63,12 +59,12 @@ class IdleTimer:
             self._free.append((first, second))
         pair = self._pair()
         if pair is not None:
-            pair[0].record(self._stream_now())
+            pair[0].record(self._stream.now())
         return pair
 
     def batch_received(self, pair: Pair) -> None:
         """Record the second event once the loop has its batch, on the stream of the first event."""
-        pair[1].record(self._stream)
+        pair[1].record(self._stream.stream)
 
     def end(self, pair: Pair, step_seconds: float) -> None:
         """End the step of a pair, which is read once the device has passed it."""
@@ -86,11 +82,10 @@ class IdleTimer:
         self._made.append((self._new(enable_timing=True), self._new(enable_timing=True)))
         return self._made[-1]
 
-    def _stream_now(self) -> Any:
-        raw = self._raw_stream(self.device)
-        if raw != self._raw:
-            self._raw, self._stream = raw, self._current_stream(self.device)
-        return self._stream
+
+def keep_in_children(holder: object) -> None:
+    """Remember an object that holds CUDA events, for :func:`keep_events_of_parent`."""
+    _holders.add(holder)
 
 
 def keep_events_of_parent() -> None:
@@ -98,7 +93,7 @@ def keep_events_of_parent() -> None:
 
     Releasing an event needs CUDA, which does not work in a forked process: torch would abort the process with SIGABRT.
     """
-    _kept.extend(_idle_timers)
+    _kept.extend(_holders)
 
 
 def device_in_use(torch: Any) -> int | None:

@@ -61,7 +61,8 @@ class ImportHook(MetaPathFinder):
             execute = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
-                del loader.exec_module  # restore the loader's own method
+                # Restore the loader's own method, unless another hook on this module has.
+                loader.__dict__.pop("exec_module", None)
                 execute(module)
                 self.stop()
                 with contextlib.suppress(Exception):  # the user's import must not fail

@@ -4,6 +4,7 @@ from the loaders passed to :meth:`LoopWatch.watch`."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import sys
 import weakref
@@ -16,15 +17,21 @@ import msgspec
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
+from jupyter_gpuperf.loops.backward_patch import BackwardPatch
 from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.followed_step import drop_phases, mark_phase
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
 from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
+from jupyter_gpuperf.loops.phase_clock import EventPool
+from jupyter_gpuperf.loops.rank import rank_in
+from jupyter_gpuperf.loops.root_search import find_roots
 from jupyter_gpuperf.loops.step_observer import StepObserver
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
+from jupyter_gpuperf.loops.torch_patches import TorchPatches
 from jupyter_gpuperf.measure.device import uuid_of
 from jupyter_gpuperf.schemas.training import WatchedLoop
 
@@ -68,7 +75,10 @@ class LoopWatch:
         self.observer: StepObserver | None = None
         self.patch = Patch(self._begin)
         self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
-        self.optimizer_hooks = OptimizerHooks(self.optimizer_loops.stepped)
+        self.optimizer_hooks = OptimizerHooks(
+            self.optimizer_loops.stepped, functools.partial(mark_phase, self.given)
+        )
+        self.patches = TorchPatches(self.patch, self.optimizer_hooks, BackwardPatch(self.given))
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoopClock]] = {}
         self._wrapped: list[LoopClock] = []
@@ -83,8 +93,7 @@ class LoopWatch:
         """Watch every torch DataLoader and optimizer, also those created later, even if torch is not imported yet."""
         self.pause()
         self.watches_all = True
-        self.patch.apply()
-        self.optimizer_hooks.apply()
+        self.patches.apply()
 
     def watch(self, loader: T) -> T:
         """Watch one loader. Return a torch DataLoader unchanged, and any other loader in a wrapper that times it.
@@ -114,8 +123,7 @@ class LoopWatch:
         """Stop watching, and restore torch's own methods."""
         self.watches_all = False
         self._named.clear()
-        self.patch.undo()
-        self.optimizer_hooks.undo()
+        self.patches.undo()
         self.pause()
 
     def pause(self) -> None:
@@ -133,12 +141,11 @@ class LoopWatch:
     @contextlib.contextmanager
     def timing_suspended(self) -> Iterator[None]:
         """Within the context, don't time steps: they do not belong to the notebook's own loops."""
-        quiet = self.patch.quiet, self.optimizer_hooks.quiet
-        self.patch.quiet = self.optimizer_hooks.quiet = True
+        drop_phases(self.given)
         try:
-            yield
+            with self.patches.silenced():
+                yield
         finally:
-            self.patch.quiet, self.optimizer_hooks.quiet = quiet
             self.pause()
 
     def find_device(self) -> None:
@@ -154,11 +161,16 @@ class LoopWatch:
             ):
                 clock.idle_timer = IdleTimer(torch, device)
                 clock.memory_reader = MemoryReader(torch, device)
+                clock.phases.pool = EventPool(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
+
+    def find_roots(self) -> None:
+        """Look for the modules that the loops call. Call this from a thread of its own; it takes some milliseconds."""
+        find_roots(self.given, self.torch())
 
     def find_rank(self) -> None:
         """Give each clock the rank of this process, once the process has joined its process group."""
-        rank, count = _rank_in(self.torch()) or (None, None)
+        rank, count = rank_in(self.torch()) or (None, None)
         for clock in self.clocks:
             if clock.info.rank != rank or clock.info.ranks_count != count:
                 clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
@@ -256,25 +268,13 @@ class LoopWatch:
 
 def silence_in_child(watching: LoopWatch) -> None:
     """Stop timing in a forked child: its steps are not the notebook's, and no thread would report them."""
-    watching.patch.quiet = watching.optimizer_hooks.quiet = True
+    watching.patches.silence()
     keep_events_of_parent()
     watching.forget()
 
 
 def _is_torchs(loader: object) -> bool:
     return any(each.__module__ == "torch.utils.data.dataloader" for each in type(loader).__mro__)
-
-
-def _rank_in(torch: Any) -> tuple[int, int] | None:
-    """Return this process's rank and the number of ranks; ``None`` without a process group or with a single rank.
-
-    This contacts no other process, and imports nothing.
-    """
-    distributed = getattr(torch, "distributed", None)
-    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
-        return None
-    count = int(distributed.get_world_size())
-    return (int(distributed.get_rank()), count) if count > 1 else None
 
 
 def _same(one: WatchedLoop, other: WatchedLoop) -> bool:

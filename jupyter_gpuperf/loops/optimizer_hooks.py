@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.import_hook import ImportHook
+from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, OPTIMIZER_END
 
 OPTIMIZERS: Final = "torch.optim.optimizer"
 """The module with the global hooks. It is no attribute of ``torch.optim``."""
@@ -27,17 +28,20 @@ class OptimizerHooks:
     Parameters
     ----------
     stepped
-        Called in the loop's own thread with the optimizer and the time at which its step ended. Not called for
-        optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
+        Called in the loop's own thread with the optimizer and the time at which its step ended.
+    mark
+        Called with ``OPTIMIZER`` and ``OPTIMIZER_END`` before and after each step.
+
+    Neither is called for optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
     """
 
-    def __init__(self, stepped: Callable[[Any, float], None]) -> None:
+    def __init__(self, stepped: Callable[[Any, float], None], mark: Callable[[str], None]) -> None:
         self.quiet = False
         """Whether nothing is called: in forked children, and while timing is suspended."""
-        self._stepped = stepped
+        self._stepped, self._mark = stepped, mark
         self._of_thread = _OfThread()
         self._hook = ImportHook("torch", self._apply_to)
-        self._handle: Any = None
+        self._handles: tuple[Any, ...] = ()
         self._scaler_class: Any = None
         self._original: Any = None
         self._ours: Any = None
@@ -51,31 +55,45 @@ class OptimizerHooks:
         """Remove the hooks, and restore torch's own method unless another patch wraps it."""
         self.quiet = True
         self._hook.stop()
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
+        for each in self._handles:
+            each.remove()
+        self._handles = ()
         if self._ours is not None and self._scaler_class.__dict__.get("step") is self._ours:
             self._scaler_class.step = self._original
             self._ours = None
 
     def _apply_to(self, torch: ModuleType) -> None:
-        if self._handle is None:
-            self._handle = self._registered(torch)
+        if not self._handles:
+            self._handles = self._registered(torch)
         if self._ours is None:
             self._wrap_scaler(torch)
 
-    def _registered(self, torch: Any) -> Any:
-        of_thread, stepped, now = self._of_thread, self._stepped, time.perf_counter
+    def _registered(self, torch: Any) -> tuple[Any, ...]:
+        of_thread, stepped, now, mark = (
+            self._of_thread,
+            self._stepped,
+            time.perf_counter,
+            self._mark,
+        )
         is_compiling, backward = torch.compiler.is_dynamo_compiling, _running_backward(torch)
+
+        def optimizer_steps(*_: Any) -> None:
+            if not is_compiling() and not self.quiet and backward() == NO_BACKWARD:
+                mark(OPTIMIZER)
 
         def optimizer_stepped(optimizer: Any, *_: Any) -> None:
             if is_compiling() or self.quiet:
                 return
             of_thread.steps += 1
             if backward() == NO_BACKWARD:
+                mark(OPTIMIZER_END)
                 stepped(optimizer, now())
 
-        return sys.modules[OPTIMIZERS].register_optimizer_step_post_hook(optimizer_stepped)
+        hooks = sys.modules[OPTIMIZERS]
+        return (
+            hooks.register_optimizer_step_pre_hook(optimizer_steps),
+            hooks.register_optimizer_step_post_hook(optimizer_stepped),
+        )
 
     def _wrap_scaler(self, torch: Any) -> None:
         of_thread, stepped, now = self._of_thread, self._stepped, time.perf_counter

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.clock import BatchCounter, LoopClock
+from jupyter_gpuperf.loops.followed_step import await_forward, follow_phases
 
 MOST_STEPS_PER_BATCH: Final = 16
 """If an optimizer steps more often than this after the last batch of a loader, the loader's loop was left. Several steps
@@ -116,6 +117,8 @@ class OptimizerLoops:
         """Record a step, and return how many seconds that took beyond the usual."""
         given = self._given
         interrupted = count < given.paused or count < given.of_thread.repeated
+        follow_phases(clock, now, interrupted=interrupted)
+        await_forward(given)
         memory, reader = None, clock.memory_reader
         if reader is not None and now >= reader.due_seconds:
             memory = reader.read(now)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from jupyter_gpuperf.loops.clock import LoopClock, StepTimes
+from jupyter_gpuperf.loops.phase_clock import FollowedStep
+from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, PhaseSeconds
 from jupyter_gpuperf.schemas.training import (
     BINS_PER_OCTAVE,
     SHORTEST_STEP_SECONDS,
@@ -47,8 +49,35 @@ def tally_of(clock: LoopClock, wall_offset_seconds: float) -> StepTally | None:
         event_step_seconds=math.fsum(step for _, step in idle),
         event_idle_seconds=math.fsum(idle_seconds for idle_seconds, _ in idle),
         epoch_batches=clock.epoch_batches,
+        followed=followed_steps(list(_taken(clock.phases.steps))),
         bins=dict(Counter(bin_of(step.ended - step.began) for step in plain)),
         **(readings[-1]._asdict() if readings else {}),
+    )
+
+
+def followed_steps(steps: Sequence[FollowedStep]) -> FollowedSteps | None:
+    """Add up the phases of steps, of those with a marked forward pass if there are any; ``None`` without steps."""
+    steps = [each for each in steps if each.has_forward] or steps
+    if not steps:
+        return None
+    sums = {}
+    spans = [span for step in steps for span in step.spans]
+    for phase in PHASES:
+        own = [span for span in spans if span.phase == phase]
+        if own:
+            gpu = [each.gpu_seconds for each in own if each.gpu_seconds is not None]
+            gpu_seconds = math.fsum(gpu) if len(gpu) == len(own) else None
+            sums[phase] = PhaseSeconds(
+                host_seconds=math.fsum(each.host_seconds for each in own),
+                gpu_seconds=gpu_seconds,
+                # While the loop waits for data it queues nothing, so the GPU is idle between the two events.
+                gpu_idle_seconds=gpu_seconds if phase == "data" else None,
+            )
+    return FollowedSteps(
+        count=len(steps),
+        step_seconds=math.fsum(each.seconds for each in steps),
+        has_forward=steps[0].has_forward,
+        phases=sums,
     )
 
 

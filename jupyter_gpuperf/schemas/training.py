@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
+from jupyter_gpuperf.schemas.phases import FollowedSteps, Phase, PhaseSeconds, merged_phases
 from jupyter_gpuperf.schemas.readings import Columns
 
 Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
@@ -41,8 +42,7 @@ BoundedBy = Literal["loader", "optimizer"]
 
 
 class WatchedLoop(Struct, frozen=True, kw_only=True):
-    """A loop, and its loader's settings. Unknown settings are ``None``, as are all settings of loaders other than torch's
-    and of loops without a loader."""
+    """A loop, and the settings of its torch DataLoader, if it has one. Unknown settings are ``None``."""
 
     id: Count
     """The loop's number in its kernel."""
@@ -103,11 +103,13 @@ class StepTally(Struct, frozen=True, kw_only=True):
     bins: dict[Annotated[int, Meta(ge=0, le=HIGHEST_BIN)], StepCount]
     """Histogram of step times: bin number (see :func:`bin_seconds`) → number of steps."""
     allocated_bytes: Bytes | None = None
-    """Memory of tensors on the GPU, read at the end of one of the last steps; ``None`` without a GPU."""
+    """Memory of tensors on the GPU at the end of one of the last steps; ``None`` without a GPU."""
     reserved_bytes: Bytes | None = None
-    """What torch holds of the GPU's memory, used or not, read at the same time."""
+    """What torch holds of the GPU's memory then, used or not."""
     peak_allocated_bytes: Bytes | None = None
     """Torch's own peak, since the notebook last reset it."""
+    followed: FollowedSteps | None = None
+    """The phases of some of the steps."""
 
 
 SUMS: Final = (
@@ -128,6 +130,7 @@ def merged(one: StepTally, next_one: StepTally) -> StepTally:
         **{name: getattr(later, name) for name in MEMORY},
         ended_seconds=next_one.ended_seconds,
         epoch_batches=next_one.epoch_batches,
+        followed=merged_phases(one.followed, next_one.followed),
         bins=dict(Counter(one.bins) + Counter(next_one.bins)),
     )
 
@@ -242,6 +245,8 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     peak_allocated_bytes: Bytes | None = None
     memory_growth: MemoryGrowth | None = None
     """Recordings omit the names in it."""
+    phases: dict[Phase, PhaseSeconds] | None = None
+    """Mean times of each phase of a step, over some twenty steps a second; ``None`` if none was measured."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):

@@ -48,6 +48,11 @@ describe('a step', () => {
     });
   });
 
+  it('has no parts that add up to more than the whole', () => {
+    const { busy, data } = splitOf({ ...LOOP, busy_ratio: 0.9 });
+    assert.deepEqual([busy, data], [0.7, 0.3]);
+  });
+
   it('is split by the host only where they are not', () => {
     const split = splitOf({ ...LOOP, idle_for_data_ratio: null });
     assert.deepEqual(split, {

@@ -162,6 +162,8 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     output = page.locator(".jp-OutputArea-output").filter(has_text="step, profiled")
     expect(output).to_contain_text("5 steps profiled", timeout=60_000)
     expect(output).not_to_contain_text("wait for data")
+    phases = training.locator("[data-phases=host]")
+    expect(phases).to_contain_text(re.compile(r"forward \d+ % · backward \d+ % · optimizer \d+ %"))
     page.screenshot(path=RESULTS / "own_batches.png")
 
 

@@ -864,6 +864,9 @@ export interface LoopSteps {
   num_workers: number;
   peak_allocated_bytes?: number | null;
   persistent_workers: boolean;
+  phases?: {
+    [k: string]: PhaseSeconds;
+  } | null;
   pid: number | null;
   pin_memory: boolean;
   prefetch_factor: number | null;
@@ -899,6 +902,17 @@ export interface MemoryGrowth {
   holds_graphs?: boolean;
   outlasts_epoch: boolean;
   steps: number;
+}
+/**
+ * Times of one phase. ``None`` is unknown, and not zero.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PhaseSeconds".
+ */
+export interface PhaseSeconds {
+  gpu_idle_seconds?: number | null;
+  gpu_seconds?: number | null;
+  host_seconds?: number | null;
 }
 /**
  * The current state of a watched notebook.

@@ -130,8 +130,9 @@ export function splitOf(
       ? { busy, data: null, host: null, source: null }
       : { busy: null, data: wait, host: null, source: 'host' };
   }
+  // The driver's share is a mean over other seconds than the events' while a loop changes.
   return {
-    busy: steps.busy_ratio,
+    busy: steps.busy_ratio && Math.min(steps.busy_ratio, 1 - data),
     data,
     host: steps.idle_for_host_ratio,
     source: 'gpu'

@@ -64,9 +64,8 @@ function dataOf({ split }: IBandPoint): number {
   return Math.min(1, split.data ?? 0);
 }
 
-/** The busy share. It is measured separately, so the sum of both shares may need to be cut to 1. */
 function busyOf(point: IBandPoint): number {
-  return Math.min(point.split.busy ?? 0, 1 - dataOf(point));
+  return point.split.busy ?? 0;
 }
 
 function runsOf(points: readonly IBandPoint[]): IBandPoint[][] {

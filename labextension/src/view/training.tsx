@@ -9,6 +9,7 @@ import { Guard } from './guard';
 import { rankLocation } from './rankLocation';
 import { ErrorLine } from './errors';
 import { Section } from './section';
+import { StepPhases } from './stepPhases';
 import { formatSplit, Split } from './stepSplit';
 import { StepTimes } from './steptimes';
 import { Button, Note } from './elements';
@@ -133,6 +134,7 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
       <Split steps={main} />
       <Epoch steps={main} />
       <StepTimes steps={main} />
+      <StepPhases steps={main} />
       <Loader steps={main} location={rankLocation(main, live)} />
       {others.map(each => (
         <OtherLoop

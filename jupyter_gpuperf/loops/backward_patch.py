@@ -1,0 +1,71 @@
+"""Mark the backward passes of steps that are followed, by the function that ``Tensor.backward`` calls."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from jupyter_gpuperf.loops.clock import BatchCounter
+from jupyter_gpuperf.loops.followed_step import await_forward, mark_phase
+from jupyter_gpuperf.loops.import_hook import ImportHook
+from jupyter_gpuperf.loops.phase_clock import BACKWARD, BACKWARD_END
+
+
+class BackwardPatch:
+    """The patch of this process. Applying it a second time changes nothing."""
+
+    def __init__(self, given: BatchCounter) -> None:
+        self.quiet = False
+        """Whether calls are only passed through."""
+        self._given = given
+        self._hook = ImportHook("torch", self._apply_to)
+        self._autograd: Any = None
+        self._original: Any = None
+        self._ours: Any = None
+
+    def apply(self) -> None:
+        """Mark backward passes from now on, even if torch is not imported yet."""
+        self.quiet = False
+        self._hook.start()
+
+    def undo(self) -> None:
+        """Restore torch's own function, unless another patch wraps it."""
+        self.quiet = True
+        self._hook.stop()
+        if self._ours is not None and self._autograd.backward is self._ours:
+            self._autograd.backward = self._original
+            self._ours = None
+
+    def _apply_to(self, torch: ModuleType) -> None:
+        if self._ours is None:
+            self._autograd, self._original = torch.autograd, torch.autograd.backward
+            self._ours = self._marking(self._original)
+            _leave_out_of_dynamo(torch, self._ours)
+            torch.autograd.backward = self._ours
+
+    def _marking(self, original: Any) -> Any:
+        given, of_thread = self._given, self._given.of_thread
+
+        @functools.wraps(original)
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            marks = of_thread.marks
+            # A pass within a pass, such as that of a checkpoint, is a part of it.
+            if marks is None or self.quiet or marks.kinds[-1] == BACKWARD:
+                return original(*args, **kwargs)
+            mark_phase(given, BACKWARD)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                mark_phase(given, BACKWARD_END)
+                await_forward(given)
+
+        return backward
+
+
+def _leave_out_of_dynamo(torch: Any, function: Any) -> None:
+    """Have Dynamo run this function as it is; traced, it would be one more graph break in a compiled step."""
+    eval_frame = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
+    skip_code = getattr(eval_frame, "skip_code", None)
+    if skip_code is not None:
+        skip_code(function.__code__)

@@ -1,0 +1,72 @@
+"""The phases of a training step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from jupyter_gpuperf.schemas.bounds import Seconds
+
+Phase = Literal["data", "copy", "forward", "backward", "optimizer", "other"]
+"""A part of a step: waiting for the batch; from then to the forward pass; that, with the loss; the backward pass; the
+optimizer; all else."""
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+FollowedCount = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class PhaseSeconds(Struct, frozen=True, kw_only=True):
+    """Times of one phase. ``None`` is unknown, and not zero."""
+
+    host_seconds: Seconds | None = None
+    """How long the host was in it."""
+    gpu_seconds: Seconds | None = None
+    """The time from the GPU's reaching its begin to reaching its end, idle time included; ``None`` without a GPU."""
+    gpu_idle_seconds: Seconds | None = None
+    """The part of it in which the GPU had nothing to do, where that was shown: while the loop waits for data."""
+
+
+class FollowedSteps(Struct, frozen=True, kw_only=True):
+    """Sums over the steps whose phases were measured: some twenty a second."""
+
+    count: FollowedCount
+    step_seconds: Seconds
+    has_forward: bool
+    """Whether the begin of the forward pass is known; otherwise, ``forward`` contains ``copy``."""
+    phases: dict[Phase, PhaseSeconds]
+
+
+def merged_phases(
+    one: FollowedSteps | None, next_one: FollowedSteps | None
+) -> FollowedSteps | None:
+    """Merge the phases of two tallies; of one alone if only that has the begin of the forward pass.
+
+    A time that is unknown in one of them is unknown.
+    """
+    if one is None or next_one is None:
+        return one or next_one
+    if one.has_forward != next_one.has_forward:
+        return one if one.has_forward else next_one
+    return FollowedSteps(
+        count=one.count + next_one.count,
+        step_seconds=one.step_seconds + next_one.step_seconds,
+        has_forward=one.has_forward,
+        phases={
+            phase: _added(
+                each for each in (one.phases.get(phase), next_one.phases.get(phase)) if each
+            )
+            for phase in PHASES
+            if phase in one.phases or phase in next_one.phases
+        },
+    )
+
+
+def _added(parts: Iterable[PhaseSeconds]) -> PhaseSeconds:
+    known = list(parts)
+    sums: dict[str, float | None] = {}
+    for name in PhaseSeconds.__struct_fields__:
+        values = [getattr(each, name) for each in known]
+        sums[name] = None if None in values else math.fsum(values)
+    return PhaseSeconds(**sums)
