@@ -26,10 +26,11 @@ def add(commands: Any) -> None:  # argparse keeps the type private
 def _bench(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.benchmarks import find
     from jupyter_gpuperf.commands.manual import SHELL_OPTIONS, SHELL_USAGE, benchmark_page
+    from jupyter_gpuperf.messages.translator import translated
 
     if parsed.name is None:
         if parsed.help:
-            print_line(SHELL_USAGE)
+            print_line(translated(SHELL_USAGE))
             return DONE
         if parsed.rest:
             hint = "See: jupyter gpuperf bench --help"

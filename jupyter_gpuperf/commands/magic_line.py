@@ -1,15 +1,16 @@
-"""Split a magic's line into words, as a shell would, and print its manual if it asks for it."""
+"""Split a magic's line into words, as a shell would, and show its manual to those who ask for it."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from IPython.utils.process import arg_split
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 
 BEFORE_COMMENT: Final = re.compile(
     r"""(?:\\.|[^\s"'#\\]|\s+(?!\#)|"(?:\\.|[^"\\])*"|'[^']*'|(?<=\S)\#)*"""
@@ -35,9 +36,15 @@ def words_of(line: str) -> list[str]:
         raise BadRequest("usage", message, hint, line=line.strip(), error=error) from None
 
 
-def prints_help(words: Sequence[str], manual: str | None) -> bool:
+def prints_help(words: Sequence[str], manual: Message) -> bool:
     """Print the manual if the words are a request for help; return whether they are."""
     is_asked = list(words) in (["-h"], ["--help"])
     if is_asked:
-        print(inspect.cleandoc(manual or ""))  # noqa: T201  (the user asked for it)
+        print(translated(manual).rstrip())  # noqa: T201  (the user asked for it)
     return is_asked
+
+
+def set_manual(magic: Any, manual: Message) -> None:
+    """Give a magic its manual; IPython shows it in the user's language after ``%magic?``."""
+    magic.__doc__ = manual
+    magic.getdoc = lambda: translated(manual)

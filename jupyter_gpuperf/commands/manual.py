@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,10 +9,13 @@ from typing import Final
 from jupyter_gpuperf.benchmarks.declaration import Benchmark
 from jupyter_gpuperf.commands.options import Option, option_of, variable_name
 from jupyter_gpuperf.display.blocks import Block, Line, Table
-from jupyter_gpuperf.display.document import Displayed, joined
+from jupyter_gpuperf.display.document import Displayed
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.columns import wrapped
+from jupyter_gpuperf.messages.translator import translated
 
-USAGE: Final = """\
+USAGE: Final = Message(
+    """\
 Measure the performance of this machine, in a worker process.
 
   %gpubench                          list the benchmarks
@@ -29,8 +31,10 @@ Measure the performance of this machine, in a worker process.
 The worker runs this notebook's Python. This kernel's Jupyter server starts it, and the panel shows the run,
 too. In plain IPython, this process starts the worker. Interrupt the cell to cancel.
 """
+)
 
-SHELL_USAGE: Final = """\
+SHELL_USAGE: Final = Message(
+    """\
 Measure the performance of this machine, in a worker process.
 
   jupyter gpuperf bench                          list the benchmarks
@@ -39,18 +43,19 @@ Measure the performance of this machine, in a worker process.
   jupyter gpuperf bench suite [--save FILE]      run all benchmarks that fit this machine, in rounds
   jupyter gpuperf bench history [NAME]           list stored results; --baseline NUMBER makes one the baseline
 """
+)
 
 SHELL_OPTIONS: Final = (
-    Option("--device UUID|INDEX", "the device to run on; by default the first", str),
-    Option("--json", "print the result as JSON"),
+    Option("--device UUID|INDEX", Message("the device to run on; by default the first"), str),
+    Option("--json", Message("print the result as JSON")),
 )
 """The options of every benchmark in a shell, as :data:`COMMON_OPTIONS` in a notebook."""
 
 COMMON_OPTIONS: Final = (
-    Option("--device UUID|INDEX", "the device to run on; by default the first", str),
-    Option("--into NAME", "assign the result to this variable", variable_name),
-    Option("--local", "start the worker from this process, not from the server"),
-    Option("--baseline", "compare with the baseline, or with the previous run"),
+    Option("--device UUID|INDEX", Message("the device to run on; by default the first"), str),
+    Option("--into NAME", Message("assign the result to this variable"), variable_name),
+    Option("--local", Message("start the worker from this process, not from the server")),
+    Option("--baseline", Message("compare with the baseline, or with the previous run")),
 )
 
 PAGE_WIDTH: Final = 84
@@ -65,10 +70,7 @@ class BenchmarkList(Displayed):
 
     def blocks(self) -> Iterator[Block]:
         """Yield a row per benchmark."""
-        rows = [
-            (f"{self.program} {each.name}", joined([each.label, each.help], ": "))
-            for each in self.benchmarks
-        ]
+        rows = [(f"{self.program} {each.name}", summary_of(each)) for each in self.benchmarks]
         yield Table(rows, looks=("code", "label"))
         hint = Message("{program} NAME --help shows the options.", program=self.program)
         yield Line(hint, "quiet")
@@ -77,15 +79,22 @@ class BenchmarkList(Displayed):
 def manual(benchmarks: Sequence[Benchmark]) -> str:
     """Return the whole manual, as shown by ``%gpubench?``."""
     own = [f"{benchmark_manual(each)}\n" for each in benchmarks]
-    return "\n".join([USAGE, "Options of every benchmark:", options_text(COMMON_OPTIONS), "", *own])
+    title = translated(Message("Options of every benchmark:"))
+    return "\n".join([translated(USAGE), title, options_text(COMMON_OPTIONS), "", *own])
+
+
+def summary_of(benchmark: Benchmark) -> str:
+    """Return a benchmark's label and help as one sentence."""
+    label, text = map(Message.from_template, (benchmark.label, benchmark.help))
+    return Message("{name}: {text}", name=label, text=text) if label and text else label or text
 
 
 def benchmark_manual(benchmark: Benchmark, program: str = "%gpubench") -> str:
     """Return the manual page of one benchmark."""
-    summary = ": ".join(filter(None, [benchmark.label, benchmark.help]))
-    about = textwrap.fill(summary, PAGE_WIDTH, initial_indent="  ", subsequent_indent="  ")
+    summary, indent = translated(summary_of(benchmark)), "  "
+    about = wrapped(summary, PAGE_WIDTH, initial_indent=indent, subsequent_indent=indent)
     options = [option_of(each) for each in benchmark.parameters]
-    return f"{program} {benchmark.name}\n{about}\n{options_text(options)}"
+    return "\n".join([f"{program} {benchmark.name}", *about, options_text(options)])
 
 
 def benchmark_page(
@@ -93,19 +102,20 @@ def benchmark_page(
 ) -> str:
     """Return the manual page of one benchmark, with the options that every benchmark has."""
     own = benchmark_manual(benchmark, program)
-    return f"{own}\n\n  For every benchmark:\n{options_text(common)}"
+    return f"{own}\n\n  {translated(Message('For every benchmark:'))}\n{options_text(common)}"
 
 
 def options_text(options: Sequence[Option]) -> str:
     """Return options and their meanings in two columns."""
     width = max((len(each.usage) for each in options), default=0)
     return "\n".join(
-        textwrap.fill(
-            f"{each.usage:<{width}}  {each.meaning}",
+        line
+        for each in options
+        for line in wrapped(
+            f"{each.usage:<{width}}  {translated(each.meaning)}",
             PAGE_WIDTH,
             initial_indent="    ",
             subsequent_indent=" " * (width + 6),
             break_on_hyphens=False,
         )
-        for each in options
     )

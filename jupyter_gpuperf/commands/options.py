@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 from jupyter_gpuperf.benchmarks.declaration import Benchmark, Parameter, Scalar
 from jupyter_gpuperf.commands.translated_parser import TranslatedParser
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 TYPES: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
     "integer": ("N", int),
@@ -49,10 +50,13 @@ def flag(name: str) -> str:
 def option_of(parameter: Parameter) -> Option:
     """Return a parameter's option. It accepts any value: the benchmark checks the range, so that all callers get the
     same errors."""
-    facts = [f"default {_typed(parameter.default)}"] if parameter.default != "" else []
+    meaning = Message.from_template(parameter.help)
+    facts: dict[str, Any] = {"help": meaning, "value": _typed(parameter.default)}
     if parameter.minimum is not None and parameter.maximum is not None:
-        facts.append(f"{_typed(parameter.minimum)} to {_typed(parameter.maximum)}")
-    meaning = parameter.help + (f" ({', '.join(facts)})" if facts else "")
+        facts |= {"low": _typed(parameter.minimum), "high": _typed(parameter.maximum)}
+        meaning = Message("{help} (default {value}, {low} to {high})", **facts)
+    elif parameter.default != "":
+        meaning = Message("{help} (default {value})", **facts)
     if parameter.type == "boolean":
         return Option(f"{flag(parameter.name)}/{flag(f'no_{parameter.name}')}", meaning, bool)
     value, conversion = TYPES.get(parameter.type, ("|".join(parameter.choices), str))
@@ -108,5 +112,5 @@ def parser_of(benchmark: Benchmark, program: str) -> OptionParser:
 def _typed(value: Scalar) -> str:
     """Return a value as the user would type it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return Message("yes") if value else Message("no")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import argparse
 import gettext
+from typing import Any
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.columns import marked, unmarked, wrapped
 from jupyter_gpuperf.messages.translator import DOMAIN, LOCALES, translated
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Translates the first word of a help, and keeps lines of Chinese within a terminal's columns."""
+
+    def add_usage(
+        self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None
+    ) -> None:
+        word = marked(translated(Message("usage: "))) if prefix is None else prefix
+        super().add_usage(usage, actions, groups, word)
+
+    def format_help(self) -> str:
+        return unmarked(super().format_help())
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width)
 
 
 class TranslatedParser(argparse.ArgumentParser):
     """Translates its help when that is printed; parsing needs no catalogue."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, **options)
 
     def format_help(self) -> str:
         """Return the help in the user's language."""

@@ -11,22 +11,34 @@ from jupyter_gpuperf.commands.options import Option
 from jupyter_gpuperf.display.progress import ProgressView
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.messages import Message
 
 TUNABLE_BENCHMARK: Final = "dataloader"
 """The benchmark whose subject can be tuned."""
 BUDGET_SECONDS: Final = 60.0
 OPTIONS: Final = (
-    Option("--tune", "try settings on LOADER, and recommend the cheapest that is fast enough"),
+    Option(
+        "--tune", Message("try settings on LOADER, and recommend the cheapest that is fast enough")
+    ),
     Option(
         "--step NAME",
-        "the training step, a function of a batch; it runs, and its changes are undone",
+        Message("the training step, a function of a batch; it runs, and its changes are undone"),
         str,
     ),
     Option(
-        "--target-rate R", "batches per second that the training needs, instead of a step", float
+        "--target-rate R",
+        Message("batches per second that the training needs, instead of a step"),
+        float,
     ),
-    Option("--budget-seconds S", f"total time (default {BUDGET_SECONDS:g})", float),
-    Option("--kept", "measure nothing: show the earlier result for this dataset on this machine"),
+    Option(
+        "--budget-seconds S",
+        Message("total time (default {seconds:g})", seconds=BUDGET_SECONDS),
+        float,
+    ),
+    Option(
+        "--kept",
+        Message("measure nothing: show the earlier result for this dataset on this machine"),
+    ),
 )
 
 

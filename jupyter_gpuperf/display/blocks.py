@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar, Final, Literal
 
 import msgspec
+
+from jupyter_gpuperf.messages.columns import text_width
 
 RIGHT: Final = ("value", "number", "quiet_number")
 """Keys of ``style.CELLS`` for right-aligned columns."""
@@ -166,8 +167,3 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     """Return the text padded to the column width."""
     space = " " * max(0, width - text_width(text))
     return f"{space}{text}" if right else f"{text}{space}"
-
-
-def text_width(text: str) -> int:
-    """Return the width in terminal columns; a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from jupyter_gpuperf.display.blocks import Line, Progress, padded, text_width
+from jupyter_gpuperf.display.blocks import Line, Progress, padded
 from jupyter_gpuperf.display.clicks import click_watch
 from jupyter_gpuperf.display.document import html_of, joined
 from jupyter_gpuperf.display.numbers import format_elapsed
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.jobs.job import ENDED
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.columns import text_width
 from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.schemas import JobInfo
 

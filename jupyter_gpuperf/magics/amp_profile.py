@@ -6,14 +6,16 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, set_manual, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.precision_result import AmpProfile
     from jupyter_gpuperf.precision.options import ProfileOptions
 
-MANUAL: Final = """\
+MANUAL: Final = Message(
+    """\
 Run the cell in every precision: speed, memory, and whether the numbers stay correct.
 
   %%amp_profile [--modes fp32,tf32,bf16,fp16] [--compile] [--steps N] [--setup "CODE"]
@@ -32,6 +34,7 @@ Run the cell in every precision: speed, memory, and whether the numbers stay cor
 The cell is run many times. Afterwards models, optimizers, schedulers, tensors, random states and names
 are as after one ordinary run, even after an interrupt. The cell's output is shown once.
 """
+)
 
 
 def parse(line: str) -> tuple[ProfileOptions, str | None, str | None]:
@@ -78,5 +81,5 @@ def register(ipython: Any) -> None:
             ipython.user_ns[into] = result
         return result
 
-    magic.__doc__ = MANUAL
+    set_manual(magic, MANUAL)
     ipython.register_magic_function(magic, magic_kind="line_cell", magic_name="amp_profile")

@@ -9,13 +9,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
-from jupyter_gpuperf.benchmarks import BENCHMARKS, all_benchmarks, find
+from jupyter_gpuperf.benchmarks import all_benchmarks, find
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process import named_object, run_on_object
 from jupyter_gpuperf.client.running import run_benchmark
 from jupyter_gpuperf.commands.magic_line import words_of
 from jupyter_gpuperf.commands.manual import (
     COMMON_OPTIONS,
+    USAGE,
     BenchmarkList,
     benchmark_page,
     manual,
@@ -30,6 +31,8 @@ from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.display.result import Result
 from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.translator import translated
 
 T = TypeVar("T")
 
@@ -125,7 +128,8 @@ def help_text(name: str) -> str:
         return manual(all_benchmarks())
     page = benchmark_page(find(name), COMMON_OPTIONS)
     if name == TUNABLE_BENCHMARK:
-        page += f"\n\n  For LOADER, a variable of the notebook:\n{options_text(TUNE_OPTIONS)}"
+        title = translated(Message("For LOADER, a variable of the notebook:"))
+        page += f"\n\n  {title}\n{options_text(TUNE_OPTIONS)}"
     return page
 
 
@@ -146,7 +150,7 @@ def complete(_shell: InteractiveShell, event: Any) -> list[str]:
 def register(ipython: InteractiveShell) -> None:
     """Register the magics, their manual and their completion with ``ipython``."""
     magic = GpuBenchMagics.gpubench
-    magic.__doc__ = manual(BENCHMARKS)
+    magic.__doc__ = USAGE
     # Built only when it is read, so that other packages' benchmarks are not imported earlier.
     magic.getdoc = lambda: manual(all_benchmarks())
     ipython.register_magics(GpuBenchMagics)

@@ -12,7 +12,7 @@ from traitlets import Bool
 
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.memory_answers import start_memory_answers
-from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, set_manual, words_of
 from jupyter_gpuperf.commands.options import OptionParser, variable_name
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.magics.gpumem_fit import parse_fit, run_given
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MANUAL: Final = """Show who holds the device's memory, by the names that you typed.
+MANUAL: Final = Message(
+    """Show who holds the device's memory, by the names that you typed.
 
   %gpumem [--device DEVICE] [--into NAME]
                             cuda:0, …, or cpu; by default the current GPU, or the CPU if CUDA is not used
@@ -49,6 +50,7 @@ After a cell ran out of memory, the reasons are shown below its traceback. To tu
 
   %config GpuMemMagics.explains_out_of_memory = False
 """
+)
 
 
 @magics_class
@@ -137,7 +139,7 @@ def parse(words: list[str]) -> Any:
 
 def register(ipython: InteractiveShell) -> None:
     """Register the magic and its manual with ``ipython``, and watch for cells that run out of memory."""
-    GpuMemMagics.gpumem.__doc__ = MANUAL
+    set_manual(GpuMemMagics.gpumem, MANUAL)
     if (
         GpuMemMagics.__name__ in ipython.magics_manager.registry
     ):  # reloaded: it is called after each cell already

@@ -22,7 +22,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.terminal_recording import STARTED_LINE, summary_sentence
-from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, set_manual, words_of
 from jupyter_gpuperf.commands.options import OptionParser, flag
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable
 from jupyter_gpuperf.messages import Message
@@ -31,7 +31,8 @@ from jupyter_gpuperf.messages.translator import translated
 START_SECONDS: Final = 45.0
 STOP_SECONDS: Final = 15.0
 
-MANUAL: Final = """Record the GPUs' readings to a file that can be replayed anywhere.
+MANUAL: Final = Message(
+    """Record the GPUs' readings to a file that can be replayed anywhere.
 
   %gpurecord start [FILE] [--seconds S] [--interval-ms N] [--label TEXT]
   %gpurecord               show the state of the recording
@@ -43,6 +44,7 @@ MANUAL: Final = """Record the GPUs' readings to a file that can be replayed anyw
 FILE is a new file, by default gpuperf-<date>-<time>.jsonl.gz in the current folder.
 To replay it, start a server with c.GpuPerf.source = "replay:FILE".
 """
+)
 
 
 @dataclass(kw_only=True)
@@ -206,5 +208,5 @@ def _new_name() -> str:
 
 def register(ipython: InteractiveShell) -> None:
     """Register the magic and its manual with ``ipython``."""
-    GpuRecordMagics.gpurecord.__doc__ = MANUAL
+    set_manual(GpuRecordMagics.gpurecord, MANUAL)
     ipython.register_magics(GpuRecordMagics)

@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from jupyter_gpuperf.client.failures import shortened_errors
-from jupyter_gpuperf.commands.magic_line import prints_help, words_of
+from jupyter_gpuperf.commands.magic_line import prints_help, set_manual, words_of
 from jupyter_gpuperf.commands.options import OptionParser
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.display.speedup_view import SpeedupView
     from jupyter_gpuperf.display.watch_report import WatchReport
 
-MANUAL: Final = """Watch this notebook's training loops and cells, without changing what they do.
+MANUAL: Final = Message(
+    """Watch this notebook's training loops and cells, without changing what they do.
 
   %gpuwatch on [--quiet]    watch all loops with a torch DataLoader or a torch optimizer, also with Lightning
                             and Accelerate; --quiet: show no line below the cells
@@ -35,6 +36,7 @@ MANUAL: Final = """Watch this notebook's training loops and cells, without chang
 
 gpuperf.watch(loader) watches a single loader, which need not be torch's.
 """
+)
 
 ACTIONS: Final = ("on", "off", "report", "explain", "headroom", "headspace")
 """``headspace`` is the former name of ``headroom``; it will be removed after the next release."""
@@ -146,5 +148,5 @@ def parse(words: list[str]) -> Any:
 
 def register(ipython: InteractiveShell) -> None:
     """Register the magic and its manual with ``ipython``."""
-    GpuWatchMagics.gpuwatch.__doc__ = MANUAL
+    set_manual(GpuWatchMagics.gpuwatch, MANUAL)
     ipython.register_magics(GpuWatchMagics)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import gettext
+import re
 
 import pytest
 
+from jupyter_gpuperf.benchmarks import BENCHMARKS
 from jupyter_gpuperf.cli import COMMANDS, main
+from jupyter_gpuperf.messages.columns import text_width
 
 NAMES = [name for each in COMMANDS if (name := each.__name__.rpartition(".")[2]) != "bench"]
-"""The benchmarks' manual is English, as those of the magics are."""
+"""Those with argparse's help."""
+PAGES = ([], *([each.name] for each in BENCHMARKS))
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +42,27 @@ def test_a_command_explains_itself_in_chinese(words, capsys):
     assert "用法" in said
     for english in ("usage", "options", "show this", "print ", "save the", "list "):
         assert english not in said.lower()
+
+
+@pytest.mark.parametrize("words", PAGES, ids=str)
+def test_the_manual_of_a_benchmark_is_in_chinese(words, capsys):
+    said = said_by(["bench", *words, "--help"], capsys)
+    explained = re.sub("jupyter gpuperf bench", "", said)
+    assert re.findall(r"\b[a-z']+(?: [a-z']+){2,}\b", explained) == []
+    assert ("以 JSON 输出结果" if words else "列出基准测试") in said
+
+
+def test_the_list_of_benchmarks_is_in_chinese(capsys):
+    said = said_by(["bench"], capsys)
+    assert "bench pandas " in said
+    assert "  pandas：用各个引擎执行 read_csv，以及 groupby 聚合" in said
+
+
+def test_a_long_help_stays_within_the_columns_of_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "70")
+    said = said_by(["--help"], capsys)
+    assert "或显示历史" in said
+    assert all(text_width(line) < 70 for line in said.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
-"""``%gpuperf``: the entry; and each magic's manual."""
+"""``%gpuperf``: the entry."""
 
 from __future__ import annotations
 
 import pytest
 
 from jupyter_gpuperf.client.failures import BenchmarkError
-
-MAGICS = ("gpuperf", "gpubench", "gpudoctor", "gpurecord", "gpuwatch", "amp_profile")
 
 
 def test_without_a_gpu_it_says_what_to_do_and_what_works_all_the_same(shell, monkeypatch):
@@ -47,10 +45,3 @@ def test_without_torch_it_gives_the_command_that_installs_it(shell, monkeypatch)
 def test_an_unknown_word_is_refused(shell):
     with pytest.raises(BenchmarkError, match="takes no options"):
         shell.run_line_magic("gpuperf", "now")
-
-
-@pytest.mark.parametrize("magic", MAGICS)
-@pytest.mark.parametrize("word", ["--help", "-h"])
-def test_each_magic_prints_its_manual(shell, capsys, magic, word):
-    assert shell.run_line_magic(magic, word) is None
-    assert f"%{magic}" in capsys.readouterr().out
