@@ -8,15 +8,14 @@ from typing import Final
 
 from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, Phase, PhaseSeconds
+from jupyter_gpuperf.schemas.step_bins import SHORTEST_STEP_SECONDS, bin_seconds
 from jupyter_gpuperf.schemas.training import (
     MEMORY,
-    SHORTEST_STEP_SECONDS,
     BoundedBy,
     LoopSteps,
     StepBin,
     StepTally,
     WatchedLoop,
-    bin_seconds,
     merged,
 )
 

@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from jupyter_gpuperf.loops.clock import BatchCounter
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.followed_step import await_forward, mark_phase
 from jupyter_gpuperf.loops.import_hook import ImportHook
 from jupyter_gpuperf.loops.phase_clock import BACKWARD, BACKWARD_END

@@ -5,18 +5,17 @@ This module contains the code that runs at every batch. :mod:`loops.tallies` doe
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.batches import size_of
 from jupyter_gpuperf.loops.followed_step import await_forward, drop_phases, follow_phases
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
-from jupyter_gpuperf.loops.phase_clock import RECEIVED, Marks, PhaseClock
-from jupyter_gpuperf.loops.root_module import RootModule
+from jupyter_gpuperf.loops.phase_clock import RECEIVED, PhaseClock
 from jupyter_gpuperf.schemas.training import WatchedLoop
 
 MOST_WAITING: Final = 1 << 15
@@ -37,42 +36,6 @@ class StepTimes(NamedTuple):
 
 RawStep = tuple[float, float, float, int, bool, bool, MemoryReading | None]
 """A step as a plain tuple, with the fields of :class:`StepTimes`."""
-
-
-class OfThread(threading.local):
-    """What each thread has for itself: loops in two threads don't run within each other's steps."""
-
-    repeated = 0
-    """The number of the latest batch after which its loader has given another one."""
-    number = 0
-    """The number of the latest batch."""
-    iterator: IteratorClock | None = None
-    """What gave the latest batch, until that ends."""
-    marks: Marks | None = None
-    """The marks of the current step, if its phases are measured."""
-
-
-class BatchCounter:
-    """Numbers the batches given to all loops of this process, to detect a loop that ran within a step of another.
-
-    A step is interrupted by another loop, such as an evaluation, if one loader gave at least two batches
-    during the step. Single batches only mean that the loop draws from several loaders.
-    """
-
-    def __init__(self) -> None:
-        self.count = self.paused = 0
-        self.of_thread = OfThread()
-        self.roots: dict[int, RootModule | None] = {}
-        """Thread → the outermost module that its loop calls; ``None`` until it is found."""
-
-    def pause(self) -> None:
-        """Interrupt all current steps: a cell ended in them, or the watch was off."""
-        self.count += 1
-        self.paused = self.count
-        for root in list(self.roots.values()):
-            if root is not None:
-                root.release()
-        self.roots.clear()  # the next cell may have another model
 
 
 @dataclass(eq=False)
@@ -154,9 +117,9 @@ class IteratorClock:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, ended - self._began)
-                follow_phases(self._loader, ended, interrupted=interrupted)
+                follow_phases(shared, self._loader.phases, ended, interrupted=interrupted)
             elif now >= self._loader.phases.due_seconds:
-                follow_phases(self._loader, now, interrupted=True)
+                follow_phases(shared, self._loader.phases, now, interrupted=True)
             self._began = now
             idle_timer = self._loader.idle_timer
             if idle_timer is not None:
@@ -207,5 +170,6 @@ class IteratorClock:
     def _go_quiet(self, error: Exception) -> None:
         self._loader.error = f"{type(error).__name__}: {error}"
         self._loader.idle_timer = self._idle_timer = self._loader.memory_reader = None
+        self._loader.phases.stop()
         self._pair = None
         self._given = 0.0

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.phase_clock import PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
 
-if TYPE_CHECKING:
-    from jupyter_gpuperf.loops.clock import BatchCounter, LoopClock
 
-
-def follow_phases(clock: LoopClock, now: float, *, interrupted: bool) -> None:
+def follow_phases(
+    given: BatchCounter, phases: PhaseClock, now: float, *, interrupted: bool
+) -> None:
     """End the step that was followed, if any, and follow the step that begins at the time ``now``, if one is due."""
-    of_thread, phases = clock.given.of_thread, clock.phases
+    of_thread = given.of_thread
     marks, of_thread.marks = of_thread.marks, None
     if marks is not None:
         if marks.clock is phases:
             phases.end(marks, now, interrupted=interrupted)
         else:  # another loop begins within the step
             marks.clock.drop(marks)
-        _release(clock.given)
-    if now >= phases.due_seconds and clock.error is None:
+        _release(given)
+    if now >= phases.due_seconds:
         of_thread.marks = phases.begin(now)
 
 

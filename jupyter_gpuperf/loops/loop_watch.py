@@ -18,7 +18,8 @@ from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.kernel_link.memory_reporter import memory_report
 from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.backward_patch import BackwardPatch
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.followed_step import drop_phases, mark_phase
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent

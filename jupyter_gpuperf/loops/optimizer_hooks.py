@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.import_hook import ImportHook
@@ -69,25 +69,25 @@ class OptimizerHooks:
             self._wrap_scaler(torch)
 
     def _registered(self, torch: Any) -> tuple[Any, ...]:
-        of_thread, stepped, now, mark = (
-            self._of_thread,
-            self._stepped,
-            time.perf_counter,
-            self._mark,
-        )
+        of_thread, now = self._of_thread, time.perf_counter
         is_compiling, backward = torch.compiler.is_dynamo_compiling, _running_backward(torch)
 
         def optimizer_steps(*_: Any) -> None:
-            if not is_compiling() and not self.quiet and backward() == NO_BACKWARD:
-                mark(OPTIMIZER)
+            if is_compiling() or self.quiet or backward() != NO_BACKWARD:
+                return
+            call = sys._getframe(1)
+            if not of_thread.outermost or not _is_within(call, of_thread.outermost):
+                of_thread.outermost = id(call)
+                self._mark(OPTIMIZER)
 
         def optimizer_stepped(optimizer: Any, *_: Any) -> None:
             if is_compiling() or self.quiet:
                 return
             of_thread.steps += 1
-            if backward() == NO_BACKWARD:
-                mark(OPTIMIZER_END)
-                stepped(optimizer, now())
+            if of_thread.outermost == id(sys._getframe(1)):
+                of_thread.outermost = 0
+                self._mark(OPTIMIZER_END)
+                self._stepped(optimizer, now())
 
         hooks = sys.modules[OPTIMIZERS]
         return (
@@ -105,9 +105,7 @@ class OptimizerHooks:
                 return original(scaler, optimizer, *args, **kwargs)
             before = of_thread.steps
             result = original(scaler, optimizer, *args, **kwargs)
-            if (
-                of_thread.steps == before
-            ):  # the gradients were infinite, so the optimizer was not called
+            if of_thread.steps == before:  # infinite gradients: the optimizer was not called
                 stepped(optimizer, now())
             return result
 
@@ -118,6 +116,17 @@ class OptimizerHooks:
 class _OfThread(threading.local):
     steps = 0
     """Number of optimizer steps in this thread."""
+    outermost = 0
+    """The id of the frame that runs the current step. Torch calls the hooks again for the step of a base class, or of an
+    optimizer that is wrapped by another."""
+
+
+def _is_within(frame: FrameType, outer: int) -> bool:
+    """Return whether the frame was called, possibly over others, by the one with the id ``outer``."""
+    caller = frame.f_back
+    while caller is not None and id(caller) != outer:
+        caller = caller.f_back
+    return caller is not None
 
 
 def _running_backward(torch: Any) -> Callable[[], int]:

@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.clock import BatchCounter, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.followed_step import await_forward, follow_phases
 
 MOST_STEPS_PER_BATCH: Final = 16
@@ -73,6 +74,7 @@ class OptimizerLoops:
             of_thread.marks.clear()
             if of_thread.clock is not None:
                 of_thread.clock.error = f"{type(error).__name__}: {error}"
+                of_thread.clock.phases.stop()
 
     def _is_on_a_batch(self, optimizer: Any, of_thread: _OfThread) -> bool:
         """Return whether the step belongs to a loader's loop; end that loop's step if it was left."""
@@ -117,7 +119,7 @@ class OptimizerLoops:
         """Record a step, and return how many seconds that took beyond the usual."""
         given = self._given
         interrupted = count < given.paused or count < given.of_thread.repeated
-        follow_phases(clock, now, interrupted=interrupted)
+        follow_phases(given, clock.phases, now, interrupted=interrupted)
         await_forward(given)
         memory, reader = None, clock.memory_reader
         if reader is not None and now >= reader.due_seconds:

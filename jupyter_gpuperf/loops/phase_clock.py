@@ -6,6 +6,7 @@ with a GPU a CUDA event. The events of a step are read at a later step, once the
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import deque
@@ -147,6 +148,10 @@ class PhaseClock:
         """Forget a step, because the loop ended in it."""
         if marks.pool is not None:
             marks.pool.give_back(marks.events)
+
+    def stop(self) -> None:
+        """Follow no more steps."""
+        self.due_seconds = math.inf
 
     def _read(self) -> None:
         unread = self._unread

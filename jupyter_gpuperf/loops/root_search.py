@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.clock import BatchCounter
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.followed_step import root_found
 
 LOOKS: Final = 10

@@ -10,9 +10,8 @@ from typing import Final, TypeVar
 from jupyter_gpuperf.loops.clock import LoopClock, StepTimes
 from jupyter_gpuperf.loops.phase_clock import FollowedStep
 from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, PhaseSeconds
+from jupyter_gpuperf.schemas.step_bins import BINS_PER_OCTAVE, SHORTEST_STEP_SECONDS
 from jupyter_gpuperf.schemas.training import (
-    BINS_PER_OCTAVE,
-    SHORTEST_STEP_SECONDS,
     StepTally,
 )
 

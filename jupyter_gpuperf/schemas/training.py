@@ -11,10 +11,9 @@ from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
 from jupyter_gpuperf.schemas.phases import FollowedSteps, Phase, PhaseSeconds, merged_phases
 from jupyter_gpuperf.schemas.readings import Columns
+from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN
 
 Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
-HIGHEST_BIN: Final = 255
-"""Number of the last bin of step times; its steps take half a million years."""
 StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A number of steps in one tally; a kernel adds up at most a few hundred at once."""
 
@@ -166,18 +165,9 @@ class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
 
 
 class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
-    """Request to a kernel to profile the next steps of its running loop."""
+    """Request to a kernel to profile its next steps."""
 
     steps: int
-
-
-BINS_PER_OCTAVE = 4
-SHORTEST_STEP_SECONDS = 1e-6
-
-
-def bin_seconds(number: int) -> float:
-    """Return the lower bound of a bin of step times, in seconds. There are four bins per octave, from 1 µs on."""
-    return float(SHORTEST_STEP_SECONDS * 2 ** (number / BINS_PER_OCTAVE))
 
 
 # Data for the panel and for API clients.
@@ -214,7 +204,7 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     busy_ratio: float | None
     """Share of time in which the GPU is busy, as reported by the driver; ``None`` if it is unknown."""
     busy_metric: BusyMetric | None
-    """The metric of ``busy_ratio``; ``None`` if the ratio is unknown."""
+    """The metric of ``busy_ratio``."""
     idle_for_host_ratio: float | None
     """Share of time in which the GPU is idle for other reasons (launches, synchronisation); ``None`` if unknown."""
     batch_size: Count | None
@@ -227,7 +217,7 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     is_training: bool
     epoch_batches: Count
     epoch_left_seconds: float | None
-    """Time left in the current epoch at the current speed; ``None`` if the epoch's length is unknown."""
+    """Time left in the epoch at the current speed; ``None`` if its length is unknown."""
     last_seconds: Time
     """Unix time at which the latest step ended."""
     bins: list[StepBin]

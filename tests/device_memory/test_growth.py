@@ -21,7 +21,8 @@ from jupyter_gpuperf.device_memory.growth_search import HolderSearch
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.objects import locals_of_running
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthWatch
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of

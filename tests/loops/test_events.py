@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.idle_timer import MOST_PAIRS, IdleTimer, device_in_use
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.measure.device import uuid_of

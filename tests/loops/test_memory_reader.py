@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthHolder, GrowthWatch
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of

@@ -201,6 +201,34 @@ def test_a_step_that_the_scaler_passes_on_counts_once(all_watched, model):
     assert counts(all_watched) == {"SGD": ("optimizer", 4, 0)}
 
 
+class Twice(torch.optim.SGD):
+    """An optimizer whose step is that of its base class, and somewhat more; it may fail."""
+
+    fails = False
+
+    def step(self, closure=None):
+        if self.fails:
+            raise ZeroDivisionError
+        return super().step(closure)
+
+
+def test_a_step_that_calls_the_base_classs_is_one_step(all_watched, model):
+    optimizer_of(model)  # torch puts its hooks into a class when that is first used
+    optimizer = optimizer_of(model, Twice)
+    train(model, optimizer, times=5)
+    assert counts(all_watched) == {"Twice": ("optimizer", 4, 0)}
+
+
+def test_a_step_that_fails_is_no_step_and_the_next_ones_are(all_watched, model):
+    optimizer_of(model)
+    optimizer = optimizer_of(model, Twice)
+    for fails in (False, False, True, True, False, False):
+        optimizer.fails = fails
+        with contextlib.suppress(ZeroDivisionError):
+            train(model, optimizer)
+    assert counts(all_watched) == {"Twice": ("optimizer", 3, 0)}
+
+
 def test_optimizers_that_step_within_backward_bound_nothing(all_watched, model):
     optimizers = {each: torch.optim.SGD([each], lr=0.1) for each in model.parameters()}
     for each in model.parameters():

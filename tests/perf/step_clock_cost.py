@@ -27,7 +27,8 @@ import torch
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loops import LoopWatch, TelemetryThread
-from jupyter_gpuperf.loops.clock import BatchCounter, IteratorClock, LoopClock
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.memory_reader import READ_SECONDS, MemoryReader
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.schemas.training import WatchedLoop

@@ -1,0 +1,52 @@
+"""What the loops of this process share: the numbers of their batches, and for each thread the step that it is in."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from jupyter_gpuperf.loops.phase_clock import Marks
+from jupyter_gpuperf.loops.root_module import RootModule
+
+
+class OpenStep(Protocol):
+    """A step of a loader's loop that has not ended."""
+
+    def leave_out(self) -> None:
+        """Count the step as interrupted, since it is no ordinary step of the loop."""
+
+
+class OfThread(threading.local):
+    """What each thread has for itself: loops in two threads don't run within each other's steps."""
+
+    repeated = 0
+    """The number of the latest batch after which its loader has given another one."""
+    number = 0
+    """The number of the latest batch."""
+    iterator: OpenStep | None = None
+    """What gave the latest batch, until that ends."""
+    marks: Marks | None = None
+    """The marks of the current step, if its phases are measured."""
+
+
+class BatchCounter:
+    """Numbers the batches given to all loops of this process, to detect a loop that ran within a step of another.
+
+    A step is interrupted by another loop, such as an evaluation, if one loader gave at least two batches
+    during the step. Single batches only mean that the loop draws from several loaders.
+    """
+
+    def __init__(self) -> None:
+        self.count = self.paused = 0
+        self.of_thread = OfThread()
+        self.roots: dict[int, RootModule | None] = {}
+        """Thread → the outermost module that its loop calls; ``None`` until it is found."""
+
+    def pause(self) -> None:
+        """Interrupt all current steps: a cell ended in them, or the watch was off."""
+        self.count += 1
+        self.paused = self.count
+        for root in list(self.roots.values()):
+            if root is not None:
+                root.release()
+        self.roots.clear()  # the next cell may have another model

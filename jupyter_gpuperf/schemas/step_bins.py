@@ -1,0 +1,15 @@
+"""The bins of histograms of step times; their widths grow exponentially."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HIGHEST_BIN: Final = 255
+"""Number of the last bin of step times; its steps take half a million years."""
+BINS_PER_OCTAVE: Final = 4
+SHORTEST_STEP_SECONDS: Final = 1e-6
+
+
+def bin_seconds(number: int) -> float:
+    """Return the lower bound of a bin of step times, in seconds. There are four bins per octave, from 1 µs on."""
+    return float(SHORTEST_STEP_SECONDS * 2 ** (number / BINS_PER_OCTAVE))
