@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -45,11 +46,11 @@ class BackwardPatch:
             torch.autograd.backward = self._ours
 
     def _marking(self, original: Any) -> Any:
-        given, of_thread = self._given, self._given.of_thread
+        given, followed = self._given, self._given.marks
 
         @functools.wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:
-            marks = of_thread.marks
+            marks = followed.get(get_ident()) if followed else None
             # A pass within a pass, such as that of a checkpoint, is a part of it.
             if marks is None or self.quiet or marks.kinds[-1] == BACKWARD:
                 return original(*args, **kwargs)

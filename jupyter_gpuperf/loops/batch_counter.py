@@ -25,8 +25,6 @@ class OfThread(threading.local):
     """The number of the latest batch."""
     iterator: OpenStep | None = None
     """What gave the latest batch, until that ends."""
-    marks: Marks | None = None
-    """The marks of the current step, if its phases are measured."""
 
 
 class BatchCounter:
@@ -39,6 +37,8 @@ class BatchCounter:
     def __init__(self) -> None:
         self.count = self.paused = 0
         self.of_thread = OfThread()
+        self.marks: dict[int, Marks] = {}
+        """Thread → the marks of the step that it is in, if its phases are measured. Mostly empty, which is quick to see."""
         self.roots: dict[int, RootModule | None] = {}
         """Thread → the outermost module that its loop calls; ``None`` until it is found."""
 

@@ -12,7 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.batches import size_of
-from jupyter_gpuperf.loops.followed_step import await_forward, drop_phases, follow_phases
+from jupyter_gpuperf.loops.followed_step import (
+    await_forward,
+    drop_phases,
+    follow_phases,
+    mark_phase,
+)
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
 from jupyter_gpuperf.loops.phase_clock import RECEIVED, PhaseClock
@@ -117,9 +122,11 @@ class IteratorClock:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, ended - self._began)
-                follow_phases(shared, self._loader.phases, ended, interrupted=interrupted)
-            elif now >= self._loader.phases.due_seconds:
-                follow_phases(shared, self._loader.phases, now, interrupted=True)
+            else:
+                interrupted = True
+            phases = self._loader.phases
+            if shared.marks or ended >= phases.due_seconds:
+                follow_phases(shared, phases, ended, interrupted=interrupted)
             self._began = now
             idle_timer = self._loader.idle_timer
             if idle_timer is not None:
@@ -134,14 +141,14 @@ class IteratorClock:
             self._given = now
             if self._pair is not None and self._idle_timer is not None:
                 self._idle_timer.batch_received(self._pair)
-            of_thread = self._shared.of_thread
-            if of_thread.marks is not None and of_thread.marks.clock is self._loader.phases:
-                of_thread.marks.add(RECEIVED, now)
-                await_forward(self._shared)
+            shared, loader = self._shared, self._loader
+            of_thread = shared.of_thread
+            if shared.marks:
+                mark_phase(shared, RECEIVED)
+                await_forward(shared)
             if not self._samples_fixed:
                 self._samples = size_of(batch) or 0
             self._training = self._is_grad_enabled()
-            shared, loader = self._shared, self._loader
             of_thread.repeated = max(of_thread.repeated, loader.number)
             of_thread.iterator = self
             of_thread.number = self._count = loader.number = shared.count = shared.count + 1
@@ -161,7 +168,7 @@ class IteratorClock:
         of_thread = self._shared.of_thread
         if of_thread.iterator is self:
             of_thread.iterator = None
-        if of_thread.marks is not None:
+        if self._shared.marks:
             drop_phases(self._shared)
         if self._pair is not None and self._idle_timer is not None:
             self._idle_timer.drop(self._pair)

@@ -77,7 +77,9 @@ class LoopWatch:
         self.patch = Patch(self._begin)
         self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
         self.optimizer_hooks = OptimizerHooks(
-            self.optimizer_loops.stepped, functools.partial(mark_phase, self.given)
+            self.optimizer_loops.stepped,
+            functools.partial(mark_phase, self.given),
+            self.given.marks,
         )
         self.patches = TorchPatches(self.patch, self.optimizer_hooks, BackwardPatch(self.given))
         self._named: dict[int, Any] = {}

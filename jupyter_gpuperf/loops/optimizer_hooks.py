@@ -7,10 +7,10 @@ optimizer gets no graph break from them; such an optimizer's steps are not notic
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from collections.abc import Callable
-from types import FrameType, ModuleType
+from collections.abc import Callable, Collection
+from threading import get_ident
+from types import ModuleType
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.import_hook import ImportHook
@@ -30,16 +30,22 @@ class OptimizerHooks:
     stepped
         Called in the loop's own thread with the optimizer and the time at which its step ended.
     mark
-        Called with ``OPTIMIZER`` and ``OPTIMIZER_END`` before and after each step.
+        Called with ``OPTIMIZER`` and ``OPTIMIZER_END`` before and after each step while ``followed`` is not empty.
 
     Neither is called for optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
     """
 
-    def __init__(self, stepped: Callable[[Any, float], None], mark: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stepped: Callable[[Any, float], None],
+        mark: Callable[[str], None],
+        followed: Collection[int],
+    ) -> None:
         self.quiet = False
         """Whether nothing is called: in forked children, and while timing is suspended."""
-        self._stepped, self._mark = stepped, mark
-        self._of_thread = _OfThread()
+        self._stepped, self._mark, self._followed = stepped, mark, followed
+        self._scaling: set[int] = set()
+        """Threads in which a scaler has yet to call its optimizer."""
         self._hook = ImportHook("torch", self._apply_to)
         self._handles: tuple[Any, ...] = ()
         self._scaler_class: Any = None
@@ -69,25 +75,28 @@ class OptimizerHooks:
             self._wrap_scaler(torch)
 
     def _registered(self, torch: Any) -> tuple[Any, ...]:
-        of_thread, now = self._of_thread, time.perf_counter
-        is_compiling, backward = torch.compiler.is_dynamo_compiling, _running_backward(torch)
+        stepped, mark, followed, scaling = self._stepped, self._mark, self._followed, self._scaling
+        now, is_compiling = time.perf_counter, torch.compiler.is_dynamo_compiling
+        # Torch calls the hooks again for the step of a base class: of two ends after one begin, the first counts.
+        began: set[int] = set()
+        backward = getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD)
 
-        def optimizer_steps(*_: Any) -> None:
+        def optimizer_steps(optimizer: Any, *_: Any) -> None:
             if is_compiling() or self.quiet or backward() != NO_BACKWARD:
                 return
-            call = sys._getframe(1)
-            if not of_thread.outermost or not _is_within(call, of_thread.outermost):
-                of_thread.outermost = id(call)
-                self._mark(OPTIMIZER)
+            began.add(id(optimizer))
+            if followed:
+                mark(OPTIMIZER)
 
         def optimizer_stepped(optimizer: Any, *_: Any) -> None:
-            if is_compiling() or self.quiet:
+            if is_compiling() or self.quiet or id(optimizer) not in began:
                 return
-            of_thread.steps += 1
-            if of_thread.outermost == id(sys._getframe(1)):
-                of_thread.outermost = 0
-                self._mark(OPTIMIZER_END)
-                self._stepped(optimizer, now())
+            began.discard(id(optimizer))
+            if scaling:
+                scaling.discard(get_ident())
+            if followed:
+                mark(OPTIMIZER_END)
+            stepped(optimizer, now())
 
         hooks = sys.modules[OPTIMIZERS]
         return (
@@ -96,39 +105,22 @@ class OptimizerHooks:
         )
 
     def _wrap_scaler(self, torch: Any) -> None:
-        of_thread, stepped, now = self._of_thread, self._stepped, time.perf_counter
+        stepped, now, scaling = self._stepped, time.perf_counter, self._scaling
         scaler_class, is_compiling = torch.amp.GradScaler, torch.compiler.is_dynamo_compiling
         original = scaler_class.step
 
         def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
             if is_compiling() or self.quiet:
                 return original(scaler, optimizer, *args, **kwargs)
-            before = of_thread.steps
-            result = original(scaler, optimizer, *args, **kwargs)
-            if of_thread.steps == before:  # infinite gradients: the optimizer was not called
-                stepped(optimizer, now())
+            thread = get_ident()
+            scaling.add(thread)
+            try:
+                result = original(scaler, optimizer, *args, **kwargs)
+                if thread in scaling:  # infinite gradients: the optimizer was not called
+                    stepped(optimizer, now())
+            finally:
+                scaling.discard(thread)
             return result
 
         self._scaler_class, self._original, self._ours = scaler_class, original, step
         scaler_class.step = step
-
-
-class _OfThread(threading.local):
-    steps = 0
-    """Number of optimizer steps in this thread."""
-    outermost = 0
-    """The id of the frame that runs the current step. Torch calls the hooks again for the step of a base class, or of an
-    optimizer that is wrapped by another."""
-
-
-def _is_within(frame: FrameType, outer: int) -> bool:
-    """Return whether the frame was called, possibly over others, by the one with the id ``outer``."""
-    caller = frame.f_back
-    while caller is not None and id(caller) != outer:
-        caller = caller.f_back
-    return caller is not None
-
-
-def _running_backward(torch: Any) -> Callable[[], int]:
-    """Return a function that identifies the backward pass within which it is called."""
-    return getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
 from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.followed_step import await_forward, follow_phases
 
@@ -21,7 +21,7 @@ MOST_MARKS: Final = 64
 """Maximum number of optimizers that are remembered while none leads; more come from loops that create them anew."""
 
 
-class _OfThread(threading.local):
+class _Loop:
     """The loop of one thread.
 
     Attributes
@@ -31,9 +31,13 @@ class _OfThread(threading.local):
         given until then.
     leader, owner
         The id of the optimizer that leads, and a weak reference to it.
-    batch_number, repeats_count
-        Of the latest batch in this thread: its number, and how often the same optimizer has stepped since.
+    batch_number, first_stepped, repeats_count
+        Of the latest batch in this thread: its number, the id of the optimizer that stepped first since, and how often.
     """
+
+    __slots__ = (
+        *("batch_number", "clock", "first_stepped", "leader", "marks", "owner", "repeats_count"),
+    )
 
     def __init__(self) -> None:
         self.marks: dict[int, tuple[float, int]] = {}
@@ -43,6 +47,11 @@ class _OfThread(threading.local):
         self.batch_number = 0
         self.first_stepped = 0
         self.repeats_count = 0
+
+
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.loop = _Loop()
 
 
 class OptimizerLoops:
@@ -64,65 +73,66 @@ class OptimizerLoops:
 
     def stepped(self, optimizer: Any, now: float) -> None:
         """Record that an optimizer's step ended at the time ``now``."""
-        of_thread = self._of_thread
+        loop, drawn = self._of_thread.loop, self._given.of_thread
         try:
-            if self._is_on_a_batch(optimizer, of_thread):
-                of_thread.marks.clear()
+            if drawn.iterator is not None and self._is_on_a_batch(optimizer, loop, drawn):
+                loop.marks.clear()
                 return
-            self._mark(optimizer, now, of_thread)
+            marks, key = loop.marks, id(optimizer)
+            if key == loop.leader and loop.owner() is not optimizer:
+                loop.leader = 0  # the leader is gone, and this one has its id
+                marks.pop(key, None)
+            began = marks.get(key)
+            if began is None:
+                if len(marks) == MOST_MARKS:
+                    marks.clear()
+                marks[key] = (now, self._given.count)
+            else:
+                self._end_step(optimizer, loop, began, now, drawn.repeated)
         except Exception as error:  # noqa: BLE001  (the user's loop must continue)
-            of_thread.marks.clear()
-            if of_thread.clock is not None:
-                of_thread.clock.error = f"{type(error).__name__}: {error}"
-                of_thread.clock.phases.stop()
+            loop.marks.clear()
+            if loop.clock is not None:
+                loop.clock.error = f"{type(error).__name__}: {error}"
+                loop.clock.phases.stop()
 
-    def _is_on_a_batch(self, optimizer: Any, of_thread: _OfThread) -> bool:
+    def _is_on_a_batch(self, optimizer: Any, loop: _Loop, drawn: OfThread) -> bool:
         """Return whether the step belongs to a loader's loop; end that loop's step if it was left."""
-        drawn, key = self._given.of_thread, id(optimizer)
+        key = id(optimizer)
         if drawn.iterator is None or drawn.number < self._given.paused:
             return False
-        if drawn.number != of_thread.batch_number:
-            of_thread.batch_number, of_thread.first_stepped = drawn.number, key
-            of_thread.repeats_count = 0
-        of_thread.repeats_count += key == of_thread.first_stepped
-        if of_thread.repeats_count <= MOST_STEPS_PER_BATCH:
+        if drawn.number != loop.batch_number:
+            loop.batch_number, loop.first_stepped = drawn.number, key
+            loop.repeats_count = 0
+        loop.repeats_count += key == loop.first_stepped
+        if loop.repeats_count <= MOST_STEPS_PER_BATCH:
             return True
         drawn.iterator.leave_out()
         drawn.iterator = None
         return False
 
-    def _mark(self, optimizer: Any, now: float, of_thread: _OfThread) -> None:
-        marks, key = of_thread.marks, id(optimizer)
-        if key == of_thread.leader and of_thread.owner() is not optimizer:
-            of_thread.leader = 0  # the leader is gone, and this one has its id
-            marks.pop(key, None)
-        began = marks.get(key)
-        if began is None:
-            if len(marks) == MOST_MARKS:
-                marks.clear()
-            marks[key] = (now, self._given.count)
+    def _end_step(
+        self, optimizer: Any, loop: _Loop, mark: tuple[float, int], now: float, repeated: int
+    ) -> None:
+        """Record a step: this optimizer has stepped twice, and the leader, if another, has not stepped in between."""
+        given, (began, count) = self._given, mark
+        if loop.leader != id(optimizer):  # from now on, it leads
+            loop.clock = self._clock_of(optimizer)
+            loop.leader, loop.owner = id(optimizer), weakref.ref(optimizer)
+        clock = loop.clock
+        loop.marks.clear()
+        if clock is None or clock.error is not None:
             return
-        # It has stepped twice, and the leader has not stepped in between: from now on, it leads.
-        if key != of_thread.leader:
-            of_thread.clock = self._clock_of(optimizer)
-            of_thread.leader, of_thread.owner = key, weakref.ref(optimizer)
-        clock = of_thread.clock
-        marks.clear()
-        if clock is not None and clock.error is None:
-            now += self._end_step(clock, *began, now)
-            marks[key] = (now, self._given.count)
-        if self.at_step_end is not None:
-            self.at_step_end(optimizer)
-            marks[key] = (now, -1)  # a profiler slows the step that begins: it does not count
-
-    def _end_step(self, clock: LoopClock, began: float, count: int, now: float) -> float:
-        """Record a step, and return how many seconds that took beyond the usual."""
-        given = self._given
-        interrupted = count < given.paused or count < given.of_thread.repeated
-        follow_phases(given, clock.phases, now, interrupted=interrupted)
-        await_forward(given)
-        memory, reader = None, clock.memory_reader
+        interrupted = count < given.paused or count < repeated
+        memory, reader, phases = None, clock.memory_reader, clock.phases
+        if given.marks or now >= phases.due_seconds:
+            follow_phases(given, phases, now, interrupted=interrupted)
+            await_forward(given)
+        ended = now
         if reader is not None and now >= reader.due_seconds:
             memory = reader.read(now)
-        clock.steps.append((began, began, now, 0, interrupted, True, memory))
-        return 0.0 if memory is None or reader is None else reader.took_seconds
+            now += reader.took_seconds  # it is no part of the next step
+        clock.steps.append((began, began, ended, 0, interrupted, True, memory))
+        loop.marks[loop.leader] = (now, given.count)
+        if self.at_step_end is not None:
+            self.at_step_end(optimizer)
+            loop.marks[loop.leader] = (now, -1)  # a profiler slows the next step: it does not count

@@ -176,7 +176,7 @@ def test_optimizers_that_step_once_each_are_forgotten(all_watched, model):
     kept = [optimizer_of(model) for _ in range(3 * MOST_MARKS)]
     train(model, *kept)
     assert counts(all_watched) == {}
-    assert len(all_watched.optimizer_loops._of_thread.marks) <= MOST_MARKS
+    assert len(all_watched.optimizer_loops._of_thread.loop.marks) <= MOST_MARKS
 
 
 def test_a_step_that_the_scaler_leaves_out_is_a_step(all_watched, model):
