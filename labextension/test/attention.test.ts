@@ -83,20 +83,28 @@ test('the causes that a device can not decide are those of the last message', ()
   assert.deepEqual(attention.undecided, []);
 });
 
-test('the same finding on several devices is one group, the most severe first', () => {
+test('findings that are alike are one group, the most severe first', () => {
   const attention = new Attention();
+  const suspected = {
+    ...finding('launch-bound', 'critical', 'GPU-5'),
+    confidence: 'suspected' as const
+  };
   receive(
     attention,
     finding('input-bound', 'warning', 'GPU-0'),
     finding('launch-bound', 'critical', 'GPU-1'),
-    finding('input-bound', 'critical', 'GPU-2')
+    finding('input-bound', 'critical', 'GPU-2'),
+    finding('input-bound', 'warning', 'GPU-3'),
+    suspected
   );
   const devices = attention.groups.map(group =>
     group.map(each => `${each.code} ${each.device}`)
   );
   assert.deepEqual(devices, [
     ['launch-bound GPU-1'],
-    ['input-bound GPU-2', 'input-bound GPU-0']
+    ['input-bound GPU-2'],
+    ['launch-bound GPU-5'],
+    ['input-bound GPU-0', 'input-bound GPU-3']
   ]);
 });
 

@@ -99,15 +99,21 @@ export function keyOf(finding: Pick<Alert, 'code' | 'device'>): string {
   return `${finding.code} ${finding.device}`;
 }
 
-/** Alerts or findings with the same code as groups; the most severe first, of groups and in each. */
+/** What findings on several devices have in common that are shown as one: what holds of one holds of all. */
+export function alikeOf(each: Alert | Finding): string {
+  const confidence = 'confidence' in each ? each.confidence : '';
+  return `${each.code} ${each.severity} ${confidence}`;
+}
+
+/** Alerts or findings that are alike as groups; the most severe first. */
 export function groupsOf<T extends Alert | Finding>(
   all: readonly T[]
 ): Alike<T>[] {
   const groups = new Map<string, [T, ...T[]]>();
   for (const each of [...all].sort((a, b) => rankOf(b) - rankOf(a))) {
-    const group = groups.get(each.code);
+    const group = groups.get(alikeOf(each));
     if (group === undefined) {
-      groups.set(each.code, [each]);
+      groups.set(alikeOf(each), [each]);
     } else {
       group.push(each);
     }

@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import type { Finding } from '../api/generated';
 import { formatQuantity, grouped, labelOf, unitOf } from '../format';
-import { Alike, isFinding, keyOf } from '../model/attention';
+import { Alike, alikeOf, isFinding, keyOf } from '../model/attention';
 import type { LiveModel } from '../model/live';
 import { trans, translated } from '../translation';
 import { isUrgent } from './alertdot';
@@ -30,7 +30,11 @@ export function FindingsSection(): JSX.Element {
   const [chosen, setChosen] = React.useState('');
   const urgent = groups.filter(([each]) => isUrgent(each));
   const open =
-    groups.find(([each]) => each.code === chosen) ?? urgent[0] ?? null;
+    groups.find(([each]) => alikeOf(each) === chosen) ??
+    // Its severity may have changed.
+    groups.find(([each]) => each.code === chosen.split(' ')[0]) ??
+    urgent[0] ??
+    null;
   return (
     <Section
       id="findings"
@@ -48,10 +52,10 @@ export function FindingsSection(): JSX.Element {
         ) : null}
         {groups.map(group => (
           <Item
-            key={group[0].code}
+            key={alikeOf(group[0])}
             group={group}
             open={group === open}
-            onToggle={() => setChosen(group === open ? '' : group[0].code)}
+            onToggle={() => setChosen(group === open ? '' : alikeOf(group[0]))}
           />
         ))}
       </ul>
