@@ -1,0 +1,248 @@
+"""Compare the phases of steps with the profiler's timeline, in ten programs of which three are compiled and one checkpoints.
+
+python tests/perf/phase_truth.py [--only transformer,lstm] [--steps 40] [--json]
+
+Each program runs twice on the same batches: watched, with every step followed, and under torch's profiler, with a range of
+its own around each phase. The device reaches a boundary when all kernels that were launched before it have ended; from the
+timeline, that is known to the microsecond. The table has the share of each phase in the step, by both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from jupyter_gpuperf.loop_store.step_window import steps_of
+from jupyter_gpuperf.loops import LoopWatch, phase_clock
+from jupyter_gpuperf.loops.followed_step import root_found
+from jupyter_gpuperf.loops.tallies import tally_of
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+PREFIX = "phase::"
+SKIPPED_STEPS = 5
+PHASES = ("data", "copy", "forward", "backward", "optimizer", "other")
+
+
+class Program(NamedTuple):
+    """A model, what makes a batch on the host, and how the loss is made of the outputs."""
+
+    model: nn.Module
+    batch: Callable[[], torch.Tensor]
+    loss: Callable[[torch.Tensor], torch.Tensor] = lambda outputs: outputs.float().pow(2).mean()
+    accumulated: int = 1
+
+
+class Checkpointed(nn.Module):
+    """Layers whose activations are computed again in the backward pass."""
+
+    def __init__(self, layers: nn.ModuleList) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of the last layer."""
+        for each in self.layers:
+            inputs = checkpoint(each, inputs, use_reentrant=False)
+        return inputs
+
+
+class FirstOutput(nn.Module):
+    """A recurrent network without its state."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs alone."""
+        return self.inner(inputs)[0]
+
+
+def layer(width: int = 512) -> nn.Module:
+    """Return a layer of a transformer."""
+    return nn.TransformerEncoderLayer(width, 8, 4 * width, batch_first=True, dropout=0.0)
+
+
+def mlp(width: int = 2048) -> nn.Module:
+    """Return a network of large layers."""
+    return nn.Sequential(*(nn.Sequential(nn.Linear(width, width), nn.GELU()) for _ in range(6)))
+
+
+def convolutions() -> nn.Module:
+    """Return a convolutional network."""
+    widths = [3, 64, 64, 128, 128, 256]
+    blocks = [
+        nn.Sequential(nn.Conv2d(one, two, 3, padding=1), nn.BatchNorm2d(two), nn.ReLU())
+        for one, two in pairwise(widths)
+    ]
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 100))
+
+
+def programs() -> dict[str, Callable[[], Program]]:
+    """Return the programs by name."""
+    rows, images = lambda: torch.randn(512, 2048), lambda: torch.randn(32, 3, 96, 96)
+    texts = lambda: torch.randn(16, 256, 512)
+    stack = lambda: nn.Sequential(*(layer() for _ in range(6)))
+    return {
+        "mlp": lambda: Program(mlp(), rows),
+        "small": lambda: Program(mlp(64), lambda: torch.randn(32, 64)),
+        "convolutions": lambda: Program(convolutions(), images),
+        "transformer": lambda: Program(stack(), texts),
+        "lstm": lambda: Program(FirstOutput(nn.LSTM(256, 512, 2, batch_first=True)), _sequences),
+        "accumulated": lambda: Program(stack(), texts, accumulated=4),
+        "checkpointed": lambda: Program(
+            Checkpointed(nn.ModuleList(layer() for _ in range(6))), texts
+        ),
+        "compiled mlp": lambda: Program(torch.compile(mlp()), rows),
+        "compiled convolutions": lambda: Program(torch.compile(convolutions()), images),
+        "compiled transformer": lambda: Program(torch.compile(stack()), texts),
+    }
+
+
+def _sequences() -> torch.Tensor:
+    return torch.randn(32, 128, 256)
+
+
+def run(program: Program, optimizer: torch.optim.Optimizer, steps: int, marked: bool) -> None:
+    """Train; with a range around each phase if ``marked``."""
+    ranged = torch.profiler.record_function if marked else lambda name: nullcontext()
+    batches = iter(torch.utils.data.DataLoader(Batches(program.batch, steps), batch_size=None))
+    for number in range(steps):
+        with ranged(PREFIX + "data"):
+            batch = next(batches)
+        with ranged(PREFIX + "copy"):
+            batch = batch.to(DEVICE)
+        with ranged(PREFIX + "forward"):
+            loss = program.loss(program.model(batch))
+        with ranged(PREFIX + "backward"):
+            loss.backward()
+        if (number + 1) % program.accumulated == 0:
+            with ranged(PREFIX + "optimizer"):
+                optimizer.step()
+            optimizer.zero_grad()
+    with ranged(PREFIX + "end"):
+        next(batches, None)
+
+
+class Batches(torch.utils.data.Dataset[torch.Tensor]):
+    """So many batches."""
+
+    def __init__(self, make: Callable[[], torch.Tensor], count: int) -> None:
+        self._batch, self._count = make(), count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self._batch.clone()
+
+
+def by_the_clock(
+    program: Program, optimizer: torch.optim.Optimizer, steps: int
+) -> dict[str, float]:
+    """Return the share of each phase, by the step clock."""
+    watching = LoopWatch()
+    watching.watch_everything()
+    root_found(watching.given, threading.get_ident(), program.model)
+    try:
+        run(program, optimizer, steps, marked=False)
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+        run(program, optimizer, 2, marked=False)  # reads the events of the last steps
+        clock = watching.clocks[0]
+        tally = tally_of(clock, 0.0)
+    finally:
+        watching.stop()
+    found = steps_of(clock.info, [tally], pid=1, notebook="", busy=lambda *_: None)
+    seconds = {
+        name: (each.gpu_seconds if DEVICE == "cuda" else each.host_seconds) or 0.0
+        for name, each in found.phases.items()
+    }
+    whole = sum(seconds.values())
+    return {name: each / whole for name, each in seconds.items()}
+
+
+def by_the_profiler(
+    program: Program, optimizer: torch.optim.Optimizer, steps: int
+) -> dict[str, float]:
+    """Return the share of each phase, by the profiler's timeline."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if DEVICE == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities) as profile:
+        run(program, optimizer, steps, marked=True)
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+    return _shares(profile.events())
+
+
+def _shares(events: Sequence[Any]) -> dict[str, float]:
+    """Return the share of each phase in the steps after the first ones, which contain the profiler's start."""
+    on_host = [each for each in events if each.device_type.name == "CPU"]
+    on_device = [each for each in events if each.device_type.name != "CPU"]
+    launched = {each.id: each.time_range.start for each in on_host if each.name.startswith("cu")}
+    ends = sorted(
+        (launched.get(each.id, each.time_range.start), each.time_range.end)
+        for each in on_device
+        if not each.name.startswith(PREFIX)
+    )
+    boundaries = []
+    for each in sorted(on_host, key=lambda one: one.time_range.start):
+        if each.name.startswith(PREFIX):
+            span = each.time_range
+            boundaries += [(span.start, each.name.removeprefix(PREFIX)), (span.end, "other")]
+    reached = [(_reached(time, ends), name) for time, name in boundaries]
+    begins = [place for place, (_, name) in enumerate(reached) if name == "data"]
+    seconds: dict[str, float] = defaultdict(float)
+    for (began, name), (ended, _) in pairwise(reached[begins[SKIPPED_STEPS] :]):
+        seconds[name] += ended - began
+    whole = sum(seconds[name] for name in PHASES)
+    return {name: seconds[name] / whole for name in PHASES}
+
+
+def _reached(time: float, ends: list[tuple[float, float]]) -> float:
+    """Return when the device reaches what is queued at this time of the host."""
+    return max([time, *(end for launched, end in ends if launched <= time)])
+
+
+def main() -> None:
+    """Compare, and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", default="")
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    phase_clock.INTERVAL_SECONDS = 0.0
+    found = {}
+    for name, make in programs().items():
+        if options.only and name not in options.only.split(","):
+            continue
+        program = make()
+        program.model.to(DEVICE)
+        optimizer = torch.optim.AdamW(program.model.parameters(), lr=1e-5)
+        run(program, optimizer, 8, marked=False)  # compiles
+        clock = by_the_clock(program, optimizer, options.steps)
+        truth = by_the_profiler(program, optimizer, options.steps)
+        worst = max(abs(clock[phase] - truth[phase]) for phase in PHASES)
+        found[name] = {"clock": clock, "profiler": truth, "worst_points": round(100 * worst, 2)}
+        if not options.json:
+            row = " ".join(
+                f"{phase} {100 * clock[phase]:.1f}/{100 * truth[phase]:.1f}" for phase in PHASES
+            )
+            print(f"{name}: {row}; worst {100 * worst:.2f} points", flush=True)
+    if options.json:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
