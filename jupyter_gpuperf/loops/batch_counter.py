@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from collections.abc import Sequence
+from types import CodeType
+from typing import NamedTuple, Protocol
 
-from jupyter_gpuperf.loops.phase_clock import Marks
+from jupyter_gpuperf.loops.phase_clock import Marks, PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
 
 
@@ -27,6 +29,15 @@ class OfThread(threading.local):
     """What gave the latest batch, until that ends."""
 
 
+class LoopStack(NamedTuple):
+    """The code of the functions on a thread's stack where its loop meets the step clock, innermost first."""
+
+    phases: PhaseClock
+    codes: Sequence[CodeType]
+    when_seconds: float
+    """When a step began there, by ``time.perf_counter()``."""
+
+
 class BatchCounter:
     """Numbers the batches given to all loops of this process, to detect a loop that ran within a step of another.
 
@@ -41,6 +52,8 @@ class BatchCounter:
         """Thread → the marks of the step that it is in, if its phases are measured. Mostly empty, which is quick to see."""
         self.roots: dict[int, RootModule | None] = {}
         """Thread → the outermost module that its loop calls; ``None`` until it is found."""
+        self.stacks: dict[int, LoopStack] = {}
+        """Thread → where its loop is, when a step was last followed."""
 
     def pause(self) -> None:
         """Interrupt all current steps: a cell ended in them, or the watch was off."""
@@ -50,3 +63,4 @@ class BatchCounter:
             if root is not None:
                 root.release()
         self.roots.clear()  # the next cell may have another model
+        self.stacks.clear()

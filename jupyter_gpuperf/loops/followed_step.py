@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from threading import get_ident
 
-from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
+from jupyter_gpuperf.loops.host_lines import codes_of_caller
 from jupyter_gpuperf.loops.phase_clock import PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
 
@@ -26,6 +27,7 @@ def follow_phases(
         _release(given, thread)
     if now >= phases.due_seconds and (fresh := phases.begin(now)) is not None:
         given.marks[thread] = fresh
+        given.stacks[thread] = LoopStack(phases, codes_of_caller(), now)
 
 
 def drop_phases(given: BatchCounter) -> None:

@@ -29,7 +29,7 @@ from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.phase_clock import EventPool
 from jupyter_gpuperf.loops.rank import rank_in
-from jupyter_gpuperf.loops.root_search import find_roots
+from jupyter_gpuperf.loops.stack_looks import look_at_loops
 from jupyter_gpuperf.loops.step_observer import StepObserver
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.loops.torch_patches import TorchPatches
@@ -44,6 +44,7 @@ MOST_LOOPS: Final = 64
 
 LATE_FIELDS: Final = (
     *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
+    "host_lines",
 )
 """Fields of a loop that are still unknown when its first step begins."""
 
@@ -167,9 +168,13 @@ class LoopWatch:
                 clock.phases.pool = EventPool(torch, device)
                 clock.info = msgspec.structs.replace(clock.info, device_uuid=uuid)
 
-    def find_roots(self) -> None:
-        """Look for the modules that the loops call. Call this from a thread of its own; it takes some milliseconds."""
-        find_roots(self.given, self.torch())
+    def look_at_loops(self) -> None:
+        """Look what the loops are doing. Call this from a thread of its own; it takes some milliseconds."""
+        look_at_loops(self.given, self.torch())
+        for clock in self.clocks:
+            lines = clock.phases.lines.shares() or None
+            if lines != clock.info.host_lines:
+                clock.info = msgspec.structs.replace(clock.info, host_lines=lines)
 
     def find_rank(self) -> None:
         """Give each clock the rank of this process, once the process has joined its process group."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from jupyter_gpuperf.loops.host_lines import HostLines
 from jupyter_gpuperf.loops.idle_timer import keep_in_children
 from jupyter_gpuperf.loops.loop_stream import LoopStream
 from jupyter_gpuperf.schemas.phases import Phase
@@ -124,6 +125,10 @@ class PhaseClock:
         self.steps: deque[FollowedStep] = deque(maxlen=MOST_WAITING)
         self.due_seconds = 0.0
         """The next step that begins at this time or later is followed."""
+        self.lines = HostLines()
+        """Where the host's time is spent, apart from the phases."""
+        self.last_seconds = 0.0
+        """Duration of the last step that was followed."""
         self._unread: deque[Marks] = deque()
         self._random = random.Random(0)
 
@@ -136,6 +141,7 @@ class PhaseClock:
     def end(self, marks: Marks, now: float, *, interrupted: bool) -> None:
         """End a step that was followed; an interrupted one is dropped."""
         marks.add(END, now)
+        self.last_seconds = marks.times[-1] - marks.times[0]
         is_whole = len(marks.kinds) < MOST_MARKS and None not in marks.events
         if interrupted or not is_whole:
             self.drop(marks)

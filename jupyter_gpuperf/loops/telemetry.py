@@ -85,7 +85,7 @@ class TelemetryThread(ReportingThread):
             self._watching.find_rank()
             self._count_worker_threads()
         self._reports_count += 1
-        self._watching.find_roots()
+        self._watching.look_at_loops()
         self.tally()
         for message in self.link.receive():
             if isinstance(message, ServerMessage):

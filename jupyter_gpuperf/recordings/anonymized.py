@@ -49,6 +49,7 @@ def anonymized_training(message: bytes) -> bytes:
                 each,
                 notebook="",
                 arguments=None,
+                host_lines=None,
                 memory_growth=each.memory_growth
                 and replace(each.memory_growth, holder=None, function=None),
             )

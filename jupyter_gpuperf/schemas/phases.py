@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from jupyter_gpuperf.schemas.bounds import Seconds
+from jupyter_gpuperf.schemas.bounds import Count, Name, Seconds
 
 Phase = Literal["data", "copy", "forward", "backward", "optimizer", "other"]
 """A part of a step: waiting for the batch; from then to the forward pass; that, with the loss; the backward pass; the
@@ -26,6 +26,22 @@ class PhaseSeconds(Struct, frozen=True, kw_only=True):
     """The time from the GPU's reaching its begin to reaching its end, idle time included; ``None`` without a GPU."""
     gpu_idle_seconds: Seconds | None = None
     """The part of it in which the GPU had nothing to do, where that was shown: while the loop waits for data."""
+
+
+class HostLine(Struct, frozen=True, kw_only=True):
+    """A function of the user's in which a loop's host time is spent, apart from the phases; by looks at its stack."""
+
+    function: Name
+    """The function that the loop calls; ``<module>`` if the time is spent in a cell's or a script's own lines."""
+    file: Name
+    line: Count
+    """The line in which the function is most often."""
+    ratio: Annotated[float, Meta(ge=0, le=1)]
+    """Share of a step's time on the host."""
+
+
+HostLines = Annotated[list[HostLine], Meta(max_length=8)]
+"""Where a loop's host spends the most time apart from the phases, the largest share first."""
 
 
 class FollowedSteps(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,13 @@ from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
-from jupyter_gpuperf.schemas.phases import FollowedSteps, Phase, PhaseSeconds, merged_phases
+from jupyter_gpuperf.schemas.phases import (
+    FollowedSteps,
+    HostLines,
+    Phase,
+    PhaseSeconds,
+    merged_phases,
+)
 from jupyter_gpuperf.schemas.readings import Columns
 from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN
 
@@ -69,6 +75,7 @@ class WatchedLoop(Struct, frozen=True, kw_only=True):
     """The number of ranks in the distributed training; ``None`` if the process trains alone."""
     memory_growth: MemoryGrowth | None = None
     """``None`` while the memory does not grow, or without a GPU."""
+    host_lines: HostLines | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -235,6 +242,8 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     peak_allocated_bytes: Bytes | None = None
     memory_growth: MemoryGrowth | None = None
     """Recordings omit the names in it."""
+    host_lines: HostLines | None = None
+    """Recordings omit it."""
     phases: dict[Phase, PhaseSeconds] | None = None
     """Mean times of each phase of a step, over some twenty steps a second; ``None`` if none was measured."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import phase_clock
+from jupyter_gpuperf.loops.batch_counter import LoopStack
 from jupyter_gpuperf.loops.followed_step import root_found
 from jupyter_gpuperf.loops.phase_clock import (
     BACKWARD,
@@ -32,7 +33,7 @@ from jupyter_gpuperf.loops.phase_clock import (
     PhaseClock,
     phase_between,
 )
-from jupyter_gpuperf.loops.root_search import find_roots
+from jupyter_gpuperf.loops.stack_looks import look_at_loops
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.schemas.phases import PHASES, merged_phases
 
@@ -352,10 +353,13 @@ class Loop(threading.Thread):
 def found_root(watching, call):
     """Return the module that is found while ``call`` is called again and again in another thread."""
     with Loop(call) as loop:
-        watching.given.roots[loop.ident] = None
-        for _ in range(30):
-            find_roots(watching.given, torch)
-        root = watching.given.roots[loop.ident]
+        phases = PhaseClock()
+        phases.last_seconds = 60.0
+        watching.pause()
+        watching.given.stacks[loop.ident] = LoopStack(phases, [], time.perf_counter())
+        for _ in range(20):
+            look_at_loops(watching.given, torch)
+        root = watching.given.roots.get(loop.ident)
     return None if root is None else root._module()
 
 

@@ -135,7 +135,7 @@ def get_batch():
     start = torch.randint(0, 9_000, (4,)).tolist()
     time.sleep(0.01)
     return torch.stack([tokens[i : i + 32] for i in start]), torch.stack([tokens[i + 1 : i + 33] for i in start])
-until = time.monotonic() + 20
+until = time.monotonic() + 40
 inputs, targets = get_batch()
 while time.monotonic() < until:
     loss = torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
@@ -164,6 +164,8 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     expect(output).not_to_contain_text("wait for data")
     phases = training.locator("[data-phases=host]")
     expect(phases).to_contain_text(re.compile(r"forward \d+ % · backward \d+ % · optimizer \d+ %"))
+    line = training.locator("[data-host-line]").first
+    expect(line).to_have_text(re.compile(r"^get_batch · line 1?\d: host \d+ %$"), timeout=20_000)
     page.screenshot(path=RESULTS / "own_batches.png")
 
 

@@ -716,6 +716,18 @@ export interface History {
   step_seconds: number;
 }
 /**
+ * A function of the user's in which a loop's host time is spent, apart from the phases; by looks at its stack.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HostLine".
+ */
+export interface HostLine {
+  file: string;
+  function: string;
+  line: number;
+  ratio: number;
+}
+/**
  * The state of a job. Times are Unix times, ``None`` until the event happened.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -852,6 +864,17 @@ export interface LoopSteps {
   device_uuid: string | null;
   epoch_batches: number;
   epoch_left_seconds: number | null;
+  host_lines?:
+    | []
+    | [HostLine]
+    | [HostLine, HostLine]
+    | [HostLine, HostLine, HostLine]
+    | [HostLine, HostLine, HostLine, HostLine]
+    | [HostLine, HostLine, HostLine, HostLine, HostLine]
+    | [HostLine, HostLine, HostLine, HostLine, HostLine, HostLine]
+    | [HostLine, HostLine, HostLine, HostLine, HostLine, HostLine, HostLine]
+    | [HostLine, HostLine, HostLine, HostLine, HostLine, HostLine, HostLine, HostLine]
+    | null;
   idle_for_data_ratio: number | null;
   idle_for_host_ratio: number | null;
   is_training: boolean;

@@ -1,3 +1,5 @@
+import * as React from 'react';
+
 import type { LoopSteps } from '../api/generated';
 import { trans } from '../translation';
 import { Note } from './elements';
@@ -33,6 +35,14 @@ export function StepPhases({
         `${labels[name]} ${((100 * seconds) / whole).toFixed(0)} %`
     );
   return parts.length === 0 ? null : (
-    <Note data-phases={onGpu ? 'gpu' : 'host'}>{parts.join(' · ')}</Note>
+    <>
+      <Note data-phases={onGpu ? 'gpu' : 'host'}>{parts.join(' · ')}</Note>
+      {(steps.host_lines ?? []).map(({ function: name, file, line, ratio }) => (
+        <Note key={`${name} ${file}`} data-host-line={line} title={file}>
+          <code>{name}</code> ·{' '}
+          {trans.__('line %1: host %2 %', line, (100 * ratio).toFixed(0))}
+        </Note>
+      ))}
+    </>
   );
 }

@@ -1,39 +1,52 @@
-"""Find the module that a loop calls, by looking at the stack of its thread now and then from another thread."""
+"""Look at the stacks of loops' threads now and then, from another thread: what module is called, and where time is spent."""
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
 from jupyter_gpuperf.loops.followed_step import root_found
 
-LOOKS: Final = 10
-"""Number of looks at a stack per call: a forward pass takes about a third of a step."""
-BETWEEN_SECONDS: Final = 0.003
+LOOKS: Final = 6
+"""Number of looks per call. A forward pass takes about a third of a step, so the module is found in a few calls."""
+BETWEEN_SECONDS: Final = 0.01
+"""Mean time between two looks. It varies, since steps may be as long."""
+LEFT_SECONDS: Final = 0.3
+"""A loop without a step for this time and three of its steps was left; its thread is doing something else."""
 COMPILED: Final = "torch._dynamo.eval_frame"
 """The module whose frames surround compiled code. Hooks on a module that is called there would have it compiled again."""
 
 
-def find_roots(given: BatchCounter, torch: Any) -> None:
-    """Look for the root modules of threads whose loops have none yet. This takes up to ``LOOKS * BETWEEN_SECONDS``."""
+def look_at_loops(given: BatchCounter, torch: Any) -> None:
+    """Look at each loop's stack some times, in about ``LOOKS * BETWEEN_SECONDS``; find the modules that they call."""
     call = getattr(getattr(getattr(torch, "nn", None), "Module", None), "_call_impl", None)
     code = getattr(call, "__code__", None)
-    for _ in range(LOOKS if code is not None else 0):
-        rootless = [thread for thread, root in list(given.roots.items()) if root is None]
-        if not rootless:
+    for _ in range(LOOKS):
+        stacks = list(given.stacks.items())
+        if not stacks:
             return
         frames = sys._current_frames()
-        for thread in rootless:
+        for thread, stack in stacks:
             frame = frames.get(thread)
-            module = None if frame is None else _outermost(frame, code)
-            if module is not None:
-                root_found(given, thread, module)
+            if frame is not None and not _was_left(stack):
+                stack.phases.lines.add(frame, stack.codes)
+                if (
+                    given.roots.get(thread) is None
+                    and (module := _outermost(frame, code)) is not None
+                ):
+                    root_found(given, thread, module)
         del frames
-        time.sleep(BETWEEN_SECONDS)
+        time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _was_left(stack: LoopStack) -> bool:
+    patience_seconds = LEFT_SECONDS + 3 * stack.phases.last_seconds
+    return time.perf_counter() - stack.when_seconds > patience_seconds
 
 
 def _outermost(frame: FrameType, code: Any) -> Any:

@@ -1,0 +1,105 @@
+"""Find the lines of the user's own code in which a loop's host time is spent, by looking at its stack now and then.
+
+A look costs the loop some ten microseconds, ten times a second. Time in the forward and the backward pass, in the
+optimizer and in a DataLoader is left out: those are phases of their own.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Final, NamedTuple
+
+from jupyter_gpuperf.schemas.phases import HostLine
+
+KEPT_SECONDS: Final = 10.0
+"""Looks older than this no longer count."""
+FEWEST_LOOKS: Final = 20
+"""With fewer looks, no shares are given."""
+SMALLEST_SHARE: Final = 0.1
+"""Lines with a smaller share of a step are left out."""
+MOST_LINES: Final = 3
+PHASE_FILES: Final = (
+    *("torch/nn/modules/module.py", "torch/autograd/__init__.py", "torch/autograd/graph.py"),
+    *("torch/optim/", "torch/utils/data/", "torch/_tensor.py", "torch/amp/grad_scaler.py"),
+)
+"""Parts of the paths of torch's files whose functions run a phase of a step."""
+
+
+OWN_FILES: Final = ("jupyter_gpuperf/loops/", *PHASE_FILES)
+"""Where the step clock is called: by torch, and by its own functions."""
+
+
+class Look(NamedTuple):
+    """What a thread was doing: the function that its loop called and the line in it; ``None`` within a phase."""
+
+    when_seconds: float
+    place: tuple[str, str, int] | None
+
+
+class HostLines:
+    """The looks at one thread."""
+
+    def __init__(self) -> None:
+        self._looks: deque[Look] = deque(maxlen=1000)
+
+    def add(self, frame: FrameType, loop_codes: Sequence[CodeType]) -> None:
+        """Take a look at the stack with this innermost frame; ignored if the loop is not on it."""
+        stack = list(_outwards(frame))
+        depth = next((i for i, each in enumerate(stack) if each.f_code in loop_codes), None)
+        if depth is not None:
+            place = None if _is_in_phase(stack[:depth]) else _place(stack[: depth + 1])
+            self._looks.append(Look(time.monotonic(), place))
+
+    def shares(self) -> list[HostLine]:
+        """Return the functions with the largest shares of the last looks, each with its most frequent line."""
+        oldest = time.monotonic() - KEPT_SECONDS
+        looks = [each for each in self._looks if each.when_seconds >= oldest]
+        places = [each.place for each in looks if each.place is not None]
+        if len(looks) < FEWEST_LOOKS:
+            return []
+        functions = Counter(place[:2] for place in places).most_common(MOST_LINES)
+        return [
+            HostLine(
+                function=function,
+                file=file,
+                line=Counter(
+                    place[2] for place in places if place[:2] == (function, file)
+                ).most_common(1)[0][0],
+                ratio=count / len(looks),
+            )
+            for (function, file), count in functions
+            if count >= SMALLEST_SHARE * len(looks)
+        ]
+
+
+def codes_of_caller() -> list[CodeType]:
+    """Return the code of the users' functions on this thread's stack, innermost first."""
+    codes = [each.f_code for each in _outwards(sys._getframe(1))]
+    return [code for code in codes if not any(part in code.co_filename for part in OWN_FILES)]
+
+
+def _place(stack: Sequence[FrameType]) -> tuple[str, str, int]:
+    """Return function, file and line: of what the loop calls, if that is a function of the user's, else of the loop."""
+    own = [each for each in stack if not _is_library(each.f_code.co_filename)]
+    frame = own[-2] if len(own) > 1 else stack[-1]
+    code = frame.f_code
+    return code.co_name, Path(code.co_filename).name, frame.f_lineno or 0
+
+
+def _is_in_phase(frames: Sequence[FrameType]) -> bool:
+    return any(part in each.f_code.co_filename for each in frames for part in PHASE_FILES)
+
+
+def _is_library(file: str) -> bool:
+    return "site-packages" in file or "dist-packages" in file or file.startswith(sys.base_prefix)
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
