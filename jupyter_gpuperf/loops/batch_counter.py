@@ -64,3 +64,7 @@ class BatchCounter:
                 root.release()
         self.roots.clear()  # the next cell may have another model
         self.stacks.clear()
+        for thread in list(self.marks):
+            marks = self.marks.pop(thread, None)
+            if marks is not None:
+                marks.clock.drop(marks)

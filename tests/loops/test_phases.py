@@ -409,12 +409,23 @@ def test_marking_a_compiled_module_compiles_nothing_again(followed):
     assert steps[-1].has_forward
 
 
-def test_the_module_is_forgotten_with_the_cell_and_when_it_is_gone(followed):
+def test_module_and_marks_are_forgotten_with_the_cell(followed):
     model = torch.nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
+    for _ in range(3):
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+    assert followed.given.marks
+    assert model._forward_hooks
     followed.pause()
-    assert followed.given.roots == {}
+    assert followed.given.roots == followed.given.marks == followed.given.stacks == {}
+    assert not model._forward_hooks
+
+
+def test_a_module_that_is_gone_is_no_obstacle(followed):
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
     other = torch.nn.Linear(3, 1)
     del model
