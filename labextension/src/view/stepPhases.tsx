@@ -39,7 +39,11 @@ export function StepPhases({
       <Note data-phases={onGpu ? 'gpu' : 'host'}>{parts.join(' · ')}</Note>
       {(steps.host_lines ?? []).map(({ function: name, file, line, ratio }) => (
         <Note key={`${name} ${file}`} data-host-line={line} title={file}>
-          <code>{name}</code> ·{' '}
+          {name === '<module>' ? null : (
+            <>
+              <code>{name}</code> ·{' '}
+            </>
+          )}
           {trans.__('line %1: host %2 %', line, (100 * ratio).toFixed(0))}
         </Note>
       ))}
