@@ -18,11 +18,13 @@ from jupyter_gpuperf.schemas.phases import HostLine
 
 KEPT_SECONDS: Final = 10.0
 """Looks older than this no longer count."""
+MOST_LOOKS: Final = 200
 FEWEST_LOOKS: Final = 20
 """With fewer looks, no shares are given."""
 SMALLEST_SHARE: Final = 0.1
 """Lines with a smaller share of a step are left out."""
 MOST_LINES: Final = 3
+LONGEST_NAME: Final = 200
 PHASE_FILES: Final = (
     *("torch/nn/modules/module.py", "torch/autograd/__init__.py", "torch/autograd/graph.py"),
     *("torch/optim/", "torch/utils/data/", "torch/_tensor.py", "torch/amp/grad_scaler.py"),
@@ -45,7 +47,7 @@ class HostLines:
     """The looks at one thread."""
 
     def __init__(self) -> None:
-        self._looks: deque[Look] = deque(maxlen=1000)
+        self._looks: deque[Look] = deque(maxlen=MOST_LOOKS)
 
     def add(self, frame: FrameType, loop_codes: Sequence[CodeType]) -> None:
         """Take a look at the stack with this innermost frame; ignored if the loop is not on it."""
@@ -88,7 +90,11 @@ def _place(stack: Sequence[FrameType]) -> tuple[str, str, int]:
     own = [each for each in stack if not _is_library(each.f_code.co_filename)]
     frame = own[-2] if len(own) > 1 else stack[-1]
     code = frame.f_code
-    return code.co_name, Path(code.co_filename).name, frame.f_lineno or 0
+    return (
+        code.co_name[:LONGEST_NAME],
+        Path(code.co_filename).name[:LONGEST_NAME],
+        frame.f_lineno or 0,
+    )
 
 
 def _is_in_phase(frames: Sequence[FrameType]) -> bool:

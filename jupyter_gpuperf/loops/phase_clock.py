@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -63,14 +63,16 @@ class EventPool:
     def __init__(self, torch: Any, device: int) -> None:
         self._new, self._stream = torch.cuda.Event, LoopStream(torch, device)
         # Within the capture of a graph, an event would become a part of the graph.
-        self._is_capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", bool)
+        self.is_capturing: Callable[[], bool] = getattr(
+            torch._C, "_cuda_isCurrentStreamCapturing", bool
+        )
         self._free: list[Any] = []
         self._all: list[Any] = []
         keep_in_children(self)
 
     def record(self) -> Any:
         """Return an event that is recorded now; ``None`` while a graph is captured."""
-        if self._is_capturing():
+        if self.is_capturing():
             return None
         if not self._free:
             self._free.append(self._new(enable_timing=True))
@@ -133,8 +135,13 @@ class PhaseClock:
         self._random = random.Random(0)
 
     def begin(self, now: float) -> Marks | None:
-        """Follow the step that begins at the time ``now``; ``None`` if too many steps wait for the GPU."""
+        """Follow the step that begins at the time ``now``.
+
+        ``None`` if too many steps wait for the GPU, or while a graph is captured, which reading an event would break.
+        """
         self.due_seconds = now + INTERVAL_SECONDS * self._random.uniform(0.5, 1.5)
+        if self.pool is not None and self.pool.is_capturing():
+            return None
         self._read()
         return Marks(self, now) if len(self._unread) < MOST_UNREAD else None
 

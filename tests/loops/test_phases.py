@@ -471,6 +471,7 @@ class Event:
         self.reached = max(self._device.free_at, self._device.host)
 
     def query(self):
+        assert not self._device.capturing, "this would end the capture"
         return self._device.host >= self.reached
 
     def elapsed_time(self, other):
@@ -555,6 +556,16 @@ def test_a_step_that_captures_a_graph_is_dropped(clock, device):
     device.run(100.0)
     clock.begin(device.host)
     assert not clock.steps
+
+
+def test_no_event_is_read_while_a_graph_is_captured(clock, device):
+    run_step(clock, device)
+    device.run(100.0)
+    device.capturing = True
+    assert clock.begin(device.host) is None
+    device.capturing = False
+    assert clock.begin(device.host) is not None
+    assert len(clock.steps) == 1
 
 
 def test_a_step_with_very_many_marks_is_dropped_with_bounded_memory(clock, device):
