@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
-from jupyter_gpuperf.loops.followed_step import await_forward, mark_phase
+from jupyter_gpuperf.loops.followed_step import mark_phase
 from jupyter_gpuperf.loops.import_hook import ImportHook
 from jupyter_gpuperf.loops.phase_clock import BACKWARD, BACKWARD_END
 
@@ -59,7 +59,6 @@ class BackwardPatch:
                 return original(*args, **kwargs)
             finally:
                 mark_phase(given, BACKWARD_END)
-                await_forward(given)
 
         return backward
 

@@ -51,12 +51,16 @@ def mark_phase(given: BatchCounter, kind: str) -> None:
 
 
 def await_forward(given: BatchCounter) -> None:
-    """Have the next forward pass of the loop's module marked, if the step is followed and the module is known."""
+    """Have the next forward pass of the loop's module marked, if the step is followed and the module is known.
+
+    Call this only where a forward pass comes next. Hooks that are still there after the loop would be compiled with the
+    model, by TorchScript, or be exported.
+    """
     thread = get_ident()
     if thread in given.marks:
         root = given.roots.setdefault(thread, None)
         if root is not None:
-            root.await_forward()
+            root.await_forward()  # removed with the forward pass, or when the step ends
 
 
 def _release(given: BatchCounter, thread: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
 from jupyter_gpuperf.loops.clock import LoopClock
-from jupyter_gpuperf.loops.followed_step import await_forward, follow_phases
+from jupyter_gpuperf.loops.followed_step import follow_phases
 
 MOST_STEPS_PER_BATCH: Final = 16
 """If an optimizer steps more often than this after the last batch of a loader, the loader's loop was left. Several steps
@@ -126,7 +126,6 @@ class OptimizerLoops:
         memory, reader, phases = None, clock.memory_reader, clock.phases
         if given.marks or now >= phases.due_seconds:
             follow_phases(given, phases, now, interrupted=interrupted)
-            await_forward(given)
         ended = now
         if reader is not None and now >= reader.due_seconds:
             memory = reader.read(now)

@@ -35,10 +35,8 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
                 stack.phases.lines.add(frame, stack.codes)
-                if (
-                    given.roots.get(thread) is None
-                    and (module := _outermost(frame, code)) is not None
-                ):
+                is_searched = given.roots.get(thread, frame) is None
+                if is_searched and (module := _outermost(frame, code)) is not None:
                     root_found(given, thread, module)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))

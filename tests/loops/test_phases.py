@@ -178,12 +178,11 @@ def test_the_phases_of_a_loop_with_a_loader(followed):
 def test_the_phases_of_a_loop_without_a_loader(followed):
     model, timer = Slow(), Timer()
     optimizer = SlowSgd(model.parameters(), lr=0.1)
-    know_root(followed, model)
     for number in range(12):
         if number == 2:  # the first two steps of the optimizer are its loop's begin
             timer = Timer()
-        batch = timer.time("other", lambda: torch.ones(1, 3))
-        loss = timer.time("forward", lambda: model(batch).sum())  # noqa: B023
+        # What precedes the forward pass can't be told from it.
+        loss = timer.time("forward", lambda: model(torch.ones(1, 3)).sum())
         timer.time("backward", loss.backward)
         timer.time("optimizer", optimizer.step)
     seconds, steps = phases_of(followed)
@@ -274,42 +273,65 @@ def test_stopping_restores_the_backward_function_unless_another_patch_wraps_it(
 # --- the root module
 
 
+def loader_of(count=6):
+    data = torch.utils.data.TensorDataset(torch.ones(count, 3))
+    return torch.utils.data.DataLoader(data, batch_size=1)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_the_hooks_are_there_only_while_a_forward_pass_is_awaited(followed):
     model = torch.nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
     hooks = lambda: (len(model._forward_pre_hooks), len(model._forward_hooks))
-    for _ in range(5):
-        loss = model(torch.ones(2, 3)).sum()
+    for number, (batch,) in enumerate(loader_of()):
+        assert hooks() == (1, 1)
+        loss = model(batch).sum()
         assert hooks() == (0, 0)
         loss.backward()
         optimizer.step()
-    assert hooks() == (1, 1)  # the loop's next step, which never comes
+        assert hooks() == (0, 0)
+        if number == 4:
+            break  # as loops do that have had enough steps
+    torch.jit.script(model)
+    assert hooks() == (0, 0)
+    next(iter(loader_of()))  # a step without a forward pass
+    assert hooks() == (1, 1)
     followed.stop()
     assert hooks() == (0, 0)
+
+
+def test_a_loop_without_a_loader_leaves_no_hooks(followed):
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    know_root(followed, model)
+    for _ in range(4):
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+    assert followed.given.marks  # the loop's next step, which never comes
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
 
 
 def test_users_hooks_still_run_and_theirs_come_as_before(followed):
     model, seen = torch.nn.Linear(3, 1), []
     model.register_forward_pre_hook(lambda *_: seen.append("before"))
     model.register_forward_hook(lambda *_: seen.append("after"))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
-    for _ in range(4):
-        model(torch.ones(2, 3)).sum().backward()
-        optimizer.step()
+    for (batch,) in loader_of(4):
+        model(batch).sum().backward()
     assert seen == ["before", "after"] * 4
+    _, steps = phases_of(followed)
+    assert all(each.has_forward for each in steps)
 
 
 def test_copies_of_a_model_within_a_step_have_hooks_that_do_nothing_without_this_package(
     followed, tmp_path
 ):
     model = torch.nn.Linear(3, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
-    for _ in range(4):
-        model(torch.ones(2, 3)).sum().backward()
-        optimizer.step()
+    batches = iter(loader_of())
+    next(batches)
     assert model._forward_hooks
     twin = copy.deepcopy(model)
     (current,) = followed.given.marks.values()
@@ -328,6 +350,32 @@ def test_copies_of_a_model_within_a_step_have_hooks_that_do_nothing_without_this
     )
     assert run.stdout == "torch.Size([2, 1]) 1\n", run.stderr
     torch.save(model.state_dict(), io.BytesIO())
+
+
+def test_hooks_that_are_compiled_with_a_model_break_no_graph(followed):
+    model = torch.nn.Linear(3, 1)
+    know_root(followed, model)
+    next(iter(loader_of()))
+    assert model._forward_hooks
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    assert compiled(torch.ones(2, 3)).shape == (2, 1)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_module_that_can_have_no_hooks_is_no_obstacle(followed):
+    scripted = torch.jit.script(torch.nn.Linear(3, 1))
+    know_root(followed, scripted)
+    for (batch,) in loader_of():
+        scripted(batch).sum().backward()
+    know_root(followed, NoModule())
+    for (batch,) in loader_of():
+        scripted(batch).sum().backward()
+    assert all(each.error is None for each in followed.clocks)
+
+
+class NoModule:
+    """No module at all."""
 
 
 class Loop(threading.Thread):
@@ -356,6 +404,7 @@ def found_root(watching, call):
         phases = PhaseClock()
         phases.last_seconds = 60.0
         watching.pause()
+        watching.given.roots[loop.ident] = None
         watching.given.stacks[loop.ident] = LoopStack(phases, [], time.perf_counter())
         for _ in range(20):
             look_at_loops(watching.given, torch)
@@ -390,14 +439,11 @@ def test_a_compiled_module_is_found_and_modules_within_compiled_code_are_not(wat
 def test_marking_a_compiled_module_compiles_nothing_again(followed):
     from torch._dynamo.utils import counters
 
-    inner = torch.nn.Linear(3, 1)
-    model = torch.compile(inner, backend="eager")
-    optimizer = torch.optim.SGD(inner.parameters(), lr=0.1)
+    model = torch.compile(torch.nn.Linear(3, 1), backend="eager")
 
     def train(steps):
-        for _ in range(steps):
-            model(torch.ones(2, 3)).sum().backward()
-            optimizer.step()
+        for (batch,) in loader_of(steps):
+            model(batch).sum().backward()
 
     torch._dynamo.reset()
     train(4)
@@ -405,17 +451,13 @@ def test_marking_a_compiled_module_compiles_nothing_again(followed):
     know_root(followed, model)
     train(6)
     assert (counters["stats"]["unique_graphs"], dict(counters["graph_break"])) == before
-    _, steps = phases_of(followed)
-    assert steps[-1].has_forward
+    assert any(step.has_forward for clock in followed.clocks for step in clock.phases.steps)
 
 
 def test_module_and_marks_are_forgotten_with_the_cell(followed):
     model = torch.nn.Linear(3, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
-    for _ in range(3):
-        model(torch.ones(2, 3)).sum().backward()
-        optimizer.step()
+    next(iter(loader_of()))
     assert followed.given.marks
     assert model._forward_hooks
     followed.pause()
@@ -425,13 +467,11 @@ def test_module_and_marks_are_forgotten_with_the_cell(followed):
 
 def test_a_module_that_is_gone_is_no_obstacle(followed):
     model = torch.nn.Linear(3, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     know_root(followed, model)
     other = torch.nn.Linear(3, 1)
     del model
-    for _ in range(4):
-        other(torch.ones(2, 3)).sum().backward()
-        optimizer.step()
+    for (batch,) in loader_of():
+        other(batch).sum().backward()
     _, steps = phases_of(followed)
     assert not any(each.has_forward for each in steps)
 
