@@ -48,6 +48,8 @@ class BatchCounter:
     def __init__(self) -> None:
         self.count = self.paused = 0
         self.of_thread = OfThread()
+        self.follows_phases = False
+        """Whether phases are measured: only while all their boundaries are seen, as when everything is watched."""
         self.marks: dict[int, Marks] = {}
         """Thread → the marks of the step that it is in, if its phases are measured. Mostly empty, which is quick to see."""
         self.roots: dict[int, RootModule | None] = {}

@@ -25,7 +25,8 @@ def follow_phases(
         else:  # another loop begins within the step
             marks.clock.drop(marks)
         _release(given, thread)
-    if now >= phases.due_seconds and (fresh := phases.begin(now)) is not None:
+    is_due = given.follows_phases and now >= phases.due_seconds
+    if is_due and (fresh := phases.begin(now)) is not None:
         given.marks[thread] = fresh
         given.stacks[thread] = LoopStack(phases, codes_of_caller(), now)
 

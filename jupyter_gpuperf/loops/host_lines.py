@@ -1,6 +1,6 @@
 """Find the lines of the user's own code in which a loop's host time is spent, by looking at its stack now and then.
 
-A look costs the loop some ten microseconds, ten times a second. Time in the forward and the backward pass, in the
+A look costs the loop some ten microseconds, some ten times a second. Time in the forward and the backward pass, in the
 optimizer and in a DataLoader is left out: those are phases of their own.
 """
 
@@ -19,6 +19,7 @@ from jupyter_gpuperf.schemas.phases import HostLine
 KEPT_SECONDS: Final = 10.0
 """Looks older than this no longer count."""
 MOST_LOOKS: Final = 200
+"""Maximum number of looks that are kept; more than are made in ``KEPT_SECONDS``."""
 FEWEST_LOOKS: Final = 20
 """With fewer looks, no shares are given."""
 SMALLEST_SHARE: Final = 0.1
@@ -51,7 +52,7 @@ class HostLines:
 
     def add(self, frame: FrameType, loop_codes: Sequence[CodeType]) -> None:
         """Take a look at the stack with this innermost frame; ignored if the loop is not on it."""
-        stack = list(_outwards(frame))
+        stack = list(outwards(frame))
         depth = next((i for i, each in enumerate(stack) if each.f_code in loop_codes), None)
         if depth is not None:
             place = None if _is_in_phase(stack[:depth]) else _place(stack[: depth + 1])
@@ -81,7 +82,7 @@ class HostLines:
 
 def codes_of_caller() -> list[CodeType]:
     """Return the code of the users' functions on this thread's stack, innermost first."""
-    codes = [each.f_code for each in _outwards(sys._getframe(1))]
+    codes = [each.f_code for each in outwards(sys._getframe(1))]
     return [code for code in codes if not any(part in code.co_filename for part in OWN_FILES)]
 
 
@@ -105,7 +106,8 @@ def _is_library(file: str) -> bool:
     return "site-packages" in file or "dist-packages" in file or file.startswith(sys.base_prefix)
 
 
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield the frame, and those that called it."""
     while frame is not None:
         yield frame
         frame = frame.f_back

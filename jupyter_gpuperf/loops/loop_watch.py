@@ -96,7 +96,7 @@ class LoopWatch:
     def watch_everything(self) -> None:
         """Watch every torch DataLoader and optimizer, also those created later, even if torch is not imported yet."""
         self.pause()
-        self.watches_all = True
+        self.watches_all = self.given.follows_phases = True
         self.patches.apply()
 
     def watch(self, loader: T) -> T:
@@ -125,7 +125,7 @@ class LoopWatch:
 
     def stop(self) -> None:
         """Stop watching, and restore torch's own methods."""
-        self.watches_all = False
+        self.watches_all = self.given.follows_phases = False
         self._named.clear()
         self.patches.undo()
         self.pause()

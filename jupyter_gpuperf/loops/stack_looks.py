@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
 from jupyter_gpuperf.loops.followed_step import root_found
+from jupyter_gpuperf.loops.host_lines import outwards
 
 LOOKS: Final = 6
 """Number of looks per call. A forward pass takes about a third of a step, so the module is found in a few calls."""
@@ -35,8 +35,8 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
                 stack.phases.lines.add(frame, stack.codes)
-                is_searched = given.roots.get(thread, frame) is None
-                if is_searched and (module := _outermost(frame, code)) is not None:
+                is_awaited = given.roots.get(thread, False) is None  # a forward pass, by this loop
+                if is_awaited and (module := _outermost(frame, code)) is not None:
                     root_found(given, thread, module)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
@@ -50,7 +50,7 @@ def _was_left(stack: LoopStack) -> bool:
 def _outermost(frame: FrameType, code: Any) -> Any:
     """Return the outermost module that is being called; ``None`` if there is none that can have hooks."""
     found = None
-    for each in _outwards(frame):
+    for each in outwards(frame):
         if each.f_code is code:
             found = each.f_locals.get("self")
         elif _surrounds_compiled_code(each):
@@ -62,9 +62,3 @@ def _surrounds_compiled_code(frame: FrameType) -> bool:
     # The call of a compiled module itself is outside of compiled code.
     is_dynamos = frame.f_globals.get("__name__") == COMPILED
     return is_dynamos and frame.f_code.co_name != "__call__"
-
-
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

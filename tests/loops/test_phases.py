@@ -191,6 +191,16 @@ def test_the_phases_of_a_loop_without_a_loader(followed):
     assert timer.agrees_with(seconds, 10), (seconds, timer.seconds)
 
 
+def test_a_loader_that_is_watched_by_name_has_no_phases(watching):
+    loader = watching.watch(loader_of())  # nothing tells where its backward passes are
+    for (batch,) in loader:
+        torch.nn.Linear(3, 1)(batch).sum().backward()
+    (clock,) = watching.clocks
+    assert len(clock.steps) == 6
+    assert not clock.phases.steps
+    assert not watching.given.stacks
+
+
 def test_until_the_module_is_known_copy_and_forward_are_one_phase(followed):
     model = Slow()
     for number, batch in enumerate(torch.utils.data.DataLoader(SlowItems())):
