@@ -69,6 +69,7 @@ class MemoryAnswers(threading.Thread):
     def after_cell(self, failure: OutOfMemory | None) -> None:
         """Tell the server if the cell ran out of memory, or if the memory of an earlier failure came free."""
         self.runs_cell = False
+        self._release_parked()
         if failure is not None:
             self._failed = Failed.of(failure)
             self._failures.append(self._failed.message)
@@ -124,7 +125,16 @@ class MemoryAnswers(threading.Thread):
         from jupyter_gpuperf.display.shell import running_shell
 
         pace = InSlices(reads_everything=not self.runs_cell)
-        return fitting(memory_report(Notebook(running_shell()), fullest_device(), pace))
+        try:
+            return fitting(memory_report(Notebook(running_shell()), fullest_device(), pace))
+        finally:
+            if self._loop is not None:  # after the cell that runs, if any
+                self._loop.call_soon_threadsafe(self._release_parked)
+
+    def _release_parked(self) -> None:
+        searches = sys.modules.get("jupyter_gpuperf.device_memory.last_references")
+        if searches is not None:
+            searches.release_parked()
 
     def _in_cells_thread(self, request: MemoryRequest) -> MemoryAnswer:
         def act() -> MemoryAnswer:

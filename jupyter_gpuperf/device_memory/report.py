@@ -159,7 +159,8 @@ def _strays(walk: Walk) -> tuple[list[Any], int]:
     """Return the live tensors that were not found, the largest first, and their bytes."""
     read = walk.storages.read
     found = {part.address for part in walk.parts()}
-    unseen = [each for each in walk.storages.live_tensors() if walk.place_of(id(each)) is None]
+    live = walk.storages.live_tensors(walk.look_at_all)
+    unseen = [each for each in live if walk.place_of(id(each)) is None]
     parts = []
     for each in unseen:
         parts.append((read(each), each))

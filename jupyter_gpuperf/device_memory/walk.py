@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
+from jupyter_gpuperf.device_memory.last_references import LastReferences
 from jupyter_gpuperf.device_memory.objects import LEAF_IDS, loaded_modules, module_of
-from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce, Identities
+from jupyter_gpuperf.device_memory.pace import AT_ONCE, SLICE, AtOnce, Identities
 from jupyter_gpuperf.device_memory.storages import Storage, StorageReader
 from jupyter_gpuperf.state.roots import is_user_module
 
@@ -60,6 +61,7 @@ class Walk:
     def __init__(self, torch: Any, stops: Iterable[Any] = (), pace: AtOnce = AT_ONCE) -> None:
         self.pace = pace
         self.torch, self.storages, self.graphs = torch, StorageReader(torch), GraphReader()
+        self.last_references = LastReferences(torch)
         self.roots: list[Root] = []
         self.objects: list[Any] = []
         self.origins: list[int] = []
@@ -128,12 +130,22 @@ class Walk:
             known = self._parents[group] = dict(referred)
         return known.get(id(self.objects[place]), NO_PARENT)
 
+    def look_at_all(self, objects: list[Any]) -> None:
+        """Take note of a list of all objects, which is about to be dropped."""
+        if self.pace.in_slices:
+            self.last_references.take(objects)
+
     def forget(self) -> None:
         """Drop everything that was found, at the search's pace."""
+        if self.pace.in_slices:
+            for first in range(0, len(self.objects), SLICE):
+                self.last_references.take(itertools.islice(self.objects, first, first + SLICE))
+                self.pace.pause()
         self.pace.clear(self.objects, self.origins, self._groups, self._group_of)
         for each in self._places.parts:
             each.clear()
             self.pace.pause()
+        self.last_references.park()
 
     def _enter(self, waiting: list[int]) -> None:
         objects = self.objects

@@ -1,6 +1,6 @@
 """The phases of single steps: what the host does, and how long the GPU is in it, from marks at their boundaries.
 
-About twenty steps a second are followed through; in all others, a boundary costs one comparison. Each mark is a time, and
+About ten steps a second are followed through; in all others, a boundary costs one comparison. Each mark is a time, and
 with a GPU a CUDA event. The events of a step are read at a later step, once the GPU has passed them.
 """
 
@@ -30,7 +30,7 @@ OPTIMIZER: Final = "optimizer"
 OPTIMIZER_END: Final = "optimizer_end"
 END: Final = "end"
 
-INTERVAL_SECONDS: Final = 0.05
+INTERVAL_SECONDS: Final = 0.1
 """Mean time from one followed step to the next. It varies, since the loop may do something every few steps."""
 MOST_MARKS: Final = 256
 """A step with more marks is dropped; it contains another loop."""

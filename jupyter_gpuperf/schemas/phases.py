@@ -45,7 +45,7 @@ HostLines = Annotated[list[HostLine], Meta(max_length=8)]
 
 
 class FollowedSteps(Struct, frozen=True, kw_only=True):
-    """Sums over the steps whose phases were measured: some twenty a second."""
+    """Sums over the steps whose phases were measured: some ten a second."""
 
     count: FollowedCount
     step_seconds: Seconds

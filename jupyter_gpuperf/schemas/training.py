@@ -245,7 +245,7 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     host_lines: HostLines | None = None
     """Recordings omit it."""
     phases: dict[Phase, PhaseSeconds] | None = None
-    """Mean times of each phase of a step, over some twenty steps a second; ``None`` if none was measured."""
+    """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
 
 
 class CellMark(Struct, frozen=True, kw_only=True):

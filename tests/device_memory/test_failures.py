@@ -38,6 +38,7 @@ def gpu(monkeypatch):
     state = SimpleNamespace(allocated=[0.0, 70 * GIB])
     answers = {
         "is_initialized": lambda: True,
+        "is_current_stream_capturing": lambda: False,
         "memory_allocated": lambda index: state.allocated[index],
         "get_device_properties": lambda index: SimpleNamespace(uuid=f"aaaa-{index}"),
     }

@@ -11,6 +11,7 @@ import pytest
 from IPython import get_ipython
 
 from jupyter_gpuperf.client.memory_answers import LONGEST_BYTES, fitting
+from jupyter_gpuperf.device_memory.last_references import release_parked
 from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.device_memory.pace import AT_ONCE, LARGE, InSlices
 from jupyter_gpuperf.device_memory.report import memory_report
@@ -115,6 +116,41 @@ def test_a_large_notebook_beside_a_running_cell_is_searched_by_name_alone(cells,
     owners, notes = report(InSlices())
     assert [each["name"] for each in owners] == ["kept"]
     assert "some were not searched" in notes[0]
+
+
+def test_what_ends_during_a_search_ends_in_the_thread_of_the_cells(cells):
+    cells.run("""
+import threading
+ended_in = []
+class Ends:
+    def __del__(self, threading=threading, ended_in=ended_in):
+        ended_in.append(threading.get_ident())
+def numbers(threading=threading, ended_in=ended_in):
+    try:
+        yield 1
+    finally:
+        ended_in.append(threading.get_ident())
+ends, holder, running, kept = Ends(), [Ends()], numbers(), Ends()
+next(running)
+""")
+    names, met, dropped = cells.shell.user_ns, threading.Event(), threading.Event()
+
+    class Waiting(InSlices):
+        def clear(self, *lists):  # everything was met, and is to be forgotten
+            met.set()
+            assert dropped.wait(30)
+            super().clear(*lists)
+
+    other = threading.Thread(target=report, args=(Waiting(reads_everything=True),))
+    other.start()
+    assert met.wait(30)
+    for name in ("ends", "holder", "running"):
+        del names[name]
+    dropped.set()
+    other.join()
+    assert names["ended_in"] == []
+    release_parked()
+    assert names["ended_in"] == [threading.get_ident()] * 3
 
 
 def child(is_enabled):

@@ -22,6 +22,7 @@ from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")
 
+ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
 STEPS = 40
 POINTS = 2.0
 COST = Path(__file__).parents[1] / "perf" / "step_clock_cost.py"
@@ -103,14 +104,19 @@ def loader_of(name, watching):
     if options["num_workers"]:
         options = {**options, "persistent_workers": True}
     watching.watch_everything()
-    watching.patch.draw_batch = marked
     return torch.utils.data.DataLoader(Items(STEPS * 32, **item), batch_size=32, **options)
 
 
-def marked(iterator, original):
+@pytest.fixture
+def marked(monkeypatch):
     """Mark the wait itself in the profile: what the clock does before and after it, and its cost, are not data's."""
-    with torch.profiler.record_function(NEXT):
-        return original(iterator)
+    original = ITERATOR.__next__
+
+    def draw(iterator):
+        with torch.profiler.record_function(NEXT):
+            return original(iterator)
+
+    monkeypatch.setattr(ITERATOR, "__next__", draw)  # the clock's patch wraps it
 
 
 def epoch(loader, step):
@@ -167,6 +173,7 @@ def measured(name):
     }
 
 
+@pytest.mark.usefixtures("marked")
 def test_idle_for_data_by_events_is_that_of_the_profilers_kernels():
     found = [measured(name) for name in LOADERS]
     for row in found:

@@ -215,7 +215,7 @@ def test_until_the_module_is_known_copy_and_forward_are_one_phase(followed):
     assert seconds["copy"] >= SLEEP_SECONDS
 
 
-def test_steps_are_followed_some_twenty_times_a_second(watching):
+def test_steps_are_followed_some_ten_times_a_second(watching):
     watching.watch_everything()
     model = torch.nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -224,7 +224,7 @@ def test_steps_are_followed_some_twenty_times_a_second(watching):
         model(torch.ones(2, 3)).sum().backward()
         optimizer.step()
     (clock,) = watching.clocks
-    assert 1 <= len(clock.phases.steps) <= 45  # intervals of 25 ms at least
+    assert 1 <= len(clock.phases.steps) <= 23  # intervals of 50 ms at least
 
 
 def test_a_pass_within_a_backward_pass_belongs_to_it(followed):

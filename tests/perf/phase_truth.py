@@ -2,8 +2,8 @@
 
 python tests/perf/phase_truth.py [--only transformer,lstm] [--steps 40] [--json]
 
-Each program runs twice on the same batches: watched, with every step followed, and under torch's profiler, with a range of
-its own around each phase. The device reaches a boundary when all kernels that were launched before it have ended; from the
+Each program runs under torch's profiler, with a range of its own around each phase, while every step is followed: a profiler
+slows a program, so only the same steps can be compared. The device reaches a boundary when all kernels that were launched before it have ended; from the
 timeline, that is known to the microsecond. The table has the share of each phase in the step, by both.
 """
 
@@ -20,15 +20,18 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.profiler import record_function
 from torch.utils.checkpoint import checkpoint
 
-from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoopWatch, phase_clock
 from jupyter_gpuperf.loops.followed_step import root_found
-from jupyter_gpuperf.loops.tallies import tally_of
+from jupyter_gpuperf.loops.phase_clock import FollowedStep
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PREFIX = "phase::"
+CLOCK = "clock"
+"""The time of the clock itself between two steps."""
+ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
 SKIPPED_STEPS = 5
 PHASES = ("data", "copy", "forward", "backward", "optimizer", "other")
 
@@ -73,9 +76,10 @@ def layer(width: int = 512) -> nn.Module:
     return nn.TransformerEncoderLayer(width, 8, 4 * width, batch_first=True, dropout=0.0)
 
 
-def mlp(width: int = 2048) -> nn.Module:
-    """Return a network of large layers."""
-    return nn.Sequential(*(nn.Sequential(nn.Linear(width, width), nn.GELU()) for _ in range(6)))
+def mlp(width: int = 2048, layers: int = 6) -> nn.Module:
+    """Return a network of linear layers."""
+    parts = (nn.Sequential(nn.Linear(width, width), nn.GELU()) for _ in range(layers))
+    return nn.Sequential(*parts)
 
 
 def convolutions() -> nn.Module:
@@ -95,7 +99,7 @@ def programs() -> dict[str, Callable[[], Program]]:
     stack = lambda: nn.Sequential(*(layer() for _ in range(6)))
     return {
         "mlp": lambda: Program(mlp(), rows),
-        "small": lambda: Program(mlp(64), lambda: torch.randn(32, 64)),
+        "launch-bound": lambda: Program(mlp(64, 24), lambda: torch.randn(32, 64)),
         "convolutions": lambda: Program(convolutions(), images),
         "transformer": lambda: Program(stack(), texts),
         "lstm": lambda: Program(FirstOutput(nn.LSTM(256, 512, 2, batch_first=True)), _sequences),
@@ -115,10 +119,10 @@ def _sequences() -> torch.Tensor:
 
 def run(program: Program, optimizer: torch.optim.Optimizer, steps: int, marked: bool) -> None:
     """Train; with a range around each phase if ``marked``."""
-    ranged = torch.profiler.record_function if marked else lambda name: nullcontext()
+    ranged = record_function if marked else lambda name: nullcontext()
     batches = iter(torch.utils.data.DataLoader(Batches(program.batch, steps), batch_size=None))
     for number in range(steps):
-        with ranged(PREFIX + "data"):
+        with ranged(PREFIX + CLOCK):
             batch = next(batches)
         with ranged(PREFIX + "copy"):
             batch = batch.to(DEVICE)
@@ -130,8 +134,19 @@ def run(program: Program, optimizer: torch.optim.Optimizer, steps: int, marked: 
             with ranged(PREFIX + "optimizer"):
                 optimizer.step()
             optimizer.zero_grad()
-    with ranged(PREFIX + "end"):
+    with ranged(PREFIX + CLOCK):
         next(batches, None)
+
+
+def mark_waits() -> None:
+    """Mark the wait for a batch itself: what the clock does before it is no part of the step."""
+    original = ITERATOR.__next__
+
+    def draw(iterator: object) -> object:
+        with record_function(PREFIX + "data"):
+            return original(iterator)
+
+    ITERATOR.__next__ = draw  # the clock's patch wraps it
 
 
 class Batches(torch.utils.data.Dataset[torch.Tensor]):
@@ -147,43 +162,42 @@ class Batches(torch.utils.data.Dataset[torch.Tensor]):
         return self._batch.clone()
 
 
-def by_the_clock(
+def by_both(
     program: Program, optimizer: torch.optim.Optimizer, steps: int
-) -> dict[str, float]:
-    """Return the share of each phase, by the step clock."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the share of each phase, by the step clock and by the profiler's timeline of the same steps."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if DEVICE == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
     watching = LoopWatch()
     watching.watch_everything()
     root_found(watching.given, threading.get_ident(), program.model)
     try:
-        run(program, optimizer, steps, marked=False)
-        if DEVICE == "cuda":
-            torch.cuda.synchronize()
+        run(program, optimizer, 2, marked=True)  # finds the device
+        watching.find_device()
+        with torch.profiler.profile(activities=activities, acc_events=True) as profile:
+            run(program, optimizer, steps, marked=True)
+            synchronize()
         run(program, optimizer, 2, marked=False)  # reads the events of the last steps
-        clock = watching.clocks[0]
-        tally = tally_of(clock, 0.0)
+        clock = max(watching.clocks, key=lambda each: len(each.phases.steps))
+        followed = list(clock.phases.steps)[SKIPPED_STEPS:-2]
     finally:
         watching.stop()
-    found = steps_of(clock.info, [tally], pid=1, notebook="", busy=lambda *_: None)
-    seconds = {
-        name: (each.gpu_seconds if DEVICE == "cuda" else each.host_seconds) or 0.0
-        for name, each in found.phases.items()
-    }
-    whole = sum(seconds.values())
-    return {name: each / whole for name, each in seconds.items()}
+    return _shares_of_steps(followed), _shares(profile.events())
 
 
-def by_the_profiler(
-    program: Program, optimizer: torch.optim.Optimizer, steps: int
-) -> dict[str, float]:
-    """Return the share of each phase, by the profiler's timeline."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
+def synchronize() -> None:
+    """Wait for the GPU, if there is one."""
     if DEVICE == "cuda":
-        activities.append(torch.profiler.ProfilerActivity.CUDA)
-    with torch.profiler.profile(activities=activities) as profile:
-        run(program, optimizer, steps, marked=True)
-        if DEVICE == "cuda":
-            torch.cuda.synchronize()
-    return _shares(profile.events())
+        torch.cuda.synchronize()
+
+
+def _shares_of_steps(steps: Sequence[FollowedStep]) -> dict[str, float]:
+    seconds: dict[str, float] = defaultdict(float)
+    for span in (span for step in steps for span in step.spans):
+        seconds[span.phase] += (span.gpu_seconds if DEVICE == "cuda" else span.host_seconds) or 0.0
+    whole = sum(seconds.values())
+    return {name: seconds[name] / whole for name in PHASES}
 
 
 def _shares(events: Sequence[Any]) -> dict[str, float]:
@@ -202,7 +216,7 @@ def _shares(events: Sequence[Any]) -> dict[str, float]:
             span = each.time_range
             boundaries += [(span.start, each.name.removeprefix(PREFIX)), (span.end, "other")]
     reached = [(_reached(time, ends), name) for time, name in boundaries]
-    begins = [place for place, (_, name) in enumerate(reached) if name == "data"]
+    begins = [place for place, (_, name) in enumerate(reached) if name == CLOCK]
     seconds: dict[str, float] = defaultdict(float)
     for (began, name), (ended, _) in pairwise(reached[begins[SKIPPED_STEPS] :]):
         seconds[name] += ended - began
@@ -223,6 +237,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     phase_clock.INTERVAL_SECONDS = 0.0
+    mark_waits()
+    with torch.profiler.profile():  # the first one of a process loses what happens while it starts
+        torch.ones(1, device=DEVICE).add(1)
+        synchronize()
     found = {}
     for name, make in programs().items():
         if options.only and name not in options.only.split(","):
@@ -231,8 +249,7 @@ def main() -> None:
         program.model.to(DEVICE)
         optimizer = torch.optim.AdamW(program.model.parameters(), lr=1e-5)
         run(program, optimizer, 8, marked=False)  # compiles
-        clock = by_the_clock(program, optimizer, options.steps)
-        truth = by_the_profiler(program, optimizer, options.steps)
+        clock, truth = by_both(program, optimizer, options.steps)
         worst = max(abs(clock[phase] - truth[phase]) for phase in PHASES)
         found[name] = {"clock": clock, "profiler": truth, "worst_points": round(100 * worst, 2)}
         if not options.json:
