@@ -89,7 +89,7 @@ def mean_phases(followed: FollowedSteps, bounded_by: BoundedBy) -> dict[Phase, P
     """Return the mean times per step of all phases, with those that are unknown, and without those that did not occur."""
     unknown = {"copy"} if not followed.has_forward else set()
     if bounded_by == "optimizer":
-        unknown |= {"data", "copy"}
+        unknown |= {"copy"} if "data" in followed.phases else {"data", "copy"}
     return {
         phase: PhaseSeconds()
         if phase in unknown

@@ -42,7 +42,7 @@ class BackwardPatch:
         if self._ours is None:
             self._autograd, self._original = torch.autograd, torch.autograd.backward
             self._ours = self._marking(self._original)
-            _leave_out_of_dynamo(torch, self._ours)
+            leave_out_of_dynamo(torch, self._ours)
             torch.autograd.backward = self._ours
 
     def _marking(self, original: Any) -> Any:
@@ -63,9 +63,9 @@ class BackwardPatch:
         return backward
 
 
-def _leave_out_of_dynamo(torch: Any, function: Any) -> None:
+def leave_out_of_dynamo(torch: Any, function: Any) -> None:
     """Have Dynamo run this function as it is; traced, it would be one more graph break in a compiled step."""
-    eval_frame = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
+    eval_frame = getattr(getattr(getattr(torch, "_C", None), "_dynamo", None), "eval_frame", None)
     skip_code = getattr(eval_frame, "skip_code", None)
     if skip_code is not None:
         skip_code(function.__code__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final, NamedTuple
@@ -42,6 +42,8 @@ class Look(NamedTuple):
 
     when_seconds: float
     place: tuple[str, str, int] | None
+    code: CodeType | None = None
+    """The code of that function; ``None`` if it is the loop's own."""
 
 
 class HostLines:
@@ -55,16 +57,29 @@ class HostLines:
         stack = list(outwards(frame))
         depth = next((i for i, each in enumerate(stack) if each.f_code in loop_codes), None)
         if depth is not None:
-            place = None if _is_in_phase(stack[:depth]) else _place(stack[: depth + 1])
-            self._looks.append(Look(time.monotonic(), place))
+            is_in_phase = _is_in_phase(stack[:depth])
+            place, code = (None, None) if is_in_phase else _place(stack[: depth + 1])
+            self._looks.append(Look(time.monotonic(), place, code))
 
-    def shares(self) -> list[HostLine]:
-        """Return the functions with the largest shares of the last looks, each with its most frequent line."""
-        oldest = time.monotonic() - KEPT_SECONDS
-        looks = [each for each in self._looks if each.when_seconds >= oldest]
+    def main_code(self) -> CodeType | None:
+        """Return the code of the function with the largest share, unless that share is small."""
+        looks = self._recent()
+        codes = Counter(each.code for each in looks if each.code is not None).most_common(1)
+        if not codes or codes[0][1] < SMALLEST_SHARE * len(looks):
+            return None
+        return codes[0][0]
+
+    def shares(self, bounded: Collection[CodeType] = ()) -> list[HostLine]:
+        """Return the functions with the largest shares of the last looks, each with its most frequent line.
+
+        Parameters
+        ----------
+        bounded
+            The code of functions whose calls are marked.
+        """
+        looks = self._recent()
         places = [each.place for each in looks if each.place is not None]
-        if len(looks) < FEWEST_LOOKS:
-            return []
+        marked = {each.place[:2] for each in looks if each.place and each.code in bounded}
         functions = Counter(place[:2] for place in places).most_common(MOST_LINES)
         return [
             HostLine(
@@ -74,10 +89,17 @@ class HostLines:
                     place[2] for place in places if place[:2] == (function, file)
                 ).most_common(1)[0][0],
                 ratio=count / len(looks),
+                is_bounded=(function, file) in marked,
             )
             for (function, file), count in functions
             if count >= SMALLEST_SHARE * len(looks)
         ]
+
+    def _recent(self) -> list[Look]:
+        """Return the last looks; none if they are too few."""
+        oldest = time.monotonic() - KEPT_SECONDS
+        looks = [each for each in self._looks if each.when_seconds >= oldest]
+        return looks if len(looks) >= FEWEST_LOOKS else []
 
 
 def codes_of_caller() -> list[CodeType]:
@@ -86,16 +108,14 @@ def codes_of_caller() -> list[CodeType]:
     return [code for code in codes if not any(part in code.co_filename for part in OWN_FILES)]
 
 
-def _place(stack: Sequence[FrameType]) -> tuple[str, str, int]:
+def _place(stack: Sequence[FrameType]) -> tuple[tuple[str, str, int], CodeType | None]:
     """Return function, file and line: of what the loop calls, if that is a function of the user's, else of the loop."""
     own = [each for each in stack if not _is_library(each.f_code.co_filename)]
-    frame = own[-2] if len(own) > 1 else stack[-1]
+    is_called = len(own) > 1
+    frame = own[-2] if is_called else stack[-1]
     code = frame.f_code
-    return (
-        code.co_name[:LONGEST_NAME],
-        Path(code.co_filename).name[:LONGEST_NAME],
-        frame.f_lineno or 0,
-    )
+    name, file = code.co_name[:LONGEST_NAME], Path(code.co_filename).name[:LONGEST_NAME]
+    return (name, file, frame.f_lineno or 0), code if is_called else None
 
 
 def _is_in_phase(frames: Sequence[FrameType]) -> bool:

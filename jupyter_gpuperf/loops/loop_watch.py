@@ -21,6 +21,7 @@ from jupyter_gpuperf.loops.backward_patch import BackwardPatch
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
 from jupyter_gpuperf.loops.followed_step import drop_phases, mark_phase
+from jupyter_gpuperf.loops.function_marks import FunctionMarks
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
@@ -28,7 +29,7 @@ from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
 from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.phase_clock import EventPool
-from jupyter_gpuperf.loops.rank import rank_in
+from jupyter_gpuperf.loops.rank import give_rank
 from jupyter_gpuperf.loops.stack_looks import look_at_loops
 from jupyter_gpuperf.loops.step_observer import StepObserver
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
@@ -83,6 +84,7 @@ class LoopWatch:
             self.given.marks,
         )
         self.patches = TorchPatches(self.patch, self.optimizer_hooks, BackwardPatch(self.given))
+        self.function_marks = FunctionMarks(self.given)
         self._named: dict[int, Any] = {}
         self._clocks: dict[int, tuple[Callable[[], Any], LoopClock]] = {}
         self._wrapped: list[LoopClock] = []
@@ -127,6 +129,7 @@ class LoopWatch:
         """Stop watching, and restore torch's own methods."""
         self.watches_all = self.given.follows_phases = False
         self._named.clear()
+        self.function_marks.stop()
         self.patches.undo()
         self.pause()
 
@@ -171,17 +174,12 @@ class LoopWatch:
     def look_at_loops(self) -> None:
         """Look what the loops are doing. Call this from a thread of its own; it takes some milliseconds."""
         look_at_loops(self.given, self.torch())
-        for clock in self.clocks:
-            lines = clock.phases.lines.shares() or None
-            if lines != clock.info.host_lines:
-                clock.info = msgspec.structs.replace(clock.info, host_lines=lines)
+        if self.given.follows_phases:
+            self.function_marks.follow(self.clocks)
 
     def find_rank(self) -> None:
         """Give each clock the rank of this process, once the process has joined its process group."""
-        rank, count = rank_in(self.torch()) or (None, None)
-        for clock in self.clocks:
-            if clock.info.rank != rank or clock.info.ranks_count != count:
-                clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)
+        give_rank(self.torch(), self.clocks)
 
     def devices(self) -> list[str]:
         """Return the UUIDs of all devices on which torch holds memory in this process."""
@@ -278,6 +276,7 @@ def silence_in_child(watching: LoopWatch) -> None:
     """Stop timing in a forked child: its steps are not the notebook's, and no thread would report them."""
     watching.patches.silence()
     keep_events_of_parent()
+    watching.given.marks.clear()
     watching.forget()
 
 

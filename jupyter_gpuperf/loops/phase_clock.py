@@ -22,6 +22,9 @@ from jupyter_gpuperf.schemas.phases import Phase
 BEGIN: Final = "begin"
 """The loop asks its loader for a batch; without a loader, the optimizer's last step has ended."""
 RECEIVED: Final = "received"
+PREPARE: Final = "prepare"
+"""The loop calls the function of its own that prepares a batch."""
+PREPARE_END: Final = "prepare_end"
 FORWARD: Final = "forward"
 FORWARD_END: Final = "forward_end"
 BACKWARD: Final = "backward"
@@ -176,7 +179,7 @@ class PhaseClock:
 
 def phase_between(before: str, after: str) -> Phase:
     """Return the phase between two marks that follow each other."""
-    if before == BEGIN and after == RECEIVED:
+    if before == PREPARE or (before == BEGIN and after == RECEIVED):
         return "data"
     if before == OPTIMIZER or after == OPTIMIZER_END:
         return "optimizer"
@@ -184,6 +187,8 @@ def phase_between(before: str, after: str) -> Phase:
         return "backward"
     if before == FORWARD or after == BACKWARD:
         return "forward"  # up to the backward pass: the loss belongs to it
-    if before == RECEIVED and after == FORWARD:
+    if after == PREPARE and before in {BEGIN, FORWARD_END, BACKWARD_END}:
+        return "forward"  # nanoGPT prepares a batch between the forward and the backward pass
+    if before in {RECEIVED, PREPARE_END} and after in {FORWARD, PREPARE}:
         return "copy"
     return "other"

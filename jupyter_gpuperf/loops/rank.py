@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import msgspec
+
+from jupyter_gpuperf.loops.clock import LoopClock
 
 
 def rank_in(torch: Any) -> tuple[int, int] | None:
@@ -15,3 +20,11 @@ def rank_in(torch: Any) -> tuple[int, int] | None:
         return None
     count = int(distributed.get_world_size())
     return (int(distributed.get_rank()), count) if count > 1 else None
+
+
+def give_rank(torch: Any, clocks: Iterable[LoopClock]) -> None:
+    """Give each clock the rank of this process."""
+    rank, count = rank_in(torch) or (None, None)
+    for clock in clocks:
+        if clock.info.rank != rank or clock.info.ranks_count != count:
+            clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)

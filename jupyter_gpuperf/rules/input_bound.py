@@ -14,11 +14,13 @@ from jupyter_gpuperf.rules.idle_patterns import (
     idle_pattern_of,
     is_host_idle,
 )
+from jupyter_gpuperf.rules.own_code import idle_own_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
 from jupyter_gpuperf.rules.transfer_bound import copying_ratio
 from jupyter_gpuperf.rules.workload import Workload
+from jupyter_gpuperf.schemas.phases import HostLine
 from jupyter_gpuperf.schemas.training import LoopSteps
 
 LOST_WARNING_RATIO = Threshold(
@@ -58,9 +60,13 @@ BATCHES_BYTES_PER_SECOND = Threshold(
     margin="Without copies of data 0.01 to 0.07 GB/s; image batches in memory 1.5 GB/s.",
 )
 
+CELL = "<module>"
+"""What Python calls the code of a cell or a script."""
+
 
 def _check(view: View) -> Finding | None:
-    return _confirmed(view, view.loader) if view.loader else _suspected(view)
+    found = None if view.loader is None else _confirmed(view, view.loader)
+    return found or _in_own_code(view) or (None if view.loader else _suspected(view))
 
 
 def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
@@ -68,9 +74,8 @@ def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     lost = loader.wait_ratio if measured is None else measured
     if lost is None or lost < LOST_INFO_RATIO:
         return None
-    loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
     return Finding(
-        severity=loud if lost >= LOST_WARNING_RATIO else "info",
+        severity=_severity_of(lost),
         summary=Message(
             "The loop waits for batches {percent:.0f} % of the time."
             if measured is None
@@ -91,6 +96,43 @@ def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
     )
 
 
+def _in_own_code(view: View) -> Finding | None:
+    own, loop = idle_own_code(view), view.loop
+    if own is None or loop is None or own.idle_ratio < LOST_INFO_RATIO:
+        return None
+    line, template = own.line, "GPU idle {percent:.0f} % of the step: {function}, line {line}."
+    if line.function == CELL:
+        template = "GPU idle at least {percent:.0f} % of the step in line {line} of the loop."
+    elif not own.is_bounded:
+        template = "GPU idle at least {percent:.0f} % of the step in {function}, line {line}."
+    return Finding(
+        severity=_severity_of(own.idle_ratio),
+        summary=Message(
+            template, percent=100 * own.idle_ratio, function=line.function, line=line.line
+        ),
+        evidence={
+            "idle_in_function_ratio": own.idle_ratio,
+            "host_in_function_ratio": line.ratio,
+            "file": line.file,
+            "step_seconds": loop.step_seconds,
+            "busy_ratio": view.work.busy_ratio,
+            **_host(view.work),
+        },
+        lost_ratio=own.idle_ratio,
+        advice=Message(
+            "If it prepares data, do that in the background: in the workers of a DataLoader, or in a thread, and copy "
+            "from pinned memory with non_blocking=True. If it logs or saves, do that less often."
+        ),
+        refuted_by="Call it once, before the loop: if a step takes as long, it is not the cause.",
+        change=None if own.is_bounded else PROFILE_SNIPPET,
+    )
+
+
+def _severity_of(lost: float) -> Severity:
+    loud: Severity = "critical" if lost >= LOST_CRITICAL_RATIO else "warning"
+    return loud if lost >= LOST_WARNING_RATIO else "info"
+
+
 def _suspected(view: View) -> Finding | None:
     work = view.work
     is_copying = (copying_ratio(view) or 0.0) >= COPYING_RATIO
@@ -109,6 +151,11 @@ def _suspected(view: View) -> Finding | None:
             # If no reading is idle, each covers several bursts, and the pattern would be wrong.
             **(pattern if work.idle_readings_ratio else {"filled_ratio": work.fill_ratio}),
             "host_to_device_bytes_per_second": work.receive_bytes_per_second,
+            **(
+                {"function": _name(view.loop.host_lines[0])}
+                if view.loop and view.loop.host_lines
+                else {}
+            ),
             **_host(work),
         },
         lost_ratio=work.idle_ratio,
@@ -116,6 +163,10 @@ def _suspected(view: View) -> Finding | None:
         refuted_by="Run the step clock: if the loop hardly waits in next(), the GPU waits for something else.",
         change=PROFILE_SNIPPET if view.loop else WATCH_SNIPPET,
     )
+
+
+def _name(line: HostLine) -> str:
+    return f"{line.function}, line {line.line}"
 
 
 def _severity(work: Workload) -> Severity | None:

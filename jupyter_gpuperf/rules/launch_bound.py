@@ -16,6 +16,7 @@ from jupyter_gpuperf.rules.idle_patterns import (
     idle_pattern_of,
     is_host_idle,
 )
+from jupyter_gpuperf.rules.own_code import idle_own_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -60,18 +61,30 @@ def _check(view: View) -> Finding | None:
         return None  # the host waits for copies, which keeps a core as busy as launching does
     if view.is_held_up:
         return None  # the device waits for another rank
-    return _confirmed(view, view.loader) if view.loader else _suspected(view)
+    loop, own = view.loop, idle_own_code(view)
+    is_bounded = own is not None and own.is_bounded
+    own_ratio = own.idle_ratio if own is not None else 0.0
+    if loop is not None and (view.loader is not None or is_bounded):
+        return _confirmed(view, loop, own_ratio, is_measured=is_bounded)
+    # At most what is left once the rest is known.
+    is_explained = view.work.idle_ratio - own_ratio < LOST_INFO_RATIO
+    return None if is_explained else _suspected(view)
 
 
-def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
-    lost = loader.idle_for_host_ratio
+def _confirmed(
+    view: View, loop: LoopSteps, own_ratio: float, *, is_measured: bool
+) -> Finding | None:
+    lost = loop.idle_for_host_ratio
     if lost is None:
-        lost = max(0.0, view.work.idle_ratio - (loader.wait_ratio or 0.0))
+        lost = max(0.0, view.work.idle_ratio - (loop.wait_ratio or 0.0))
+        is_measured = is_measured and loop.bounded_by == "optimizer"
+    else:
+        is_measured = True
     # What is left once the rest is known has the error of the busy share.
-    lost -= view.work.busy_error_ratio
+    lost -= view.work.busy_error_ratio + own_ratio
     if lost < LOST_INFO_RATIO:
         return None
-    is_measured, is_open = loader.idle_for_host_ratio is not None, may_be_copying(view)
+    is_open = may_be_copying(view)
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if is_measured and not is_open else "suspected",
@@ -83,8 +96,8 @@ def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
         ),
         evidence={
             "idle_for_host_ratio": lost,
-            "wait_ratio": loader.wait_ratio,
-            "step_seconds": loader.step_seconds,
+            "wait_ratio": loop.wait_ratio,
+            "step_seconds": loop.step_seconds,
             **_figures(view.work),
         },
         lost_ratio=lost,

@@ -38,6 +38,8 @@ class HostLine(Struct, frozen=True, kw_only=True):
     """The line in which the function is most often."""
     ratio: Annotated[float, Meta(ge=0, le=1)]
     """Share of a step's time on the host."""
+    is_bounded: bool = False
+    """Whether its calls are marked: their time is the phase ``data`` then, or a part of it."""
 
 
 HostLines = Annotated[list[HostLine], Meta(max_length=8)]

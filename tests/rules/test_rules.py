@@ -9,6 +9,7 @@ import pytest
 from made import GIB, device, process, steps, window
 
 from jupyter_gpuperf.rules import RULES, judge
+from jupyter_gpuperf.schemas.phases import HostLine, PhaseSeconds
 from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 
@@ -253,6 +254,85 @@ def test_a_loop_without_a_loader_confirms_nothing_about_data_and_is_to_be_profil
     for code in with_loop.keys() & {"input-bound", "launch-bound"}:
         assert "%gpuwatch explain" in with_loop[code].change
         assert "%gpuwatch on" in without[code].change
+
+
+OWN = {
+    "bounded_by": "optimizer",
+    "loader": "optimizer",
+    "wait_ratio": None,
+    "idle_for_data_ratio": None,
+    "idle_for_host_ratio": None,
+    "busy_ratio": 0.36,
+}
+IDLE = {"utilization_percent": 36.0, "sm_active_percent": 30.0}
+
+
+def line(ratio, function="get_batch", **options):
+    return HostLine(function=function, file="train.py", line=12, ratio=ratio, **options)
+
+
+def prepared(gpu_seconds, **changes):
+    """Return steps of 0.1 s in which the GPU is idle for so long while the function prepares a batch."""
+    data = PhaseSeconds(host_seconds=0.065, gpu_seconds=gpu_seconds, gpu_idle_seconds=gpu_seconds)
+    lines = [line(0.1, "log"), line(0.65, is_bounded=True)]
+    return steps(**{**OWN, "phases": {"data": data}, "host_lines": lines, **changes})
+
+
+def test_the_function_in_which_the_gpu_is_idle_is_named_and_confirmed():
+    codes = found(device(**IDLE), steps=[prepared(0.061)])
+    finding = codes["input-bound"]
+    assert finding.summary == "GPU idle 61 % of the step: get_batch, line 12."
+    assert (finding.severity, finding.confidence) == ("critical", "confirmed")
+    assert finding.evidence["idle_in_function_ratio"] == pytest.approx(0.61)
+    assert finding.evidence["file"] == "train.py"
+    assert "launch-bound" not in codes  # 3 % are left
+
+
+def test_a_function_costs_no_more_than_the_device_is_idle():
+    busy = device(utilization_percent=97.0)  # what it queues itself keeps the device busy
+    assert "input-bound" not in found(busy, steps=[prepared(0.061)])
+
+
+def test_what_is_idle_apart_from_the_function_is_left_for_launches():
+    codes = found(device(**IDLE), steps=[prepared(0.02)])
+    assert codes["input-bound"].summary == "GPU idle 20 % of the step: get_batch, line 12."
+    assert codes["launch-bound"].confidence == "confirmed"
+    assert codes["launch-bound"].lost_ratio == pytest.approx(0.44)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        ("get_batch", "GPU idle at least 34 % of the step in get_batch, line 12."),
+        ("<module>", "GPU idle at least 34 % of the step in line 12 of the loop."),
+    ],
+)
+def test_without_events_two_large_shares_overlap_at_least_by_the_rest(function, text):
+    loop = steps(**OWN, host_lines=[line(0.8, function)])
+    codes = found(device(**IDLE), steps=[loop])
+    assert codes["input-bound"].summary == text
+    assert codes["input-bound"].confidence == "confirmed"
+    assert "%gpuwatch explain" in codes["input-bound"].change
+
+
+def test_a_line_with_a_small_share_proves_nothing():
+    fed = device(**IDLE, pcie_receive_bytes_per_second=1e9)
+    codes = found(fed, steps=[steps(**OWN, host_lines=[line(0.4)])])
+    assert {each.confidence for each in codes.values()} == {"suspected"}
+    assert codes["input-bound"].evidence["function"] == "get_batch, line 12"
+
+
+def test_preparation_after_a_loader_is_found_beside_its_wait():
+    data = PhaseSeconds(host_seconds=0.05, gpu_seconds=0.047, gpu_idle_seconds=0.047)
+    loop = steps(
+        idle_for_data_ratio=0.02,
+        idle_for_host_ratio=0.62,
+        phases={"data": data},
+        host_lines=[line(0.5, "augment", is_bounded=True)],
+    )
+    codes = found(device(**IDLE), steps=[loop])
+    assert codes["input-bound"].summary == "GPU idle 45 % of the step: augment, line 12."
+    assert codes["launch-bound"].lost_ratio == pytest.approx(0.17)
 
 
 def test_the_step_clock_confirms_and_the_loss_is_counted_by_epoch():

@@ -724,6 +724,7 @@ export interface History {
 export interface HostLine {
   file: string;
   function: string;
+  is_bounded?: boolean;
   line: number;
   ratio: number;
 }

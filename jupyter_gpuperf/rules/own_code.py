@@ -1,0 +1,56 @@
+"""Measure how long a device is idle while the host prepares a loop's batches, in a function such as ``get_batch()``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jupyter_gpuperf.rules.rule import View
+from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.schemas.phases import HostLine
+from jupyter_gpuperf.schemas.training import LoopSteps
+
+LOOKS_ERROR_RATIO = Threshold(
+    0.1,
+    reason="Two standard errors of a share that is known from about a hundred looks at the stack.",
+    margin="Calculated.",
+)
+
+
+class OwnCode(NamedTuple):
+    """A function of the user's in which the device is idle.
+
+    Attributes
+    ----------
+    idle_ratio
+        The share of time in which the device is idle in it; if not ``is_bounded``, the least that follows from both shares.
+    is_bounded
+        Whether its calls are bounded by CUDA events.
+    """
+
+    line: HostLine
+    idle_ratio: float
+    is_bounded: bool
+
+
+def idle_own_code(view: View) -> OwnCode | None:
+    """Return the function in which the host is most of the time apart from the passes; ``None`` if none is known.
+
+    A copy that the function queues is part of its time. So that time is limited to what the driver reports as idle.
+    """
+    loop = view.loop
+    if loop is None or not loop.host_lines:
+        return None
+    line = max(loop.host_lines, key=lambda each: (each.is_bounded, each.ratio))
+    idle = view.work.idle_ratio - (loop.idle_for_data_ratio or 0.0)
+    if line.is_bounded and (bounded := _idle_between_events(loop)) is not None:
+        return OwnCode(line, max(0.0, min(bounded, idle + view.work.busy_error_ratio)), True)
+    # Two shares that add up to more than the whole overlap at least by the rest.
+    error = LOOKS_ERROR_RATIO + view.work.busy_error_ratio
+    return OwnCode(line, max(0.0, line.ratio + idle - 1.0 - error), False)
+
+
+def _idle_between_events(loop: LoopSteps) -> float | None:
+    data = (loop.phases or {}).get("data")
+    if data is None or data.gpu_idle_seconds is None:
+        return None
+    return data.gpu_idle_seconds / loop.step_seconds - (loop.idle_for_data_ratio or 0.0)
