@@ -144,6 +144,7 @@ def measured(case: Case, seconds: float) -> dict[str, Any]:
             pass
         with torch.profiler.profile(activities=activities, acc_events=True) as profile:
             loop.run(seconds)
+        watching.pause()
         loop.run(0.3)  # reads the last events
     finally:
         ended.set()
