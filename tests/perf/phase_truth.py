@@ -1,6 +1,6 @@
 """Compare the phases of steps with the profiler's timeline, in ten programs of which three are compiled and one checkpoints.
 
-python tests/perf/phase_truth.py [--only transformer,lstm] [--steps 40] [--json]
+python tests/perf/phase_truth.py [--only transformer,lstm] [--steps 40] [--json] [--dump FILE]
 
 Each program runs under torch's profiler, with a range of its own around each phase, while every step is followed: a profiler
 slows a program, so only the same steps can be compared. The device reaches a boundary when all kernels that were launched before it have ended; from the
@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -163,7 +164,7 @@ class Batches(torch.utils.data.Dataset[torch.Tensor]):
 
 
 def by_both(
-    program: Program, optimizer: torch.optim.Optimizer, steps: int
+    program: Program, optimizer: torch.optim.Optimizer, steps: int, dump: str | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the share of each phase, by the step clock and by the profiler's timeline of the same steps."""
     activities = [torch.profiler.ProfilerActivity.CPU]
@@ -183,7 +184,15 @@ def by_both(
         followed = list(clock.phases.steps)[SKIPPED_STEPS:-2]
     finally:
         watching.stop()
-    return _shares_of_steps(followed), _shares(profile.events())
+    events = profile.events()
+    if dump:
+        rows = [
+            (each.name, each.id, each.device_type.name, each.time_range.start, each.time_range.end)
+            for each in events
+        ]
+        with Path(dump).open("w") as file:
+            json.dump(rows, file)
+    return _shares_of_steps(followed), _shares(events)
 
 
 def synchronize() -> None:
@@ -211,10 +220,12 @@ def _shares(events: Sequence[Any]) -> dict[str, float]:
         if not each.name.startswith(PREFIX)
     )
     boundaries = []
-    for each in sorted(on_host, key=lambda one: one.time_range.start):
+    for each in on_host:
         if each.name.startswith(PREFIX):
-            span = each.time_range
-            boundaries += [(span.start, each.name.removeprefix(PREFIX)), (span.end, "other")]
+            name = each.name.removeprefix(PREFIX)
+            following = CLOCK if name == "data" else "other"  # the wait is within the clock's time
+            boundaries += [(each.time_range.start, name), (each.time_range.end, following)]
+    boundaries.sort(key=lambda pair: pair[0])
     reached = [(_reached(time, ends), name) for time, name in boundaries]
     begins = [place for place, (_, name) in enumerate(reached) if name == CLOCK]
     seconds: dict[str, float] = defaultdict(float)
@@ -235,6 +246,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--dump", metavar="FILE", help="write the last program's events")
     options = parser.parse_args()
     phase_clock.INTERVAL_SECONDS = 0.0
     mark_waits()
@@ -249,7 +261,7 @@ def main() -> None:
         program.model.to(DEVICE)
         optimizer = torch.optim.AdamW(program.model.parameters(), lr=1e-5)
         run(program, optimizer, 8, marked=False)  # compiles
-        clock, truth = by_both(program, optimizer, options.steps)
+        clock, truth = by_both(program, optimizer, options.steps, options.dump)
         worst = max(abs(clock[phase] - truth[phase]) for phase in PHASES)
         found[name] = {"clock": clock, "profiler": truth, "worst_points": round(100 * worst, 2)}
         if not options.json:
