@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.device_memory.notebook import Notebook, Slot
 from jupyter_gpuperf.device_memory.objects import of_exception
+from jupyter_gpuperf.device_memory.owner_groups import grouped
 from jupyter_gpuperf.device_memory.release import held_bytes, promised_bytes
 from jupyter_gpuperf.device_memory.report import device_of, loaded_torch, memory_report
 from jupyter_gpuperf.display.memory_view import FreedView, MemoryView, OutOfMemoryView
@@ -170,7 +171,7 @@ def explain(error: BaseException) -> OutOfMemoryView:
             place=place,
             code=code,
             held_by_exception_bytes=remedies.freed_by(notebook.exceptions()),
-            largest=report.owners[:MOST_LARGEST],
+            largest=grouped(report.owners)[:MOST_LARGEST],
             remedies=[*proposed, MemoryRemedy(action=smaller, bytes=None)],
         )
     )

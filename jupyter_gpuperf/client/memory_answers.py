@@ -120,13 +120,15 @@ class MemoryAnswers(threading.Thread):
     def _owners(self) -> MemoryReport:
         # Imported here to keep the loading of the extension fast.
         from jupyter_gpuperf.device_memory.notebook import Notebook
+        from jupyter_gpuperf.device_memory.owner_groups import grouped
         from jupyter_gpuperf.device_memory.pace import InSlices
         from jupyter_gpuperf.device_memory.report import fullest_device, memory_report
         from jupyter_gpuperf.display.shell import running_shell
 
         pace = InSlices(reads_everything=not self.runs_cell)
         try:
-            return fitting(memory_report(Notebook(running_shell()), fullest_device(), pace))
+            report = memory_report(Notebook(running_shell()), fullest_device(), pace)
+            return fitting(msgspec.structs.replace(report, owners=grouped(report.owners)))
         finally:
             if self._loop is not None:  # after the cell that runs, if any
                 self._loop.call_soon_threadsafe(self._release_parked)

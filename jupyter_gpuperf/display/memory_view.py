@@ -8,6 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from jupyter_gpuperf.device_memory.owner_groups import grouped
 from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Drawing, Heading, Line, Span, Table
 from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined
 from jupyter_gpuperf.display.numbers import format_quantity
@@ -81,13 +82,11 @@ class MemoryView(PlainDataView, Displayed):
             yield Message("{free} of {total} free", free=free, total=total)
 
     def _rows(self) -> Iterator[Sequence[Cell]]:
-        owners = self.data.owners
+        owners = grouped(self.data.owners)
         largest = max((each.bytes for each in owners), default=0.0) or 1.0
         for each in owners[:MOST_ROWS]:
-            others = [name for name in each.holders if name != each.name]
-            shown = ", ".join(others[:MOST_NAMES]) + (", …" if len(others) > MOST_NAMES else "")
             size = format_quantity(each.bytes, "bytes")
-            yield KINDS[each.kind], each.name, size, Bar(each.bytes / largest), shown
+            yield KINDS[each.kind], each.name, size, Bar(each.bytes / largest), _holders(each)
         if rest := owners[MOST_ROWS:]:
             size = format_quantity(sum(each.bytes for each in rest), "bytes")
             text = Message.counted(
@@ -128,8 +127,11 @@ class OutOfMemoryView(PlainDataView, Displayed):
             yield Line(Message("Requested by {place}: {code}", place=data.place, code=data.code))
         held = format_quantity(data.held_by_exception_bytes, "bytes")
         yield Line(Message("The failed cell still holds {size} through its traceback.", size=held))
-        rows = [_row(KINDS[each.kind], each.name, each.bytes) for each in data.largest]
-        yield Table(rows, looks=("quiet", "name", "value"))
+        largest = [
+            (KINDS[each.kind], each.name, format_quantity(each.bytes, "bytes"), _holders(each))
+            for each in data.largest
+        ]
+        yield Table(largest, looks=("quiet", "name", "value", "sentence"))
         rows = [_row(Message("To do"), each.action, each.bytes) for each in data.remedies]
         yield Table(rows, looks=("quiet", "sentence", "value"))
         off = "%config GpuMemMagics.explains_out_of_memory = False"
@@ -164,6 +166,11 @@ class FreedView(PlainDataView, Displayed):
         if data.cache_bytes is not None:
             size = format_quantity(data.cache_bytes, "bytes")
             yield Message("{size} of cache returned to the device", size=size)
+
+
+def _holders(owner: MemoryOwner) -> str:
+    others = [name for name in owner.holders if name != owner.name]
+    return ", ".join(others[:MOST_NAMES]) + (", …" if len(others) > MOST_NAMES else "")
 
 
 def icicle(owners: Sequence[MemoryOwner]) -> str:

@@ -29,6 +29,8 @@ LAST_SECONDS = Threshold(
     margin="Measured 0.8 s; a full but healthy job 11 s and more.",
 )
 MOST_NAMED = 3
+ACTIVATION = "activation"
+"""The kind of owner that is named by what keeps it alive: the name of a layer doesn't say what to delete."""
 
 
 def _check(view: View) -> Finding | None:
@@ -39,7 +41,10 @@ def _check(view: View) -> Finding | None:
 def _reported(failed: OutOfMemoryCell) -> Finding:
     """Return the finding of a failure that the kernel itself reported, with its owners."""
     failure = failed.failure
-    largest = [f"{each.name} ({_size(each.bytes)})" for each in failure.largest[:MOST_NAMED]]
+    largest = [
+        f"{each.holders[0] if each.kind == ACTIVATION and each.holders else each.name} ({_size(each.bytes)})"
+        for each in failure.largest[:MOST_NAMED]
+    ]
     remedies = [
         each.action if each.bytes is None else f"{each.action} ({_size(each.bytes)})"
         for each in failure.remedies

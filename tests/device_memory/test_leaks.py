@@ -8,6 +8,9 @@ import types
 import pytest
 import torch
 
+import jupyter_gpuperf as gpuperf
+from jupyter_gpuperf.device_memory.owner_groups import grouped
+
 LEAKS = {
     "a graph in a list": (
         """
@@ -207,3 +210,21 @@ def test_a_graph_under_checkpointing_is_seen_without_running_the_forward_pass(ce
     assert kind == "activation"
     assert holders[0].startswith("loss → graph")
     assert cells.shell.user_ns["calls"] == [1]
+
+
+def test_the_layers_that_the_same_names_keep_are_one_owner(cells):
+    cells.run("""
+model = torch.nn.Sequential(*(torch.nn.Linear(200, 200) for _ in range(4)))
+losses = [model(torch.ones(3000, 200)).relu().sum() for _ in range(3)]
+other = torch.nn.Linear(200, 200)
+kept = other(torch.ones(4000, 200)).relu()
+""")
+    report = gpuperf.memory().data
+    owners = grouped(report.owners)
+    (layers,) = [each for each in owners if "layers" in each.name]
+    assert (layers.name, layers.holders) == ("4 layers of model", ["losses[…] → graph"])
+    single = {each.name: each.holders for each in owners if each.kind == "activation"}
+    assert single["other"] == ["kept → graph"]
+    assert sum(each.bytes for each in owners) == sum(each.bytes for each in report.owners)
+    assert owners == sorted(owners, key=lambda each: -each.bytes)
+    assert "4 layers of model" in repr(gpuperf.memory())

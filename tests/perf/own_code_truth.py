@@ -19,6 +19,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import msgspec
 import torch
 from torch import nn
 from torch.profiler import record_function

@@ -55,9 +55,9 @@ function Table({ kernel }: { readonly kernel: string }): JSX.Element {
       {answer ? (
         <table>
           <tbody>
-            {answer.owners.slice(0, MOST_ROWS).map(each => (
+            {answer.owners.slice(0, MOST_ROWS).map((each, index) => (
               <tr
-                key={each.kind + each.name}
+                key={index}
                 title={each.holders.join('\n')}
                 data-owner={each.kind}
               >
@@ -68,6 +68,11 @@ function Table({ kernel }: { readonly kernel: string }): JSX.Element {
                     <code>{each.name}</code>
                   )}{' '}
                   {trans.__(answer.labels[each.kind])}
+                  {each.kind === 'activation' && each.holders.length ? (
+                    <div className="jp-GpuPerf-quiet">
+                      {trans.__('held by %1', each.holders[0])}
+                    </div>
+                  ) : null}
                   <div className="jp-GpuPerf-track" aria-hidden="true">
                     <div
                       style={{
