@@ -26,6 +26,7 @@ OF_TRACEBACKS: Final = ("tb", "evalue", "pdb")
 
 LOCAL: Final = ".<locals>."
 """Between a function and its local variable, as Python writes it."""
+OWN_PACKAGE: Final = __name__.partition(".")[0]
 LAST_RESULT: Final = "last result"
 """What IPython's ``last_execution_result`` is called here; it is an object with the result."""
 
@@ -66,17 +67,35 @@ class Notebook:
             for key, value in list(vars(module).items())
         ]
 
-    def running_locals(self) -> Iterator[tuple[str, Any]]:
-        """Yield the local variables of the user's functions that run in this thread: ``train.<locals>.losses``."""
-        frame: types.FrameType | None = sys._getframe()
-        while frame is not None:
-            code, module = frame.f_code, frame.f_globals.get("__name__")
-            is_own = type(module) is str and is_user_module(module)
-            if code.co_flags & inspect.CO_OPTIMIZED and (is_own or frame.f_globals is self.names):
-                function = getattr(code, "co_qualname", code.co_name)
-                for name, value in locals_of_running(frame).items():
-                    yield f"{function}{LOCAL}{name}", value
+    def running_locals(self, *, of_libraries: bool = False) -> Iterator[tuple[str, Any]]:
+        """Yield the local variables of the functions that the cell runs, in this thread: ``train.<locals>.losses``.
+
+        Parameters
+        ----------
+        of_libraries
+            Also of functions that are not the user's own, such as the training loop of a framework; of none outside of
+            a cell.
+        """
+        frames: list[types.FrameType] = []
+        frame = sys._getframe().f_back  # with its own frame, the list below would be a cycle
+        while frame is not None and not self._is_of_cell(frame):
+            frames.append(frame)
             frame = frame.f_back
+        if of_libraries and frame is None and self.shell is not None:
+            return  # no cell runs here: these are IPython's own functions
+        for each in frames:
+            code, module = each.f_code, each.f_globals.get("__name__")
+            name = module if type(module) is str else ""
+            is_own = is_user_module(name) or each.f_globals is self.names
+            is_wanted = is_own or (of_libraries and name.partition(".")[0] != OWN_PACKAGE)
+            if code.co_flags & inspect.CO_OPTIMIZED and is_wanted:
+                function = getattr(code, "co_qualname", code.co_name)
+                for key, value in locals_of_running(each).items():
+                    yield f"{function}{LOCAL}{key}", value
+
+    def _is_of_cell(self, frame: types.FrameType) -> bool:
+        """Return whether the frame is that of the cell itself: what called it is IPython."""
+        return frame.f_globals is self.names and not frame.f_code.co_flags & inspect.CO_OPTIMIZED
 
     def history(self) -> list[Slot]:
         """Return where IPython keeps results of cells: ``Out``, ``_``, ``_12``."""

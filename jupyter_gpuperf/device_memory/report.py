@@ -140,6 +140,8 @@ def size_of(storage: Storage, state: Allocator) -> int:
 def _search(walk: Walk, notebook: Notebook) -> None:
     """Search from everything that a notebook has, then for what no name reaches."""
     walk.search("variable", notebook.variables())
+    if not walk.pace.in_slices:  # the thread of the cells
+        walk.search("variable", list(notebook.running_locals(of_libraries=True)))
     walk.search("exception", [("", each.value) for each in notebook.exceptions()])
     walk.search("history", [(each.name, each.content) for each in notebook.history()])
     if not walk.pace.reads_everything and (

@@ -228,3 +228,25 @@ kept = other(torch.ones(4000, 200)).relu()
     assert sum(each.bytes for each in owners) == sum(each.bytes for each in report.owners)
     assert owners == sorted(owners, key=lambda each: -each.bytes)
     assert "4 layers of model" in repr(gpuperf.memory())
+
+
+def test_what_a_running_function_holds_is_named_even_in_a_library(cells, tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "framework.py").write_text(
+        "def fit(step):\n    outputs = step()\n    return done(outputs)\n"
+        "def done(outputs):\n    import jupyter_gpuperf\n    return jupyter_gpuperf.memory().data\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    cells.run("""
+import framework
+def step():
+    return torch.ones(300_000, requires_grad=True).exp()
+seen = framework.fit(step)
+""")
+    seen = cells.shell.user_ns["seen"]
+    (activation,) = [each for each in seen.owners if each.kind == "activation"]
+    assert activation.holders == [
+        f"{function}.<locals>.outputs → graph" for function in ("fit", "done")
+    ]
+    assert not [each for each in seen.owners if each.kind == "other" and each.bytes > 10_000]
+    assert not [name for each in seen.owners for name in each.holders if "run_code" in name]
