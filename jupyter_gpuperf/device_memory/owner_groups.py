@@ -12,21 +12,21 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import MemoryOwner
 
 GROUPED: Final = "activation"
+VIEW: Final = " (view)"
 INDEX: Final = re.compile(r"\[[^\[\]]*\]")
 
 
 def grouped(owners: Iterable[MemoryOwner]) -> list[MemoryOwner]:
-    """Return the owners, the largest first, with one for all activations that the same names keep alive.
+    """Return the owners, the largest first, with one for all activations that the same name keeps alive.
 
     Its name is the module that all of them belong to. Names that differ in an index alone are one: ``losses[…] → graph``.
+    What else keeps some of them, such as the last exception, follows among its holders.
     """
-    groups: dict[tuple[str, ...], list[MemoryOwner]] = {}
+    groups: dict[str, list[MemoryOwner]] = {}
     found = []
     for each in owners:
         if each.kind == GROUPED:
-            groups.setdefault(tuple(sorted(set(map(_without_index, each.holders)))), []).append(
-                each
-            )
+            groups.setdefault(_plain(next(iter(each.holders), "")), []).append(each)
         else:
             found.append(each)
     found += [_one(members) for members in groups.values()]
@@ -61,9 +61,10 @@ def _collapsed(names: Sequence[str]) -> list[str]:
     """Return the names, with one for all that differ in an index alone."""
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(_without_index(name), []).append(name)
+        alike.setdefault(_plain(name), []).append(name)
     return [names[0] if len(names) == 1 else text for text, names in alike.items()]
 
 
-def _without_index(name: str) -> str:
-    return INDEX.sub("[…]", name)
+def _plain(name: str) -> str:
+    """Return a name without the indices, and without the remark that it is a view."""
+    return INDEX.sub("[…]", name).removesuffix(VIEW)
