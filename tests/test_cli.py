@@ -169,17 +169,17 @@ def test_a_recording_overwrites_nothing(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "code"),
     [
-        ["bench", "suite", "--only", "blas", "--save", "FILE"],
-        ["compare", "before.json", "after.json", "--html", "FILE"],
-        ["doctor", "--save", "FILE"],
+        (["bench", "suite", "--only", "blas", "--save", "FILE"], 2),
+        (["compare", "before.json", "after.json", "--html", "FILE"], 3),
+        (["doctor", "--save", "FILE"], 2),
     ],
 )
-def test_no_command_overwrites_a_file(tmp_path, capsys, line):
+def test_no_command_overwrites_a_file(tmp_path, capsys, line, code):
     file = tmp_path / "precious.txt"
     file.write_text("mine")
-    assert cli.main([str(file) if each == "FILE" else each for each in line] + ["--json"]) == 2
+    assert cli.main([str(file) if each == "FILE" else each for each in line] + ["--json"]) == code
     assert json.loads(capsys.readouterr().err)["code"] == "file_exists"
     assert file.read_text() == "mine"
 

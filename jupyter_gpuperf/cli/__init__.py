@@ -1,7 +1,7 @@
 """``jupyter gpuperf …``: the notebook's features in a shell. A new command is a file here and an entry in ``COMMANDS``.
 
-A command's ``add`` declares its arguments and the function that runs it. Exit codes: 0 done, 1 failed, 2 misused,
-130 interrupted. With ``--json``, the answer on stdout and the error on stderr are JSON.
+A command's ``add`` declares its arguments and the function that runs it. Exit codes: 0 done, 1 failed, 2 misused (of
+``compare``, 3), 130 interrupted. With ``--json``, the answer on stdout and the error on stderr are JSON.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except GpuPerfError as error:
-        return _refuse(error, as_json=parsed.json)
+        return _refuse(error, parsed)
 
 
 def main_parser() -> argparse.ArgumentParser:
@@ -85,11 +85,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _refuse(error: GpuPerfError, *, as_json: bool) -> int:
+def _refuse(error: GpuPerfError, parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.client.failures import BenchmarkError
 
-    text = json.dumps(error.to_dict()) if as_json else "\n".join(BenchmarkError.of(error).lines())
+    text = (
+        json.dumps(error.to_dict()) if parsed.json else "\n".join(BenchmarkError.of(error).lines())
+    )
     print(text, file=sys.stderr)  # noqa: T201
     if error.code == "cancelled":
         return INTERRUPTED
-    return MISUSED if error.code in MISUSES else FAILED
+    return int(parsed.misused) if error.code in MISUSES else FAILED

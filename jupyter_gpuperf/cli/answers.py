@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from jupyter_gpuperf.commands.translated_parser import TranslatedParser
 from jupyter_gpuperf.messages.printable import printable
 
 PROGRAM: Final = "jupyter gpuperf"
@@ -31,11 +32,19 @@ def add_command(
     *,
     takes_rest: bool = False,
     has_json: bool = True,
+    misused: int = MISUSED,
     **options: Any,
 ) -> argparse.ArgumentParser:
-    """Add a command. Unknown words are refused or, if ``takes_rest``, left in ``parsed.rest``."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, allow_abbrev=False, **options)
-    parser.set_defaults(run=run, command=name, takes_rest=takes_rest, json=False)
+    """Add a command. Unknown words are refused or, if ``takes_rest``, left in ``parsed.rest``.
+
+    Parameters
+    ----------
+    misused
+        The exit code after a usage error.
+    """
+    parser: TranslatedParser = commands.add_parser(name, allow_abbrev=False, **options)
+    parser.misused = misused
+    parser.set_defaults(run=run, command=name, takes_rest=takes_rest, json=False, misused=misused)
     if has_json:
         parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,7 @@ from jupyter_gpuperf.display.suite_view import SuiteView
 from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.files import coded_write_errors
+from jupyter_gpuperf.results.gate import gate
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
@@ -79,6 +81,12 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", type=Path, help="a file saved by suite --save")
     parser.add_argument("after", type=Path, help="another such file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
+    parser.add_argument(
+        "--fail-if-slower",
+        type=_percent,
+        metavar="PERCENT",
+        help="decide whether anything became slower by more than this",
+    )
 
 
 def run_history(*, new_view: Callable[[], ProgressView], **options: Any) -> HistoryView:
@@ -87,17 +95,31 @@ def run_history(*, new_view: Callable[[], ProgressView], **options: Any) -> Hist
 
 
 def run_compare(
-    *, new_view: Callable[[], ProgressView], before: Path, after: Path, html: Path | None
+    *,
+    new_view: Callable[[], ProgressView],
+    before: Path,
+    after: Path,
+    html: Path | None,
+    fail_if_slower: float | None,
 ) -> ComparisonView:
-    """Compare two suite files."""
+    """Compare two suite files; with a limit, decide whether anything became slower by more."""
     if html is not None:
         require_new_file(html)
-    changes = compare(read_suite(before), read_suite(after))
-    view = ComparisonView(changes, before.stem, after.stem)
+    old, new = read_suite(before), read_suite(after)
+    changes = compare(old, new)
+    decided = None if fail_if_slower is None else gate(changes, old, new, fail_if_slower)
+    view = ComparisonView(changes, before.stem, after.stem, gate=decided)
     if html is not None:
         with coded_write_errors(html):
             html.write_text(view.page(), encoding="utf-8")
     return view
+
+
+def _percent(text: str) -> float:
+    number = float(text.strip().removesuffix("%"))
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no percentage")
+    return number
 
 
 def _count(text: str) -> int:

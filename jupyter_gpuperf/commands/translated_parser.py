@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gettext
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.columns import marked, unmarked, wrapped
 from jupyter_gpuperf.messages.translator import DOMAIN, LOCALES, translated
+
+ARGPARSES: Final = 2
+"""The exit code of argparse after an error."""
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -30,8 +33,15 @@ class _HelpFormatter(argparse.HelpFormatter):
 class TranslatedParser(argparse.ArgumentParser):
     """Translates its help when that is printed; parsing needs no catalogue."""
 
+    misused = ARGPARSES
+    """The exit code after an error in the command line."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_HelpFormatter, **options)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End the process, with the exit code of this parser after an error."""
+        super().exit(self.misused if status == ARGPARSES else status, message)
 
     def format_help(self) -> str:
         """Return the help in the user's language."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
 from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
@@ -18,6 +18,7 @@ from jupyter_gpuperf.display.numbers import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
+from jupyter_gpuperf.results.gate import Gate
 from jupyter_gpuperf.results.subject import PRECISION_KEYS
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
@@ -39,17 +40,23 @@ class ComparisonView(PlainDataView, Displayed):
         The names of the two environments.
     skipped
         What could not run, one line each.
+    gate
+        Whether anything became slower than a limit; ``None`` if nobody asked.
     """
 
     data: SuiteComparison
     before: str
     after: str
     skipped: Sequence[str] = ()
+    gate: Gate | None = None
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the differences between the environments, a row per figure, and the caveats."""
         sides = (self.before, self.after)
         yield Heading(self.summary)
+        if self.gate is not None:
+            yield Line(decision(self.gate))
+            yield from (Line(each, "quiet") for each in self.gate.reasons)
         if self.data.environment:
             rows = [
                 (each.name.replace("_", " "), *map(format_quantity, (each.before, each.after)))
@@ -73,6 +80,25 @@ class ComparisonView(PlainDataView, Displayed):
         title = translated(Message("{before} and {after}", before=self.before, after=self.after))
         return page_of(title, self._repr_html_())
 
+    def to_markdown(self) -> str:
+        """Return the comparison as Markdown, for a pull request."""
+        head = [Message("Figure"), self.before, self.after, Message("after ÷ before"), ""]
+        rows = [head, ["---"] * len(head), *map(_cells, self.data.figures)]
+        lines = [translated(self.summary), ""]
+        if self.gate is not None:
+            reasons = [f"- {translated(each)}" for each in self.gate.reasons]
+            lines = [f"**{translated(decision(self.gate))}**", "", *reasons, *lines]
+            lines[2 + len(reasons) : 2 + len(reasons)] = [""] if reasons else []
+        lines += [f"| {' | '.join(map(_in_markdown, row))} |" for row in rows]
+        return "\n".join(
+            [*lines, "", *(f"{translated(each)}\n" for each in self._caveats())]
+        ).rstrip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as data, with the decision as ``gate``."""
+        found = super().to_dict()
+        return found if self.gate is None else {**found, "gate": self.gate._asdict()}
+
     def _caveats(self) -> Iterable[str]:
         if self.data.rounds < 2:
             yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
@@ -84,6 +110,22 @@ class ComparisonView(PlainDataView, Displayed):
             if each.verdict in ("better", "worse"):
                 yield from (f"{each.benchmark}: {translated(warning)}" for warning in each.warnings)
         yield from self.skipped
+
+
+def decision(found: Gate) -> Message:
+    """Return in a sentence whether anything became slower."""
+    match found.status:
+        case "passed":
+            text = "Passed: nothing takes {limit:g} % longer."
+        case "worse":
+            text = "Worse: something takes more than {limit:g} % longer."
+        case _:
+            text = "Inconclusive at a limit of {limit:g} %."
+    return Message(text, limit=found.limit_percent)
+
+
+def _in_markdown(text: str) -> str:
+    return translated(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
 
 
 def comparison_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:

@@ -155,11 +155,18 @@ def _verdict(figure: str, unit: str, ratio: Interval, sure: Interval) -> Verdict
     if sure.low <= 1 <= sure.high:
         reach = max(ratio.high - 1, 1 - ratio.low)
         return "same" if reach <= TOO_WIDE_RATIO else "unknown"
-    name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
-    is_rate = name.endswith(HIGHER_IS_BETTER)  # includes bytes_per_second
-    if not is_rate and not name.endswith(LOWER_IS_BETTER):
+    rate = is_rate(figure, unit)
+    if rate is None:
         return "unknown"
-    return "better" if is_rate == (sure.low > 1) else "worse"
+    return "better" if rate == (sure.low > 1) else "worse"
+
+
+def is_rate(figure: str, unit: str) -> bool | None:
+    """Return whether a higher value is better; ``None`` if that is unknown."""
+    name = figure if figure.endswith((*HIGHER_IS_BETTER, *LOWER_IS_BETTER)) else f"{figure}_{unit}"
+    if name.endswith(HIGHER_IS_BETTER):  # includes bytes_per_second
+        return True
+    return False if name.endswith(LOWER_IS_BETTER) else None
 
 
 def _middle(values: Sequence[Interval]) -> Interval:

@@ -1,0 +1,97 @@
+"""Decide whether a change made anything slower than a limit, for a CI job: passed, worse, or inconclusive."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.results.comparison import is_rate
+from jupyter_gpuperf.schemas import FigureChange, Interval, SuiteComparison, SuiteResults
+
+CLOCK: Final = "clock_sm_mhz"
+CLOCK_RATIO: Final = 1.05
+"""If the median clocks of two suites differ by more, the clock may be the only difference."""
+
+Status = Literal["passed", "worse", "unknown"]
+
+
+class Gate(NamedTuple):
+    """The decision, and what it rests on, one sentence each."""
+
+    limit_percent: float
+    status: Status
+    reasons: list[str]
+
+
+def gate(
+    comparison: SuiteComparison, before: SuiteResults, after: SuiteResults, limit_percent: float
+) -> Gate:
+    """Return whether any time is longer, or any rate lower, by more than ``limit_percent`` beyond its interval.
+
+    It is inconclusive if the suites ran on different chips or at different clocks, if one has a benchmark or a batch size
+    that the other has not, if there was only one round, or if an interval contains the limit.
+    """
+    differences: list[str] = list(_differences(comparison, before, after))
+    if differences:
+        return Gate(limit_percent, "unknown", differences)
+    worse: list[str] = []
+    open_: list[str] = []
+    limit = 1 + limit_percent / 100
+    for each in comparison.figures:
+        slower = slowdown_of(each)
+        if slower is None or slower.high <= limit:
+            continue
+        is_worse = slower.low > limit and each.verdict == "worse"
+        (worse if is_worse else open_).append(_described(each, slower))
+    if worse:
+        return Gate(limit_percent, "worse", worse)
+    return Gate(limit_percent, "unknown" if open_ else "passed", open_)
+
+
+def slowdown_of(change: FigureChange) -> Interval | None:
+    """Return how many times as long it takes afterwards; ``None`` for a figure that is no time and no rate."""
+    rate, ratio = is_rate(change.figure, change.unit), change.ratio
+    is_size = "bytes" in (change.unit, change.figure.rpartition("_")[2])
+    if rate is None or is_size or ratio.low <= 0:
+        return None
+    return (
+        Interval(value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low) if rate else ratio
+    )
+
+
+def _differences(
+    comparison: SuiteComparison, before: SuiteResults, after: SuiteResults
+) -> Iterator[Message]:
+    if comparison.rounds < 2:
+        yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
+    for each in comparison.environment:
+        if each.name == "device_name":
+            yield Message("Different chips: {one} and {other}.", one=each.before, other=each.after)
+    clocks = [_clock(side) for side in (before, after)]
+    if None not in clocks:
+        low, high = sorted(each for each in clocks if each is not None)
+        if high > CLOCK_RATIO * low:
+            one, other = (f"{each:.0f}" for each in clocks if each is not None)
+            yield Message("Different clocks: {one} and {other} MHz.", one=one, other=other)
+    alone = [*comparison.only_before, *comparison.only_after]
+    if alone:
+        yield Message("Only in one of the two: {benchmarks}.", benchmarks=alone)
+    if not any(slowdown_of(each) for each in comparison.figures):
+        yield Message("The two have no time and no rate in common.")
+
+
+def _clock(suite: SuiteResults) -> float | None:
+    known = [each.environment.get(CLOCK) for each in suite.results]
+    clocks = [float(each) for each in known if isinstance(each, (int, float)) and each > 0]
+    return statistics.median(clocks) if clocks else None
+
+
+def _described(change: FigureChange, slower: Interval) -> Message:
+    low, high = (100 * (each - 1) for each in (slower.low, slower.high))
+    text = "{benchmark}, {figure}: time {percent:+.1f} % ({low:+.1f} … {high:+.1f})."
+    figure, percent = change.figure.replace("_", " "), 100 * (slower.value - 1)
+    return Message(
+        text, benchmark=change.benchmark, figure=figure, percent=percent, low=low, high=high
+    )
