@@ -10,7 +10,11 @@ timeline, that is known to the microsecond. The table has the share of each phas
 from __future__ import annotations
 
 import argparse
+import bisect
+import itertools
 import json
+import math
+import statistics
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -34,6 +38,8 @@ CLOCK = "clock"
 """The time of the clock itself between two steps."""
 ITERATOR = torch.utils.data.dataloader._BaseDataLoaderIter
 SKIPPED_STEPS = 5
+LONGEST_RATIO = 1.5
+"""Steps that take longer than this, compared with the median, are left out."""
 PHASES = ("data", "copy", "forward", "backward", "optimizer", "other")
 
 
@@ -202,11 +208,23 @@ def synchronize() -> None:
 
 
 def _shares_of_steps(steps: Sequence[FollowedStep]) -> dict[str, float]:
-    seconds: dict[str, float] = defaultdict(float)
-    for span in (span for step in steps for span in step.spans):
-        seconds[span.phase] += (span.gpu_seconds if DEVICE == "cuda" else span.host_seconds) or 0.0
-    whole = sum(seconds.values())
-    return {name: seconds[name] / whole for name in PHASES}
+    found = []
+    for step in steps:
+        seconds: dict[str, float] = defaultdict(float)
+        for span in step.spans:
+            on_device = span.gpu_seconds if DEVICE == "cuda" else span.host_seconds
+            seconds[span.phase] += on_device or 0.0
+        found.append(seconds)
+    return _shares_of_usual(found)
+
+
+def _shares_of_usual(steps: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the share of each phase in the steps that take no unusual time, as one with a flush of the profiler does."""
+    totals = [sum(step[name] for name in PHASES) for step in steps]
+    longest = LONGEST_RATIO * statistics.median(totals)
+    usual = [step for step, total in zip(steps, totals, strict=True) if total <= longest]
+    whole = sum(step[name] for step in usual for name in PHASES)
+    return {name: sum(step[name] for step in usual) / whole for name in PHASES}
 
 
 def _shares(events: Sequence[Any]) -> dict[str, float]:
@@ -219,6 +237,8 @@ def _shares(events: Sequence[Any]) -> dict[str, float]:
         for each in on_device
         if not each.name.startswith(PREFIX)
     )
+    latest = itertools.accumulate((end for _, end in ends), max)
+    ends = [(start, end) for (start, _), end in zip(ends, latest, strict=True)]
     boundaries = []
     for each in on_host:
         if each.name.startswith(PREFIX):
@@ -227,17 +247,19 @@ def _shares(events: Sequence[Any]) -> dict[str, float]:
             boundaries += [(each.time_range.start, name), (each.time_range.end, following)]
     boundaries.sort(key=lambda pair: pair[0])
     reached = [(_reached(time, ends), name) for time, name in boundaries]
-    begins = [place for place, (_, name) in enumerate(reached) if name == CLOCK]
-    seconds: dict[str, float] = defaultdict(float)
-    for (began, name), (ended, _) in pairwise(reached[begins[SKIPPED_STEPS] :]):
-        seconds[name] += ended - began
-    whole = sum(seconds[name] for name in PHASES)
-    return {name: seconds[name] / whole for name in PHASES}
+    steps: list[dict[str, float]] = []
+    for (began, name), (ended, following) in pairwise(reached):
+        if name == CLOCK and following == "data":  # the loop asks for a batch
+            steps.append(defaultdict(float))
+        if steps:
+            steps[-1][name] += ended - began
+    return _shares_of_usual(steps[SKIPPED_STEPS:])
 
 
-def _reached(time: float, ends: list[tuple[float, float]]) -> float:
-    """Return when the device reaches what is queued at this time of the host."""
-    return max([time, *(end for launched, end in ends if launched <= time)])
+def _reached(time: float, ends: Sequence[tuple[float, float]]) -> float:
+    """Return when the device reaches what is queued at this time of the host; ``ends`` has the latest end so far."""
+    place = bisect.bisect_right(ends, (time, math.inf))
+    return max(time, ends[place - 1][1]) if place else time
 
 
 def main() -> None:
