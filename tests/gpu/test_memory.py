@@ -17,7 +17,8 @@ from jupyter_gpuperf.device_memory.pace import InSlices
 from jupyter_gpuperf.device_memory.report import fullest_device, memory_report
 
 MIB = 2**20
-LEAST_ATTRIBUTED = 0.98
+WORKSPACES, WORKSPACE_BYTES = 4, 32 * MIB
+"""cuBLAS and cuBLASLt take one on each stream, that of the capture among them; on a Hopper chip they are this large."""
 
 
 @pytest.fixture
@@ -70,7 +71,8 @@ def test_the_owners_are_found_beside_the_capture_of_a_graph_which_goes_on(shell)
     )  # at rest: no pass has intermediate results
     assert last.device == "cuda:0"
     assert {"parameter", "gradient", "optimizer", "activation"} <= {e.kind for e in last.owners}
-    assert last.attributed_ratio >= LEAST_ATTRIBUTED
+    unnamed_bytes = (1 - last.attributed_ratio) * last.allocated_bytes
+    assert unnamed_bytes <= WORKSPACES * WORKSPACE_BYTES
 
 
 def test_a_failure_is_on_its_device_and_over_once_the_memory_came_free(shell, nvidia_smi):
