@@ -84,14 +84,14 @@ class ComparisonView(PlainDataView, Displayed):
         """Return the comparison as Markdown, for a pull request."""
         head = [Message("Figure"), self.before, self.after, Message("after ÷ before"), ""]
         rows = [head, ["---"] * len(head), *map(_cells, self.data.figures)]
-        lines = [translated(self.summary), ""]
+        lines = [_in_markdown(self.summary), ""]
         if self.gate is not None:
-            reasons = [f"- {translated(each)}" for each in self.gate.reasons]
+            reasons = [f"- {_in_markdown(each)}" for each in self.gate.reasons]
             lines = [f"**{translated(decision(self.gate))}**", "", *reasons, *lines]
             lines[2 + len(reasons) : 2 + len(reasons)] = [""] if reasons else []
         lines += [f"| {' | '.join(map(_in_markdown, row))} |" for row in rows]
         return "\n".join(
-            [*lines, "", *(f"{translated(each)}\n" for each in self._caveats())]
+            [*lines, "", *(f"{_in_markdown(each)}\n" for each in self._caveats())]
         ).rstrip()
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,7 +125,11 @@ def decision(found: Gate) -> Message:
 
 
 def _in_markdown(text: str) -> str:
-    return translated(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    """Return text on one line and without a table's or a page's marks: names come from a file."""
+    text = " ".join(translated(text).split())
+    for mark, written in (("\\", "\\\\"), ("|", "\\|"), ("`", "\\`"), ("<", "&lt;")):
+        text = text.replace(mark, written)
+    return text
 
 
 def comparison_lines(kept: KeptResult, changes: Sequence[FigureChange]) -> list[str]:

@@ -41,7 +41,12 @@ def gate(
     limit = 1 + limit_percent / 100
     for each in comparison.figures:
         slower = slowdown_of(each)
-        if slower is None or slower.high <= limit:
+        if slower is None:
+            if _decides(each):
+                text = "{benchmark}, {figure}: no ratio, since a value is zero."
+                open_.append(Message(text, benchmark=each.benchmark, figure=_name(each)))
+            continue
+        if slower.high <= limit:
             continue
         is_worse = slower.low > limit and each.verdict == "worse"
         (worse if is_worse else open_).append(_described(each, slower))
@@ -51,14 +56,23 @@ def gate(
 
 
 def slowdown_of(change: FigureChange) -> Interval | None:
-    """Return how many times as long it takes afterwards; ``None`` for a figure that is no time and no rate."""
-    rate, ratio = is_rate(change.figure, change.unit), change.ratio
-    is_size = "bytes" in (change.unit, change.figure.rpartition("_")[2])
-    if rate is None or is_size or ratio.low <= 0:
+    """Return how many times as long it takes afterwards; ``None`` for what is no time and no rate, or has no ratio."""
+    ratio = change.ratio
+    if not _decides(change) or ratio.low <= 0:
         return None
-    return (
-        Interval(value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low) if rate else ratio
-    )
+    if not is_rate(change.figure, change.unit):
+        return ratio
+    return Interval(value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low)
+
+
+def _decides(change: FigureChange) -> bool:
+    """Return whether the figure is a time or a rate."""
+    is_size = "bytes" in (change.unit, change.figure.rpartition("_")[2])
+    return is_rate(change.figure, change.unit) is not None and not is_size
+
+
+def _name(change: FigureChange) -> str:
+    return change.figure.replace("_", " ")
 
 
 def _differences(
@@ -91,7 +105,5 @@ def _clock(suite: SuiteResults) -> float | None:
 def _described(change: FigureChange, slower: Interval) -> Message:
     low, high = (100 * (each - 1) for each in (slower.low, slower.high))
     text = "{benchmark}, {figure}: time {percent:+.1f} % ({low:+.1f} … {high:+.1f})."
-    figure, percent = change.figure.replace("_", " "), 100 * (slower.value - 1)
-    return Message(
-        text, benchmark=change.benchmark, figure=figure, percent=percent, low=low, high=high
-    )
+    percent, names = 100 * (slower.value - 1), (change.benchmark, _name(change))
+    return Message(text, benchmark=names[0], figure=names[1], percent=percent, low=low, high=high)

@@ -130,6 +130,24 @@ def test_markdown_is_a_table_that_a_pull_request_shows(files, capsys):
     assert {line.replace("\\|", "").count("|") for line in table} == {6}
 
 
+def test_names_of_a_file_are_no_markup_of_the_pull_request(files, capsys):
+    options = {"benchmark": "<img>`x`\n# title"}
+    names = files(before=rounds(*STEADY), after=rounds(*STEADY, **options))
+    assert cli.main(["compare", *names, "--markdown", "--fail-if-slower", "5"]) == 2
+    shown = capsys.readouterr().out
+    assert "&lt;img>" in shown
+    assert "<img>" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("#")]
+
+
+def test_a_figure_of_zero_has_no_ratio_and_decides_nothing():
+    both = [[measured(1.0), measured(0.0, benchmark="io")] for _ in range(3)]
+    zero = suite(*(each for pair in both for each in pair))
+    found = decided(zero, zero)
+    assert found.status == "unknown"
+    assert any("io, pass seconds: no ratio" in each for each in found.reasons)
+
+
 @pytest.mark.parametrize(
     "words",
     [
