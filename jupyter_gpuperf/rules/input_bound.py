@@ -65,8 +65,15 @@ CELL = "<module>"
 
 
 def _check(view: View) -> Finding | None:
-    found = None if view.loader is None else _confirmed(view, view.loader)
-    return found or _in_own_code(view) or (None if view.loader else _suspected(view))
+    measured = [_in_own_code(view)]
+    if view.loader is not None:
+        measured.append(_confirmed(view, view.loader))
+    found = [each for each in measured if each is not None]
+    if found:
+        return max(found, key=lambda each: each.lost_ratio or 0.0)
+    own = idle_own_code(view)
+    is_refuted = view.loader is not None or (own is not None and own.is_all)
+    return None if is_refuted else _suspected(view)
 
 
 def _confirmed(view: View, loader: LoopSteps) -> Finding | None:

@@ -62,7 +62,7 @@ def _check(view: View) -> Finding | None:
     if view.is_held_up:
         return None  # the device waits for another rank
     loop, own = view.loop, idle_own_code(view)
-    is_bounded = own is not None and own.is_bounded
+    is_bounded = own is not None and own.is_all
     own_ratio = own.idle_ratio if own is not None else 0.0
     if loop is not None and (view.loader is not None or is_bounded):
         return _confirmed(view, loop, own_ratio, is_measured=is_bounded)

@@ -322,6 +322,36 @@ def test_a_line_with_a_small_share_proves_nothing():
     assert codes["input-bound"].evidence["function"] == "get_batch, line 12"
 
 
+def test_a_function_in_which_nothing_is_idle_refutes_the_suspicion():
+    fed = device(**IDLE, pcie_receive_bytes_per_second=1e9)
+    codes = found(fed, steps=[prepared(0.002)])
+    assert "input-bound" not in codes
+    assert codes["launch-bound"].confidence == "confirmed"
+
+
+def test_other_code_of_the_loop_leaves_the_rest_open():
+    lines = [line(0.3, "log"), line(0.35, is_bounded=True)]
+    codes = found(device(**IDLE), steps=[prepared(0.02, host_lines=lines)])
+    assert codes["input-bound"].lost_ratio == pytest.approx(0.2)
+    assert "confirmed" not in {
+        each.confidence for code, each in codes.items() if code == "launch-bound"
+    }
+    larger = [line(0.5, "log"), line(0.35, is_bounded=True)]
+    fed = device(**IDLE, pcie_receive_bytes_per_second=1e9)
+    codes = found(fed, steps=[prepared(0.02, host_lines=larger)])
+    assert codes["input-bound"].confidence == "suspected"
+    assert codes["input-bound"].evidence["function"] == "log, line 12"
+
+
+def test_of_a_loader_and_a_function_the_larger_wait_is_named():
+    data = PhaseSeconds(host_seconds=0.05, gpu_seconds=0.05, gpu_idle_seconds=0.05)
+    changes = {"phases": {"data": data}, "host_lines": [line(0.5, "augment", is_bounded=True)]}
+    little = steps(wait_ratio=0.1, idle_for_data_ratio=0.1, idle_for_host_ratio=0.5, **changes)
+    assert "augment" in found(device(**IDLE), steps=[little])["input-bound"].summary
+    much = steps(wait_ratio=0.4, idle_for_data_ratio=0.4, idle_for_host_ratio=0.2, **changes)
+    assert found(device(**IDLE), steps=[much])["input-bound"].summary.startswith("GPU waits")
+
+
 def test_preparation_after_a_loader_is_found_beside_its_wait():
     data = PhaseSeconds(host_seconds=0.05, gpu_seconds=0.047, gpu_idle_seconds=0.047)
     loop = steps(
