@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from jupyter_gpuperf.measure.stacks import current_frames
 from jupyter_gpuperf.state.bindings import container_type
 from jupyter_gpuperf.state.reachable import ATOMS
 
@@ -171,7 +172,7 @@ def is_running(frame: types.FrameType) -> bool:
 
 def running_frames() -> Iterator[types.FrameType]:
     """Yield the frames of all threads."""
-    for newest in list(sys._current_frames().values()):
+    for newest in list(current_frames().values()):
         frame: types.FrameType | None = newest
         while frame is not None:
             yield frame

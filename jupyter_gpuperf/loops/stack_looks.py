@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from types import FrameType
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
 from jupyter_gpuperf.loops.followed_step import root_found
 from jupyter_gpuperf.loops.host_lines import outwards
+from jupyter_gpuperf.measure.stacks import current_frames
 
 LOOKS: Final = 6
 """Number of looks per call. A forward pass takes about a third of a step, so the module is found in a few calls."""
@@ -30,7 +30,7 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
         stacks = list(given.stacks.items())
         if not stacks:
             return
-        frames = sys._current_frames()
+        frames = current_frames()
         for thread, stack in stacks:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
