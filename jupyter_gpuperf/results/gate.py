@@ -37,22 +37,22 @@ def gate(
     if differences:
         return Gate(limit_percent, "unknown", differences)
     worse: list[str] = []
-    open_: list[str] = []
+    undecided: list[str] = []
     limit = 1 + limit_percent / 100
     for each in comparison.figures:
         slower = slowdown_of(each)
         if slower is None:
             if _decides(each):
                 text = "{benchmark}, {figure}: no ratio, since a value is zero."
-                open_.append(Message(text, benchmark=each.benchmark, figure=_name(each)))
+                undecided.append(Message(text, benchmark=each.benchmark, figure=_name(each)))
             continue
         if slower.high <= limit:
             continue
         is_worse = slower.low > limit and each.verdict == "worse"
-        (worse if is_worse else open_).append(_described(each, slower))
+        (worse if is_worse else undecided).append(_described(each, slower))
     if worse:
         return Gate(limit_percent, "worse", worse)
-    return Gate(limit_percent, "unknown" if open_ else "passed", open_)
+    return Gate(limit_percent, "unknown" if undecided else "passed", undecided)
 
 
 def slowdown_of(change: FigureChange) -> Interval | None:

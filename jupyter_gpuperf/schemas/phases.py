@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 from jupyter_gpuperf.schemas.bounds import Count, Name, Seconds
 
 Phase = Literal["data", "copy", "forward", "backward", "optimizer", "other"]
-"""A part of a step: waiting for the batch; from then to the forward pass; that, with the loss; the backward pass; the
-optimizer; all else."""
+"""A part of a step: waiting for the batch, or preparing it in a function of the loop's own; from then to the forward
+pass; that, with the loss; the backward pass; the optimizer; all else."""
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 FollowedCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 
