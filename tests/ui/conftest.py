@@ -49,6 +49,16 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)
 
+    def end_kernels(self) -> None:
+        """End all kernels of the server's notebooks."""
+        for session in self.get("api/sessions"):
+            request = urllib.request.Request(
+                f"{self.url}api/sessions/{session['id']}",
+                headers={"Authorization": f"token {self.token}"},
+                method="DELETE",
+            )
+            urllib.request.urlopen(request, timeout=30).close()
+
     def ask_until(self, path: str, wanted: Callable[[dict], object]) -> dict:
         """Repeat a GET until the answer satisfies a condition."""
         end = time.monotonic() + ANSWER_SECONDS
@@ -163,6 +173,14 @@ def wait_until_it_answers(server: Server, log: Path) -> None:
 def lab(start_server, packaged_recordings) -> Server:
     """JupyterLab with two replayed devices."""
     return start_server(f"replay:{','.join(map(str, packaged_recordings))}")
+
+
+@pytest.fixture(autouse=True)
+def end_kernels(request) -> Iterator[None]:
+    """End the notebooks' kernels after each test: the panel of the next one would show what they still run."""
+    yield
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").end_kernels()
 
 
 @pytest.fixture(scope="session")
