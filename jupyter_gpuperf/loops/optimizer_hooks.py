@@ -13,7 +13,7 @@ from threading import get_ident
 from types import ModuleType
 from typing import Any, Final
 
-from jupyter_gpuperf.loops.import_hook import ImportHook
+from jupyter_gpuperf.import_hook import ImportHook
 from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, OPTIMIZER_END
 
 OPTIMIZERS: Final = "torch.optim.optimizer"
