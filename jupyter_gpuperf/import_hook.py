@@ -1,18 +1,21 @@
-"""Call a function with a module once the module is there: now, or when it is imported."""
+"""Call a function with a module once the module is there: now, or when it is imported.
+
+Each Python process of a script's run imports this module, so it imports nothing that Python has not loaded itself.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import sys
-from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 
-class ImportHook(MetaPathFinder):
+class ImportHook:
     """Waits for one module, which it never imports itself.
 
     Parameters
@@ -25,6 +28,7 @@ class ImportHook(MetaPathFinder):
 
     def __init__(self, module_name: str, loaded: Callable[[ModuleType], None]) -> None:
         self._name, self._loaded = module_name, loaded
+        self._is_asking = False
 
     @property
     def waiting(self) -> bool:
@@ -35,8 +39,7 @@ class ImportHook(MetaPathFinder):
         """Call the function now if the module is there, otherwise when it is imported."""
         module = sys.modules.get(self._name)
         if module is not None:
-            with contextlib.suppress(Exception):  # a version with other internals stays unwatched
-                self._loaded(module)
+            self._call(module)
         elif not self.waiting:
             sys.meta_path.insert(0, self)
 
@@ -49,13 +52,16 @@ class ImportHook(MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the module's spec, whose loader also calls the function."""
-        if name != self._name:
+        if name != self._name or self._is_asking:
             return None
-        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+
+        # Stay in sys.meta_path: another thread that goes through it would skip a finder.
+        self._is_asking = True
         try:
-            spec = importlib.util.find_spec(name)
+            spec = find_spec(name)
         finally:
-            sys.meta_path.insert(0, self)
+            self._is_asking = False
         loader: Any = None if spec is None else spec.loader
         if loader is not None:
             execute = loader.exec_module
@@ -65,8 +71,13 @@ class ImportHook(MetaPathFinder):
                 loader.__dict__.pop("exec_module", None)
                 execute(module)
                 self.stop()
-                with contextlib.suppress(Exception):  # the user's import must not fail
-                    self._loaded(module)
+                self._call(module)
 
             loader.exec_module = exec_module
         return spec
+
+    def _call(self, module: ModuleType) -> None:
+        from contextlib import suppress
+
+        with suppress(Exception):  # the user's import must not fail; other internals stay unwatched
+            self._loaded(module)

@@ -36,9 +36,9 @@ from jupyter_gpuperf.schemas.training import LoopSteps
 
 
 class WatchSession:
-    """Everything that is watched in this kernel."""
+    """Everything that is watched in this kernel, or in this process of a script's run."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunAddress | None = None) -> None:
         self.watching = LoopWatch(
             name_of=name_in_notebook,
             arguments_of=arguments_in_notebook,
@@ -46,7 +46,7 @@ class WatchSession:
         )
         self.telemetry: TelemetryThread | None = None
         self.listeners: list[Callable[[ServerMessage], None]] = []
-        self._run = None if connection_file() is not None else run_of()
+        self._run = None if connection_file() is not None else run
         self._kernel_id = kernel_id() if self._run is None else self._run.id
         self._path = os.environ.get(NOTEBOOK_VARIABLE) if self._run is None else self._run.name
         if hasattr(os, "register_at_fork"):
@@ -167,14 +167,16 @@ def _heading(session: WatchSession) -> Message:
 _session: list[WatchSession] = []
 
 
-def session() -> WatchSession:
-    """Return this kernel's session; initially it watches nothing."""
+def session(run: RunAddress | None = None) -> WatchSession:
+    """Return the session of this kernel, or of this process of ``run``; initially it watches nothing."""
     if not _session:
-        _session.append(WatchSession())
+        _session.append(WatchSession(run or run_of()))
     return _session[0]
 
 
 def _links_of(run: RunAddress) -> Links:
+    import psutil  # noqa: F401  (find_any_server needs it in another thread; a child forked meanwhile could not import it)
+
     directories = runtime_directories()
 
     def find_where_it_is_shown() -> Path | None:

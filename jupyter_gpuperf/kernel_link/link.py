@@ -30,6 +30,8 @@ SEND_SECONDS: Final = 2.0
 LONGEST_UNSENT_BYTES: Final = 1 << 20
 LONGEST_LINE_BYTES: Final = 16 << 20
 """Maximum length of a message from the server: a job's state can contain all samples of a result."""
+NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)
+"""A script may have restored the default of SIGPIPE, which would end it when the server has gone."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LONGEST_RETRY_SECONDS: Final = 30.0
 
@@ -54,6 +56,7 @@ class ServerLink:
         # Find the directories now: this needs slow imports, which would block other threads later.
         self._find = find or partial(find_server, runtime_directories())
         self._socket: socket.socket | None = None
+        self._file: tuple[int, int] | None = None
         self._closed = False
         self._lines = LineBuffer(LONGEST_LINE_BYTES)
         self._unsent = bytearray()
@@ -73,6 +76,7 @@ class ServerLink:
             self._retry_seconds = min(LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
             address = self._find()
             self._socket = None if address is None else _connected(address)
+            self._file = None if self._socket is None else _file_of(self._socket)
             self._connected_at = self._sent_at = time.monotonic()
         return self._socket is not None
 
@@ -100,15 +104,18 @@ class ServerLink:
     def close(self) -> None:
         """Disconnect, and never connect again."""
         self._closed = True
+        self._own_socket()
         self._hang_up()
 
     def _flush(self, wait_seconds: float) -> None:
-        assert self._socket is not None  # the caller has connected
+        connection = self._own_socket()
+        if connection is None:
+            return
         until = time.monotonic() + wait_seconds
         try:
             while self._unsent:
-                self._socket.settimeout(max(0.0, until - time.monotonic()))
-                del self._unsent[: self._socket.send(self._unsent)]
+                connection.settimeout(max(0.0, until - time.monotonic()))
+                del self._unsent[: connection.send(self._unsent, NO_SIGNAL)]
                 self._sent_at = time.monotonic()
         except (BlockingIOError, TimeoutError):
             stuck = time.monotonic() - self._sent_at > SEND_SECONDS
@@ -118,12 +125,13 @@ class ServerLink:
             self._hang_up()
 
     def _read(self, wait_seconds: float) -> bytes:
-        if self._socket is None:
+        connection = self._own_socket()
+        if connection is None:
             return b""
         try:
             # Don't use select(): it can't handle file descriptors above 1024, and a notebook may have more.
-            self._socket.settimeout(wait_seconds)
-            chunk = self._socket.recv(1 << 16)
+            connection.settimeout(wait_seconds)
+            chunk = connection.recv(1 << 16)
         except (BlockingIOError, TimeoutError):
             return b""
         except OSError:
@@ -131,6 +139,13 @@ class ServerLink:
         if not chunk:
             self._hang_up()
         return chunk
+
+    def _own_socket(self) -> socket.socket | None:
+        """Return the socket, unless the user's code has closed its descriptor, which may be a file of theirs by now."""
+        if self._socket is not None and _file_of(self._socket) != self._file:
+            self._socket.detach()
+            self._hang_up()
+        return self._socket
 
     def _hang_up(self) -> None:
         if self._socket is None:
@@ -170,9 +185,21 @@ def _decoded(line: bytes | None) -> FromServer | None:
         return None
 
 
+def _file_of(connection: socket.socket) -> tuple[int, int] | None:
+    """Return which file the descriptor is; ``None`` if it is closed."""
+    try:
+        found = os.fstat(connection.fileno())
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _connected(path: Path) -> socket.socket | None:
     """Return a connection to the server; ``None`` if no process of this user is listening."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError:  # no descriptor is left
+        return None
     connection.setblocking(False)  # connecting to a stopped server with a full backlog would block
     try:
         if connection.connect_ex(str(path)) == 0 and peer.same_user(connection):

@@ -26,7 +26,7 @@ from jupyter_gpuperf.schemas.training import ExplainNow, Steps, StepTally, merge
 
 POLL_SECONDS: Final = 0.5
 SLOW_CHECKS: Final = 6
-"""The device, the rank and the workers' threads are checked only every this many calls of ``report_once``."""
+"""The device and the workers' threads are checked only every this many calls of ``report_once``."""
 KEPT_TALLIES: Final = 7200
 MOST_TALLIES: Final = 32
 """Maximum number of tallies in one message, whose length the server limits."""
@@ -79,8 +79,8 @@ class TelemetryThread(ReportingThread):
         """Add up the new steps, handle the server's messages, and report steps and cells."""
         if self._reports_count % SLOW_CHECKS == 0:
             self._watching.find_device()
-            self._watching.find_rank()
             self._count_worker_threads()
+        self._watching.find_rank()  # cheap, and a short script has left its process group soon
         self._reports_count += 1
         self._watching.look_at_loops()
         self.tally()

@@ -31,6 +31,23 @@ def coded_write_errors(path: Path) -> Iterator[None]:
         raise BadRequest("file_not_writable", message, hint, path=path, error=reason) from error
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist yet, completely or not at all.
+
+    Raises
+    ------
+    OSError
+        It can't be written, or there is such a file by now, which stays as it is.
+    """
+    with path.open("xb") as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
     """Read a file and decode it as ``kind``.
 

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+import os
 
 from jupyter_gpuperf.import_hook import ImportHook
+
+TYPE_CHECKING = False  # typing takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from jupyter_gpuperf.kernel_link.run_address import RunAddress
 
 
 def watch_with_torch() -> None:
     """Watch all loops of this process once it imports torch."""
-    ImportHook("torch", _begin).start()
+    environment = dict(os.environ)  # the script may clear its own before that
+    ImportHook("torch", lambda torch: _begin(torch, environment)).start()
 
 
-def _begin(torch: ModuleType) -> None:
+def _begin(torch: ModuleType, environment: Mapping[str, str]) -> None:
     import atexit
 
     from jupyter_gpuperf.client.watch_session import session
     from jupyter_gpuperf.kernel_link.address import connection_file
+    from jupyter_gpuperf.kernel_link.run_address import run_of
 
-    if connection_file() is not None:
+    run = run_of(environment)
+    if run is None or connection_file() is not None:
         return  # a kernel, of a Jupyter that the run started
-    watched = session()
+    watched = session(run)
     watched.watching.watch_everything()
     watched.report()
     atexit.register(watched.stop)  # the last steps are reported, also after an exception
-    _describe(torch)
+    _describe(torch, run)
 
 
-def _describe(torch: ModuleType) -> None:
+def _describe(torch: ModuleType, run: RunAddress) -> None:
     """Send the run what its record says of this process's environment."""
     from pathlib import Path
 
     from jupyter_gpuperf.kernel_link.link import SEND_SECONDS, ServerLink
-    from jupyter_gpuperf.kernel_link.run_address import run_of
     from jupyter_gpuperf.measure.environment import describe
     from jupyter_gpuperf.schemas.kernel_link import ScriptStarted
 
-    run = run_of()
-    if run is not None:
-        link = ServerLink(lambda: Path(run.socket))
-        link.send(ScriptStarted(environment=describe(torch)), SEND_SECONDS)
-        link.close()
+    link = ServerLink(lambda: Path(run.socket))
+    link.send(ScriptStarted(environment=describe(torch)), SEND_SECONDS)
+    link.close()

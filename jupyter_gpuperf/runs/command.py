@@ -39,8 +39,10 @@ def command_of(words: Sequence[str], *, is_module: bool = False) -> list[str]:
 def name_of(command: Sequence[str]) -> str:
     """Return what a run of this command is called: ``train.py``, ``-m package``, ``torchrun train.py``."""
     words = [Path(command[0]).name, *command[1:]]
-    if command[0] == sys.executable:
-        return f"-m {words[2]}" if words[1] == "-m" else Path(words[1]).name
+    if command[0] == sys.executable and command[1:2] == ["-m"]:
+        return " ".join(words[1:3])
+    if command[0] == sys.executable and len(words) > 1 and not words[1].startswith("-"):
+        return Path(words[1]).name
     scripts = [Path(word).name for word in words[1:] if word.endswith(".py")]
     return " ".join([words[0], *scripts[:1]])
 

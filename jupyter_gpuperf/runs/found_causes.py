@@ -20,6 +20,7 @@ class _Cause:
     finding: Finding
     looks_count: int = 0
     held_last: bool = True
+    is_confirmed: bool = False
 
 
 class FoundCauses:
@@ -43,8 +44,9 @@ class FoundCauses:
             if cause is None:
                 cause = self._causes[key] = _Cause(finding)
                 new.append(finding)
-            elif cause.finding.confidence != finding.confidence:
-                new.append(finding)
+            elif finding.confidence == "confirmed" and not cause.is_confirmed:
+                new.append(finding)  # once: doubts may come and go with every look
+            cause.is_confirmed |= finding.confidence == "confirmed"
             cause.finding, cause.held_last = finding, True
             cause.looks_count += 1
         return new

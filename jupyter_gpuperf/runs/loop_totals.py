@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
+from msgspec import structs
+
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.measure.statistics import bootstrap
+from jupyter_gpuperf.measure.statistics import mean_interval, small_sample_mean
 from jupyter_gpuperf.schemas import Interval
 from jupyter_gpuperf.schemas.runs import RunLoop, RunMemory
 from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop, merged
@@ -18,6 +20,11 @@ MOST_BLOCKS: Final = 512
 WARMUP_RATIO: Final = 1.5
 """The blocks at the begin whose steps take longer than the median by this factor are the warm-up."""
 FEWEST_BLOCKS: Final = 2
+MOST_SAMPLES: Final = 64
+"""More blocks are taken together for the interval: a bootstrap of five hundred takes a second."""
+MOST_FOR_STUDENT: Final = 10
+MOST_LOOPS: Final = 256
+"""A search may train thousands of models; the summary is about the first."""
 
 
 class LoopTotals:
@@ -31,7 +38,8 @@ class LoopTotals:
     def add(self, tally: StepTally) -> None:
         """Add steps that the loop's process reported."""
         blocks = self._blocks
-        if blocks and _seconds(blocks[-1]) < self._block_seconds:
+        # Not by the clock's times: the user's code may set it, or replace time.time().
+        if blocks and blocks[-1].step_seconds < self._block_seconds:
             blocks[-1] = merged(blocks[-1], tally)
             return
         blocks.append(tally)
@@ -45,6 +53,17 @@ class LoopTotals:
     def steps_count(self) -> int:
         """Number of complete steps so far."""
         return sum(each.count for each in self._blocks)
+
+    @property
+    def seconds(self) -> float:
+        """The duration of all complete steps so far."""
+        return sum(each.step_seconds for each in self._blocks)
+
+    def learn(self, info: WatchedLoop) -> None:
+        """Take what the loop's process says of it now. It has no rank any more when its process group has ended."""
+        if info.rank is None:
+            info = structs.replace(info, rank=self.info.rank, ranks_count=self.info.ranks_count)
+        self.info = info
 
     def result(self) -> RunLoop | None:
         """Return the loop's figures; ``None`` if it had no complete step."""
@@ -81,26 +100,42 @@ class RunTotals:
     """All loops of all processes of a run."""
 
     def __init__(self) -> None:
-        self._loops: dict[tuple[int | None, int], LoopTotals] = {}
+        self._loops: list[LoopTotals] = []
+        self._current: dict[tuple[int | None, int], LoopTotals] = {}
+        self.is_full = False
+        """Whether there were more loops than are kept."""
 
     def add(self, pid: int | None, steps: Steps) -> None:
         """Add a report of a process."""
         for info in steps.loaders:
-            self._loops.setdefault((pid, info.id), LoopTotals(pid, info)).info = info
+            self._note(pid, info)
         for tally in steps.tallies:
-            loop = self._loops.get((pid, tally.loader))
+            loop = self._current.get((pid, tally.loader))
             if loop is not None:
                 loop.add(tally)
+
+    def _note(self, pid: int | None, info: WatchedLoop) -> None:
+        known = self._current.get((pid, info.id))
+        # After exec, or when the system uses a pid again, another program counts its loops from one, too.
+        if known is not None and known.info.name == info.name:
+            known.learn(info)
+        elif len(self._loops) < MOST_LOOPS:
+            self._current[pid, info.id] = loop = LoopTotals(pid, info)
+            self._loops.append(loop)
+        else:
+            self._current.pop((pid, info.id), None)
+            self.is_full = True
 
     @property
     def device_uuids(self) -> set[str]:
         """The devices that the loops used."""
-        return {uuid for each in self._loops.values() if (uuid := each.info.device_uuid)}
+        return {uuid for each in self._loops if (uuid := each.info.device_uuid)}
 
     def results(self) -> list[RunLoop]:
-        """Return all loops: training loops first, by rank, the longest first."""
-        found = [each for loop in self._loops.values() if (each := loop.result())]
-        return sorted(found, key=lambda each: (not each.is_training, each.rank or 0, -each.steps))
+        """Return all loops: training loops first, by rank, those with the most time first."""
+        found = [(loop.seconds, each) for loop in self._loops if (each := loop.result())]
+        found.sort(key=lambda each: (not each[1].is_training, each[1].rank or 0, -each[0]))
+        return [each for _, each in found]
 
 
 def _without_warmup(blocks: Sequence[StepTally]) -> Sequence[StepTally]:
@@ -125,13 +160,15 @@ def _step_interval(blocks: Sequence[StepTally]) -> Interval | None:
     """Return the mean duration of a step; blocks differ in their number of steps."""
     if len(blocks) < FEWEST_BLOCKS:
         return None
-
-    def mean(chosen: Sequence[float]) -> float:
-        picked = [blocks[int(each)] for each in chosen]
-        return sum(each.step_seconds for each in picked) / sum(each.count for each in picked)
-
-    return Interval(**bootstrap(range(len(blocks)), mean))
-
-
-def _seconds(block: StepTally) -> float:
-    return block.ended_seconds - block.began_seconds
+    size = -(-len(blocks) // MOST_SAMPLES)
+    groups = [blocks[begin : begin + size] for begin in range(0, len(blocks), size)]
+    seconds = [sum(each.step_seconds for each in group) for group in groups]
+    counts = [sum(each.count for each in group) for group in groups]
+    mean = sum(seconds) / sum(counts)
+    usual = sum(counts) / len(counts)
+    # The mean of these is the mean of all steps, and they vary as it does (the linear estimator of a ratio).
+    samples = [
+        mean + (one - mean * count) / usual for one, count in zip(seconds, counts, strict=True)
+    ]
+    interval = small_sample_mean if len(samples) <= MOST_FOR_STUDENT else mean_interval
+    return Interval(**interval(samples))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -12,6 +13,7 @@ from typing import Final
 
 from msgspec import structs
 
+from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
 from jupyter_gpuperf.kernel_link import peer
@@ -44,6 +46,9 @@ LAST_WORDS_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.02
 SHOWN_SECONDS: Final = 10.0
 """Time over which the current figures are means."""
+LONGEST_NAMES: Final = f"{peer.PRIVATE_PREFIX}xxxxxxxx/gpuperf-4194304.sock"
+NO_SOCKET: Final = "The script's processes can't report: no socket can be created in {folder}."
+NO_SOCKET_HINT: Final = "Set TMPDIR to a folder on a local disk that is not full."
 
 
 class ObservedRun:
@@ -67,7 +72,8 @@ class ObservedRun:
         self.totals, self.devices, self.causes = RunTotals(), DeviceTotals(), FoundCauses()
         self.environment: ScriptStarted | None = None
         """What the first process that imported torch said of itself; ``None`` as long as there is none."""
-        self._folder = Path(tempfile.mkdtemp(prefix=peer.PRIVATE_PREFIX))
+        readings = source_from(source, metrics)
+        self._folder = _new_folder()
         self.address = RunAddress(id=self._folder.name, name=name, socket="")
         self._history, subscribers = history_of(metrics, HISTORY_SECONDS), Subscribers()
         self.training = TrainingStore(
@@ -75,7 +81,7 @@ class ObservedRun:
         )
         self._watch = DiagnosisWatch(all_rules(), self._history, steps=self.training.steps_over)
         self.sampler = Sampler(
-            source_from(source, metrics),
+            readings,
             history=self._history,
             subscribers=subscribers,
             idle_interval_ms=IDLE_INTERVAL_MS,
@@ -94,9 +100,17 @@ class ObservedRun:
         self._used: set[str] = set()
 
     async def start(self) -> None:
-        """Listen for the script's processes, and read the devices."""
+        """Listen for the script's processes, and read the devices.
+
+        Raises
+        ------
+        Unavailable
+            ``not_started``: no process could report.
+        """
         await self._listener.start()
-        self.address = structs.replace(self.address, socket=str(self._listener.path or ""))
+        if self._listener.path is None:
+            raise Unavailable("not_started", NO_SOCKET, NO_SOCKET_HINT, folder=self._folder)
+        self.address = structs.replace(self.address, socket=str(self._listener.path))
         self.sampler.start()
 
     def script_started(self, pid: int) -> None:
@@ -158,3 +172,16 @@ class ObservedRun:
         for uuid, device in (await self._listed()).devices.items():
             if any(each.kernel is not None for each in device.processes):
                 self._used.add(uuid)
+
+
+def _new_folder() -> Path:
+    """Return a new private folder whose path is short enough for a socket."""
+    try:
+        parent = tempfile.gettempdir()
+        longest = len(os.fsencode(Path(parent, LONGEST_NAMES)))
+        if longest > peer.LONGEST_PATH_BYTES:
+            parent = "/tmp"
+        return Path(tempfile.mkdtemp(prefix=peer.PRIVATE_PREFIX, dir=parent))
+    except OSError as error:
+        folder = os.environ.get("TMPDIR", "/tmp")
+        raise Unavailable("not_started", NO_SOCKET, NO_SOCKET_HINT, folder=folder) from error

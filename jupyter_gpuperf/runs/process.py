@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,6 +42,8 @@ async def start(
     Unavailable
         ``not_started``: the operating system can't start it.
     """
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:  # then its exit status would be lost
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         return await asyncio.create_subprocess_exec(*command, env=environment)
     except OSError as error:
@@ -54,19 +55,62 @@ async def start(
         raise Unavailable("not_started", message, hint, program=command[0], error=reason) from error
 
 
-@contextlib.contextmanager
-def signals_passed_on(process: asyncio.subprocess.Process) -> Iterator[None]:
-    """Within the context, pass this process's signals on to the script, and stay."""
-    loop = asyncio.get_running_loop()
-    # A signal that is ignored, as by nohup, is ignored by the script, too.
-    numbers = [each for each in PASSED_ON if signal.getsignal(each) != signal.SIG_IGN]
-    for number in numbers:
-        loop.add_signal_handler(number, partial(_pass_on, process, number))
-    try:
-        yield
-    finally:
+class PassedSignals:
+    """Passes this process's signals on to the script, so that this process stays. Use it on one event loop.
+
+    Parameters
+    ----------
+    before_stop
+        Called before this process stops with the script, after Ctrl-Z.
+    """
+
+    def __init__(self, before_stop: Callable[[], object]) -> None:
+        self.after_end = asyncio.Event()
+        """Set by a signal that comes when the script has ended."""
+        self._before_stop = before_stop
+        self._process: asyncio.subprocess.Process | None = None
+        self._early: list[signal.Signals] = []
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle signals within the context."""
+        loop = asyncio.get_running_loop()
+        # A signal that is ignored, as by nohup, is ignored by the script, too.
+        numbers = [each for each in PASSED_ON if signal.getsignal(each) != signal.SIG_IGN]
         for number in numbers:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, partial(self._pass_on, number))
+        stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
+        if stops:
+            loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        try:
+            yield
+        finally:
+            for number in (*numbers, *[signal.SIGTSTP] * stops):
+                loop.remove_signal_handler(number)
+
+    def started(self, process: asyncio.subprocess.Process) -> None:
+        """Take the script's process, which also gets the signals that came while it was started."""
+        self._process = process
+        for number in self._early:
+            self._pass_on(number)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        if self._process is None:
+            self._early.append(number)
+        elif self._process.returncode is not None:
+            self.after_end.set()
+        # A terminal sends Ctrl-C to all processes of its foreground group: twice would be a second Ctrl-C.
+        elif number.name not in FROM_TERMINAL or not _is_in_foreground():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def _stop(self) -> None:
+        """Stop as any program does after Ctrl-Z, which the script gets from the terminal itself."""
+        self._before_stop()
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self._stop)
 
 
 def status_of(returncode: int) -> int:
@@ -74,16 +118,19 @@ def status_of(returncode: int) -> int:
     return returncode if returncode >= 0 else SIGNAL_STATUS - returncode
 
 
-def _pass_on(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    # A terminal sends Ctrl-C to all processes of its foreground group: twice would be a second Ctrl-C.
-    if number.name in FROM_TERMINAL and _is_in_foreground():
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(number)
+def end_as(status: int) -> None:
+    """End by Ctrl-C if the script did: otherwise, the loop of a shell that runs one script after another would go on."""
+    if status == SIGNAL_STATUS + signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _is_in_foreground() -> bool:
-    for stream in (sys.stdin, sys.stderr, sys.stdout):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    with contextlib.suppress(OSError):  # there is no terminal
+        # Not one of the streams: all of them may be redirected.
+        terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
     return False

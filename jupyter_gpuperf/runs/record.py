@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.runs.loop_totals import MOST_LOOPS
 from jupyter_gpuperf.runs.observed_run import ObservedRun
 from jupyter_gpuperf.schemas.jobs import Scalar
 from jupyter_gpuperf.schemas.runs import RunLoop, RunRecord
@@ -45,6 +46,8 @@ def _notes(run: ObservedRun, loops: Sequence[RunLoop]) -> Iterator[Message]:
         yield Message("GPU: {message} {hint}", message=reason.message, hint=reason.hint)
     elif not run.devices.uuids:
         yield Message("It used no GPU.")
+    if run.totals.is_full:
+        yield Message("Only the first {count} loops are recorded.", count=MOST_LOOPS)
     if loops:
         return
     if run.environment is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
@@ -16,18 +15,27 @@ from jupyter_gpuperf.display.document import joined
 from jupyter_gpuperf.display.finding_view import finding_line
 from jupyter_gpuperf.display.run_line import run_line
 from jupyter_gpuperf.display.run_view import RunView
-from jupyter_gpuperf.errors import GpuPerfError, Unavailable, require_new_file
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable, require_new_file
 from jupyter_gpuperf.kernel_link import peer
-from jupyter_gpuperf.results.files import coded_write_errors, readable_json
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.printable import printable
+from jupyter_gpuperf.messages.translator import translated
+from jupyter_gpuperf.results.files import coded_write_errors, readable_json, write_new
 from jupyter_gpuperf.runs.command import name_of
+from jupyter_gpuperf.runs.error_output import ErrorOutput
 from jupyter_gpuperf.runs.observed_run import ObservedRun
-from jupyter_gpuperf.runs.process import environment_of, signals_passed_on, start, status_of
+from jupyter_gpuperf.runs.process import PassedSignals, end_as, environment_of, start, status_of
 from jupyter_gpuperf.runs.record import record_of
-from jupyter_gpuperf.runs.terminal import PlainLines, lines_for, write_text
+from jupyter_gpuperf.runs.terminal import PlainLines, lines_for
 
 logger = logging.getLogger(__name__)
 
 UPDATE_SECONDS: Final = 1.0
+RELEASE_SECONDS: Final = 0.2
+"""How long Ctrl-Z waits for the terminal to get its last row back."""
+READ_SECONDS: Final = 1.0
+"""How long a second Ctrl-C does not end the output of the summary."""
+POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,58 +61,97 @@ def run_script(command: Sequence[str], options: RunOptions) -> int:
     if not peer.sockets_exist():
         message, hint = "Scripts can't be watched on this platform.", "Use Linux, macOS or WSL."
         raise Unavailable("not_started", message, hint)
-    for path in filter(None, (options.save, options.html)):
+    files = [each for each in (options.save, options.html) if each]
+    for path in files:
         require_new_file(path)
-    return asyncio.run(_run(command, options))
+    if len({each.absolute() for each in files}) < len(files):
+        message, hint = "--save and --html are the same file.", "Choose another file."
+        raise BadRequest("usage", message, hint)
+    # Nothing but the script's own and ours on standard error: a log line would tear the status line, and --quiet is quiet.
+    logging.getLogger().addHandler(logging.NullHandler())
+    status = asyncio.run(_run(command, options))
+    end_as(status)
+    return status
 
 
 async def _run(command: Sequence[str], options: RunOptions) -> int:
     name = name_of(command)
-    lines = lines_for(is_quiet=options.is_quiet)
+    output = ErrorOutput()
+    lines = lines_for(output, is_quiet=options.is_quiet)
     run = ObservedRun(name, options.source)
+    signals = PassedSignals(before_stop=lambda: _released(lines, output))
     began_seconds, began = time.time(), time.monotonic()
     try:
         await run.start()
-        process = await start(command, environment_of(run.address, os.environ))
-        with signals_passed_on(process):  # to the end: a second Ctrl-C must not lose the summary
+        with signals.handled():  # to the end: a second Ctrl-C must not lose the summary
+            process = await start(command, environment_of(run.address, os.environ))
+            signals.started(process)
             run.script_started(process.pid)
-            with _opened(lines):
-                ended = asyncio.ensure_future(process.wait())
-                while not ended.done():
-                    await asyncio.wait([ended], timeout=UPDATE_SECONDS)
-                    await _show(run, name, lines, time.monotonic() - began)
+            showing = asyncio.ensure_future(_show_until_cancelled(run, name, lines))
+            status = status_of(await process.wait())
             seconds = time.monotonic() - began
-            await run.stop()
-            status = status_of(ended.result())
-            view = RunView(record_of(run, command, began_seconds, seconds, status), name)
-            if not options.is_quiet:
-                write_text(repr(view))
-            _save(view, options)
+            showing.cancel()
+            await asyncio.wait([showing])
+            lines.close()
+            for each in await _summary(run, command, began_seconds, seconds, status, options):
+                output.write(f"{printable(each)}\n", is_dropped=False)
+            await _written(output, signals)
             return status
     finally:
         await run.stop()
 
 
-async def _show(run: ObservedRun, name: str, lines: PlainLines, seconds: float) -> None:
+async def _show_until_cancelled(run: ObservedRun, name: str, lines: PlainLines) -> None:
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(UPDATE_SECONDS)
+        try:
+            for each in await run.update():
+                lines.write(finding_line(each))
+            seconds = time.monotonic() - began
+            lines.show(run_line(name, run.current_loops(), run.current_findings()), seconds)
+        except (
+            Exception
+        ):  # a bug in what is shown, or a terminal that is gone, must not end the run
+            logger.exception("The state of the run could not be shown.")
+
+
+def _released(lines: PlainLines, output: ErrorOutput) -> None:
+    lines.close()
+    output.wait(RELEASE_SECONDS)
+
+
+async def _summary(
+    run: ObservedRun,
+    command: Sequence[str],
+    began_seconds: float,
+    seconds: float,
+    status: int,
+    options: RunOptions,
+) -> list[str]:
+    """Save the summary and return what to print. Report what fails, because the exit status is the script's own."""
     try:
-        for each in await run.update():
-            lines.write(finding_line(each))
-        lines.show(run_line(name, run.current_loops(), run.current_findings()), seconds)
-    except Exception:  # a bug in what is shown must not end the script
-        logger.exception("The state of the run could not be shown.")
+        await run.stop()
+        view = RunView(record_of(run, command, began_seconds, seconds, status), name_of(command))
+        problems = list(_save(view, options))
+        return [*([] if options.is_quiet else [repr(view)]), *problems]
+    except Exception as error:
+        logger.exception("The summary could not be made.")
+        message = Message("The summary could not be made: {error}.", error=repr(error))
+        return [translated(message)]
 
 
-@contextlib.contextmanager
-def _opened(lines: PlainLines) -> Iterator[None]:
-    lines.open()
-    try:
-        yield
-    finally:
-        lines.close()
+async def _written(output: ErrorOutput, signals: PassedSignals) -> None:
+    """Wait until somebody has read what we wrote, as any program does, or until a signal ends that."""
+    if output.wait(READ_SECONDS):
+        return
+    signals.after_end.clear()
+    while not output.wait(0.0) and not signals.after_end.is_set():
+        await asyncio.sleep(POLL_SECONDS)
 
 
-def _save(view: RunView, options: RunOptions) -> None:
-    """Write the files; where that fails, say so, because the exit status is the script's own."""
+def _save(view: RunView, options: RunOptions) -> Iterator[str]:
+    """Write the files, and yield what went wrong."""
     for path, content in (
         (options.save, readable_json(view.data)),
         (options.html, view.page().encode()),
@@ -112,6 +159,6 @@ def _save(view: RunView, options: RunOptions) -> None:
         if path is not None:
             try:
                 with coded_write_errors(path):
-                    path.write_bytes(content)
+                    write_new(path, content)
             except GpuPerfError as error:
-                write_text(joined([error.message, error.hint], " "))
+                yield joined([error.message, error.hint], " ")

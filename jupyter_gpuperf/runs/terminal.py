@@ -1,14 +1,15 @@
-"""Write to standard error beside a script that writes to the same terminal: a status line below its output, or plain lines."""
+"""Write beside a script that writes to the same terminal: a status line below its output, or plain lines."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 import unicodedata
 from typing import Final
 
 from jupyter_gpuperf.kernel_link.address import kernel_id
 from jupyter_gpuperf.messages.printable import printable
+from jupyter_gpuperf.runs.error_output import ErrorOutput
 
 FEWEST_ROWS: Final = 6
 FIRST_LINE_SECONDS: Final = 10.0
@@ -20,11 +21,9 @@ PREFIX: Final = "gpuperf: "
 class PlainLines:
     """Lines for a log. The pauses between two states grow, and what is new is written at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: ErrorOutput) -> None:
+        self._output = output
         self._due_seconds = self._pause_seconds = FIRST_LINE_SECONDS
-
-    def open(self) -> None:
-        """Begin."""
 
     def show(self, text: str, seconds: float) -> None:
         """Write the state after ``seconds`` of the run, if it is due."""
@@ -35,10 +34,10 @@ class PlainLines:
 
     def write(self, text: str) -> None:
         """Write a line now."""
-        _write(f"{PREFIX}{printable(text)}\n")
+        self._output.write(f"{PREFIX}{_in_one_line(text)}\n")
 
     def close(self) -> None:
-        """End."""
+        """End, or pause until there is something to show again."""
 
 
 class Silence(PlainLines):
@@ -54,45 +53,63 @@ class Silence(PlainLines):
 class StatusLine(PlainLines):
     """The last row of a terminal. The script's output scrolls above it, so neither overwrites the other."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, output: ErrorOutput, descriptor: int) -> None:
+        super().__init__(output)
+        self._descriptor = descriptor
         self._size: os.terminal_size | None = None
 
-    def open(self) -> None:
-        """Keep the last row free from what the script prints."""
-        self._size = os.get_terminal_size(sys.stderr.fileno())
-        rows = self._size.lines
-        # A new line first: the cursor may be in the last row. Setting the region moves the cursor, so it is restored.
-        _write(f"\n\x1b7\x1b[1;{rows - 1}r\x1b8\x1b[1A")
-
     def show(self, text: str, seconds: float) -> None:
-        """Replace the line."""
-        size = os.get_terminal_size(sys.stderr.fileno())
+        """Replace the line, unless the terminal is too small, or belongs to another job at the moment."""
+        if not self._is_ours():
+            return
+        size = os.get_terminal_size(self._descriptor)
+        if size.lines < FEWEST_ROWS:
+            self.close()
+            return
         if size != self._size:
-            self.open()
-        shown = _cut(printable(text), size.columns)
-        _write(f"\x1b7\x1b[{size.lines};1H\x1b[2K\x1b[7m{shown}\x1b[0m\x1b8")
+            self._open(size)
+        shown = _cut(_in_one_line(text), size.columns)
+        self._output.write(f"\x1b7\x1b[{size.lines};1H\x1b[2K\x1b[7m{shown}\x1b[0m\x1b8")
+
+    def write(self, text: str) -> None:
+        """Write a line now, as far as the terminal is ours."""
+        if self._is_ours():
+            super().write(text)
 
     def close(self) -> None:
         """Give the last row back."""
         if self._size is not None:
             rows, self._size = self._size.lines, None
-            _write(f"\x1b7\x1b[r\x1b[{rows};1H\x1b[2K\x1b8")
+            self._output.write(f"\x1b7\x1b[r\x1b[{rows};1H\x1b[2K\x1b8", is_dropped=False)
+
+    def _open(self, size: os.terminal_size) -> None:
+        self._size = size
+        # All rows first, as after a change of size. Then away from the last row, where the cursor may be: a row down, which
+        # scrolls there, and up again. Setting the region moves the cursor, so it is restored.
+        whole, off_the_last_row = "\x1b7\x1b[r\x1b8", "\x1bD\x1b[1A"
+        region = f"\x1b7\x1b[1;{size.lines - 1}r\x1b8"
+        self._output.write(f"{whole}{off_the_last_row}{region}")
+
+    def _is_ours(self) -> bool:
+        """Whether the run is the terminal's foreground job. A job that writes in the background may be stopped for it."""
+        with contextlib.suppress(OSError):  # it is not the terminal from which the run was started
+            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        return True
 
 
-def lines_for(*, is_quiet: bool) -> PlainLines:
+def lines_for(output: ErrorOutput, *, is_quiet: bool) -> PlainLines:
     """Return what suits standard error: a status line in a terminal, otherwise plain lines."""
-    if is_quiet:
-        return Silence()
-    try:
-        is_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        if kernel_id() is not None:  # a cell's "!" pretends to be a terminal
-            return PlainLines()
-        if is_terminal and os.get_terminal_size(sys.stderr.fileno()).lines >= FEWEST_ROWS:
-            return StatusLine()
-    except (OSError, ValueError):  # it is closed, or no terminal after all
-        pass
-    return PlainLines()
+    descriptor = output.descriptor
+    if is_quiet or descriptor is None:
+        return Silence(output)
+    is_terminal = os.isatty(descriptor) and os.environ.get("TERM", "dumb") != "dumb"
+    if is_terminal and kernel_id() is None:  # a cell's "!" pretends to be a terminal
+        return StatusLine(output, descriptor)
+    return PlainLines(output)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(printable(text).splitlines()).replace("\t", " ")
 
 
 def _cut(text: str, columns: int) -> str:
@@ -103,16 +120,3 @@ def _cut(text: str, columns: int) -> str:
         if width > columns - 1:
             return f"{text[:index]}…"
     return text
-
-
-def write_text(text: str) -> None:
-    """Write some lines of text, without what a terminal would obey."""
-    _write(f"{printable(text)}\n")
-
-
-def _write(text: str) -> None:
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (OSError, ValueError):  # nobody reads it any more: the script goes on
-        pass

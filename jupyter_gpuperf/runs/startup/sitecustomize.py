@@ -1,26 +1,29 @@
-"""Python imports this in each process of a run, before anything of the script's; then the machine's own sitecustomize."""
+"""Python imports this in each process of a run, before anything of the script's; then the machine's own sitecustomize.
 
-import importlib
+It runs in each Python that the script starts, also in those without torch, so it imports almost nothing.
+"""
+
+import os
 import sys
-from pathlib import Path
 
 
 def _watch() -> None:
     try:
         from jupyter_gpuperf.runs.child import watch_with_torch
-    except ImportError:  # a Python that lacks this package: the run says that nothing reported
+
+        watch_with_torch()
+    except Exception:  # noqa: BLE001  (a Python that lacks this package or its needs: the run says that nothing reported)
         return
-    watch_with_torch()
 
 
 def _give_way() -> None:
     """Leave the search path, and import the sitecustomize that Python would have found without this one."""
-    folder = str(Path(__file__).parent)
+    folder = os.path.dirname(__file__)
     sys.path[:] = [each for each in sys.path if each != folder]
     own = sys.modules.pop("sitecustomize")
     try:
-        importlib.import_module("sitecustomize")
-    except ModuleNotFoundError as error:
+        __import__("sitecustomize")
+    except ImportError as error:
         if error.name != "sitecustomize":
             raise
     finally:
