@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message, hint = "Unknown argument: {argument}.", "See: jupyter gpuperf {command} --help"
             raise BadRequest("usage", message, hint, argument=rest[0], command=parsed.command)
         code = int(parsed.run(parsed))
-        sys.stdout.flush()  # here, where a closed pipe is expected
+        if sys.stdout is not None:  # it was closed at the start
+            sys.stdout.flush()  # here, where a closed pipe is expected
         return code
     except BrokenPipeError:
         # The reader, such as head, has enough. Python flushes again at exit.

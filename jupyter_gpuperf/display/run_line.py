@@ -36,7 +36,7 @@ def _figures(loop: LoopSteps) -> Iterator[str]:
         known = {name: each.host_seconds for name, each in loop.phases.items() if each.host_seconds}
         if known:
             longest = max(known, key=lambda name: known[name])
-            percent = format_quantity(known[longest] / loop.step_seconds, "ratio")
+            percent = format_quantity(known[longest] / sum(known.values()), "ratio")
             yield Message("host {percent} in {phase}", percent=percent, phase=longest)
     if loop.allocated_bytes is not None:
         yield format_quantity(loop.peak_allocated_bytes, "bytes")

@@ -11,8 +11,9 @@ from msgspec import structs
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.measure.statistics import mean_interval, small_sample_mean
 from jupyter_gpuperf.schemas import Interval
+from jupyter_gpuperf.schemas.phases import Phase, PhaseSeconds
 from jupyter_gpuperf.schemas.runs import RunLoop, RunMemory
-from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop, merged
+from jupyter_gpuperf.schemas.training import LoopSteps, Steps, StepTally, WatchedLoop, merged
 
 FIRST_BLOCK_SECONDS: Final = 0.5
 MOST_BLOCKS: Final = 512
@@ -59,6 +60,21 @@ class LoopTotals:
         """The duration of all complete steps so far."""
         return sum(each.step_seconds for each in self._blocks)
 
+    def continues(self, before: LoopTotals) -> bool:
+        """Whether it is the same loop with a new loader or optimizer: it is called the same, and began after the end."""
+        alike = ("name", "bounded_by", "batch_size", "num_workers", "rank")
+        if self.pid != before.pid or not self._blocks or not before._blocks:
+            return False
+        is_alike = all(getattr(self.info, each) == getattr(before.info, each) for each in alike)
+        return is_alike and before._blocks[-1].ended_seconds <= self._blocks[0].began_seconds
+
+    def with_steps_of(self, later: LoopTotals) -> LoopTotals:
+        """Return both as one loop."""
+        both = LoopTotals(self.pid, later.info)
+        for each in (*self._blocks, *later._blocks):
+            both.add(each)
+        return both
+
     def learn(self, info: WatchedLoop) -> None:
         """Take what the loop's process says of it now. It has no rank any more when its process group has ended."""
         if info.rank is None:
@@ -81,7 +97,7 @@ class LoopTotals:
             samples_per_second=steps.samples_per_second,
             wait_ratio=steps.wait_ratio,
             idle_for_data_ratio=steps.idle_for_data_ratio,
-            phases=steps.phases,
+            phases=_of_the_mean_step(steps),
             host_lines=steps.host_lines,
             memory=RunMemory(
                 allocated_bytes=steps.allocated_bytes,
@@ -133,9 +149,40 @@ class RunTotals:
 
     def results(self) -> list[RunLoop]:
         """Return all loops: training loops first, by rank, those with the most time first."""
-        found = [(loop.seconds, each) for loop in self._loops if (each := loop.result())]
+        loops = _joined(self._loops)
+        found = [(loop.seconds, each) for loop in loops if (each := loop.result())]
         found.sort(key=lambda each: (not each[1].is_training, each[1].rank or 0, -each[0]))
         return [each for _, each in found]
+
+
+def _of_the_mean_step(steps: LoopSteps) -> dict[Phase, PhaseSeconds] | None:
+    """Return the phases as parts of the mean step.
+
+    The phases are of some ten steps a second: where steps differ, the long ones are among them more often than not.
+    """
+    phases = steps.phases or {}
+    followed_seconds = sum(each.host_seconds or 0.0 for each in phases.values())
+    if not followed_seconds:
+        return steps.phases
+    factor = steps.step_seconds / followed_seconds
+    return {phase: _times(each, factor) for phase, each in phases.items()}
+
+
+def _times(phase: PhaseSeconds, factor: float) -> PhaseSeconds:
+    values = {name: getattr(phase, name) for name in PhaseSeconds.__struct_fields__}
+    return PhaseSeconds(**{name: each and each * factor for name, each in values.items()})
+
+
+def _joined(loops: Sequence[LoopTotals]) -> list[LoopTotals]:
+    """Return the loops, in which a fold or an epoch with an optimizer of its own is no loop of its own."""
+    found: list[LoopTotals] = []
+    for loop in loops:
+        at = next((at for at, each in enumerate(found) if loop.continues(each)), None)
+        if at is None:
+            found.append(loop)
+        else:
+            found[at] = found[at].with_steps_of(loop)
+    return found
 
 
 def _without_warmup(blocks: Sequence[StepTally]) -> Sequence[StepTally]:

@@ -85,8 +85,13 @@ class PassedSignals:
         try:
             yield
         finally:
-            for number in (*numbers, *[signal.SIGTSTP] * stops):
+            for number in (
+                numbers
+            ):  # all is done: the exit status is the script's own, also after one more Ctrl-C
                 loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
+            if stops:
+                loop.remove_signal_handler(signal.SIGTSTP)
 
     def started(self, process: asyncio.subprocess.Process) -> None:
         """Take the script's process, which also gets the signals that came while it was started."""

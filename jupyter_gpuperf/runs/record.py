@@ -42,7 +42,9 @@ def _environment(run: ObservedRun) -> dict[str, Scalar | None]:
 def _notes(run: ObservedRun, loops: Sequence[RunLoop]) -> Iterator[Message]:
     """Yield what could not be seen, and why."""
     reason = run.sampler.devices.reason
-    if reason is not None:
+    if run.sampler.latest is None:  # it ended before the first reading
+        pass
+    elif reason is not None:
         yield Message("GPU: {message} {hint}", message=reason.message, hint=reason.hint)
     elif not run.devices.uuids:
         yield Message("It used no GPU.")

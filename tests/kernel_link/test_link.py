@@ -263,3 +263,45 @@ print([name for name in sys.modules if name.startswith(("tornado", "jupyter_serv
 def test_a_kernel_loads_no_part_of_the_server():
     done = subprocess.run([sys.executable, "-c", LOADS], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_descriptor_that_the_users_code_closed_is_left_alone(listener, link, tmp_path):
+    assert link.send(Cancel())
+    server, _ = listener.accept()
+    number = link._socket.fileno()
+    os.close(number)  # as os.closerange() in a program that becomes a daemon
+    with server, (tmp_path / "own").open("w+b", buffering=0) as file:
+        assert file.fileno() == number
+        link.send(Cancel())
+        link.receive()
+        link.close()
+        file.write(b"own")  # it is still open, and nothing else is in it
+        file.seek(0)
+        assert file.read() == b"own"
+
+
+def test_a_server_that_has_gone_does_not_end_a_process_with_the_default_of_sigpipe(listener):
+    code = """
+import signal, sys
+from pathlib import Path
+from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.schemas.kernel_link import Cancel
+
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+link = ServerLink(lambda: Path(sys.argv[1]))
+assert link.send(Cancel())
+print("connected", flush=True)
+sys.stdin.readline()
+link.send(Cancel())
+print("alive")
+"""
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code, listener.getsockname()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert kernel.stdout.readline() == "connected\n"
+    listener.accept()[0].close()
+    assert kernel.communicate("\n")[0] == "alive\n"
+    assert kernel.returncode == 0
