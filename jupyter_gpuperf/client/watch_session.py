@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -182,7 +183,8 @@ def _links_of(run: RunAddress) -> Links:
     def find_where_it_is_shown() -> Path | None:
         return find_server(directories) or find_any_server(directories)
 
-    return Links([ServerLink(lambda: Path(run.socket)), ServerLink(find_where_it_is_shown)])
+    runs = [ServerLink(functools.partial(Path, each)) for each in run.sockets]
+    return Links([*runs, ServerLink(find_where_it_is_shown)])
 
 
 def notebook_names() -> dict[str, Any]:

@@ -117,7 +117,8 @@ class RunView(PlainDataView, Displayed):
 
 
 def _loop_row(loop: RunLoop) -> tuple[str, ...]:
-    name = Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=loop.name)
+    one_line = " ".join(loop.name.split())
+    name = Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=one_line)
     rank = "" if loop.rank is None else Message("rank {rank}", rank=loop.rank)
     return (
         joined([name, rank]),

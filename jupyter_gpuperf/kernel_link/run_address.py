@@ -24,6 +24,13 @@ class RunAddress(Struct, frozen=True, kw_only=True):
     """What the run is called beside notebooks, such as ``train.py``."""
     socket: str
     """The path of the socket on which ``jupyter gpuperf run`` listens."""
+    outer_sockets: tuple[str, ...] = ()
+    """Those of the runs in which this one was started: their summaries are about its loops, too."""
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """Where its processes report."""
+        return (self.socket, *self.outer_sockets)
 
 
 def run_of(environment: Mapping[str, str] = os.environ) -> RunAddress | None:

@@ -38,13 +38,15 @@ def _begin(torch: ModuleType, environment: Mapping[str, str]) -> None:
 
 
 def _describe(torch: ModuleType, run: RunAddress) -> None:
-    """Send the run what its record says of this process's environment."""
+    """Send the run, and those around it, what their record says of this process's environment."""
+    from functools import partial
     from pathlib import Path
 
     from jupyter_gpuperf.kernel_link.link import SEND_SECONDS, ServerLink
+    from jupyter_gpuperf.kernel_link.links import Links
     from jupyter_gpuperf.measure.environment import describe
     from jupyter_gpuperf.schemas.kernel_link import ScriptStarted
 
-    link = ServerLink(lambda: Path(run.socket))
+    link = Links([ServerLink(partial(Path, each)) for each in run.sockets])
     link.send(ScriptStarted(environment=describe(torch)), SEND_SECONDS)
     link.close()

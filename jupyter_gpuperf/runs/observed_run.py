@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import Final
 
 from msgspec import structs
 
-from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.findings.diagnosis_watch import DiagnosisWatch
 from jupyter_gpuperf.findings.live_diagnosis import LiveDiagnosis
-from jupyter_gpuperf.kernel_link import peer
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.router import KernelSession
 from jupyter_gpuperf.kernel_link.run_address import RunAddress
@@ -30,6 +25,7 @@ from jupyter_gpuperf.rules import all_rules
 from jupyter_gpuperf.runs.device_totals import DeviceTotals
 from jupyter_gpuperf.runs.found_causes import FoundCauses
 from jupyter_gpuperf.runs.loop_totals import RunTotals
+from jupyter_gpuperf.runs.run_folder import new_folder, no_socket
 from jupyter_gpuperf.sampling import Sampler, Subscribers
 from jupyter_gpuperf.sampling.history import history_of
 from jupyter_gpuperf.schemas import Finding, Frame
@@ -46,9 +42,6 @@ LAST_WORDS_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.02
 SHOWN_SECONDS: Final = 10.0
 """Time over which the current figures are means."""
-LONGEST_NAMES: Final = f"{peer.PRIVATE_PREFIX}xxxxxxxx/gpuperf-4194304.sock"
-NO_SOCKET: Final = "The script's processes can't report: no socket can be created in {folder}."
-NO_SOCKET_HINT: Final = "Set TMPDIR to a folder on a local disk that is not full."
 
 
 class ObservedRun:
@@ -73,7 +66,7 @@ class ObservedRun:
         self.environment: ScriptStarted | None = None
         """What the first process that imported torch said of itself; ``None`` as long as there is none."""
         readings = source_from(source, metrics)
-        self._folder = _new_folder()
+        self._folder = new_folder()
         self.address = RunAddress(id=self._folder.name, name=name, socket="")
         self._history, subscribers = history_of(metrics, HISTORY_SECONDS), Subscribers()
         self.training = TrainingStore(
@@ -109,7 +102,7 @@ class ObservedRun:
         """
         await self._listener.start()
         if self._listener.path is None:
-            raise Unavailable("not_started", NO_SOCKET, NO_SOCKET_HINT, folder=self._folder)
+            raise no_socket(self._folder)
         self.address = structs.replace(self.address, socket=str(self._listener.path))
         self.sampler.start()
 
@@ -172,16 +165,3 @@ class ObservedRun:
         for uuid, device in (await self._listed()).devices.items():
             if any(each.kernel is not None for each in device.processes):
                 self._used.add(uuid)
-
-
-def _new_folder() -> Path:
-    """Return a new private folder whose path is short enough for a socket."""
-    try:
-        parent = tempfile.gettempdir()
-        longest = len(os.fsencode(Path(parent, LONGEST_NAMES)))
-        if longest > peer.LONGEST_PATH_BYTES:
-            parent = "/tmp"
-        return Path(tempfile.mkdtemp(prefix=peer.PRIVATE_PREFIX, dir=parent))
-    except OSError as error:
-        folder = os.environ.get("TMPDIR", "/tmp")
-        raise Unavailable("not_started", NO_SOCKET, NO_SOCKET_HINT, folder=folder) from error

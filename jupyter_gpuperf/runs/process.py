@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from jupyter_gpuperf.errors import Unavailable
-from jupyter_gpuperf.kernel_link.run_address import RUN_VARIABLE, RunAddress, as_variable
+from jupyter_gpuperf.kernel_link.run_address import RUN_VARIABLE, RunAddress, as_variable, run_of
 
 STARTUP: Final = Path(__file__).parent / "startup"
 PASSED_ON: Final = [
@@ -28,8 +30,13 @@ SIGNAL_STATUS: Final = 128
 
 def environment_of(run: RunAddress, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which a run's processes find the run."""
-    paths = [str(STARTUP), *filter(None, [environment.get("PYTHONPATH")])]
-    return {**environment, "PYTHONPATH": os.pathsep.join(paths), RUN_VARIABLE: as_variable(run)}
+    outer = run_of(environment)
+    if outer is not None:
+        run = structs.replace(run, outer_sockets=outer.sockets)
+    others = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
+    if not (others and others[0].startswith(str(STARTUP))):
+        others.insert(0, str(STARTUP))
+    return {**environment, "PYTHONPATH": os.pathsep.join(others), RUN_VARIABLE: as_variable(run)}
 
 
 async def start(

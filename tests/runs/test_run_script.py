@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 
 import msgspec
 import pytest
 from script_runs import GPUPERF, LOOP, PATIENCE_SECONDS, command, environment, run
-from waiting import wait_until
 
 from jupyter_gpuperf.schemas.runs import RunRecord
 
@@ -254,6 +255,23 @@ def test_a_file_that_can_not_be_written_changes_nothing_else(tmp_path):
     assert "train.py" in ended.stderr  # the summary
 
 
-def test_a_folder_full_of_runs_leaves_no_sockets_behind(tmp_path):
-    run(tmp_path, "pass", TMPDIR=str(tmp_path))
-    assert wait_until(lambda: not list(tmp_path.glob("gpuperf-*")), "Removing the socket")
+def test_a_run_leaves_no_sockets_behind_not_even_those_of_runs_that_were_killed(tmp_path):
+    folder = tmp_path / ("long" * 30)  # too long for a socket, as some schedulers' folders are
+    killed, own = (
+        tmp_path / "gpuperf-killed" / "gpuperf-1.sock",
+        tmp_path / "gpuperf-x" / "gpuperf-2.sock",
+    )
+    with socket.socket(socket.AF_UNIX) as alive, socket.socket(socket.AF_UNIX) as dead:
+        for each, path in ((dead, killed), (alive, own)):
+            path.parent.mkdir()
+            each.bind(str(path))
+            os.utime(path, (0, 0))
+        alive.listen()
+        dead.close()
+        run(tmp_path, "pass", TMPDIR=str(tmp_path))
+    assert [*tmp_path.glob("gpuperf-*")] == [own.parent]
+    folder.mkdir()
+    ended = run(tmp_path, "print('ran')", TMPDIR=str(folder))
+    assert ended.stdout == "ran\n"
+    assert "AF_UNIX" not in ended.stderr
+    assert not [*folder.iterdir()]
