@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from msgspec import structs
 
 from jupyter_gpuperf.errors import Unavailable
 from jupyter_gpuperf.kernel_link.run_address import RUN_VARIABLE, RunAddress, as_variable, run_of
+from jupyter_gpuperf.runs.group_signals import GroupSignals
 
 STARTUP: Final = Path(__file__).parent / "startup"
 PASSED_ON: Final = [
@@ -23,7 +24,6 @@ PASSED_ON: Final = [
     if hasattr(signal, name)
 ]
 """Signals that end a run, or that a job scheduler sends before it does."""
-FROM_TERMINAL: Final = ("SIGINT", "SIGQUIT")
 SIGNAL_STATUS: Final = 128
 """A shell adds this to the number of the signal that ended a process."""
 
@@ -77,18 +77,21 @@ class PassedSignals:
         self._before_stop = before_stop
         self._process: asyncio.subprocess.Process | None = None
         self._early: list[signal.Signals] = []
+        self._group = GroupSignals()
+        self._passing: list[asyncio.Task[None]] = []
 
-    @contextlib.contextmanager
-    def handled(self) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def handled(self) -> AsyncIterator[None]:
         """Handle signals within the context."""
         loop = asyncio.get_running_loop()
         # A signal that is ignored, as by nohup, is ignored by the script, too.
         numbers = [each for each in PASSED_ON if signal.getsignal(each) != signal.SIG_IGN]
         for number in numbers:
-            loop.add_signal_handler(number, partial(self._pass_on, number))
+            loop.add_signal_handler(number, partial(self._came, number))
         stops = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
         if stops:
             loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        await self._group.start(numbers)
         try:
             yield
         finally:
@@ -99,22 +102,26 @@ class PassedSignals:
                 signal.signal(number, signal.SIG_IGN)
             if stops:
                 loop.remove_signal_handler(signal.SIGTSTP)
+            await self._group.stop()
 
     def started(self, process: asyncio.subprocess.Process) -> None:
         """Take the script's process, which also gets the signals that came while it was started."""
         self._process = process
         for number in self._early:
-            self._pass_on(number)
+            process.send_signal(number)
 
-    def _pass_on(self, number: signal.Signals) -> None:
+    def _came(self, number: signal.Signals) -> None:
         if self._process is None:
             self._early.append(number)
         elif self._process.returncode is not None:
             self.after_end.set()
-        # A terminal sends Ctrl-C to all processes of its foreground group: twice would be a second Ctrl-C.
-        elif number.name not in FROM_TERMINAL or not _is_in_foreground():
+        else:
+            self._passing.append(asyncio.ensure_future(self._pass_on(self._process, number)))
+
+    async def _pass_on(self, process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+        if not await self._group.have(number):  # as Ctrl-C, which the terminal sends to the group
             with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+                process.send_signal(number)
 
     def _stop(self) -> None:
         """Stop as any program does after Ctrl-Z, which the script gets from the terminal itself."""
@@ -135,14 +142,3 @@ def end_as(status: int) -> None:
     if status == SIGNAL_STATUS + signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-
-
-def _is_in_foreground() -> bool:
-    with contextlib.suppress(OSError):  # there is no terminal
-        # Not one of the streams: all of them may be redirected.
-        terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY)
-        try:
-            return os.tcgetpgrp(terminal) == os.getpgrp()
-        finally:
-            os.close(terminal)
-    return False

@@ -83,7 +83,7 @@ async def _run(command: Sequence[str], options: RunOptions) -> int:
     began_seconds, began = time.time(), time.monotonic()
     try:
         await run.start()
-        with signals.handled():  # to the end: a second Ctrl-C must not lose the summary
+        async with signals.handled():  # to the end: a second Ctrl-C must not lose the summary
             process = await start(command, environment_of(run.address, os.environ))
             signals.started(process)
             run.script_started(process.pid)

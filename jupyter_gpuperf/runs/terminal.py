@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import unicodedata
+from pathlib import Path
 from typing import Final
 
-from jupyter_gpuperf.kernel_link.address import kernel_id
 from jupyter_gpuperf.messages.printable import printable
 from jupyter_gpuperf.runs.error_output import ErrorOutput
 
@@ -16,6 +17,8 @@ FIRST_LINE_SECONDS: Final = 10.0
 LONGEST_PAUSE_SECONDS: Final = 600.0
 """Between two plain lines: in a log, they are for orientation."""
 PREFIX: Final = "gpuperf: "
+KERNEL: Final = re.compile(r"kernel-.+\.json|ipykernel\w*|\w+_kernel_launcher")
+"""What is among the words of a command that starts a kernel."""
 
 
 class PlainLines:
@@ -103,9 +106,21 @@ def lines_for(output: ErrorOutput, *, is_quiet: bool) -> PlainLines:
     if is_quiet or descriptor is None:
         return Silence(output)
     is_terminal = os.isatty(descriptor) and os.environ.get("TERM", "dumb") != "dumb"
-    if is_terminal and kernel_id() is None:  # a cell's "!" pretends to be a terminal
+    if is_terminal and not _is_in_cell():
         return StatusLine(output, descriptor)
     return PlainLines(output)
+
+
+def _is_in_cell() -> bool:
+    """Whether a cell's ``!`` started us, which pretends to be a terminal. Only the kernel's command tells, in any editor."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for each in psutil.Process().parents():
+            with contextlib.suppress(psutil.Error):  # another user's process, or it has ended
+                if any(map(KERNEL.fullmatch, (Path(word).name for word in each.cmdline()))):
+                    return True
+    return False
 
 
 def _in_one_line(text: str) -> str:

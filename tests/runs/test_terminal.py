@@ -157,6 +157,23 @@ def test_job_control_is_as_without_a_run(shell, tmp_path):
     assert (tmp_path / "out").read_text().count("begun") == 1
 
 
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_signal_comes_once_whether_the_run_or_its_whole_group_got_it(tmp_path, send):
+    process = subprocess.Popen(
+        command(tmp_path, COUNTS_CTRL_C),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline() == "begun\n"
+    send(process.pid, signal.SIGINT)  # a notebook's interrupt goes to the group of its kernel
+    assert process.communicate(timeout=PATIENCE_SECONDS)[0] == "interrupts: 1\n"
+    assert process.returncode == -signal.SIGINT
+
+
 def test_nobody_reads_what_a_run_writes(tmp_path):
     """A pipe that is full must neither hide the script's end nor lose the files; a signal ends the wait."""
     reading, writing = os.pipe()
