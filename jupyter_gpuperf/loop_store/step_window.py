@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from jupyter_gpuperf.loop_store.device_usage import BusyShare
 from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, Phase, PhaseSeconds
 from jupyter_gpuperf.schemas.step_bins import SHORTEST_STEP_SECONDS, bin_seconds
 from jupyter_gpuperf.schemas.training import (
@@ -18,6 +17,9 @@ from jupyter_gpuperf.schemas.training import (
     WatchedLoop,
     merged,
 )
+
+if TYPE_CHECKING:  # it needs the sampler, which takes a script's processes long to import
+    from jupyter_gpuperf.loop_store.device_usage import BusyShare
 
 SETTINGS: Final = set(WatchedLoop.__struct_fields__) & set(LoopSteps.__struct_fields__)
 
