@@ -90,6 +90,7 @@ class ObservedRun:
             runtime_directory=self._folder,
         )
         self._pid: int | None = None
+        self._is_stopped = False
         self._used: set[str] = set()
 
     async def start(self) -> None:
@@ -122,7 +123,10 @@ class ObservedRun:
         return self.causes.add(self.current_findings(), is_active=is_active)
 
     async def stop(self) -> None:
-        """Take the last reports, and stop everything."""
+        """Take the last reports, and stop everything. A second call does nothing."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         until = time.monotonic() + LAST_WORDS_SECONDS
         while self._listener.has_connections and time.monotonic() < until:
             await asyncio.sleep(POLL_SECONDS)

@@ -42,8 +42,8 @@ def _environment(run: ObservedRun) -> dict[str, Scalar | None]:
 def _notes(run: ObservedRun, loops: Sequence[RunLoop]) -> Iterator[Message]:
     """Yield what could not be seen, and why."""
     reason = run.sampler.devices.reason
-    if run.sampler.latest is None:  # it ended before the first reading
-        pass
+    if run.sampler.latest is None:
+        yield Message("It ended before the first reading of the GPUs.")
     elif reason is not None:
         yield Message("GPU: {message} {hint}", message=reason.message, hint=reason.hint)
     elif not run.devices.uuids:

@@ -16,13 +16,13 @@ from jupyter_gpuperf.kernel_link import peer
 LONGEST_NAMES: Final = f"{peer.PRIVATE_PREFIX}xxxxxxxx/gpuperf-4194304.sock"
 YOUNG_SECONDS: Final = 60.0
 """A younger folder may be of a run that does not listen yet."""
-NO_SOCKET: Final = "The script's processes can't report: no socket can be created in {folder}."
-NO_SOCKET_HINT: Final = "Set TMPDIR to a folder on a local disk that is not full."
 
 
 def no_socket(folder: object) -> Unavailable:
     """Return the error that no socket can be created in the folder."""
-    return Unavailable("not_started", NO_SOCKET, NO_SOCKET_HINT, folder=folder)
+    message = "The script's processes can't report: no socket can be created in {folder}."
+    hint = "Set TMPDIR to a folder on a local disk that is not full."
+    return Unavailable("not_started", message, hint, folder=folder)
 
 
 def new_folder() -> Path:
