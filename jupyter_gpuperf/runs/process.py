@@ -95,9 +95,8 @@ class PassedSignals:
         try:
             yield
         finally:
-            for number in (
-                numbers
-            ):  # all is done: the exit status is the script's own, also after one more Ctrl-C
+            # All is done: the exit status is the script's own, also after one more Ctrl-C.
+            for number in numbers:
                 loop.remove_signal_handler(number)
                 signal.signal(number, signal.SIG_IGN)
             if stops:
@@ -137,8 +136,9 @@ def status_of(returncode: int) -> int:
     return returncode if returncode >= 0 else SIGNAL_STATUS - returncode
 
 
-def end_as(status: int) -> None:
-    """End by Ctrl-C if the script did: otherwise, the loop of a shell that runs one script after another would go on."""
-    if status == SIGNAL_STATUS + signal.SIGINT:
+def end_as(returncode: int) -> int:
+    """Return the exit status, or end by Ctrl-C as the script did: a shell's loop over scripts would go on otherwise."""
+    if returncode == -signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+    return status_of(returncode)

@@ -69,12 +69,11 @@ def run_script(command: Sequence[str], options: RunOptions) -> int:
         raise BadRequest("usage", message, hint)
     # Nothing but the script's own and ours on standard error: a log line would tear the status line, and --quiet is quiet.
     logging.getLogger().addHandler(logging.NullHandler())
-    status = asyncio.run(_run(command, options))
-    end_as(status)
-    return status
+    return end_as(asyncio.run(_run(command, options)))
 
 
 async def _run(command: Sequence[str], options: RunOptions) -> int:
+    """Return the script's return code, which is negative if a signal ended it."""
     name = name_of(command)
     output = ErrorOutput()
     lines = lines_for(output, is_quiet=options.is_quiet)
@@ -88,15 +87,16 @@ async def _run(command: Sequence[str], options: RunOptions) -> int:
             signals.started(process)
             run.script_started(process.pid)
             showing = asyncio.ensure_future(_show_until_cancelled(run, name, lines))
-            status = status_of(await process.wait())
+            returncode = await process.wait()
             seconds = time.monotonic() - began
             showing.cancel()
             await asyncio.wait([showing])
             lines.close()
+            status = status_of(returncode)
             for each in await _summary(run, command, began_seconds, seconds, status, options):
                 output.write(f"{printable(each)}\n", is_dropped=False)
             await _written(output, signals)
-            return status
+            return returncode
     finally:
         await run.stop()
 
@@ -110,9 +110,7 @@ async def _show_until_cancelled(run: ObservedRun, name: str, lines: PlainLines) 
                 lines.write(finding_line(each))
             seconds = time.monotonic() - began
             lines.show(run_line(name, run.current_loops(), run.current_findings()), seconds)
-        except (
-            Exception
-        ):  # a bug in what is shown, or a terminal that is gone, must not end the run
+        except Exception:  # of a bug, or because the terminal is gone
             logger.exception("The state of the run could not be shown.")
 
 

@@ -171,7 +171,11 @@ def test_a_signal_comes_once_whether_the_run_or_its_whole_group_got_it(tmp_path,
     assert process.stdout.readline() == "begun\n"
     send(process.pid, signal.SIGINT)  # a notebook's interrupt goes to the group of its kernel
     assert process.communicate(timeout=PATIENCE_SECONDS)[0] == "interrupts: 1\n"
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == -signal.SIGINT  # as without a run: shells know it as 130
+
+
+def test_an_exit_status_that_looks_like_a_signal_is_none(tmp_path):
+    assert run(tmp_path, "raise SystemExit(130)").returncode == 130
 
 
 def test_nobody_reads_what_a_run_writes(tmp_path):
