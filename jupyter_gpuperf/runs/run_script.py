@@ -64,7 +64,7 @@ def run_script(command: Sequence[str], options: RunOptions) -> int:
     files = [each for each in (options.save, options.html) if each]
     for path in files:
         require_new_file(path)
-    if len({each.absolute() for each in files}) < len(files):
+    if len(set(files)) < len(files):
         message, hint = "--save and --html are the same file.", "Choose another file."
         raise BadRequest("usage", message, hint)
     # Nothing but the script's own and ours on standard error: a log line would tear the status line, and --quiet is quiet.

@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -237,6 +239,7 @@ def test_the_machines_own_sitecustomize_runs_once(tmp_path):
         ((), [], "There is nothing to run."),
         ((), ["missing.py"], "There is no script and no program missing.py."),
         (("--save", "train.py"), None, "train.py"),
+        (("--save", "x", "--html", "./x"), None, "the same file"),
         (("--source", "nowhere:"), None, "nowhere"),
     ],
 )
@@ -255,21 +258,33 @@ def test_a_file_that_can_not_be_written_changes_nothing_else(tmp_path):
     assert "train.py" in ended.stderr  # the summary
 
 
+def test_a_file_that_the_script_wrote_is_not_overwritten(tmp_path):
+    code = "open('run.json', 'w').write('own'); import sys; sys.exit(4)"
+    ended = run(tmp_path, code, "--save", "run.json")
+    assert ended.returncode == 4
+    assert "Can't write run.json" in ended.stderr
+    assert (tmp_path / "run.json").read_text() == "own"
+
+
 def test_a_run_leaves_no_sockets_behind_not_even_those_of_runs_that_were_killed(tmp_path):
     folder = tmp_path / ("long" * 30)  # too long for a socket, as some schedulers' folders are
-    killed, own = (
-        tmp_path / "gpuperf-killed" / "gpuperf-1.sock",
-        tmp_path / "gpuperf-x" / "gpuperf-2.sock",
-    )
-    with socket.socket(socket.AF_UNIX) as alive, socket.socket(socket.AF_UNIX) as dead:
+    with (
+        tempfile.TemporaryDirectory() as short,
+        socket.socket(socket.AF_UNIX) as alive,
+        socket.socket(socket.AF_UNIX) as dead,
+    ):
+        killed, own = (
+            Path(short, "gpuperf-killed", "gpuperf-1.sock"),
+            Path(short, "gpuperf-x", "gpuperf-2.sock"),
+        )
         for each, path in ((dead, killed), (alive, own)):
             path.parent.mkdir()
             each.bind(str(path))
             os.utime(path, (0, 0))
         alive.listen()
         dead.close()
-        run(tmp_path, "pass", TMPDIR=str(tmp_path))
-    assert [*tmp_path.glob("gpuperf-*")] == [own.parent]
+        run(tmp_path, "pass", TMPDIR=short)
+        assert [*Path(short).iterdir()] == [own.parent]
     folder.mkdir()
     ended = run(tmp_path, "print('ran')", TMPDIR=str(folder))
     assert ended.stdout == "ran\n"
