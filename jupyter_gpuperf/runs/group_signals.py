@@ -22,7 +22,7 @@ os.write(1, bytes(1))
 sys.stdin.read()
 """
 START_SECONDS: Final = 5.0
-APART_SECONDS: Final = 0.3
+APART_SECONDS: Final = 0.5
 """How much later one process may get a group's signal than another, on a busy machine."""
 POLL_SECONDS: Final = 0.01
 

@@ -24,9 +24,9 @@ WHOLE = "\x1b[r"
 COUNTS_CTRL_C = """
 import time
 count = 0
-print("begun", flush=True)
 while not count:
     try:
+        print("begun", flush=True)
         time.sleep(100)
     except KeyboardInterrupt:
         count += 1
@@ -97,7 +97,7 @@ class Shell:
         pid, self._descriptor = pty.fork()
         if pid == 0:
             os.chdir(folder)
-            settings = environment(PS1="$ ", TERM="xterm", HISTFILE="/dev/null")
+            settings = environment(PS1="$ ", TERM="xterm", HISTFILE="/dev/null", LC_ALL="C.UTF-8")
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], settings)
         self._pid, self.text = pid, ""
         resize(self._descriptor, 24, 80)
