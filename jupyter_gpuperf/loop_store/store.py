@@ -42,7 +42,7 @@ SEND_SECONDS: Final = 0.9
 SHOWN_CELLS: Final = 50
 
 SERIES: Final = (
-    "samples_per_second",
+    *("samples_per_second", "tokens_per_second", "flops_utilization_ratio"),
     "step_seconds",
     "wait_ratio",
     "busy_ratio",
@@ -277,7 +277,8 @@ class TrainingStore:
         tallies: Sequence[StepTally],
     ) -> LoopSteps | None:
         names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
-        return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
+        share = self.share
+        return steps_of(info, tallies, pid=pid, busy=share.busy, clock_mhz=share.clock_mhz, **names)
 
 
 def _count(current: Sequence[_CurrentNotebook]) -> int:

@@ -20,6 +20,7 @@ from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.backward_patch import BackwardPatch
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
+from jupyter_gpuperf.loops.flop_watch import follow_work
 from jupyter_gpuperf.loops.followed_step import drop_phases, mark_phase
 from jupyter_gpuperf.loops.function_marks import FunctionMarks
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
@@ -42,10 +43,9 @@ T = TypeVar("T")
 MOST_LOOPS: Final = 64
 """Maximum number of loops to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
-
 LATE_FIELDS: Final = (
     *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
-    "host_lines",
+    *("host_lines", "flops_format", "flops_unknown", "peak_flops_per_second", "peak_clock_mhz"),
 )
 """Fields of a loop that are still unknown when its first step begins."""
 
@@ -176,6 +176,7 @@ class LoopWatch:
         look_at_loops(self.given, self.torch())
         if self.given.follows_phases:
             self.function_marks.follow(self.clocks)
+            follow_work(self.given, self.torch(), self.clocks)
 
     def find_rank(self) -> None:
         """Give each clock the rank of this process, once the process has joined its process group."""

@@ -10,14 +10,17 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.host_lines import HostLines
 from jupyter_gpuperf.loops.idle_timer import keep_in_children
 from jupyter_gpuperf.loops.loop_stream import LoopStream
+from jupyter_gpuperf.loops.step_work import StepWork, WorkCounter
 from jupyter_gpuperf.schemas.phases import Phase
+from jupyter_gpuperf.schemas.work import Work
 
 BEGIN: Final = "begin"
 """The loop asks its loader for a batch; without a loader, the optimizer's last step has ended."""
@@ -41,6 +44,7 @@ MOST_UNREAD: Final = 8
 """Maximum number of steps whose events are unread; while there are as many, no step is followed."""
 MOST_WAITING: Final = 256
 """Maximum number of followed steps kept until they are tallied."""
+NO_WORK: Final[Mapping[Work, float]] = MappingProxyType({})
 
 
 class PhaseSpan(NamedTuple):
@@ -58,6 +62,7 @@ class FollowedStep(NamedTuple):
     spans: Sequence[PhaseSpan]
     has_forward: bool
     """Whether the forward pass was marked; otherwise, copy and forward are one phase."""
+    work: Mapping[Work, float] = NO_WORK
 
 
 class EventPool:
@@ -97,6 +102,9 @@ class Marks:
         self.kinds, self.times = [BEGIN], [now]
         self.pool = clock.pool
         self.events = [] if self.pool is None else [self.pool.record()]
+        self.work = StepWork()
+        """What the step does, as far as it was seen."""
+        self.amounts: Mapping[Work, float] = NO_WORK
 
     def add(self, kind: str, now: float | None = None) -> None:
         """Mark a boundary of a phase in this step, at the time ``now``."""
@@ -119,6 +127,7 @@ class Marks:
             self.times[-1] - self.times[0],
             [PhaseSpan(*each) for each in zip(phases, host_seconds, gpu, strict=True)],
             FORWARD in self.kinds,
+            self.amounts,
         )
 
 
@@ -134,6 +143,7 @@ class PhaseClock:
         """Where the host's time is spent, apart from the phases."""
         self.last_seconds = 0.0
         """Duration of the last step that was followed."""
+        self.work = WorkCounter()
         self._unread: deque[Marks] = deque()
         self._random = random.Random(0)
 
@@ -146,14 +156,19 @@ class PhaseClock:
         if self.pool is not None and self.pool.is_capturing():
             return None
         self._read()
-        return Marks(self, now) if len(self._unread) < MOST_UNREAD else None
+        if len(self._unread) >= MOST_UNREAD:
+            return None
+        marks = Marks(self, now)
+        self.work.begin(marks.work)
+        return marks
 
     def end(self, marks: Marks, now: float, *, interrupted: bool) -> None:
         """End a step that was followed; an interrupted one is dropped."""
         marks.add(END, now)
         self.last_seconds = marks.times[-1] - marks.times[0]
-        is_whole = len(marks.kinds) < MOST_MARKS and None not in marks.events
-        if interrupted or not is_whole:
+        is_whole = len(marks.kinds) < MOST_MARKS and None not in marks.events and not interrupted
+        marks.amounts = self.work.end(marks.work, is_whole=is_whole)
+        if not is_whole or marks.work.is_counted:
             self.drop(marks)
         elif marks.pool is None:
             self.steps.append(marks.spans())

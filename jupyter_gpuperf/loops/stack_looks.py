@@ -35,9 +35,12 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
                 stack.phases.lines.add(frame, stack.codes)
-                is_awaited = given.roots.get(thread, False) is None  # a forward pass, by this loop
-                if is_awaited and (module := _outermost(frame, code)) is not None:
-                    root_found(given, thread, module)
+                if thread in given.roots and (module := _outermost(frame, code)) is not None:
+                    root = given.roots[thread]
+                    if root is None:  # a forward pass is awaited, by this loop
+                        root_found(given, thread, module)
+                    else:
+                        root.seen(module)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
 

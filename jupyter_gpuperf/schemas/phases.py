@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from jupyter_gpuperf.schemas.bounds import Count, Name, Seconds
+from jupyter_gpuperf.schemas.work import Work, WorkSum, summed
 
 Phase = Literal["data", "copy", "forward", "backward", "optimizer", "other"]
 """A part of a step: waiting for the batch, or preparing it in a function of the loop's own; from then to the forward
@@ -54,6 +55,8 @@ class FollowedSteps(Struct, frozen=True, kw_only=True):
     has_forward: bool
     """Whether the begin of the forward pass is known; otherwise, ``forward`` contains ``copy``."""
     phases: dict[Phase, PhaseSeconds]
+    work: dict[Work, WorkSum] = field(default_factory=dict)
+    """What the steps did, as far as it is known."""
 
 
 def merged_phases(
@@ -78,6 +81,7 @@ def merged_phases(
             for phase in PHASES
             if phase in one.phases or phase in next_one.phases
         },
+        work=summed((one.work, next_one.work)),
     )
 
 

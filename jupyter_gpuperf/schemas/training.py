@@ -17,7 +17,8 @@ from jupyter_gpuperf.schemas.phases import (
     merged_phases,
 )
 from jupyter_gpuperf.schemas.readings import Columns
-from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN
+from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN, StepBin
+from jupyter_gpuperf.schemas.work import LoopFlops, StepWorth
 
 Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
 StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -46,7 +47,7 @@ BoundedBy = Literal["loader", "optimizer"]
 """What begins a step of a loop: the request for a batch, or the end of the optimizer's last step."""
 
 
-class WatchedLoop(Struct, frozen=True, kw_only=True):
+class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
     """A loop, and the settings of its torch DataLoader, if it has one. Unknown settings are ``None``."""
 
     id: Count
@@ -182,15 +183,7 @@ class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
 BusyMetric = Literal["graphics_active_percent", "utilization_percent"]
 
 
-class StepBin(Struct, frozen=True, kw_only=True):
-    """The number of steps that took from ``low_seconds`` up to ``high_seconds``."""
-
-    low_seconds: float
-    high_seconds: float
-    count: Count
-
-
-class LoopSteps(Struct, frozen=True, kw_only=True):
+class LoopSteps(StepWorth, frozen=True, kw_only=True):
     """Figures of a loop's steps in the last seconds. Ratios are shares of the duration of the steps."""
 
     pid: int | None

@@ -419,7 +419,7 @@ def found_root(watching, call):
         for _ in range(20):
             look_at_loops(watching.given, torch)
         root = watching.given.roots.get(loop.ident)
-    return None if root is None else root._module()
+    return None if root is None else root.module()
 
 
 def test_the_outermost_module_of_a_loop_is_found(watching):

@@ -865,6 +865,21 @@ export interface LoopSteps {
   device_uuid: string | null;
   epoch_batches: number;
   epoch_left_seconds: number | null;
+  flops_format?: ("bf16" | "fp16" | "fp32" | "fp64" | "fp8" | "tf32") | null;
+  flops_per_step?: number | null;
+  flops_unknown?:
+    | (
+        | "compiled"
+        | "frozen_layers"
+        | "no_backward_pass"
+        | "other_modes"
+        | "other_tensors"
+        | "several_models"
+        | "uncounted_operations"
+      )
+    | null;
+  flops_utilization_at_clock_ratio?: number | null;
+  flops_utilization_ratio?: number | null;
   host_lines?:
     | []
     | [HostLine]
@@ -899,6 +914,7 @@ export interface LoopSteps {
   reserved_bytes?: number | null;
   samples_per_second: number | null;
   step_seconds: number;
+  tokens_per_second?: number | null;
   wait_ratio: number | null;
   worker_threads: number | null;
 }

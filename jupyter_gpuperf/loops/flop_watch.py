@@ -1,0 +1,95 @@
+"""Have a step of each loop counted when it is time, and give each loop what is known of its operations.
+
+This runs in the thread of the telemetry: what takes time, such as a look at each of a model's modules, is done here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.clock import LoopClock
+from jupyter_gpuperf.loops.flop_count import OperationCount
+from jupyter_gpuperf.loops.root_module import RootModule
+from jupyter_gpuperf.measure.device import limits_of
+from jupyter_gpuperf.schemas.work import FlopsFormat, FlopsUnknown
+
+LEAST_LOOKS: Final = 6
+"""Number of looks at the loop's stack within its model, before it is believed to call no other."""
+OTHERS_RATIO: Final = 0.03
+"""Share of looks in another model from which on the loop counts as one of several models."""
+PLAIN_TENSORS: Final = ("torch", "torch.nn.parameter")
+SPLIT_MODELS: Final = ("DataParallel", "FullyShardedDataParallel", "PipelineStage")
+"""Classes of modules that compute in other threads, or on parts of their parameters."""
+
+
+def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) -> None:
+    """Arm the counts that are due, and describe the loops' operations."""
+    by_phases = {id(each.phases): each for each in clocks}
+    for thread, stack in list(given.stacks.items()):
+        clock, root = by_phases.get(id(stack.phases)), given.roots.get(thread)
+        module = None if root is None else root.module()
+        if clock is None or root is None or module is None:
+            continue
+        with contextlib.suppress(Exception):  # the loop may change the module meanwhile
+            _follow(torch, clock, root, module)
+
+
+def _follow(torch: Any, clock: LoopClock, root: RootModule, module: Any) -> None:
+    work = clock.phases.work
+    if work.is_due():
+        work.structure = structural_obstacle(torch, module)
+        if work.structure is None:
+            work.new_count = functools.partial(OperationCount, torch, _frozen_ratio(module))
+    counted, unknown = work.counted, work.structure
+    if unknown is None and counted is not None:
+        unknown = counted.unknown
+    if unknown is None and root.other_looks_count > max(1, OTHERS_RATIO * root.looks_count):
+        unknown = "several_models"
+    is_known = unknown is None and root.looks_count >= LEAST_LOOKS
+    _describe(torch, clock, counted.format if counted and is_known else None, unknown)
+
+
+def _describe(
+    torch: Any, clock: LoopClock, number_format: FlopsFormat | None, unknown: FlopsUnknown | None
+) -> None:
+    info = clock.info
+    if (info.flops_format, info.flops_unknown) == (number_format, unknown):
+        return
+    chip = None
+    if number_format is not None and clock.idle_timer is not None:
+        chip = limits_of(torch, torch.device("cuda", clock.idle_timer.device))
+    clock.info = msgspec.structs.replace(
+        clock.info,
+        flops_format=number_format,
+        flops_unknown=unknown,
+        peak_flops_per_second=chip.flops.get(number_format) if chip and number_format else None,
+        peak_clock_mhz=chip.clock_mhz if chip else None,
+    )
+
+
+def structural_obstacle(torch: Any, module: Any) -> FlopsUnknown | None:
+    """Return why a model's operations can't be counted; ``None`` if they can."""
+    for each in module.modules():
+        kind = type(each)
+        is_compiled = getattr(each, "_compiled_call_impl", None) is not None
+        if is_compiled or kind.__name__ == "OptimizedModule":
+            return "compiled"
+        if isinstance(each, torch.jit.ScriptModule):
+            return "compiled"
+        if kind.__name__ in SPLIT_MODELS:
+            return "other_tensors"
+    if any(type(each).__module__ not in PLAIN_TENSORS for each in module.parameters()):
+        return "other_tensors"
+    return None
+
+
+def _frozen_ratio(module: Any) -> float:
+    sizes = [(each.numel(), each.requires_grad) for each in module.parameters()]
+    whole = sum(size for size, _ in sizes)
+    return sum(size for size, is_trained in sizes if not is_trained) / whole if whole else 0.0
