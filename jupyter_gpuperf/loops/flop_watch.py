@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import LoopClock
-from jupyter_gpuperf.loops.flop_count import OperationCount
+from jupyter_gpuperf.loops.flop_count import OperationCount, obstacle
 from jupyter_gpuperf.loops.root_module import RootModule
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.schemas.work import FlopsFormat, FlopsUnknown
@@ -34,7 +34,10 @@ def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) 
     for thread, stack in list(given.stacks.items()):
         clock, root = by_phases.get(id(stack.phases)), given.roots.get(thread)
         module = None if root is None else root.module()
-        if clock is None or root is None or module is None:
+        if clock is None:
+            continue
+        if root is None or module is None:  # not found, as where the loop calls compiled code
+            _describe(torch, clock, None, obstacle(torch))
             continue
         with contextlib.suppress(Exception):  # the loop may change the module meanwhile
             _follow(torch, clock, root, module)

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from recorded_parts import starving, with_a_late_rank
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
+from test_statusbar import put_settings
 
 pytestmark = pytest.mark.ui
 
@@ -43,6 +44,9 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
         "batch 64 · 4 workers · prefetch 2 · pinned"
     )
     expect(training).to_contain_text("test_loader · no gradients · step 12.3 ms")
+    worth = training.locator("[data-worth]")
+    expect(worth).to_have_text("12\u202f300 tokens/s · 41 % of bf16 peak")
+    expect(worth).to_have_attribute("title", re.compile("; 46 % at the GPU’s clock"))
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "training.png")
     page.emulate_media(
@@ -52,6 +56,18 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
         "items => items.map(each => getComputedStyle(each, '::before').background)"
     )
     assert len(set(colours)) == 3
+
+
+def test_the_status_bar_shows_tokens_and_utilization_if_that_is_chosen(replay, open_page):
+    page = open_page(replay.page())
+    item = page.locator(".jp-GpuPerf-statusItem")
+    expect(item).to_contain_text("H100")
+    expect(item).not_to_contain_text("tokens/s")
+    put_settings(replay, {"statusBarMetrics": ["power_watts", "training"]})
+    page.reload()
+    expect(item).to_contain_text("W · 12\u202f300 tokens/s · 41 % of bf16 peak")
+    expect(item.locator("button")).not_to_have_attribute("title", re.compile("Unknown"))
+    put_settings(replay, {})
 
 
 @pytest.fixture(scope="module")
