@@ -29,6 +29,7 @@ def follow_phases(
     is_due = given.follows_phases and now >= phases.due_seconds
     if is_due and (fresh := phases.begin(now)) is not None:
         given.marks[thread] = fresh
+        given.roots.setdefault(thread, None)  # from now on, it is searched for
         given.stacks[thread] = LoopStack(phases, codes_of_caller(), now)
 
 
@@ -66,7 +67,7 @@ def await_forward(given: BatchCounter) -> None:
     """
     thread = get_ident()
     if thread in given.marks:
-        root = given.roots.setdefault(thread, None)
+        root = given.roots.get(thread)
         if root is not None:
             # The hooks are removed with the forward pass, or when the step ends.
             root.await_forward(given.marks[thread].work.count)

@@ -168,7 +168,7 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     run_all_cells(page)
     training = page.locator(f"{SECTION} .jp-GpuPerf-training").filter(has_text="own_batches.ipynb")
     expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
-        re.compile(r"^\d+(\.\d)? steps/s$"), timeout=60_000
+        re.compile(r"^\d+(\.\d)? (steps|samples)/s$"), timeout=60_000
     )
     expect(training.locator("[data-loader=optimizer]")).to_have_text(
         "optimizer · steps of the optimizer, no DataLoader"
@@ -182,6 +182,9 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     expect(phases).to_contain_text(re.compile(r"forward \d+ % · backward \d+ % · optimizer \d+ %"))
     line = training.locator("[data-host-line]").first
     expect(line).to_have_text(re.compile(r"^get_batch · line 1?\d: host \d+ %$"), timeout=20_000)
+    expect(training.locator("[data-worth]")).to_have_text(
+        re.compile(r"^[\d\u202f]+ tokens/s$"), timeout=20_000
+    )
     page.screenshot(path=RESULTS / "own_batches.png")
 
 
