@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ LEAST_LOOKS: Final = 6
 """Number of looks at the loop's stack within its model, before it is believed to call no other."""
 OTHERS_RATIO: Final = 0.03
 """Share of looks in another model from which on the loop counts as one of several models."""
+FROZEN_SECONDS: Final = 10.0
+"""Time between two looks at which parameters are frozen, which take a millisecond for a thousand of them."""
 PLAIN_TENSORS: Final = ("torch", "torch.nn.parameter")
 SPLIT_MODELS: Final = ("DataParallel", "FullyShardedDataParallel", "PipelineStage")
 """Classes of modules that compute in other threads, or on parts of their parameters."""
@@ -37,6 +40,7 @@ def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) 
         if clock is None:
             continue
         if root is None or module is None:  # not found, as where the loop calls compiled code
+            stack.phases.work.take_model(None, 0.0)
             _describe(torch, clock, None, obstacle(torch))
             continue
         with contextlib.suppress(Exception):  # the loop may change the module meanwhile
@@ -44,16 +48,16 @@ def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) 
 
 
 def _follow(torch: Any, clock: LoopClock, root: RootModule, module: Any) -> None:
-    work = clock.phases.work
-    if work.is_due():
+    work, frozen_ratio = clock.phases.work, _frozen_ratio(root, module)
+    work.take_model(module, frozen_ratio)
+    is_one_of_several = root.other_looks_count > max(1, OTHERS_RATIO * root.looks_count)
+    if not is_one_of_several and work.is_due():
         work.structure = structural_obstacle(torch, module)
         if work.structure is None:
-            work.new_count = functools.partial(OperationCount, torch, _frozen_ratio(module))
-    counted, unknown = work.counted, work.structure
-    if unknown is None and counted is not None:
-        unknown = counted.unknown
-    if unknown is None and root.other_looks_count > max(1, OTHERS_RATIO * root.looks_count):
-        unknown = "several_models"
+            work.new_count = functools.partial(OperationCount, torch, frozen_ratio)
+    counted = work.counted
+    unknown = work.structure or ("several_models" if is_one_of_several else None)
+    unknown = unknown or (counted and counted.unknown)
     is_known = unknown is None and root.looks_count >= LEAST_LOOKS
     _describe(torch, clock, counted.format if counted and is_known else None, unknown)
 
@@ -62,7 +66,8 @@ def _describe(
     torch: Any, clock: LoopClock, number_format: FlopsFormat | None, unknown: FlopsUnknown | None
 ) -> None:
     info = clock.info
-    if (info.flops_format, info.flops_unknown) == (number_format, unknown):
+    has_peak = info.peak_clock_mhz is not None or number_format is None or clock.idle_timer is None
+    if (info.flops_format, info.flops_unknown) == (number_format, unknown) and has_peak:
         return
     chip = None
     if number_format is not None and clock.idle_timer is not None:
@@ -92,7 +97,12 @@ def structural_obstacle(torch: Any, module: Any) -> FlopsUnknown | None:
     return None
 
 
-def _frozen_ratio(module: Any) -> float:
-    sizes = [(each.numel(), each.requires_grad) for each in module.parameters()]
-    whole = sum(size for size, _ in sizes)
-    return sum(size for size, is_trained in sizes if not is_trained) / whole if whole else 0.0
+def _frozen_ratio(root: RootModule, module: Any) -> float:
+    now = time.monotonic()
+    if now >= root.frozen_due_seconds:
+        root.frozen_due_seconds = now + FROZEN_SECONDS
+        sizes = [(each.numel(), each.requires_grad) for each in module.parameters()]
+        whole = sum(size for size, _ in sizes)
+        frozen = sum(size for size, is_trained in sizes if not is_trained)
+        root.frozen_ratio = frozen / whole if whole else 0.0
+    return root.frozen_ratio

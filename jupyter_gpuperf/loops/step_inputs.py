@@ -132,8 +132,8 @@ def _named(
 
 def _first_name(module: Any) -> str:
     """Return the name of the first parameter of a module's ``forward``, of the one that a wrapper holds."""
-    while (inner := getattr(module, "module", None)) is not None and inner is not module:
-        module = inner
+    for name in ("_orig_mod", "module"):  # torch.compile's, and those of parallel training
+        module = getattr(module, name, module)
     code = getattr(getattr(type(module), "forward", None), "__code__", None)
     return str(code.co_varnames[1]) if code is not None and code.co_argcount > 1 else "0"
 

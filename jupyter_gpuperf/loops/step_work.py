@@ -57,15 +57,29 @@ class StepWork:
 class WorkCounter:
     """The work of one loop's steps. The loop calls ``begin`` and ``end``; all else is for another thread."""
 
+    _model = (0, 0.0)
+    _begun_seconds = -math.inf
+
     def __init__(self) -> None:
+        self._followed = 0
+        self._sizes: deque[float] = deque(maxlen=RECENT_STEPS)
+        self.take_model(None, 0.0)
+
+    def take_model(self, model: object, frozen_ratio: float) -> None:
+        """Count the steps anew if this is another model than before, or if another share of its parameters is frozen."""
+        is_same, model_id = self._model == (id(model), frozen_ratio), id(model)
+        age = time.monotonic() - self._begun_seconds
+        # What is frozen and thawed in turn, as in a GAN, is not counted each time.
+        if is_same or (self._model[0] == model_id and age < AGAIN_SECONDS):
+            return
+        self._model = (model_id, frozen_ratio)
         self.new_count: Callable[[], OperationCount] | None = None
         """Begins a count in the next step that is followed; ``None`` if none is due."""
         self.counted: CountedStep | None = None
         self.structure: FlopsUnknown | None = None
         """Why the model can't be counted at all."""
         self._begun_seconds = -math.inf
-        self._tries = self._followed = 0
-        self._sizes: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._tries = 0
 
     def is_due(self) -> bool:
         """Return whether a step should be counted."""

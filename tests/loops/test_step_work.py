@@ -15,6 +15,7 @@ from jupyter_gpuperf.loops.followed_step import root_found
 from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("torch._dynamo.testing")
 nn, F = torch.nn, torch.nn.functional
 
 BATCH, LENGTH, WIDTH, HEADS, LAYERS, VOCABULARY = 4, 16, 32, 4, 2, 50
@@ -243,6 +244,16 @@ def test_frozen_layers_are_unknown_where_it_is_not(followed):
     train_without_loader(followed, model, lambda: model(torch.randn(4, 64)).sum())
     steps = shown(followed)
     assert (steps.flops_per_step, steps.flops_unknown) == (None, "frozen_layers")
+
+
+def test_another_model_of_the_same_loader_is_counted_anew(followed):
+    loader = loader_of(torch.randn(40, 16))
+    small, large = nn.Linear(16, 4), nn.Linear(16, 8)
+    train(followed, small, loader, lambda batch: small(*batch).sum())
+    assert shown(followed).flops_per_step == pytest.approx(2 * 2 * BATCH * 16 * 4)
+    followed.pause()  # the next cell
+    train(followed, large, loader, lambda batch: large(*batch).sum())
+    assert shown(followed).flops_per_step == pytest.approx(2 * 2 * BATCH * 16 * 8)
 
 
 def test_two_losses_of_one_graph_count_its_forward_pass_once(followed):
@@ -527,6 +538,15 @@ def rate_of(followed, model, *parts, **named):
 
 def test_integers_that_are_embedded_are_tokens(followed):
     assert rate_of(followed, Embedding(), tokens_of(24)) == pytest.approx(TOKENS)
+
+
+def test_tokens_of_a_compiled_model_are_known_and_it_is_compiled_once(followed):
+    torch._dynamo.reset()
+    graphs = torch._dynamo.testing.CompileCounter()
+    model = torch.compile(Embedding(), backend=graphs)
+    assert rate_of(followed, model, tokens_of(40)) == pytest.approx(TOKENS)
+    assert followed.clocks[0].info.flops_unknown == "compiled"
+    assert graphs.frame_count == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
