@@ -73,7 +73,9 @@ class OperationCount:
         self._largest: tuple[int, ...] = (0,)
         self._tokens = 0.0
         self._batch_sizes: set[int] = set()
-        self._node: Any = getattr(torch._C, "_current_autograd_node", lambda: None)
+        self._node: Any = getattr(torch._C, "_current_autograd_node", None)
+        if self._node is None:  # then nothing shows what is recomputed
+            self.unknown = "uncounted_operations"
 
     @contextlib.contextmanager
     def forward_pass(self) -> Iterator[None]:
