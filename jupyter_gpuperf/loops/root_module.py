@@ -71,11 +71,11 @@ class RootModule:
             del vars(module)["forward"]
 
     def seen(self, module: Any) -> None:
-        """Take note that the loop was seen in a call of ``module``."""
+        """Take note that the loop was seen in a call of ``module``, which has parameters."""
         root = self.module()
         if module is root:
             self.looks_count += 1
-        elif next(iter(module.parameters()), None) is not None:  # a loss has none
+        elif root is not None:
             self.other_looks_count += all(each is not module for each in root.modules())
 
     def _begin(self, _: Any, args: Any, kwargs: Any) -> None:

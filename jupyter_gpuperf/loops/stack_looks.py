@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from types import FrameType
@@ -37,12 +38,20 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
                 stack.phases.lines.add(frame, stack.codes)
                 if thread in given.roots and (module := _outermost(frame, code)) is not None:
                     root = given.roots[thread]
+                    if not _has_parameters(module):
+                        continue  # a loss, or an augmentation
                     if root is None:  # a forward pass is awaited, by this loop
                         root_found(given, thread, module)
                     else:
                         root.seen(module)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _has_parameters(module: Any) -> bool:
+    with contextlib.suppress(Exception):  # no module at all, or it changes meanwhile
+        return next(module.parameters(), None) is not None
+    return False
 
 
 def _was_left(stack: LoopStack) -> bool:

@@ -427,6 +427,11 @@ def test_the_outermost_module_of_a_loop_is_found(watching):
     assert found_root(watching, lambda: model(torch.ones(2, 3))) is model
 
 
+def test_a_loss_or_an_augmentation_is_not_the_loops_model(watching):
+    loss = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh())
+    assert found_root(watching, lambda: loss(torch.ones(300, 300))) is None
+
+
 def test_no_module_is_found_where_none_is_called(watching):
     assert found_root(watching, lambda: time.sleep(0.001)) is None
 

@@ -487,7 +487,6 @@ def test_of_two_models_nothing_is_known(followed):
             critic(generator(torch.randn(4, 8))).sum().backward()
             optimizer.step()
         root.seen(generator)
-        root.seen(nn.CrossEntropyLoss())  # no model
         look(followed)
     steps = shown(followed)
     assert (steps.flops_per_step, steps.flops_unknown) == (None, "several_models")
