@@ -278,7 +278,7 @@ class Training(Struct, frozen=True, kw_only=True):
 
     now: TrainingNow
     history: dict[str, Columns]
-    """Notebook key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
+    """Notebook key → ``samples_per_second``, ``tokens_per_second``, ``step_seconds`` and the ratios over time.
 
     It includes loops that ran in this period but are no longer in ``now``.
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import threading
+import time
 
 import pytest
 
@@ -12,6 +14,7 @@ from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import flop_count, phase_clock, step_work
 from jupyter_gpuperf.loops.flop_watch import LEAST_LOOKS, follow_work
 from jupyter_gpuperf.loops.followed_step import root_found
+from jupyter_gpuperf.loops.step_inputs import InputReader
 from jupyter_gpuperf.loops.tallies import tally_of
 
 torch = pytest.importorskip("torch")
@@ -295,6 +298,47 @@ def test_longer_batches_have_more_operations(followed):
     assert known[-1] == pytest.approx(2 * known[0])
 
 
+def test_each_rank_counts_its_own_operations(followed):
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        inner = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+        model = nn.parallel.DistributedDataParallel(inner)
+        data = loader_of(torch.randn(40, 64))
+        train(followed, model, data, lambda batch: model(*batch).sum())
+        flops = 2 * BATCH * (2 * 64 * 64 + 3 * 64 * 8)
+        assert shown(followed).flops_per_step == pytest.approx(flops)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_a_loop_is_counted_while_another_thread_looks_at_it(followed):
+    model, ended = Gpt(), threading.Event()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+
+    def look_on():
+        while not ended.wait(0.05):
+            followed.look_at_loops()
+
+    looking = threading.Thread(target=look_on)
+    looking.start()
+    until = time.monotonic() + 60
+    try:
+        while time.monotonic() < until:
+            model(tokens_of(), tokens_of()).backward()
+            optimizer.step()
+            if followed.clocks and followed.clocks[0].info.flops_format:
+                break
+    finally:
+        ended.set()
+        looking.join()
+    (clock,) = followed.clocks
+    tally = tally_of(clock, 0.0)
+    assert clock.info.flops_format == "fp32"
+    assert tally.followed.work["flops"].mean() == pytest.approx(gpt_flops(), rel=0.01)
+    assert tally.followed.work["tokens"].mean() == pytest.approx(TOKENS)
+
+
 # --- nothing changes
 
 
@@ -553,6 +597,47 @@ def test_tokens_that_the_attention_mask_leaves_out_do_not_count(followed, dtype)
     mask = (torch.arange(LENGTH) < 12).to(dtype).expand(24, LENGTH)
     found = rate_of(followed, Embedding(), tokens_of(24), attention_mask=mask)
     assert found == pytest.approx(TOKENS * 12 / 16)
+
+
+class OnDevice:
+    """A mask of which a device must first pass the sum."""
+
+    is_cuda, device, ndim, shape = True, None, 2, (BATCH, LENGTH)
+
+    def numel(self):
+        return TOKENS
+
+    def is_floating_point(self):
+        return False
+
+    def ne(self, _):
+        return torch.ones(TOKENS // 2)
+
+
+def test_the_sum_of_a_mask_on_a_device_is_read_when_the_device_has_passed_it(monkeypatch):
+    class Event:
+        passed, recorded = False, 0
+
+        def record(self, _):
+            Event.recorded += 1
+
+        def query(self):
+            return Event.passed
+
+    for name, instead in (
+        ("Event", Event),
+        ("Stream", lambda _: None),
+        ("stream", lambda _: contextlib.nullcontext()),
+        ("current_stream", lambda _: None),
+        ("is_current_stream_capturing", lambda: False),
+    ):
+        monkeypatch.setattr(torch.cuda, name, instead)
+    reader = InputReader(Embedding())
+    read = lambda: reader.read((tokens_of(),), {"attention_mask": OnDevice()}).tokens
+    assert (read(), read(), Event.recorded) == (None, None, 1)
+    Event.passed = True
+    assert [read() for _ in range(3)] == [TOKENS / 2] * 3
+    assert Event.recorded == 1  # at most once a second
 
 
 @pytest.mark.parametrize(
