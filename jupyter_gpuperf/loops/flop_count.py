@@ -8,14 +8,13 @@ each node of the graph there runs the gradients of one operator.
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.flop_formulas import CallFlops, flops_of, may_be_uncounted
+from jupyter_gpuperf.loops.flop_mode import new_mode, obstacle
 from jupyter_gpuperf.loops.step_inputs import StepInputs
 from jupyter_gpuperf.schemas.work import FlopsFormat, FlopsUnknown
 
@@ -109,15 +108,16 @@ class OperationCount:
         finally:
             if mode is not None:
                 mode.__exit__(None, None, None)
+            self.unknown = self.unknown or obstacle(self._torch)  # such as a first compilation
 
     def _entered_mode(self) -> Any:
         try:
-            return _mode_class(self._torch)(self).__enter__()
+            return new_mode(self._torch, self.add).__enter__()
         except Exception:  # noqa: BLE001  (the user's loop must continue)
             self.unknown = "other_modes"
             return None
 
-    def add(self, func: Any, args: Any, result: Any, *, has_subclass: bool) -> None:
+    def add(self, func: Any, args: Any, result: Any, has_subclass: bool) -> None:
         """Take note of a call of an operator. Never raises."""
         try:
             self._add(func.namespace, func.overloadpacket.__name__, args, result)
@@ -201,34 +201,6 @@ class OperationCount:
         return None
 
 
-def obstacle(torch: Any) -> FlopsUnknown | None:
-    """Return why no mode may be entered now: it would change how other code runs; ``None`` if it may."""
-    if _has_compiled(torch) or torch.compiler.is_compiling():
-        return "compiled"
-    if torch._C._len_torch_dispatch_stack() or _has_function_mode(torch):
-        return "other_modes"
-    if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
-        return "compiled"
-    return None
-
-
-def _has_compiled(torch: Any) -> bool:
-    """Return whether Dynamo has compiled anything in this process."""
-    utils = sys.modules.get("torch._dynamo.utils")
-    counters = getattr(utils, "counters", None)
-    if counters and counters.get("frames"):
-        return True
-    frames = getattr(sys.modules.get("torch._dynamo.convert_frame"), "FRAME_COUNTER", 0)
-    return bool(frames)
-
-
-def _has_function_mode(torch: Any) -> bool:
-    count = torch._C._len_torch_function_stack()
-    modes = (torch._C._get_function_stack_at(each) for each in range(count))
-    # That of torch.set_default_device sees no operators.
-    return any(type(each).__name__ != "DeviceContext" for each in modes)
-
-
 def _hides_kernels(node: Any) -> bool:
     """Return whether a node is a function in Python, which may call kernels that are no operators."""
     function = getattr(node, "_forward_cls", None)
@@ -255,43 +227,3 @@ def _uses_tf32(torch: Any, name: str) -> bool:
     if newer is not None:  # reading the older setting may raise where torch has this one
         return bool(newer == "tf32")
     return bool((backends.cudnn if is_convolution else owner).allow_tf32)
-
-
-SHAPE_QUERIES: Final = frozenset(
-    f"{prefix}{name}"
-    for prefix in ("", "sym_")
-    for name in (
-        *("is_contiguous", "is_strides_like_format", "is_non_overlapping_and_dense", "size"),
-        *("stride", "storage_offset", "numel", "dim", "layout"),
-    )
-)
-"""What tensors of other classes ask of a mode; the answer is that it has none."""
-
-
-@functools.cache
-def _mode_class(torch: Any) -> Any:
-    class StepFlops(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]
-        supports_higher_order_operators = True
-
-        @classmethod
-        def _should_skip_dynamo(cls) -> bool:
-            return False  # it is never there with compiled code, and importing Dynamo takes seconds
-
-        def __init__(self, count: OperationCount) -> None:
-            super().__init__()
-            self._count = count
-
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            has_subclass = any(each.__module__ not in OWN_CLASSES for each in types)
-            if has_subclass and getattr(func, "__name__", "").split(".")[0] in SHAPE_QUERIES:
-                return NotImplemented
-            result = func(*args, **(kwargs or {}))
-            self._count.add(func, args, result, has_subclass=has_subclass)
-            return result
-
-    return StepFlops
-
-
-OWN_CLASSES: Final = ("torch", "torch.nn.parameter", "torch.nn.modules.batchnorm")

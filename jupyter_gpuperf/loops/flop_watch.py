@@ -15,7 +15,8 @@ import msgspec
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import LoopClock
-from jupyter_gpuperf.loops.flop_count import OperationCount, obstacle
+from jupyter_gpuperf.loops.flop_count import OperationCount
+from jupyter_gpuperf.loops.flop_mode import obstacle
 from jupyter_gpuperf.loops.root_module import RootModule
 from jupyter_gpuperf.measure.device import limits_of
 from jupyter_gpuperf.schemas.work import FlopsFormat, FlopsUnknown

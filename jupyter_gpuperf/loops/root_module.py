@@ -40,7 +40,7 @@ class RootModule:
         self.looks_count = self.other_looks_count = 0
         """How often the loop was seen in this module, and in others of their own."""
         self.frozen_ratio, self.frozen_due_seconds = 0.0, 0.0
-        """The share of its parameters that get no gradient, and when that is to be looked at again."""
+        """The share of its parameters that get no gradient, and when that is to be examined again."""
         self._before, self._after = _Hook(self._begin), _Hook(self._end)
         self._mark, self._take = mark, take
         self._reader: InputReader | None = None

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from jupyter_gpuperf.loop_store.step_window import steps_of
-from jupyter_gpuperf.loops import flop_count, phase_clock, step_work
+from jupyter_gpuperf.loops import flop_mode, phase_clock, step_work
+from jupyter_gpuperf.loops.flop_count import OperationCount
 from jupyter_gpuperf.loops.flop_watch import LEAST_LOOKS, follow_work
 from jupyter_gpuperf.loops.followed_step import root_found
 from jupyter_gpuperf.loops.step_inputs import InputReader
@@ -30,7 +31,7 @@ STEPS = 10
 def followed(watching, monkeypatch):
     """Follow every step; other tests of this process compile."""
     monkeypatch.setattr(phase_clock, "INTERVAL_SECONDS", 0.0)
-    monkeypatch.setattr(flop_count, "_has_compiled", lambda _: False)
+    monkeypatch.setattr(flop_mode, "_has_compiled", lambda _: False)
     watching.watch_everything()
     return watching
 
@@ -497,8 +498,8 @@ def test_no_mode_is_entered_where_something_is_compiled(followed, monkeypatch, c
     if compiled == "model":
         model._compiled_call_impl = model._call_impl  # as Module.compile() does
     else:
-        monkeypatch.setattr(flop_count, "_has_compiled", lambda _: True)
-    monkeypatch.setattr(flop_count, "_mode_class", None)
+        monkeypatch.setattr(flop_mode, "_has_compiled", lambda _: True)
+    monkeypatch.setattr(flop_mode, "_mode_class", None)
     train(followed, model, loader_of(torch.ones(24, 3)), lambda batch: model(*batch).sum())
     assert shown(followed).flops_unknown == "compiled"
 
@@ -506,7 +507,21 @@ def test_no_mode_is_entered_where_something_is_compiled(followed, monkeypatch, c
 def test_a_compiled_function_is_noticed(monkeypatch):
     torch._dynamo.reset()
     torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1))
-    assert flop_count.obstacle(torch) == "compiled"
+    assert flop_mode.obstacle(torch) == "compiled"
+
+
+def test_a_function_that_is_first_compiled_in_a_counted_pass_is_compiled_as_without(monkeypatch):
+    torch._dynamo.reset()
+    monkeypatch.setattr(flop_mode, "_has_compiled", lambda _: bool(graphs.frame_count))
+    graphs = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(lambda x: (x @ x).sum(), backend=graphs, fullgraph=True)
+    inputs, count = torch.ones(4, 4, requires_grad=True), OperationCount(torch, 0.0)
+    with count.forward_pass():
+        loss = compiled(inputs)
+    with count.backward_pass(keeps_graph=False, creates_graph=False):
+        loss.backward()
+    assert compiled(inputs) == loss
+    assert (graphs.frame_count, count.result(None).unknown) == (1, "compiled")
 
 
 def test_nothing_is_counted_within_a_mode_of_the_users(followed):
