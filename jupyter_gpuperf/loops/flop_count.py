@@ -20,7 +20,10 @@ from jupyter_gpuperf.schemas.work import FlopsFormat, FlopsUnknown
 
 NEGLIGIBLE: Final = 0.02
 """Share of a step's operations that may stay unknown."""
-NODES: Final = ("Mm", "Addmm", "Bmm", "Baddbmm", "Addbmm", "Convolution", "ScaledDotProduct")
+NODES: Final = (
+    *("Mm", "Addmm", "Bmm", "Baddbmm", "Addbmm", "GroupedMm"),
+    *("Convolution", "ScaledDotProduct"),
+)
 """Begins of the names of graph nodes that run the gradients of one operator; others may run those of several."""
 FORMATS: Final[dict[str, FlopsFormat]] = {
     "torch.float64": "fp64",

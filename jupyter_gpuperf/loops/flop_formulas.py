@@ -20,7 +20,8 @@ UNCOUNTED: Final = re.compile(
     r"|bilinear|trilinear|transformer\w*|linalg_(solve|inv|eig|svd|qr|cholesky|lu|ldl)\w*)($|_)"
 )
 """Names of operators that may do much arithmetic; without a formula, a step that calls one is not counted."""
-HARMLESS: Final = re.compile(r"upsample|grid_sampler|_convert_|fused_sdp_choice|_sdp_|use_miopen")
+HARMLESS: Final = re.compile(r"upsample|_convert_|fused_sdp_choice|fused_(lstm|gru)_cell")
+"""Of these, the names of those that do little, or whose products are operators of their own."""
 OTHER_LIBRARIES: Final = frozenset(
     {"aten", "prim", "prims", "profiler", "c10d", "_c10d_functional"}
 )
@@ -102,6 +103,7 @@ _FORMULAS: Final[dict[str, Callable[[Sequence[Any], Any], CallFlops]]] = {
     "mm": _product(0),
     "bmm": _product(0),
     "_scaled_mm": _product(0),
+    "_grouped_mm": _product(0),
     "addmm": _product(1),
     "baddbmm": _product(1),
     "addbmm": _product(1),
