@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from threading import get_ident
 from types import ModuleType
 from typing import Any
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
-from jupyter_gpuperf.loops.flop_count import OperationCount
 from jupyter_gpuperf.loops.followed_step import mark_phase
 from jupyter_gpuperf.loops.import_hook import ImportHook
 from jupyter_gpuperf.loops.phase_clock import BACKWARD, BACKWARD_END
+from jupyter_gpuperf.loops.step_work import StepWork
 
 
 class BackwardPatch:
@@ -56,12 +56,9 @@ class BackwardPatch:
             # A pass within a pass, such as that of a checkpoint, is a part of it.
             if marks is None or self.quiet or marks.kinds[-1] == BACKWARD:
                 return original(*args, **kwargs)
-            marks.work.passes += 1
             mark_phase(given, BACKWARD)
             try:
-                if marks.work.count is None:
-                    return original(*args, **kwargs)
-                with _counting(marks.work.count, *args, **kwargs):
+                with _followed(marks.work, *args, **kwargs):
                     return original(*args, **kwargs)
             finally:
                 mark_phase(given, BACKWARD_END)
@@ -69,8 +66,8 @@ class BackwardPatch:
         return backward
 
 
-def _counting(
-    count: OperationCount,
+def _followed(
+    work: StepWork,
     tensors: Any = None,
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
@@ -78,9 +75,12 @@ def _counting(
     *_: Any,
     **__: Any,
 ) -> AbstractContextManager[None]:
-    """Return a context that counts the operations of a backward pass with these arguments."""
-    keeps_graph = create_graph if retain_graph is None else retain_graph
-    return count.backward_pass(keeps_graph=keeps_graph, creates_graph=create_graph)
+    """Take note of a backward pass with these arguments; return a context that counts its operations, if they count."""
+    keeps_graph = bool(create_graph if retain_graph is None else retain_graph)
+    work.passes += not keeps_graph
+    if work.count is None:
+        return nullcontext()
+    return work.count.backward_pass(keeps_graph=keeps_graph, creates_graph=create_graph)
 
 
 def leave_out_of_dynamo(torch: Any, function: Any) -> None:

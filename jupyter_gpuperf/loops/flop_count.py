@@ -90,11 +90,11 @@ class OperationCount:
         """Count within this context, likewise."""
         if creates_graph:  # what is recomputed looks like the gradients
             self.unknown = "uncounted_operations"
-        self._passes += 1
         with self._counting(in_backward=True):
             yield
-        self._tokens += math.prod(self._largest)
         if not keeps_graph:
+            self._passes += 1
+            self._tokens += math.prod(self._largest)
             self._nodes.clear()
 
     @contextlib.contextmanager
@@ -166,17 +166,22 @@ class OperationCount:
             if len(shape) > 1 and math.prod(shape) > math.prod(self._largest):
                 self._largest = shape
 
-    def result(self, inputs: StepInputs | None) -> CountedStep:
+    def result(self, inputs: StepInputs | None, seen: StepInputs | None = None) -> CountedStep:
         """Return what the step did, per backward pass.
 
         Parameters
         ----------
         inputs
             What the outermost module was given, if that was seen.
+        seen
+            What it was given in another step, likewise.
         """
         passes = max(1, self._passes)
         sizes = set(map(math.prod, self._embedded))
-        embeds_tokens = not sizes or inputs is None or inputs.elements in sizes
+        embeds_tokens = not sizes or (
+            self._tokens > 0 if inputs is None else inputs.elements in sizes
+        )
+        inputs = inputs or seen
         if inputs is None and self._tokens:
             samples, tokens = self._largest[0], self._tokens / passes
             inputs = StepInputs(None, samples * tokens / math.prod(self._largest), tokens)

@@ -51,6 +51,7 @@ def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) 
 def _follow(torch: Any, clock: LoopClock, root: RootModule, module: Any) -> None:
     work, frozen_ratio = clock.phases.work, _frozen_ratio(root, module)
     work.take_model(module, frozen_ratio)
+    work.seen = root.inputs
     is_one_of_several = root.other_looks_count > max(1, OTHERS_RATIO * root.looks_count)
     if not is_one_of_several and work.is_due():
         work.structure = structural_obstacle(torch, module)

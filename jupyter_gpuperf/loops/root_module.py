@@ -39,6 +39,8 @@ class RootModule:
         """Returns the module; ``None`` if it is gone, or can have no hooks."""
         self.looks_count = self.other_looks_count = 0
         """How often the loop was seen in this module, and in others of their own."""
+        self.inputs: StepInputs | None = None
+        """What the module was given when the loop was last seen in it."""
         self.frozen_ratio, self.frozen_due_seconds = 0.0, 0.0
         """The share of its parameters that get no gradient, and when that is to be examined again."""
         self._before, self._after = _Hook(self._begin), _Hook(self._end)
@@ -70,11 +72,13 @@ class RootModule:
         if module is not None and isinstance(vars(module).get("forward"), _CountedForward):
             del vars(module)["forward"]
 
-    def seen(self, module: Any) -> None:
-        """Take note that the loop was seen in a call of ``module``, which has parameters."""
+    def seen(self, module: Any, args: Any, kwargs: Any) -> None:
+        """Take note that the loop was seen in a call of ``module``, which has parameters, from another thread."""
         root = self.module()
         if module is root:
             self.looks_count += 1
+            if self._reader is not None:
+                self.inputs = self._reader.read(args, kwargs, is_loops_thread=False)
         elif root is not None:
             self.other_looks_count += all(each is not module for each in root.modules())
 

@@ -36,16 +36,23 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
                 stack.phases.lines.add(frame, stack.codes)
-                if thread in given.roots and (module := _outermost(frame, code)) is not None:
-                    root = given.roots[thread]
-                    if not _has_parameters(module):
-                        continue  # a loss, or an augmentation
-                    if root is None:  # a forward pass is awaited, by this loop
-                        root_found(given, thread, module)
-                    else:
-                        root.seen(module)
+                call = _outermost(frame, code) if thread in given.roots else None
+                if call is not None:
+                    _take(given, thread, call)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _take(given: BatchCounter, thread: int, call: FrameType) -> None:
+    values = call.f_locals
+    module = values.get("self")
+    if not _has_parameters(module):
+        return  # a loss, or an augmentation
+    if given.roots.get(thread) is None:  # a forward pass is awaited, by this loop
+        root_found(given, thread, module)
+    root = given.roots.get(thread)
+    if root is not None:
+        root.seen(module, values.get("args", ()), values.get("kwargs", {}))
 
 
 def _has_parameters(module: Any) -> bool:
@@ -59,15 +66,16 @@ def _was_left(stack: LoopStack) -> bool:
     return time.perf_counter() - stack.when_seconds > patience_seconds
 
 
-def _outermost(frame: FrameType, code: Any) -> Any:
-    """Return the outermost module that is being called; ``None`` if there is none that can have hooks."""
+def _outermost(frame: FrameType, code: Any) -> FrameType | None:
+    """Return the call of the outermost module; ``None`` if there is none that can have hooks."""
     found = None
     for each in outwards(frame):
         if each.f_code is code:
-            found = each.f_locals.get("self")
+            found = each
         elif _surrounds_compiled_code(each):
             found = None
-    return None if getattr(found, "_compiled_call_impl", None) is not None else found
+    module = None if found is None else found.f_locals.get("self")
+    return None if getattr(module, "_compiled_call_impl", None) is not None else found
 
 
 def _surrounds_compiled_code(frame: FrameType) -> bool:

@@ -41,8 +41,10 @@ class InputReader:
         self._first_name = _first_name(module)
         self._mask = _MaskShare()
 
-    def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> StepInputs:
-        """Return what these arguments hold. The device is not waited for."""
+    def read(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, is_loops_thread: bool = True
+    ) -> StepInputs:
+        """Return what these arguments hold. The device is not waited for, and not used in other threads than the loop's."""
         named = dict(_named(args, kwargs, self._first_name))
         first = next((each for each in named.values() if _is_tensor(each)), None)
         if first is None:
@@ -50,7 +52,7 @@ class InputReader:
         tokens = self._tokens(named)
         if tokens is None:
             return StepInputs(float(first.numel()), float(first.shape[0]))
-        share = self._mask.share(named.get("attention_mask"), tokens)
+        share = self._mask.share(named.get("attention_mask"), tokens, may_sum=is_loops_thread)
         count = float(tokens.numel())
         return StepInputs(count, float(tokens.shape[0]), None if share is None else share * count)
 
@@ -80,10 +82,12 @@ class _MaskShare:
         self._stream: Any = None
         self._count = 1
 
-    def share(self, mask: Any, tokens: Any) -> float | None:
+    def share(self, mask: Any, tokens: Any, *, may_sum: bool) -> float | None:
         """Return the share of the latest sum; ``None`` until there is one, and 1 without a mask."""
         if not _is_tensor(mask) or mask.shape != tokens.shape or mask.is_floating_point():
             return 1.0
+        if not may_sum:
+            return self._share
         self._read()
         now = time.monotonic()
         if self._sum is None and now >= self._due_seconds:

@@ -36,7 +36,7 @@ class StepWork:
     inputs
         What the outermost module was given in the step's first forward pass; ``None`` if that was not seen.
     passes
-        Number of backward passes.
+        Number of backward passes; of several through one graph, which keep it, only the last.
     count
         What counts the step's operations; ``None`` in all but one step.
     """
@@ -78,6 +78,8 @@ class WorkCounter:
         self.counted: CountedStep | None = None
         self.structure: FlopsUnknown | None = None
         """Why the model can't be counted at all."""
+        self.seen: StepInputs | None = None
+        """What the model was given when the loop was last seen in it."""
         self._begun_seconds = -math.inf
         self._tries = 0
 
@@ -105,11 +107,12 @@ class WorkCounter:
         """Return the amounts of a step that was followed, as far as they are known."""
         self._followed += 1
         if work.count is not None and is_whole:
-            self.counted = work.count.result(work.inputs)
+            self.counted = work.count.result(work.inputs, self.seen)
             if self.counted.flops is not None:
                 self._tries = 0
-        if work.inputs is not None and work.inputs.elements is not None:
-            self._sizes.append(work.inputs.elements)
+        inputs = work.inputs or self.seen
+        if inputs is not None and inputs.elements is not None:
+            self._sizes.append(inputs.elements)
         amounts: dict[Work, float | None] = {
             "samples": self._given(work, "samples"),
             "tokens": self._given(work, "tokens"),
@@ -118,13 +121,12 @@ class WorkCounter:
         return {name: amount for name, amount in amounts.items() if amount is not None}
 
     def _given(self, work: StepWork, name: str) -> float | None:
-        seen = work.inputs or (self.counted and self.counted.inputs)
-        amount = getattr(seen, name, None)
         if name == "tokens" and not self._are_tokens():
             return None
-        if work.inputs is not None:
-            return amount
-        return None if amount is None else amount * work.passes
+        inputs = work.inputs or self.seen or (self.counted and self.counted.inputs)
+        amount = getattr(inputs, name, None)
+        # Where the forward pass was not seen, there was one for each backward pass.
+        return None if amount is None else amount * (work.passes or bool(work.inputs))
 
     def _are_tokens(self) -> bool:
         """Return whether what looks like tokens is embedded, or that can't be known."""
@@ -137,5 +139,6 @@ class WorkCounter:
         if counted is None or counted.flops is None:
             return None
         flops = counted.flops * work.passes
-        then, now = counted.inputs.elements, work.inputs and work.inputs.elements
+        inputs = work.inputs or self.seen
+        then, now = counted.inputs.elements, inputs and inputs.elements
         return flops * now / then if then and now else flops

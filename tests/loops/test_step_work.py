@@ -545,7 +545,7 @@ def test_of_two_models_nothing_is_known(followed):
         for optimizer in optimizers:
             critic(generator(torch.randn(4, 8))).sum().backward()
             optimizer.step()
-        root.seen(generator)
+        root.seen(generator, (), {})
         look(followed)
     steps = shown(followed)
     assert (steps.flops_per_step, steps.flops_unknown) == (None, "several_models")
