@@ -9,9 +9,11 @@ from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
+from jupyter_gpuperf.schemas.memory import MemoryGrowth
 from jupyter_gpuperf.schemas.phases import (
     FollowedSteps,
     HostLines,
+    OptimizerInfo,
     Phase,
     PhaseSeconds,
     merged_phases,
@@ -24,22 +26,6 @@ StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A number of steps in one tally; a kernel adds up at most a few hundred at once."""
 
 # Messages from a kernel.
-
-
-class MemoryGrowth(Struct, frozen=True, kw_only=True):
-    """Allocated memory that grows step by step, measured at the ends of a loop's steps."""
-
-    bytes_per_step: Bytes
-    steps: Count
-    """Number of steps over which it was measured."""
-    outlasts_epoch: bool
-    """Whether the memory kept growing when an epoch ended: what is collected for one epoch would have come free."""
-    holder: bounds.Name | None = None
-    """The variable that holds what was added, as typed: ``losses``; ``None`` if it is not known."""
-    function: bounds.Name | None = None
-    """The running function whose local variable the holder is; ``None`` for a variable of the notebook."""
-    holds_graphs: bool = False
-    """Whether the holder keeps autograd graphs."""
 
 
 BoundedBy = Literal["loader", "optimizer"]
@@ -76,6 +62,7 @@ class WatchedLoop(Struct, frozen=True, kw_only=True):
     memory_growth: MemoryGrowth | None = None
     """``None`` while the memory does not grow, or without a GPU."""
     host_lines: HostLines | None = None
+    optimizer: OptimizerInfo | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -244,6 +231,8 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     """Recordings omit the names in it."""
     host_lines: HostLines | None = None
     """Recordings omit it."""
+    optimizer: OptimizerInfo | None = None
+    """``None`` until one was seen; recordings omit classes that may be the user's own."""
     phases: dict[Phase, PhaseSeconds] | None = None
     """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
 
