@@ -40,7 +40,7 @@ def _described(torch: Any, optimizers: Sequence[Any]) -> OptimizerInfo | None:
             class_name=type(largest).__name__[:200],
             tensors_count=sum(map(len, tensors.values())),
             is_fused=any(each.get("fused") for each in groups) if can_be_fused else None,
-            is_foreach=all(each.get("foreach") is not False for each in groups),
+            is_foreach=all(_is_foreach(torch, each) for each in groups),
         )
     except Exception:  # noqa: BLE001  (an optimizer with different internals, or none that is left)
         return None
@@ -48,6 +48,16 @@ def _described(torch: Any, optimizers: Sequence[Any]) -> OptimizerInfo | None:
 
 def _tensors_of(optimizer: Any) -> list[Any]:
     return [each for group in list(optimizer.param_groups) for each in list(group["params"])]
+
+
+def _is_foreach(torch: Any, group: Any) -> bool:
+    if group.get("foreach") is not None:
+        return bool(group["foreach"])
+    plain = (
+        torch.Tensor,
+        torch.nn.Parameter,
+    )  # of other tensors, torch updates one after the other
+    return all(type(each) in plain for each in list(group["params"]))
 
 
 def _can_be_fused(torch: Any, optimizer: Any, tensors: Sequence[Any]) -> bool:

@@ -187,11 +187,11 @@ def copy_wait(view: View) -> CopyWait | None:
     held = share.most_idle_ratio
     rate = link_rate(view.series) if loader.pin_memory else pageable_rate(view.series)
     copied = min(1.0, received / rate / held) if held else 0.0
-    if held < PHASE_INFO_RATIO or copied < SLOWLY_COPIED_RATIO:
-        return CopyWait(share, 0.0, copied)
     idle = loader.idle_for_host_ratio
     idle = work.idle_ratio if idle is None else idle
-    return CopyWait(share, min(held, idle + work.busy_error_ratio), copied)
+    idle = min(held, idle + work.busy_error_ratio)
+    is_cause = idle >= PHASE_INFO_RATIO and copied >= SLOWLY_COPIED_RATIO
+    return CopyWait(share, idle if is_cause else 0.0, copied)
 
 
 def may_be_copying(view: View) -> bool:
