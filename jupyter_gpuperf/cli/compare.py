@@ -14,7 +14,7 @@ MISUSED: Final = 3
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add ``compare`` to the commands of ``jupyter gpuperf``."""
-    meaning = "compare the results of two environments"
+    meaning = "compare the results of two environments or runs"
     codes = (
         "With --fail-if-slower, the exit code is 1 if something became slower by more than PERCENT beyond its "
         "interval, and 2 if that is inconclusive: other chips, clocks or batch sizes, or intervals that are too wide."
@@ -22,7 +22,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser = add_command(
         commands, "compare", _compare, takes_rest=True, misused=MISUSED, help=meaning, epilog=codes
     )
-    parser.add_argument("before", metavar="BEFORE", help="a file saved by bench suite --save")
+    parser.add_argument(
+        "before", metavar="BEFORE", help="a file saved by bench suite --save or run --save"
+    )
     parser.add_argument("after", metavar="AFTER", help="another such file")
     parser.add_argument("--html", metavar="FILE", help="also write an HTML page")
     parser.add_argument(

@@ -22,11 +22,9 @@ from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas.cells import CellMark, CellRan, Footprint
 from jupyter_gpuperf.schemas.training import (
-    CellMark,
-    CellRan,
     ExplainNow,
-    Footprint,
     LoopSteps,
     NotebookTraining,
     Steps,
@@ -153,7 +151,8 @@ class TrainingStore:
         """
         with self._lock:
             notebook = self._notebooks.get(key)
-            connections = [] if notebook is None else list(notebook.connections)
+            is_notebook = notebook is not None and not notebook.is_script
+            connections = list(notebook.connections) if notebook and is_notebook else []
         if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
@@ -247,6 +246,7 @@ class TrainingStore:
                 key=notebook.key,
                 pid=notebook.pid,
                 notebook_path=notebook.path,
+                is_script=notebook.is_script,
                 connected=bool(notebook.connections),
                 loaders=_main_first([self._steps(notebook, *loader) for loader in loaders]),
                 cells=list(cells),

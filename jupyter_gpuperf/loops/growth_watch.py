@@ -14,8 +14,7 @@ import msgspec
 from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.memory_reader import MemoryReader, MemoryReading
 from jupyter_gpuperf.measure.growth import Growth, GrowthTrack, Point
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
-from jupyter_gpuperf.schemas.training import StepTally
+from jupyter_gpuperf.schemas.training import MemoryGrowth, StepTally
 
 LEAST_RATIO: Final = 0.001
 """Of the device's memory; less growth is of no interest."""

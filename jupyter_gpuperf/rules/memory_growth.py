@@ -7,8 +7,7 @@ from typing import Final
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.rules.rule import Finding, Rule, View
 from jupyter_gpuperf.rules.threshold import Threshold
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
-from jupyter_gpuperf.schemas.training import LoopSteps
+from jupyter_gpuperf.schemas.training import LoopSteps, MemoryGrowth
 
 METRICS: Final = ("memory_used_bytes", "memory_total_bytes")
 SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from jupyter_gpuperf.schemas.bounds import Bytes, Count, Name, Ratio, Seconds
+from jupyter_gpuperf.schemas.bounds import Bytes, Name, Ratio, Seconds
 
 Names = Annotated[list[Name], Meta(max_length=1000)]
 
@@ -137,19 +137,3 @@ class FreeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     kernel: str
     """The kernel's id."""
-
-
-class MemoryGrowth(Struct, frozen=True, kw_only=True):
-    """Allocated memory that grows step by step, measured at the ends of a loop's steps."""
-
-    bytes_per_step: Bytes
-    steps: Count
-    """Number of steps over which it was measured."""
-    outlasts_epoch: bool
-    """Whether the memory kept growing when an epoch ended: what is collected for one epoch would have come free."""
-    holder: Name | None = None
-    """The variable that holds what was added, as typed: ``losses``; ``None`` if it is not known."""
-    function: Name | None = None
-    """The running function whose local variable the holder is; ``None`` for a variable of the notebook."""
-    holds_graphs: bool = False
-    """Whether the holder keeps autograd graphs."""

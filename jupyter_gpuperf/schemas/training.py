@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
+from jupyter_gpuperf.schemas.cells import CellMark
 from jupyter_gpuperf.schemas.phases import (
     FollowedSteps,
     HostLines,
@@ -26,6 +26,22 @@ StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A number of steps in one tally; a kernel adds up at most a few hundred at once."""
 
 # Messages from a kernel.
+
+
+class MemoryGrowth(Struct, frozen=True, kw_only=True):
+    """Allocated memory that grows step by step, measured at the ends of a loop's steps."""
+
+    bytes_per_step: Bytes
+    steps: Count
+    """Number of steps over which it was measured."""
+    outlasts_epoch: bool
+    """Whether the memory kept growing when an epoch ended: what is collected for one epoch would have come free."""
+    holder: bounds.Name | None = None
+    """The variable that holds what was added, as typed: ``losses``; ``None`` if it is not known."""
+    function: bounds.Name | None = None
+    """The running function whose local variable the holder is; ``None`` for a variable of the notebook."""
+    holds_graphs: bool = False
+    """Whether the holder keeps autograd graphs."""
 
 
 BoundedBy = Literal["loader", "optimizer"]
@@ -135,27 +151,8 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
     notebook_path: bounds.Path | None
     loaders: list[WatchedLoop]
     tallies: list[StepTally]
-
-
-class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
-    """Report that a cell of a watched notebook has ended. The server answers with a :class:`Footprint`."""
-
-    kernel_id: bounds.Name | None
-    notebook_path: bounds.Path | None
-    number: Count
-    began_seconds: UnixSeconds
-    ended_seconds: UnixSeconds
-    device_uuids: Annotated[list[bounds.Name], Meta(max_length=64)]
-    """Devices on which the notebook holds memory."""
-
-
-class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
-    """The GPU usage of a cell; ``None`` for values without a reading in that time."""
-
-    number: int
-    busy_percent: float | None
-    busy_metric: str | None
-    energy_joules: float | None
+    is_script: bool = False
+    """Whether it is a process of ``jupyter gpuperf run``, and not a kernel: it has no cells, and answers no requests."""
 
 
 class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
@@ -237,14 +234,6 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
 
 
-class CellMark(Struct, frozen=True, kw_only=True):
-    """The time span of a cell, for charts."""
-
-    number: Count
-    began_seconds: Time
-    ended_seconds: Time
-
-
 class NotebookTraining(Struct, frozen=True, kw_only=True):
     """The current state of a watched notebook."""
 
@@ -259,6 +248,8 @@ class NotebookTraining(Struct, frozen=True, kw_only=True):
     contain ended loops.
     """
     cells: list[CellMark]
+    is_script: bool = False
+    """Whether it is a script, run by ``jupyter gpuperf run``; ``notebook_path`` is its name then."""
 
 
 class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):

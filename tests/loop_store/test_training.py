@@ -11,10 +11,10 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame, encode
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
+from jupyter_gpuperf.schemas.cells import CellRan
 from jupyter_gpuperf.schemas.training import (
-    CellRan,
     ExplainNow,
+    MemoryGrowth,
     Steps,
     StepTally,
     WatchedLoop,

@@ -18,8 +18,8 @@ from jupyter_gpuperf.rules import (
     RuleInput,
     judge,
 )
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
 from jupyter_gpuperf.schemas.phases import PHASES, HostLine, OptimizerInfo, PhaseSeconds
+from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 REASONS = ("not_supported", "no_permission", "device_lost", "not_answering", "not_yet")
 EXTRA = (

@@ -9,8 +9,8 @@ import pytest
 from made import GIB, device, process, steps, window
 
 from jupyter_gpuperf.rules import RULES, judge
-from jupyter_gpuperf.schemas.memory import MemoryGrowth
 from jupyter_gpuperf.schemas.phases import HostLine, PhaseSeconds
+from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 
 def found(*arguments, **options):

@@ -960,6 +960,7 @@ export interface PhaseSeconds {
 export interface NotebookTraining {
   cells: CellMark[];
   connected: boolean;
+  is_script?: boolean;
   key: string;
   loaders: LoopSteps[];
   notebook_path: string | null;

@@ -80,8 +80,9 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       ) : (
         <Loops notebook={notebook} now={now} />
       )}
-      {/* A rank has no cell below which its profile could appear. */}
+      {/* Ranks and scripts have no cell below which a profile could appear. */}
       {notebook.connected &&
+      !notebook.is_script &&
       main &&
       stalledSeconds === null &&
       !isRank(main) ? (
