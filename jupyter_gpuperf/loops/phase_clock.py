@@ -202,8 +202,8 @@ def phase_between(before: str, after: str) -> Phase:
     """Return the phase between two marks that follow each other."""
     if before == PREPARE or (before == BEGIN and after == RECEIVED):
         return "data"
-    if before == OPTIMIZER or after == OPTIMIZER_END:
-        return "optimizer"
+    if after == OPTIMIZER_END or (before == OPTIMIZER and after in {OPTIMIZER, END}):
+        return "optimizer"  # what else follows its begin is in step(closure): the closure's own
     if before == BACKWARD:
         return "backward"
     if before == FORWARD or after == BACKWARD:

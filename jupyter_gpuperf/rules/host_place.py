@@ -46,7 +46,7 @@ def place_of(loop: LoopSteps, idle: HostIdle) -> Place | None:
     phase = idle.main_phase
     if phase is None or (host_ratio := idle.shares[phase].host_ratio) < SMALLEST_RATIO:
         return None
-    is_joined = phase == "forward" and "copy" not in idle.shares
+    is_joined = phase == "forward" and "copy" not in shares_of(loop)
     name = BEFORE_BACKWARD if is_joined else NAMES[phase]
     line = _line_in(loop, host_ratio) if is_joined or phase in ("copy", "other") else None
     if line is not None:

@@ -58,8 +58,8 @@ ADVICE: Final = (
     "the loop. More workers won't help."
 )
 BETWEEN_ADVICE: Final = (
-    "Between the passes, a loop logs, saves, evaluates or clips gradients. Do that every hundred steps where possible, "
-    "and without .item(), .cpu() or printing of tensors."
+    "Between the passes, a loop logs, saves, evaluates or clips gradients. Log and save every hundred steps, and "
+    "without .item(), .cpu() or printing of tensors."
 )
 NO_LOOP: Final = HostIdle(0.0, {})
 
@@ -97,7 +97,7 @@ def _confirmed(view: View, loop: LoopSteps, idle: HostIdle, *, is_bounded: bool)
         is_bounded and loop.bounded_by == "optimizer"
     )
     place = place_of(loop, idle)
-    is_between = place is not None and place.phase == "other"
+    is_between = place is not None and place.phase == "other" and place.is_most
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if is_measured and not is_open else "suspected",

@@ -147,15 +147,19 @@ def test_nothing_is_looked_at_without_a_loop_and_after_the_cell(all_watched):
     assert not all_watched.given.stacks
 
 
-def test_a_recording_has_no_lines(all_watched):
+def test_a_recording_has_neither_lines_nor_a_users_own_optimizer(all_watched):
     line = HostLine(function="secret", file="secret.py", line=1, ratio=0.5)
     own = OptimizerInfo(class_name="SecretAdam", tensors_count=3)
     loop = _loop(host_lines=[line], optimizer=own)
+    known = OptimizerInfo(class_name="AdamW", tensors_count=3, is_fused=False)
+    loops = [loop, _loop(optimizer=known)]
     notebook = NotebookTraining(
-        key="k", pid=1, notebook_path="secret.ipynb", connected=True, loaders=[loop], cells=[]
+        key="k", pid=1, notebook_path="secret.ipynb", connected=True, loaders=loops, cells=[]
     )
     training = TrainingNow(time_seconds=1.0, window_seconds=10.0, notebooks=[notebook])
-    assert b"secret" not in anonymized_training(encode(training)).lower()
+    written = anonymized_training(encode(training))
+    assert b"secret" not in written.lower()
+    assert b"AdamW" in written
 
 
 def _loop(**changes):

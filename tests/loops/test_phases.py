@@ -121,7 +121,12 @@ def phases_of(watching):
         # step(closure)
         (
             [BEGIN, OPTIMIZER, FORWARD, FORWARD_END, BACKWARD, BACKWARD_END, OPTIMIZER_END, END],
-            "other optimizer forward forward backward optimizer other",
+            "other other forward forward backward optimizer other",
+        ),
+        # The same, and the module is not known.
+        (
+            [BEGIN, OPTIMIZER, BACKWARD, BACKWARD_END, OPTIMIZER_END, END],
+            "other forward backward optimizer other",
         ),
         # An evaluation without gradients.
         ([BEGIN, RECEIVED, FORWARD, FORWARD_END, END], "data copy forward other"),

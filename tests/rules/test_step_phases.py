@@ -114,6 +114,12 @@ def test_a_host_that_logs_is_told_so_with_the_line(lines, place):
     assert "input-bound" not in codes  # the DataLoader prepares the batches
 
 
+def test_a_host_that_is_between_the_passes_for_a_part_is_told_to_launch_less():
+    finding = found(launching((0.1, 0.2, 3.0, 3.0, 0.5, 3.2)))["launch-bound"]
+    assert finding.summary.endswith("The host is longest between the passes (32 % of the step).")
+    assert "torch.compile" in finding.advice
+
+
 def test_what_precedes_the_backward_pass_without_a_loader_is_not_called_forward():
     finding = found(without_loader((0, 0, 7.5, 1.5, 0.5, 0.5)))["launch-bound"]
     assert finding.summary.endswith(
@@ -275,6 +281,7 @@ def test_what_copies_do_not_explain_is_left_for_launches():
     codes = found(launching((0.5, 20.0, 18.0, 22.0, 2.0, 1.5)), pcie_receive_bytes_per_second=2.2e9)
     assert codes["transfer-bound"].lost_ratio == pytest.approx(20 / 64)
     assert codes["launch-bound"].lost_ratio == pytest.approx(0.6 - 20 / 64)
+    assert "longest in the backward pass" in codes["launch-bound"].summary
 
 
 def test_a_device_with_queued_work_does_not_wait_for_copies():
