@@ -22,15 +22,17 @@ FUSED_SECONDS_PER_TENSOR: Final = 5e-6
 GAIN_WARNING_RATIO = Threshold(
     0.15,
     reason="Of a step: what the optimizer takes longer than a fused one needs on the host. One argument changes it.",
-    margin="Fused AdamW in tiny networks 0; 400 small tensors one by one: calculated 0.6. Not recorded yet.",
+    margin="Not recorded yet. Calculated: 400 tensors of 200 small layers, one by one 0.5 to 0.7, in groups 0.1 to 0.2.",
 )
 GAIN_INFO_RATIO = Threshold(
-    0.1, reason="Below this, no user would notice a gain.", margin="See the value above."
+    0.1,
+    reason="Of a step, saved by a fused optimizer: below this, no user would notice.",
+    margin="Not recorded yet. Calculated: ten tensors in groups, in steps of 2 ms, 0.07.",
 )
 IDLE_RATIO = Threshold(
     0.1,
     reason="If the device is not idle for its host, its kernels take the time, and not their launches.",
-    margin="Launch-bound loops 0.45 and more; healthy language models in eager mode 0.12 to 0.25.",
+    margin="Launch-bound loops 0.45 and more; healthy language models in eager mode 0.12 to 0.25, and fused.",
 )
 PROVEN_RATIO = Threshold(
     0.05,
@@ -40,7 +42,7 @@ PROVEN_RATIO = Threshold(
 GPU_RATIO = Threshold(
     0.2,
     reason="Of a step, on a busy device: unfused, every operation reads and writes all states; fused, each is moved once.",
-    margin="Calculated for AdamW: a fifth of the traffic. Not recorded yet.",
+    margin="Calculated for AdamW: fused, a third of the traffic. Not recorded yet.",
 )
 
 

@@ -55,7 +55,9 @@ PHASE_WARNING_RATIO = Threshold(
     margin="Pinned, asynchronous copies: the host is hardly in it. Calculated: pageable images for a ResNet-50 0.1.",
 )
 PHASE_INFO_RATIO = Threshold(
-    0.1, reason="Worth a note: pinned memory costs nothing.", margin="See the value above."
+    0.1,
+    reason="Of a step, in the phase copy: worth a note, since pinned memory costs nothing.",
+    margin="Asynchronous copies from pinned memory: the host is hardly in it.",
 )
 COPIED_RATIO = Threshold(
     0.5,
