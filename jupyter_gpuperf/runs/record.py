@@ -45,8 +45,11 @@ def _notes(run: ObservedRun, loops: Sequence[RunLoop]) -> Iterator[Message]:
         yield Message("GPU: {message} {hint}", message=reason.message, hint=reason.hint)
     elif not run.devices.uuids:
         yield Message("It used no GPU.")
+    if loops:
+        return
     if run.environment is None:
-        yield Message("No process of it imported torch: its loops could not be seen.")
-    elif not loops:
+        text = "No process of it imported torch in a Python with jupyter_gpuperf: loops could not be seen."
+        yield Message(text)
+    else:
         text = "It used torch, but no DataLoader gave two batches, and no optimizer made two steps."
         yield Message(text)

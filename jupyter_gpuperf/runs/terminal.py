@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from typing import Final
 
+from jupyter_gpuperf.kernel_link.address import kernel_id
 from jupyter_gpuperf.messages.printable import printable
 
 FEWEST_ROWS: Final = 6
@@ -85,6 +86,8 @@ def lines_for(*, is_quiet: bool) -> PlainLines:
         return Silence()
     try:
         is_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        if kernel_id() is not None:  # a cell's "!" pretends to be a terminal
+            return PlainLines()
         if is_terminal and os.get_terminal_size(sys.stderr.fileno()).lines >= FEWEST_ROWS:
             return StatusLine()
     except (OSError, ValueError):  # it is closed, or no terminal after all
