@@ -278,10 +278,10 @@ def test_the_line_that_copies_is_not_said_to_prepare_data():
 
 
 def test_what_copies_do_not_explain_is_left_for_launches():
-    codes = found(launching((0.5, 20.0, 18.0, 22.0, 2.0, 1.5)), pcie_receive_bytes_per_second=2.2e9)
+    codes = found(launching((0.5, 20.0, 22.0, 18.0, 2.0, 1.5)), pcie_receive_bytes_per_second=2.2e9)
     assert codes["transfer-bound"].lost_ratio == pytest.approx(20 / 64)
     assert codes["launch-bound"].lost_ratio == pytest.approx(0.6 - 20 / 64)
-    assert "longest in the backward pass" in codes["launch-bound"].summary
+    assert "longest in the forward pass" in codes["launch-bound"].summary
 
 
 def test_a_device_with_queued_work_does_not_wait_for_copies():
