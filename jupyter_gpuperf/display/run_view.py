@@ -8,7 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
 from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
-from jupyter_gpuperf.display.finding_view import finding_box
+from jupyter_gpuperf.display.finding_view import finding_boxes
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.phases import Phase, PhaseSeconds
@@ -55,9 +55,7 @@ class RunView(PlainDataView, Displayed):
         """Yield the duration, what was found, and tables of loops, phases and GPUs."""
         data = self.data
         yield Heading(self.name, joined(self._facts()))
-        places = {each.uuid: f"{each.name}" for each in data.devices}
-        for each in data.findings:
-            yield finding_box(each, places.get(each.device or "", "") if len(places) > 1 else "")
+        yield from finding_boxes(data.findings, {each.uuid: each.name for each in data.devices})
         yield from self._verdict()
         if data.loops:
             rows = [_loop_row(each) for each in data.loops[:MOST_LOOPS]]

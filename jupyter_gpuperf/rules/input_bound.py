@@ -14,7 +14,7 @@ from jupyter_gpuperf.rules.idle_patterns import (
     idle_pattern_of,
     is_host_idle,
 )
-from jupyter_gpuperf.rules.own_code import idle_own_code
+from jupyter_gpuperf.rules.own_code import CELL, idle_own_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -59,9 +59,6 @@ BATCHES_BYTES_PER_SECOND = Threshold(
     reason="Only batches transfer this much data. Launches themselves send about 60 MB/s over PCIe.",
     margin="Without copies of data 0.01 to 0.07 GB/s; image batches in memory 1.5 GB/s.",
 )
-
-CELL = "<module>"
-"""What Python calls the code of a cell or a script."""
 
 
 def _check(view: View) -> Finding | None:

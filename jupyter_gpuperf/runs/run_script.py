@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.display.document import joined
-from jupyter_gpuperf.display.finding_view import finding_line
+from jupyter_gpuperf.display.finding_view import finding_lines
 from jupyter_gpuperf.display.run_line import run_line
 from jupyter_gpuperf.display.run_view import RunView
 from jupyter_gpuperf.errors import GpuPerfError, Unavailable, require_new_file
@@ -87,8 +87,8 @@ async def _run(command: Sequence[str], options: RunOptions) -> int:
 
 async def _show(run: ObservedRun, name: str, lines: PlainLines, seconds: float) -> None:
     try:
-        for each in await run.update():
-            lines.write(finding_line(each))
+        for each in finding_lines(await run.update()):
+            lines.write(each)
         lines.show(run_line(name, run.current_loops(), run.current_findings()), seconds)
     except Exception:  # a bug in what is shown must not end the script
         logger.exception("The state of the run could not be shown.")

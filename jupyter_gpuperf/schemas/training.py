@@ -13,6 +13,7 @@ from jupyter_gpuperf.schemas.cells import CellMark
 from jupyter_gpuperf.schemas.phases import (
     FollowedSteps,
     HostLines,
+    OptimizerInfo,
     Phase,
     PhaseSeconds,
     merged_phases,
@@ -77,6 +78,7 @@ class WatchedLoop(Struct, frozen=True, kw_only=True):
     memory_growth: MemoryGrowth | None = None
     """``None`` while the memory does not grow, or without a GPU."""
     host_lines: HostLines | None = None
+    optimizer: OptimizerInfo | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -226,6 +228,8 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     """Recordings omit the names in it."""
     host_lines: HostLines | None = None
     """Recordings omit it."""
+    optimizer: OptimizerInfo | None = None
+    """``None`` until one was seen; recordings omit classes that may be the user's own."""
     phases: dict[Phase, PhaseSeconds] | None = None
     """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
 

@@ -2,9 +2,9 @@
 
 python tests/perf/foreign_programs.py FOLDER [--only "NAME;NAME"] [--seconds 30] [--out FILE]
 
-FOLDER has ``programs.json``: a list of ``{"name", "cwd", "command", "expected", "any"}``. ``command`` is what follows
+FOLDER has ``programs.json``: a list of ``{"name", "cwd", "command", "expected", "any", "words"}``. ``command`` is what follows
 ``jupyter gpuperf run``; ``expected`` are the codes of the findings that the program must have, with ``any`` at least one of
-them; an empty list is a healthy program. A program is right if these were found and no other finding above a note. After
+them; an empty list is a healthy program. ``words`` must be in a summary. ``planted`` beside this file is such a folder. A program is right if these were found and no other finding above a note. After
 ``--seconds``, a program is interrupted as by Ctrl-C.
 """
 
@@ -54,7 +54,8 @@ def verdict(program: dict[str, Any], record: dict[str, Any]) -> tuple[bool, list
     codes, expected = {each["code"] for each in found}, set(program["expected"])
     hit = bool(codes & expected) if program.get("any") else expected <= codes
     names = [f"{each['code']} ({each['confidence']}): {each['summary']}" for each in found]
-    return (hit or not expected) and codes <= expected, names
+    is_named = any(program.get("words", "") in each for each in ["", *names])
+    return (hit or not expected) and codes <= expected and is_named, names
 
 
 def main() -> None:

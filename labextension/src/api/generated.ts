@@ -886,6 +886,7 @@ export interface LoopSteps {
   notebook: string;
   notebook_key?: string;
   num_workers: number;
+  optimizer?: OptimizerInfo | null;
   peak_allocated_bytes?: number | null;
   persistent_workers: boolean;
   phases?: {
@@ -926,6 +927,18 @@ export interface MemoryGrowth {
   holds_graphs?: boolean;
   outlasts_epoch: boolean;
   steps: number;
+}
+/**
+ * The optimizers that step in a loop, as one.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "OptimizerInfo".
+ */
+export interface OptimizerInfo {
+  class_name: string;
+  is_foreach?: boolean;
+  is_fused?: boolean | null;
+  tensors_count: number;
 }
 /**
  * Times of one phase. ``None`` is unknown, and not zero.
