@@ -13,8 +13,6 @@ def watch_with_torch() -> None:
 
 
 def _begin(torch: ModuleType) -> None:
-    import atexit
-
     from jupyter_gpuperf.client.watch_session import session
     from jupyter_gpuperf.kernel_link.address import connection_file
 
@@ -23,7 +21,6 @@ def _begin(torch: ModuleType) -> None:
     watched = session()
     watched.watching.watch_everything()
     watched.report()
-    atexit.register(watched.stop)  # the last steps are reported, also after an exception
     _describe(torch)
 
 

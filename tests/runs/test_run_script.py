@@ -230,6 +230,26 @@ def test_a_module_is_run_like_python_does(tmp_path):
     assert "-m package" in ended.stderr
 
 
+def test_a_loader_of_another_framework_is_timed_without_torch(tmp_path):
+    code = """
+import sys, time
+import jupyter_gpuperf as gpuperf
+def batches():
+    for _ in range(200):
+        time.sleep(0.01)
+        yield 1
+for batch in gpuperf.watch(batches()):
+    time.sleep(0.01)
+assert "torch" not in sys.modules
+"""
+    ended = run(tmp_path, code, "--save", "run.json")
+    assert ended.returncode == 0, ended.stderr
+    (loop,) = record_of(tmp_path).loops
+    assert loop.steps == 200  # also those of the last moment
+    assert 0.3 < loop.wait_ratio < 0.7
+    assert "could not be seen" not in ended.stderr
+
+
 def test_what_saw_no_steps_says_why(tmp_path):
     ended = run(tmp_path, "import torch")
     assert "no DataLoader gave two batches, and no optimizer made two steps" in ended.stderr
