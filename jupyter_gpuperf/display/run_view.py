@@ -55,7 +55,7 @@ class RunView(PlainDataView, Displayed):
         """Yield the duration, what was found, and tables of loops, phases and GPUs."""
         data = self.data
         yield Heading(self.name, joined(self._facts()))
-        yield from finding_boxes(data.findings, {each.uuid: each.name for each in data.devices})
+        yield from finding_boxes(data.findings, {each.uuid: _label(each) for each in data.devices})
         yield from self._verdict()
         if data.loops:
             rows = [_loop_row(each) for each in data.loops[:MOST_LOOPS]]
@@ -143,10 +143,14 @@ def _phase_row(phase: Phase, seconds: PhaseSeconds, step_seconds: float) -> tupl
 
 def _device_row(device: RunDevice) -> tuple[str, ...]:
     return (
-        device.name,
+        _label(device),
         format_quantity(device.busy_percent, "percent"),
         format_quantity(device.peak_memory_used_bytes, "bytes"),
         format_quantity(device.mean_power_watts, "watts"),
         format_quantity(device.energy_joules, "J"),
         format_quantity(device.max_temperature_celsius, "celsius"),
     )
+
+
+def _label(device: RunDevice) -> str:
+    return f"GPU {device.index} {device.name}"

@@ -63,6 +63,8 @@ class RunDevice(Struct, frozen=True, kw_only=True):
     """A GPU that the run used. Means and sums are over the time in which the run used it; ``None`` is unknown."""
 
     uuid: str
+    index: Count
+    """The driver's number of the device, for display."""
     name: str
     seconds: Seconds
     busy_percent: float | None

@@ -40,6 +40,7 @@ def loop(step_ms=10.0, half_ms=0.1, **changes):
 def run(*loops, chip="NVIDIA H200", clock_mhz=1980.0):
     device = RunDevice(
         uuid="GPU-1",
+        index=0,
         name=chip,
         seconds=60.0,
         busy_percent=90.0,
