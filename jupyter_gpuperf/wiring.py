@@ -22,7 +22,7 @@ from jupyter_gpuperf.kernel_link.memory_reports import MemoryReports
 from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.metrics import Metric, all_metrics, catalog_of
+from jupyter_gpuperf.metrics import all_metrics, catalog_of
 from jupyter_gpuperf.processes.attribution import Attribution
 from jupyter_gpuperf.processes.process_table import ProcessTable
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
@@ -30,9 +30,11 @@ from jupyter_gpuperf.recorder.store import RecordingStore
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.routes.processes import running_kernels
 from jupyter_gpuperf.rules import all_rules
-from jupyter_gpuperf.sampling import HistoryStore, Sampler, Subscribers
+from jupyter_gpuperf.sampling import Sampler, Subscribers
+from jupyter_gpuperf.sampling.history import history_of
 from jupyter_gpuperf.sampling.subscribers import ALERTS, FINDINGS, TRAINING
-from jupyter_gpuperf.schemas import SHORTEST_INTERVAL_MS, RecordingsChanged, SuitesChanged
+from jupyter_gpuperf.schemas import RecordingsChanged, SuitesChanged
+from jupyter_gpuperf.schemas.cells import CellRan
 from jupyter_gpuperf.schemas.kernel_link import (
     Attached,
     Cancel,
@@ -43,7 +45,7 @@ from jupyter_gpuperf.schemas.kernel_link import (
     RunRequest,
 )
 from jupyter_gpuperf.schemas.processes import Processes
-from jupyter_gpuperf.schemas.training import CellRan, Steps
+from jupyter_gpuperf.schemas.training import Steps
 from jupyter_gpuperf.server.examinations import Examinations
 from jupyter_gpuperf.server.kernel_memory import KernelMemoryReader
 from jupyter_gpuperf.server.live_lists import ListFeed, LiveList, WholeList
@@ -75,7 +77,7 @@ class Parts:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         metrics = all_metrics()
-        self.history = _history(settings, metrics)
+        self.history = history_of(metrics, settings.history_seconds)
         self.subscribers = Subscribers()
         source = source_or_absent(settings.source, metrics)
         training = TrainingStore(
@@ -83,6 +85,7 @@ class Parts:
             replayed_training=source.read_training,
             on_active=self.subscribers.read_often,
             now=wall_clock,
+            device_of=lambda pid: processes.device_of(pid),
         )
         rules = all_rules()
         alerts = AlertWatch(rules)
@@ -206,13 +209,3 @@ class Parts:
 def _load_benchmarks() -> None:
     """Import the modules that the first page needs; runs outside the event loop."""
     import jupyter_gpuperf.benchmarks  # noqa: F401  (imported only to load it)
-
-
-def _history(settings: Settings, metrics: tuple[Metric, ...]) -> HistoryStore:
-    changing = [metric for metric in metrics if metric.kind != "limit"]  # limits need no history
-    return HistoryStore(
-        seconds=settings.history_seconds,
-        shortest_interval_seconds=SHORTEST_INTERVAL_MS / 1000,
-        device_metrics=[metric.name for metric in changing if metric.scope == "device"],
-        host_metrics=[metric.name for metric in changing if metric.scope == "host"],
-    )

@@ -45,6 +45,7 @@ BESIDE = (
     "routes",
     "gpu",
     "batch_sizes",
+    "runs",
 )
 sys.path[:0] = [str(TESTS), *(str(TESTS / each) for each in BESIDE), str(DOCS)]
 

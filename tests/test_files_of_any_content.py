@@ -58,7 +58,7 @@ from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import DoctorReport, Frame, Results, Suites, encode
-from jupyter_gpuperf.schemas.training import CellRan
+from jupyter_gpuperf.schemas.cells import CellRan
 from jupyter_gpuperf.server.kernel_specs import python_of
 from jupyter_gpuperf.sources.replay import ReplaySource
 from jupyter_gpuperf.suites.report import build_suite_report

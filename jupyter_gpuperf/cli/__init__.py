@@ -13,14 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record
+from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record, run
 from jupyter_gpuperf.cli.answers import DONE, FAILED, INTERRUPTED, MISUSED, PROGRAM
 from jupyter_gpuperf.commands.translated_parser import TranslatedParser, translate_argparse
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
 
-COMMANDS: Final = (bench, compare, diagnose, doctor, record, demo)
+COMMANDS: Final = (run, bench, compare, diagnose, doctor, record, demo)
 """The commands, in the order of the help text."""
 
 MISUSES: Final = (
@@ -33,7 +33,14 @@ MISUSES: Final = (
         "parameter_out_of_range",
         "parameter_wrong_type",
     ),
-    *("file_exists", "file_not_found", "not_a_report", "not_a_recording", "not_a_suite"),
+    *(
+        "file_exists",
+        "file_not_found",
+        "not_a_report",
+        "not_a_recording",
+        "not_a_run",
+        "not_a_suite",
+    ),
 )
 """Codes of usage errors. Codes rather than classes, because an error received from a server has no class of its own."""
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any, Final
 
 from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, print_line, print_result
+from jupyter_gpuperf.errors import BadRequest
 
 STATUSES: Final = {"passed": DONE, "worse": 1, "unknown": 2}
 MISUSED: Final = 3
@@ -14,7 +15,7 @@ MISUSED: Final = 3
 
 def add(commands: Any) -> None:  # argparse keeps the type private
     """Add ``compare`` to the commands of ``jupyter gpuperf``."""
-    meaning = "compare the results of two environments"
+    meaning = "compare the results of two environments or runs"
     codes = (
         "With --fail-if-slower, the exit code is 1 if something became slower by more than PERCENT beyond its "
         "interval, and 2 if that is inconclusive: other chips, clocks or batch sizes, or intervals that are too wide."
@@ -22,7 +23,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser = add_command(
         commands, "compare", _compare, takes_rest=True, misused=MISUSED, help=meaning, epilog=codes
     )
-    parser.add_argument("before", metavar="BEFORE", help="a file saved by bench suite --save")
+    parser.add_argument(
+        "before", metavar="BEFORE", help="a file saved by bench suite --save or run --save"
+    )
     parser.add_argument("after", metavar="AFTER", help="another such file")
     parser.add_argument("--html", metavar="FILE", help="also write an HTML page")
     parser.add_argument(
@@ -38,6 +41,9 @@ def _compare(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.display.comparison_view import ComparisonView
     from jupyter_gpuperf.display.progress import terminal_view
 
+    if parsed.json and parsed.markdown:
+        message, hint = "Both --json and --markdown were given.", "Choose one."
+        raise BadRequest("usage", message, hint)
     limit = parsed.fail_if_slower
     options = ["--html", parsed.html] if parsed.html else []
     options += ["--fail-if-slower", limit] if limit is not None else []

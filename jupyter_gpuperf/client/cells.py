@@ -14,7 +14,7 @@ from jupyter_gpuperf.client.watch_session import WatchSession
 from jupyter_gpuperf.display.watch_report import WatchedCell
 from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
-from jupyter_gpuperf.schemas.training import Footprint
+from jupyter_gpuperf.schemas.cells import Footprint
 
 SHOWN_FROM_SECONDS: Final = 1.0
 """Shorter cells appear in the report, but have no line below them."""

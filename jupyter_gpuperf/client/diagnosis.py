@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from jupyter_gpuperf.display.blocks import Block, Code, Line, Table, WarningBox
+from jupyter_gpuperf.display.blocks import Block, Line
 from jupyter_gpuperf.display.document import Displayed, joined
-from jupyter_gpuperf.display.numbers import format_quantity, split_name
+from jupyter_gpuperf.display.finding_view import finding_boxes
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.build_rule_input import input_of_recording
 from jupyter_gpuperf.findings.wire_format import causes_of, finding_of
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.messages.translator import translated
 from jupyter_gpuperf.metrics import all_metrics
 from jupyter_gpuperf.recorder.in_process import record_in_process
 from jupyter_gpuperf.recordings.load import find_recording, load_recording
@@ -31,14 +30,6 @@ SHORTEST_SECONDS: Final = 10.0
 """A shorter recording contains no steady state."""
 LONGEST_SECONDS: Final = 3600.0
 LIVE_INTERVAL_MS: Final = 100
-SIGNS: Final = {"critical": "✕", "warning": "▲", "info": "·"}
-LEVELS: Final = {
-    "critical": Message("critical"),
-    "warning": Message("warning"),
-    "info": Message("note"),
-    "suspected": Message("suspected"),
-    "confirmed": Message("confirmed"),
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,20 +52,23 @@ class Diagnosis(Displayed):
 
     def blocks(self) -> Iterator[Block]:
         """Yield a line per device, the findings, and the verdict if there is no problem."""
-        for device in self.rule_input.devices:
+        devices = self.rule_input.devices
+        for device in devices:
             yield Line(self._heading(device))
-        yield from (WarningBox(list(self._finding(each))) for each in self.findings)
+        yield from finding_boxes(
+            self.findings, {device.uuid: self._name(device) for device in devices}
+        )
         if all(each.severity == "info" for each in self.findings):
-            worked = any(steady_spans(device.series) for device in self.rule_input.devices)
+            worked = any(steady_spans(device.series) for device in devices)
             open_codes = {code for each in self.undecided for code in each.codes}
             is_open = any(each.code in open_codes for each in self.findings)
             found = Message("No cause is certain.") if is_open else Message("No problems found.")
             yield Line(found if worked else Message("No work lasted long enough to judge."))
-        for device in self.rule_input.devices:
-            place = self._name(device) if len(self.rule_input.devices) > 1 else ""
-            for each in self.undecided:
-                if each.device == device.uuid:
-                    yield Line(joined([place, each.summary], ": "), "quiet")
+        for device in devices:
+            place = self._name(device) if len(devices) > 1 else ""
+            for causes in self.undecided:
+                if causes.device == device.uuid:
+                    yield Line(joined([place, causes.summary], ": "), "quiet")
 
     def _heading(self, device: Device) -> Message:
         spans = steady_spans(device.series)
@@ -87,23 +81,6 @@ class Diagnosis(Displayed):
             readings=len(device.series.times_seconds),
             work=Message(work if spans else "no steady work", spans=shown),
         )
-
-    def _finding(self, finding: Finding) -> Iterator[Block]:
-        device = next(each for each in self.rule_input.devices if each.uuid == finding.device)
-        levels = joined([LEVELS[finding.severity], LEVELS[finding.confidence]], ", ")
-        title = joined([finding.code, levels, finding.cost or ""])
-        yield Line(f"{SIGNS[finding.severity]} {title}", "strong")
-        place = self._name(device) if len(self.rule_input.devices) > 1 else ""
-        yield Line(joined([place, finding.summary], ": "))
-        evidence = " · ".join(_shown(*each) for each in finding.evidence.items())
-        rows = [
-            (Message("evidence"), evidence),
-            (Message("try"), finding.advice),
-            (Message("how to check"), finding.refuted_by),
-        ]
-        yield Table(rows, looks=("quiet", "label"))
-        if finding.change:
-            yield Code(finding.change, Message("code"))
 
     def _name(self, device: Device) -> str:
         several = len(self.rule_input.devices) > 1
@@ -183,8 +160,3 @@ def _described(device: Device) -> dict[str, Any]:
             for each in steady_spans(device.series)
         ],
     }
-
-
-def _shown(name: str, value: float | str) -> str:
-    label, unit = split_name(name)
-    return f"{translated(label)} {translated(format_quantity(value, unit))}"

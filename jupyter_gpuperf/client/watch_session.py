@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from jupyter_gpuperf.device_memory.growth_search import HolderSearch
@@ -13,8 +15,16 @@ from jupyter_gpuperf.device_memory.notebook import Notebook
 from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.display.shell import running_shell
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
-from jupyter_gpuperf.kernel_link.address import NOTEBOOK_VARIABLE, kernel_id
+from jupyter_gpuperf.kernel_link.address import (
+    NOTEBOOK_VARIABLE,
+    connection_file,
+    find_server,
+    kernel_id,
+    runtime_directories,
+)
 from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.links import Links
+from jupyter_gpuperf.kernel_link.run_address import RunAddress, find_any_server, run_of
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoopWatch, TelemetryThread
@@ -22,7 +32,8 @@ from jupyter_gpuperf.loops.loop_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.schemas.training import CellRan, LoopSteps
+from jupyter_gpuperf.schemas.cells import CellRan
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 
 class WatchSession:
@@ -36,7 +47,9 @@ class WatchSession:
         )
         self.telemetry: TelemetryThread | None = None
         self.listeners: list[Callable[[ServerMessage], None]] = []
-        self._kernel_id = kernel_id()
+        self._run = None if connection_file() is not None else run_of()
+        self._kernel_id = kernel_id() if self._run is None else self._run.id
+        self._path = os.environ.get(NOTEBOOK_VARIABLE) if self._run is None else self._run.name
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
 
@@ -51,12 +64,15 @@ class WatchSession:
             return
         self.telemetry = TelemetryThread(
             self.watching,
-            ServerLink(),
+            ServerLink() if self._run is None else _links_of(self._run),
             hear=self._receive,
             kernel_id=self._kernel_id,
-            notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
+            notebook_path=self._path,
+            is_script=self._run is not None,
         )
         self.telemetry.start()
+        if self._run is not None:
+            atexit.register(self.stop)  # the last steps are reported, also after an exception
 
     def stop(self) -> None:
         """Stop watching and reporting."""
@@ -71,7 +87,7 @@ class WatchSession:
             self.telemetry.cell_ran(
                 CellRan(
                     kernel_id=self._kernel_id,
-                    notebook_path=os.environ.get(NOTEBOOK_VARIABLE),
+                    notebook_path=self._path,
                     number=number,
                     began_seconds=began_seconds,
                     ended_seconds=ended_seconds,
@@ -161,9 +177,18 @@ def session() -> WatchSession:
     return _session[0]
 
 
+def _links_of(run: RunAddress) -> Links:
+    directories = runtime_directories()
+
+    def find_where_it_is_shown() -> Path | None:
+        return find_server(directories) or find_any_server(directories)
+
+    return Links([ServerLink(lambda: Path(run.socket)), ServerLink(find_where_it_is_shown)])
+
+
 def notebook_names() -> dict[str, Any]:
-    """Return the notebook's variables; empty outside a notebook."""
-    return getattr(running_shell(), "user_ns", {})
+    """Return the notebook's variables; without a notebook, those of the script."""
+    return Notebook(running_shell()).names
 
 
 def name_in_notebook(target: object) -> str | None:

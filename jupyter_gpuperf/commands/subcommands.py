@@ -18,6 +18,7 @@ from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.files import coded_write_errors
 from jupyter_gpuperf.results.gate import gate
+from jupyter_gpuperf.results.run_file import as_results, is_run, read_run
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
@@ -78,7 +79,9 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``compare`` to its parser."""
-    parser.add_argument("before", type=Path, help="a file saved by suite --save")
+    parser.add_argument(
+        "before", type=Path, help="a file saved by bench suite --save or run --save"
+    )
     parser.add_argument("after", type=Path, help="another such file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
     parser.add_argument(
@@ -102,13 +105,18 @@ def run_compare(
     html: Path | None,
     fail_if_slower: float | None,
 ) -> ComparisonView:
-    """Compare two suite files; with a limit, decide whether anything became slower by more."""
+    """Compare the files of two suites or of two runs; with a limit, decide whether anything became slower by more."""
     if html is not None:
         require_new_file(html)
-    old, new = read_suite(before), read_suite(after)
-    changes = compare(old, new)
-    decided = None if fail_if_slower is None else gate(changes, old, new, fail_if_slower)
-    view = ComparisonView(changes, before.stem, after.stem, gate=decided)
+    in_rounds = not (is_run(before) and is_run(after))
+    old, new = (
+        read_suite(path) if in_rounds else as_results(read_run(path)) for path in (before, after)
+    )
+    changes = compare(old, new, in_rounds=in_rounds)
+    decided = None
+    if fail_if_slower is not None:
+        decided = gate(changes, old, new, fail_if_slower, in_rounds=in_rounds)
+    view = ComparisonView(changes, before.stem, after.stem, gate=decided, in_rounds=in_rounds)
     if html is not None:
         with coded_write_errors(html):
             html.write_text(view.page(), encoding="utf-8")

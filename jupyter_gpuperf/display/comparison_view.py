@@ -18,7 +18,7 @@ from jupyter_gpuperf.display.numbers import (
 )
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
-from jupyter_gpuperf.results.gate import Gate
+from jupyter_gpuperf.results.gate import ONE_ROUND, Gate
 from jupyter_gpuperf.results.subject import PRECISION_KEYS
 from jupyter_gpuperf.schemas import FigureChange, KeptResult, Scalar, SuiteComparison
 
@@ -42,6 +42,8 @@ class ComparisonView(PlainDataView, Displayed):
         What could not run, one line each.
     gate
         Whether anything became slower than a limit; ``None`` if nobody asked.
+    in_rounds
+        Whether both are benchmarks in rounds; otherwise, they are single runs of a script.
     """
 
     data: SuiteComparison
@@ -49,6 +51,7 @@ class ComparisonView(PlainDataView, Displayed):
     after: str
     skipped: Sequence[str] = ()
     gate: Gate | None = None
+    in_rounds: bool = True
 
     def blocks(self) -> Iterator[Block]:
         """Yield the summary, the differences between the environments, a row per figure, and the caveats."""
@@ -100,8 +103,10 @@ class ComparisonView(PlainDataView, Displayed):
         return found if self.gate is None else {**found, "gate": self.gate._asdict()}
 
     def _caveats(self) -> Iterable[str]:
-        if self.data.rounds < 2:
-            yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
+        if not self.in_rounds:
+            yield Message("The intervals are of one run each; the next run may differ by more.")
+        elif self.data.rounds < 2:
+            yield ONE_ROUND
         only = ((self.before, self.data.only_before), (self.after, self.data.only_after))
         for side, benchmarks in only:
             if benchmarks:

@@ -101,6 +101,19 @@ def write_server_file(directory: Path, address: ServerAddress) -> None:
     draft.replace(target)
 
 
+def running_servers(directories: Iterable[Path]) -> list[ServerAddress]:
+    """Return the servers of this user that run, the one that was started last at the end."""
+    from psutil import pid_exists  # as below
+
+    found: list[tuple[float, ServerAddress]] = []
+    for file in {file for each in directories for file in each.glob("gpuperf-*.json")}:
+        server = _read(file)
+        if server is not None and pid_exists(server.pid):
+            with contextlib.suppress(OSError):  # the server has ended, and removed it
+                found.append((file.stat().st_mtime, server))
+    return [server for _, server in sorted(found, key=lambda each: each[0])]
+
+
 def remove_stale_files(directory: Path) -> None:
     """Remove the address files and sockets of servers that were killed."""
     from psutil import pid_exists  # imported here to keep the start of the server fast

@@ -78,11 +78,17 @@ class KernelListener:
 
     def __post_init__(self) -> None:
         self._server: asyncio.Server | None = None
-        self._path: Path | None = None
+        self.path: Path | None = None
+        """The socket's path; ``None`` while nothing listens."""
         self._connections: set[asyncio.Task[None]] = set()
         self._shares: WeakValueDictionary[int, LoopShare] = WeakValueDictionary()
         self._per_process: Counter[int | None] = Counter()
         self._refusals = RefusalLog()
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether any kernel is connected."""
+        return bool(self._connections)
 
     async def start(self) -> None:
         """Start listening. If that is impossible, log a warning; magics then run their own workers."""
@@ -91,11 +97,11 @@ class KernelListener:
         try:
             self.runtime_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             address.remove_stale_files(self.runtime_directory)
-            self._path = peer.socket_path(self.runtime_directory, self.process_id)
+            self.path = peer.socket_path(self.runtime_directory, self.process_id)
             self._server = await asyncio.start_unix_server(
-                self._accept, sock=peer.listening_socket(self._path), limit=CHUNK_BYTES
+                self._accept, sock=peer.listening_socket(self.path), limit=CHUNK_BYTES
             )
-            own = ServerAddress(socket=str(self._path), pid=self.process_id, version=self.version)
+            own = ServerAddress(socket=str(self.path), pid=self.process_id, version=self.version)
             address.write_server_file(self.runtime_directory, own)
         except OSError as error:
             logger.warning("Kernels can't reach this server (%s); their magics run locally.", error)
@@ -110,10 +116,10 @@ class KernelListener:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         (self.runtime_directory / address.server_file_name(self.process_id)).unlink(missing_ok=True)
-        if self._path is not None:
+        if self.path is not None:
             with contextlib.suppress(OSError):
-                peer.remove_socket(self._path)
-            self._path = None
+                peer.remove_socket(self.path)
+            self.path = None
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

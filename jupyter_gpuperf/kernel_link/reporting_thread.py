@@ -6,6 +6,7 @@ import contextlib
 import threading
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.links import Links
 
 
 class ReportingThread(threading.Thread):
@@ -14,7 +15,7 @@ class ReportingThread(threading.Thread):
     A dead, stopped or slow server delays only this thread.
     """
 
-    def __init__(self, name: str, link: ServerLink, interval_seconds: float) -> None:
+    def __init__(self, name: str, link: ServerLink | Links, interval_seconds: float) -> None:
         super().__init__(name=name, daemon=True)
         self.link = link
         self._interval_seconds = interval_seconds

@@ -15,7 +15,8 @@ from typing import Final
 from jupyter_gpuperf.kernel_link.router import InvalidMessage, KernelSession
 from jupyter_gpuperf.loop_store.notebook_sessions import SendToKernel
 from jupyter_gpuperf.loop_store.store import TrainingStore
-from jupyter_gpuperf.schemas.training import CellRan, Footprint, Steps
+from jupyter_gpuperf.schemas.cells import CellRan, Footprint
+from jupyter_gpuperf.schemas.training import Steps
 
 logger = logging.getLogger(__name__)
 

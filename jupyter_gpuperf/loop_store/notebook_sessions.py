@@ -10,14 +10,8 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.sampling.tiers import COARSE_TIERS, TieredHistory, TieredHistoryDump
-from jupyter_gpuperf.schemas.training import (
-    CellMark,
-    CellRan,
-    Steps,
-    StepTally,
-    WatchedLoop,
-    merged,
-)
+from jupyter_gpuperf.schemas.cells import CellMark, CellRan
+from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop, merged
 
 TALLY_SECONDS: Final = 0.5
 """Tallies are merged until they span this time."""
@@ -99,6 +93,7 @@ class NotebookSession:
     def __init__(self, key: str) -> None:
         self.key = key
         self.path: str | None = None
+        self.is_script = False
         self.pid: int | None = None
         self.loaders: OrderedDict[tuple[int | None, int], ReportedLoop] = OrderedDict()
         self.cells: deque[CellMark] = deque(maxlen=KEPT_CELLS)
@@ -122,7 +117,7 @@ class NotebookSession:
 
     def store_steps(self, pid: int | None, steps: Steps) -> None:
         """Store the loaders and tallies that a process reported."""
-        self.path = self.path or steps.notebook_path
+        self.path, self.is_script = self.path or steps.notebook_path, steps.is_script
         for info in steps.loaders:
             loader = self.loaders.setdefault((pid, info.id), ReportedLoop(info))
             loader.info = info

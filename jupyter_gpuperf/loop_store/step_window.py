@@ -18,6 +18,8 @@ from jupyter_gpuperf.schemas.training import (
     merged,
 )
 
+AS_RECENT_SECONDS: Final = 10.0
+"""Loops whose latest steps are about as old as each other keep their order."""
 SETTINGS: Final = set(WatchedLoop.__struct_fields__) & set(LoopSteps.__struct_fields__)
 
 
@@ -132,3 +134,16 @@ def _mean(sums: PhaseSeconds | None, count: int) -> PhaseSeconds:
         return PhaseSeconds(host_seconds=0.0)
     values = {name: getattr(sums, name) for name in PhaseSeconds.__struct_fields__}
     return PhaseSeconds(**{name: each and each / count for name, each in values.items()})
+
+
+def main_first(loaders: Sequence[LoopSteps | None]) -> list[LoopSteps]:
+    """Return the loaders, without ``None``, in display order: training first, then the most recent."""
+    return sorted(
+        (each for each in loaders if each is not None),
+        key=lambda each: (
+            not each.is_training,
+            -round(each.last_seconds / AS_RECENT_SECONDS),
+            each.rank
+            or 0,  # always the same rank first, because the page's status band shows only one
+        ),
+    )

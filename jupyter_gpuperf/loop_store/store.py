@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
+
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import (
@@ -18,15 +20,13 @@ from jupyter_gpuperf.loop_store.notebook_sessions import (
     TrainingDump,
     notebooks_of,
 )
-from jupyter_gpuperf.loop_store.step_window import steps_of
+from jupyter_gpuperf.loop_store.step_window import main_first, steps_of
 from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
+from jupyter_gpuperf.schemas.cells import CellMark, CellRan, Footprint
 from jupyter_gpuperf.schemas.training import (
-    CellMark,
-    CellRan,
     ExplainNow,
-    Footprint,
     LoopSteps,
     NotebookTraining,
     Steps,
@@ -74,12 +74,16 @@ class TrainingStore:
         connected, devices are read more often.
     now
         Returns the current Unix time.
+    device_of
+        Returns the UUID of the device that a process uses; ``None`` if it is unknown. Called for loops whose own process
+        does not say, such as those of JAX.
     """
 
     share: DeviceUsage
     replayed_training: Callable[[], TrainingNow | None] = lambda: None
     on_active: Callable[[bool], None] = lambda active: None
     now: Callable[[], float] = time.time
+    device_of: Callable[[int], str | None] = lambda pid: None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -153,7 +157,8 @@ class TrainingStore:
         """
         with self._lock:
             notebook = self._notebooks.get(key)
-            connections = [] if notebook is None else list(notebook.connections)
+            is_notebook = notebook is not None and not notebook.is_script
+            connections = list(notebook.connections) if notebook and is_notebook else []
         if not connections:
             hint = "Run %gpuwatch on in it first."
             raise NotFound("notebook_not_watching", "This notebook is not being watched.", hint)
@@ -247,8 +252,9 @@ class TrainingStore:
                 key=notebook.key,
                 pid=notebook.pid,
                 notebook_path=notebook.path,
+                is_script=notebook.is_script,
                 connected=bool(notebook.connections),
-                loaders=_main_first([self._steps(notebook, *loader) for loader in loaders]),
+                loaders=main_first([self._steps(notebook, *loader) for loader in loaders]),
                 cells=list(cells),
             )
             for notebook, loaders, cells in current
@@ -277,6 +283,8 @@ class TrainingStore:
         tallies: Sequence[StepTally],
     ) -> LoopSteps | None:
         names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
+        if info.device_uuid is None and pid is not None:
+            info = structs.replace(info, device_uuid=self.device_of(pid))
         share = self.share
         return steps_of(info, tallies, pid=pid, busy=share.busy, clock_mhz=share.clock_mhz, **names)
 
@@ -284,16 +292,3 @@ class TrainingStore:
 def _count(current: Sequence[_CurrentNotebook]) -> int:
     """Return how many notebooks and loops are shown."""
     return len(current) + sum(len(loaders) for _, loaders, _ in current)
-
-
-def _main_first(loaders: Sequence[LoopSteps | None]) -> list[LoopSteps]:
-    """Return the loaders, without ``None``, in display order: training first, then the most recent."""
-    return sorted(
-        (each for each in loaders if each is not None),
-        key=lambda each: (
-            not each.is_training,
-            -round(each.last_seconds / WINDOW_SECONDS),
-            each.rank
-            or 0,  # always the same rank first, because the page's status band shows only one
-        ),
-    )

@@ -8,9 +8,9 @@ from threading import get_ident
 from types import ModuleType
 from typing import Any
 
+from jupyter_gpuperf.import_hook import ImportHook
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.followed_step import mark_phase
-from jupyter_gpuperf.loops.import_hook import ImportHook
 from jupyter_gpuperf.loops.phase_clock import BACKWARD, BACKWARD_END
 from jupyter_gpuperf.loops.step_work import StepWork
 

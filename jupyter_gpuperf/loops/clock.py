@@ -55,6 +55,8 @@ class LoopClock:
     idle_timer: IdleTimer | None = None
     memory_reader: MemoryReader | None = None
     worker_pids: tuple[int, ...] = ()
+    described_optimizers: tuple[Callable[[], Any], ...] = ()
+    """Those that ``info`` describes."""
     number: int = 0
     """The number of the latest batch."""
     newest: IteratorClock | None = None

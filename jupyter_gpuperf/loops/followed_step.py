@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from threading import get_ident
+from typing import Any
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
 from jupyter_gpuperf.loops.host_lines import codes_of_caller
-from jupyter_gpuperf.loops.phase_clock import PhaseClock
+from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
 from jupyter_gpuperf.loops.step_inputs import StepInputs
 
@@ -51,6 +52,14 @@ def mark_phase(given: BatchCounter, kind: str) -> None:
             marks.add(kind)
         except Exception:  # noqa: BLE001  (the user's loop must continue)
             given.marks.pop(thread, None)
+
+
+def mark_optimizer(given: BatchCounter, optimizer: Any) -> None:
+    """Mark the begin of an optimizer's step, and remember the optimizer, if this thread's step is followed."""
+    marks = given.marks.get(get_ident())
+    if marks is not None:
+        marks.clock.saw(optimizer)
+        mark_phase(given, OPTIMIZER)
 
 
 def is_counted(given: BatchCounter) -> bool:

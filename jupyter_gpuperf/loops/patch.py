@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
+from jupyter_gpuperf.import_hook import ImportHook
 from jupyter_gpuperf.loops.clock import IteratorClock
-from jupyter_gpuperf.loops.import_hook import ImportHook
 
 MODULE: Final = "torch.utils.data.dataloader"
 CLASS: Final = "_BaseDataLoaderIter"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -35,11 +36,13 @@ BACKWARD_END: Final = "backward_end"
 OPTIMIZER: Final = "optimizer"
 OPTIMIZER_END: Final = "optimizer_end"
 END: Final = "end"
+PASSES: Final = (FORWARD_END, BACKWARD_END, OPTIMIZER_END)
 
 INTERVAL_SECONDS: Final = 0.1
 """Mean time from one followed step to the next. It varies, since the loop may do something every few steps."""
 MOST_MARKS: Final = 256
 """A step with more marks is dropped; it contains another loop."""
+MOST_OPTIMIZERS: Final = 8
 MOST_UNREAD: Final = 8
 """Maximum number of steps whose events are unread; while there are as many, no step is followed."""
 MOST_WAITING: Final = 256
@@ -121,7 +124,7 @@ class Marks:
             for one, other in pairwise(self.events)  # from ms
         ]
         host_seconds = [later - earlier for earlier, later in pairwise(self.times)]
-        phases = [phase_between(*each) for each in pairwise(self.kinds)]
+        phases = self._phases()
         gpu = gpu_seconds or [None] * len(phases)
         return FollowedStep(
             self.times[-1] - self.times[0],
@@ -129,6 +132,16 @@ class Marks:
             FORWARD in self.kinds,
             self.amounts,
         )
+
+    def _phases(self) -> list[Phase]:
+        phases = [phase_between(*each) for each in pairwise(self.kinds)]
+        if RECEIVED in self.kinds:
+            # After the last pass, a function of the user's prepares no batch of this step: it logs, or saves.
+            last = max(
+                (i for i, each in enumerate(self.kinds) if each in PASSES), default=len(phases)
+            )
+            phases[last:] = ["other" if each == "data" else each for each in phases[last:]]
+        return phases
 
 
 class PhaseClock:
@@ -144,6 +157,8 @@ class PhaseClock:
         self.last_seconds = 0.0
         """Duration of the last step that was followed."""
         self.work = WorkCounter()
+        self.optimizers: tuple[Callable[[], Any], ...] = ()
+        """Weak references to the optimizers that stepped in steps that were followed; another tuple for each new one."""
         self._unread: deque[Marks] = deque()
         self._random = random.Random(0)
 
@@ -180,6 +195,12 @@ class PhaseClock:
         if marks.pool is not None:
             marks.pool.give_back(marks.events)
 
+    def saw(self, optimizer: Any) -> None:
+        """Remember an optimizer that steps in this loop."""
+        if all(each() is not optimizer for each in self.optimizers):
+            alive = [each for each in self.optimizers if each() is not None]
+            self.optimizers = (*alive[1 - MOST_OPTIMIZERS :], weakref.ref(optimizer))
+
     def stop(self) -> None:
         """Follow no more steps."""
         self.due_seconds = math.inf
@@ -196,8 +217,8 @@ def phase_between(before: str, after: str) -> Phase:
     """Return the phase between two marks that follow each other."""
     if before == PREPARE or (before == BEGIN and after == RECEIVED):
         return "data"
-    if before == OPTIMIZER or after == OPTIMIZER_END:
-        return "optimizer"
+    if after == OPTIMIZER_END or (before == OPTIMIZER and after in {OPTIMIZER, END}):
+        return "optimizer"  # what else follows its begin is in step(closure): the closure's own
     if before == BACKWARD:
         return "backward"
     if before == FORWARD or after == BACKWARD:

@@ -14,20 +14,15 @@ from typing import Final
 import msgspec
 
 from jupyter_gpuperf.kernel_link.link import ServerLink
+from jupyter_gpuperf.kernel_link.links import Links
 from jupyter_gpuperf.kernel_link.reporting_thread import ReportingThread
 from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.growth_watch import GrowthWatch
 from jupyter_gpuperf.loops.loop_watch import LoopWatch
 from jupyter_gpuperf.loops.tallies import tally_of
 from jupyter_gpuperf.loops.worker_threads import WorkerThreads
-from jupyter_gpuperf.schemas.training import (
-    CellRan,
-    ExplainNow,
-    Footprint,
-    Steps,
-    StepTally,
-    merged,
-)
+from jupyter_gpuperf.schemas.cells import CellRan, Footprint
+from jupyter_gpuperf.schemas.training import ExplainNow, Steps, StepTally, merged
 
 POLL_SECONDS: Final = 0.5
 SLOW_CHECKS: Final = 6
@@ -54,11 +49,12 @@ class TelemetryThread(ReportingThread):
     def __init__(
         self,
         watching: LoopWatch,
-        link: ServerLink,
+        link: ServerLink | Links,
         *,
         hear: Callable[[ServerMessage], None] = lambda message: None,
         kernel_id: str | None = None,
         notebook_path: str | None = None,
+        is_script: bool = False,
         interval_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__("gpuperf-steps", link, interval_seconds)
@@ -66,6 +62,7 @@ class TelemetryThread(ReportingThread):
         """All steps of each watched loader so far, by its id, for the output in the notebook itself."""
         self._watching, self._hear = watching, hear
         self._kernel_id, self._notebook_path = kernel_id, notebook_path
+        self._is_script = is_script
         self._unsent: deque[StepTally] = deque(maxlen=KEPT_TALLIES)
         self._tallying = threading.Lock()
         self._cells: deque[CellRan] = deque(maxlen=KEPT_CELLS)
@@ -131,6 +128,7 @@ class TelemetryThread(ReportingThread):
             notebook_path=self._notebook_path,
             loaders=[each.info for each in self._watching.clocks if each.info.id in active],
             tallies=tallies,
+            is_script=self._is_script,
         )
         self.link.send(steps)
 

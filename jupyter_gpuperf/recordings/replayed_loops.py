@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from jupyter_gpuperf.schemas.training import CellMark, LoopSteps, NotebookTraining, TrainingNow
+from jupyter_gpuperf.schemas.cells import CellMark
+from jupyter_gpuperf.schemas.training import LoopSteps, NotebookTraining, TrainingNow
 
 
 def shifted(played: TrainingNow, seconds: float) -> TrainingNow:

@@ -56,8 +56,17 @@ VARYING_ENTRIES: Final = (
 """Parts of names: environment entries with such a name vary between runs, and don't explain a difference."""
 
 
-def compare(before: SuiteResults, after: SuiteResults) -> SuiteComparison:
-    """Compare two suites, and list changed figures first. With only one round, there are ratios but no verdicts."""
+def compare(
+    before: SuiteResults, after: SuiteResults, *, in_rounds: bool = True
+) -> SuiteComparison:
+    """Compare two suites, and list changed figures first.
+
+    Parameters
+    ----------
+    in_rounds
+        With only one round, there are ratios but no verdicts. If ``False``, a difference is reported if the intervals of
+        the two single runs don't overlap.
+    """
     old, new = _by_subject(before.results), _by_subject(after.results)
     shared = [(old[subject], new[subject]) for subject in old if subject in new]
     pairs = [
@@ -69,7 +78,7 @@ def compare(before: SuiteResults, after: SuiteResults) -> SuiteComparison:
     # Use the environments of shared benchmarks only: entries of a benchmark that only one side has would count as
     # changes.
     old_shared, new_shared = ([each for pair in shared for each in pair[i]] for i in (0, 1))
-    figures = [_change(*pair, looked_at=len(pairs), in_rounds=True) for pair in pairs]
+    figures = [_change(*pair, looked_at=len(pairs), in_rounds=in_rounds) for pair in pairs]
     return SuiteComparison(
         rounds=min(before.rounds, after.rounds),
         environment=environment_changes(old_shared or before.results, new_shared or after.results),

@@ -14,6 +14,10 @@ CLOCK: Final = "clock_sm_mhz"
 CLOCK_RATIO: Final = 1.05
 """If the median clocks of two suites differ by more, the clock may be the only difference."""
 
+ONE_ROUND: Final = Message(
+    "Only one round: the variation between runs is unknown. Use more rounds."
+)
+
 Status = Literal["passed", "worse", "unknown"]
 
 
@@ -26,14 +30,22 @@ class Gate(NamedTuple):
 
 
 def gate(
-    comparison: SuiteComparison, before: SuiteResults, after: SuiteResults, limit_percent: float
+    comparison: SuiteComparison,
+    before: SuiteResults,
+    after: SuiteResults,
+    limit_percent: float,
+    *,
+    in_rounds: bool = True,
 ) -> Gate:
     """Return whether any time is longer, or any rate lower, by more than ``limit_percent`` beyond its interval.
 
     It is inconclusive if the suites ran on different chips or at different clocks, if one has a benchmark or a batch size
-    that the other has not, if there was only one round, or if an interval contains the limit.
+    that the other has not, if an interval contains the limit, or if there was only one round of benchmarks that run in
+    rounds.
     """
     differences: list[str] = list(_differences(comparison, before, after))
+    if in_rounds and comparison.rounds < 2:
+        differences.insert(0, ONE_ROUND)
     if differences:
         return Gate(limit_percent, "unknown", differences)
     worse: list[str] = []
@@ -78,11 +90,10 @@ def _name(change: FigureChange) -> str:
 def _differences(
     comparison: SuiteComparison, before: SuiteResults, after: SuiteResults
 ) -> Iterator[Message]:
-    if comparison.rounds < 2:
-        yield Message("Only one round: the variation between runs is unknown. Use more rounds.")
     for each in comparison.environment:
         if each.name == "device_name":
-            yield Message("Different chips: {one} and {other}.", one=each.before, other=each.after)
+            one, other = (x or Message("none") for x in (each.before, each.after))
+            yield Message("Different chips: {one} and {other}.", one=one, other=other)
     clocks = [_clock(side) for side in (before, after)]
     if None not in clocks:
         low, high = sorted(each for each in clocks if each is not None)

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.sampling.ring import NAN
 from jupyter_gpuperf.sampling.tiers import (
     COARSE_TIERS,
@@ -22,7 +23,7 @@ from jupyter_gpuperf.sampling.tiers import (
     TieredHistoryDump,
     TierSize,
 )
-from jupyter_gpuperf.schemas import Columns, Frame, History, Series
+from jupyter_gpuperf.schemas import SHORTEST_INTERVAL_MS, Columns, Frame, History, Series
 
 THIS_MACHINE: Final = ""
 """Key of the server's own machine among the hosts."""
@@ -250,3 +251,14 @@ def _joined(pieces: Sequence[HistoryPiece], name: str, place: int) -> list[float
 def _of(statistic: Callable[[Sequence[float]], float], values: Sequence[float]) -> float | None:
     known = [value for value in values if not math.isnan(value)]
     return statistic(known) if known else None
+
+
+def history_of(metrics: Sequence[Metric], seconds: float) -> HistoryStore:
+    """Return an empty history for these metrics that reaches back ``seconds`` at the full rate."""
+    changing = [metric for metric in metrics if metric.kind != "limit"]  # limits need no history
+    return HistoryStore(
+        seconds=seconds,
+        shortest_interval_seconds=SHORTEST_INTERVAL_MS / 1000,
+        device_metrics=[metric.name for metric in changing if metric.scope == "device"],
+        host_metrics=[metric.name for metric in changing if metric.scope == "host"],
+    )

@@ -11,10 +11,11 @@ from msgspec import Meta, Struct
 
 from jupyter_gpuperf.schemas import memory
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Name, Path
+from jupyter_gpuperf.schemas.cells import CellRan, Footprint
 from jupyter_gpuperf.schemas.errors import ErrorInfo
-from jupyter_gpuperf.schemas.jobs import JobInfo
+from jupyter_gpuperf.schemas.jobs import JobInfo, Scalar
 from jupyter_gpuperf.schemas.readings import SocketError
-from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint, Steps
+from jupyter_gpuperf.schemas.training import ExplainNow, Steps
 
 
 class ServerAddress(Struct, frozen=True, kw_only=True):
@@ -98,6 +99,13 @@ class JobUpdate(JobInfo, frozen=True, kw_only=True, tag="job"):
     """The current state of the requested job."""
 
 
+class ScriptStarted(Struct, frozen=True, kw_only=True, tag="script"):
+    """First message of a process of ``jupyter gpuperf run``, to the run alone."""
+
+    environment: Annotated[dict[Name, Scalar | None], Meta(max_length=64)]
+    """The versions of its packages, as in the result of a benchmark."""
+
+
 FromKernel = (
     RunRequest
     | Cancel
@@ -108,5 +116,6 @@ FromKernel = (
     | Attached
     | MemoryAnswer
     | MemoryFailure
+    | ScriptStarted
 )
 FromServer = JobUpdate | SocketError | Cancel | Footprint | ExplainNow | MemoryRequest

@@ -47,6 +47,19 @@ HostLines = Annotated[list[HostLine], Meta(max_length=8)]
 """Where a loop's host spends the most time apart from the phases, the largest share first."""
 
 
+class OptimizerInfo(Struct, frozen=True, kw_only=True):
+    """The optimizers that step in a loop, as one."""
+
+    class_name: Name
+    """The class of the one that updates the most tensors."""
+    tensors_count: Count
+    """Number of tensors that they update."""
+    is_fused: bool | None = None
+    """Whether any of them was created with ``fused=True``; ``None`` if that is not known to work for each of them."""
+    is_foreach: bool = True
+    """Whether each operation is launched for many tensors at once, which is torch's default on a GPU."""
+
+
 class FollowedSteps(Struct, frozen=True, kw_only=True):
     """Sums over the steps whose phases were measured: some ten a second."""
 

@@ -9,9 +9,11 @@ from msgspec import Meta, Struct, field, structs
 
 from jupyter_gpuperf.schemas import bounds
 from jupyter_gpuperf.schemas.bounds import Bytes, Count, Quantity, Seconds, Time, UnixSeconds
+from jupyter_gpuperf.schemas.cells import CellMark
 from jupyter_gpuperf.schemas.phases import (
     FollowedSteps,
     HostLines,
+    OptimizerInfo,
     Phase,
     PhaseSeconds,
     merged_phases,
@@ -77,6 +79,7 @@ class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
     memory_growth: MemoryGrowth | None = None
     """``None`` while the memory does not grow, or without a GPU."""
     host_lines: HostLines | None = None
+    optimizer: OptimizerInfo | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -149,27 +152,8 @@ class Steps(Struct, frozen=True, kw_only=True, tag="steps"):
     notebook_path: bounds.Path | None
     loaders: list[WatchedLoop]
     tallies: list[StepTally]
-
-
-class CellRan(Struct, frozen=True, kw_only=True, tag="cell"):
-    """Report that a cell of a watched notebook has ended. The server answers with a :class:`Footprint`."""
-
-    kernel_id: bounds.Name | None
-    notebook_path: bounds.Path | None
-    number: Count
-    began_seconds: UnixSeconds
-    ended_seconds: UnixSeconds
-    device_uuids: Annotated[list[bounds.Name], Meta(max_length=64)]
-    """Devices on which the notebook holds memory."""
-
-
-class Footprint(Struct, frozen=True, kw_only=True, tag="footprint"):
-    """The GPU usage of a cell; ``None`` for values without a reading in that time."""
-
-    number: int
-    busy_percent: float | None
-    busy_metric: str | None
-    energy_joules: float | None
+    is_script: bool = False
+    """Whether it is a process of ``jupyter gpuperf run``, and not a kernel: it has no cells, and answers no requests."""
 
 
 class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
@@ -237,16 +221,10 @@ class LoopSteps(StepWorth, frozen=True, kw_only=True):
     """Recordings omit the names in it."""
     host_lines: HostLines | None = None
     """Recordings omit it."""
+    optimizer: OptimizerInfo | None = None
+    """``None`` until one was seen; recordings omit classes that may be the user's own."""
     phases: dict[Phase, PhaseSeconds] | None = None
     """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
-
-
-class CellMark(Struct, frozen=True, kw_only=True):
-    """The time span of a cell, for charts."""
-
-    number: Count
-    began_seconds: Time
-    ended_seconds: Time
 
 
 class NotebookTraining(Struct, frozen=True, kw_only=True):
@@ -263,6 +241,8 @@ class NotebookTraining(Struct, frozen=True, kw_only=True):
     contain ended loops.
     """
     cells: list[CellMark]
+    is_script: bool = False
+    """Whether it is a script, run by ``jupyter gpuperf run``; ``notebook_path`` is its name then."""
 
 
 class TrainingNow(Struct, frozen=True, kw_only=True, tag="training"):

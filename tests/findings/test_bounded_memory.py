@@ -18,7 +18,8 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.rules import ProcessListing, all_rules
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
+from jupyter_gpuperf.schemas.cells import CellRan
+from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop
 
 HOUR_SECONDS = 3600
 TICK_SECONDS = 60

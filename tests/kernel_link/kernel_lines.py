@@ -29,6 +29,12 @@ LOADER = {
         "function": None,
         "holds_graphs": True,
     },
+    "optimizer": {
+        "class_name": "AdamW",
+        "tensors_count": 148,
+        "is_fused": False,
+        "is_foreach": True,
+    },
 }
 JOB = {
     "id": "here",

@@ -22,7 +22,7 @@ from jupyter_gpuperf.loop_store.kernel_training import MOST_UNANSWERED, KernelTr
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.schemas.training import CellRan
+from jupyter_gpuperf.schemas.cells import CellRan
 
 
 def cell(number: int, kernel_id: str = "k1") -> bytes:

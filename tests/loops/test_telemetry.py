@@ -13,7 +13,8 @@ import pytest
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.loops import TelemetryThread
 from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.schemas.training import CellRan, ExplainNow, Footprint
+from jupyter_gpuperf.schemas.cells import CellRan, Footprint
+from jupyter_gpuperf.schemas.training import ExplainNow
 
 pytest.importorskip("torch")
 

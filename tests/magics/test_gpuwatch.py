@@ -14,7 +14,8 @@ from jupyter_gpuperf.client import cells
 from jupyter_gpuperf.client import watch_session as watching_here
 from jupyter_gpuperf.client.ab_tests import headroom
 from jupyter_gpuperf.client.failures import BenchmarkError
-from jupyter_gpuperf.schemas.training import Footprint, MemoryGrowth
+from jupyter_gpuperf.schemas.cells import Footprint
+from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 torch = pytest.importorskip("torch")
 

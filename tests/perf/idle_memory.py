@@ -93,7 +93,8 @@ def advance(parts: Any, clock: JumpingClock, options: Any, loop: asyncio.Abstrac
 
 def report_steps(training: Any, clock: JumpingClock, seconds: float) -> None:
     """Report the steps of one tick, and a cell each minute."""
-    from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
+    from jupyter_gpuperf.schemas.cells import CellRan
+    from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop
 
     now, notebook = clock.wall(), {"kernel_id": "notebook", "notebook_path": "a.ipynb"}
     count = int(10 * seconds)

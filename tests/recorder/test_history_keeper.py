@@ -14,7 +14,8 @@ from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.recorder.history_keeper import HistoryKeeper
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import Frame
-from jupyter_gpuperf.schemas.training import CellRan, Steps, StepTally, WatchedLoop
+from jupyter_gpuperf.schemas.cells import CellRan
+from jupyter_gpuperf.schemas.training import Steps, StepTally, WatchedLoop
 
 GPU = "GPU-0000"
 

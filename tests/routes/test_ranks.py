@@ -24,7 +24,8 @@ from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.rules import RULES, judge
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.schemas.training import CellRan, Steps
+from jupyter_gpuperf.schemas.cells import CellRan
+from jupyter_gpuperf.schemas.training import Steps
 
 torch = pytest.importorskip("torch")
 

@@ -18,7 +18,8 @@ from jupyter_gpuperf.loop_store.kernel_training import KernelTraining
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import TrainingNow, encode
-from jupyter_gpuperf.schemas.training import CellRan, Steps
+from jupyter_gpuperf.schemas.cells import CellRan
+from jupyter_gpuperf.schemas.training import Steps
 
 
 async def test_a_server_that_nobody_told_anything_answers_that_there_is_nothing(get):

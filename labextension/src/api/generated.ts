@@ -901,6 +901,7 @@ export interface LoopSteps {
   notebook: string;
   notebook_key?: string;
   num_workers: number;
+  optimizer?: OptimizerInfo | null;
   peak_allocated_bytes?: number | null;
   persistent_workers: boolean;
   phases?: {
@@ -944,6 +945,18 @@ export interface MemoryGrowth {
   steps: number;
 }
 /**
+ * The optimizers that step in a loop, as one.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "OptimizerInfo".
+ */
+export interface OptimizerInfo {
+  class_name: string;
+  is_foreach?: boolean;
+  is_fused?: boolean | null;
+  tensors_count: number;
+}
+/**
  * Times of one phase. ``None`` is unknown, and not zero.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -963,6 +976,7 @@ export interface PhaseSeconds {
 export interface NotebookTraining {
   cells: CellMark[];
   connected: boolean;
+  is_script?: boolean;
   key: string;
   loaders: LoopSteps[];
   notebook_path: string | null;

@@ -81,11 +81,7 @@ function Notebook({ notebook }: INotebookProps): JSX.Element {
       ) : (
         <Loops notebook={notebook} now={now} />
       )}
-      {/* A rank has no cell below which its profile could appear. */}
-      {notebook.connected &&
-      main &&
-      stalledSeconds === null &&
-      !isRank(main) ? (
+      {stalledSeconds === null && canExplain(notebook) ? (
         <Explain notebook={notebook} />
       ) : null}
     </article>
@@ -103,6 +99,14 @@ function Name({ notebook }: INotebookProps): JSX.Element {
 
 function isRank(steps: LoopSteps): boolean {
   return typeof steps.rank === 'number';
+}
+
+/** Ranks and scripts have no cell below which a profile could appear. */
+function canExplain(notebook: NotebookTraining): boolean {
+  const [main] = notebook.loaders;
+  return Boolean(
+    notebook.connected && !notebook.is_script && main && !isRank(main)
+  );
 }
 
 function Explain({ notebook }: INotebookProps): JSX.Element {
