@@ -474,6 +474,40 @@ def test_marking_a_compiled_module_compiles_nothing_again(followed):
     assert any(step.has_forward for clock in followed.clocks for step in clock.phases.steps)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch's own, such as of a tensor's .grad
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_a_compiled_step_is_compiled_as_without_the_watch(followed, with_optimizer):
+    from torch._dynamo.utils import counters
+
+    def compiled():
+        """Return what Dynamo counts in a few steps, which break their graph at the backward pass."""
+        torch._dynamo.reset()
+        counters.clear()
+        model = torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        @torch.compile(backend="eager")
+        def step(batch):
+            loss = model(batch).sum()
+            loss.backward()
+            if with_optimizer:
+                optimizer.step()
+            return loss
+
+        for (batch,) in loader_of():
+            step(batch)
+        return {name: dict(counters[name]) for name in ("stats", "graph_break")}, counters["frames"]
+
+    followed.stop()
+    compiled()  # some of torch's own functions are compiled once
+    plain, plain_frames = compiled()
+    plain_frames = plain_frames["total"]
+    followed.watch_everything()
+    watched, frames = compiled()
+    assert watched == plain
+    assert frames["total"] <= plain_frames
+
+
 def test_module_and_marks_are_forgotten_with_the_cell(followed):
     model = torch.nn.Linear(3, 1)
     know_root(followed, model)
