@@ -60,6 +60,8 @@ class RunView(PlainDataView, Displayed):
         if data.loops:
             rows = [_loop_row(each) for each in data.loops[:MOST_LOOPS]]
             yield Table(rows, looks=LOOP_LOOKS, head=LOOP_HEAD)
+            if worth := joined(_worth(data.loops[0])):
+                yield Line(worth)
             yield from self._phases(data.loops[0])
         if data.devices:
             looks = ("name", *["value"] * (len(DEVICE_HEAD) - 1))
@@ -128,6 +130,15 @@ def _loop_row(loop: RunLoop) -> tuple[str, ...]:
         format_quantity(loop.idle_for_data_ratio, "ratio"),
         format_quantity(loop.memory.peak_allocated_bytes, "bytes"),
     )
+
+
+def _worth(loop: RunLoop) -> Iterator[str]:
+    if loop.tokens_per_second is not None:
+        yield f"{format_quantity(loop.tokens_per_second)} tokens/s"
+    if loop.flops_utilization_ratio is not None:
+        used = format_quantity(loop.flops_utilization_ratio, "ratio")
+        text = "model FLOPs {used} of {format} peak"
+        yield Message(text, used=used, format=loop.flops_format)
 
 
 def _phase_row(phase: Phase, seconds: PhaseSeconds, step_seconds: float) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from jupyter_gpuperf.commands.subcommands import subcommand_of
+from jupyter_gpuperf.display.run_view import RunView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.files import readable_json
 from jupyter_gpuperf.results.run_file import is_run, read_run
@@ -134,3 +135,10 @@ def test_a_run_of_a_later_version_is_refused(tmp_path):
     path.write_bytes(readable_json(msgspec.structs.replace(run(), format_version=9)))
     with pytest.raises(BadRequest, match="not supported here"):
         read_run(path)
+
+
+def test_tokens_and_utilization_are_in_the_summary_where_they_are_known():
+    known = loop(tokens_per_second=12300.0, flops_format="bf16", flops_utilization_ratio=0.41)
+    summary = str(RunView(run(known), "train.py")).replace("\xa0", " ")
+    assert "12\u202f300 tokens/s · model FLOPs 41.0 % of bf16 peak" in summary
+    assert "tokens/s" not in str(RunView(run(loop()), "train.py"))
