@@ -51,8 +51,9 @@ def follow_work(given: BatchCounter, torch: Any, clocks: Collection[LoopClock]) 
 def _follow(torch: Any, clock: LoopClock, root: RootModule, module: Any) -> None:
     work, frozen_ratio = clock.phases.work, _frozen_ratio(root, module)
     work.take_model(module, frozen_ratio)
-    work.seen = root.inputs
-    is_one_of_several = root.other_looks_count > max(1, OTHERS_RATIO * root.looks_count)
+    looks = root.looks[id(clock.phases)]
+    work.seen = looks.inputs
+    is_one_of_several = looks.others_count > max(1, OTHERS_RATIO * looks.count)
     if not is_one_of_several and work.is_due():
         work.structure = structural_obstacle(torch, module)
         if work.structure is None:
@@ -60,7 +61,7 @@ def _follow(torch: Any, clock: LoopClock, root: RootModule, module: Any) -> None
     counted = work.counted
     unknown = work.structure or ("several_models" if is_one_of_several else None)
     unknown = unknown or (counted and counted.unknown)
-    is_known = unknown is None and root.looks_count >= LEAST_LOOKS
+    is_known = unknown is None and looks.count >= LEAST_LOOKS
     _describe(torch, clock, counted.format if counted and is_known else None, unknown)
 
 

@@ -10,7 +10,9 @@ import contextlib
 import functools
 import sys
 import weakref
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_gpuperf.loops.flop_count import OperationCount
@@ -19,6 +21,15 @@ from jupyter_gpuperf.loops.step_inputs import InputReader, StepInputs
 
 KEY: Final = -1
 """Our key among a module's hooks; torch's own are not negative."""
+
+
+@dataclass(eq=False)
+class ModuleLooks:
+    """How often a loop was seen in its module, and in others of their own; and what the module was given the last time."""
+
+    count: int = 0
+    others_count: int = 0
+    inputs: StepInputs | None = None
 
 
 class RootModule:
@@ -37,10 +48,8 @@ class RootModule:
     ) -> None:
         self.module: Callable[[], Any] = weakref.ref(module)
         """Returns the module; ``None`` if it is gone, or can have no hooks."""
-        self.looks_count = self.other_looks_count = 0
-        """How often the loop was seen in this module, and in others of their own."""
-        self.inputs: StepInputs | None = None
-        """What the module was given when the loop was last seen in it."""
+        self.looks: defaultdict[int, ModuleLooks] = defaultdict(ModuleLooks)
+        """For each loop of the thread, such as an evaluation, by the id of its clock."""
         self.frozen_ratio, self.frozen_due_seconds = 0.0, 0.0
         """The share of its parameters that get no gradient, and when that is to be examined again."""
         self._before, self._after = _Hook(self._begin), _Hook(self._end)
@@ -72,15 +81,15 @@ class RootModule:
         if module is not None and isinstance(vars(module).get("forward"), _CountedForward):
             del vars(module)["forward"]
 
-    def seen(self, module: Any, args: Any, kwargs: Any) -> None:
-        """Take note that the loop was seen in a call of ``module``, which has parameters, from another thread."""
-        root = self.module()
+    def seen(self, loop: int, module: Any, args: Any, kwargs: Any) -> None:
+        """Take note that a loop was seen in a call of ``module``, which has parameters, from another thread."""
+        root, looks = self.module(), self.looks[loop]
         if module is root:
-            self.looks_count += 1
+            looks.count += 1
             if self._reader is not None:
-                self.inputs = self._reader.read(args, kwargs, is_loops_thread=False)
+                looks.inputs = self._reader.read(args, kwargs, is_loops_thread=False)
         elif root is not None:
-            self.other_looks_count += all(each is not module for each in root.modules())
+            looks.others_count += all(each is not module for each in root.modules())
 
     def _begin(self, _: Any, args: Any, kwargs: Any) -> None:
         if self._reader is not None:

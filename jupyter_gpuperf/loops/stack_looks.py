@@ -38,12 +38,12 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
                 stack.phases.lines.add(frame, stack.codes)
                 call = _outermost(frame, code) if thread in given.roots else None
                 if call is not None:
-                    _take(given, thread, call)
+                    _take(given, thread, stack, call)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
 
 
-def _take(given: BatchCounter, thread: int, call: FrameType) -> None:
+def _take(given: BatchCounter, thread: int, stack: LoopStack, call: FrameType) -> None:
     values = call.f_locals
     module = values.get("self")
     if not _has_parameters(module):
@@ -52,7 +52,8 @@ def _take(given: BatchCounter, thread: int, call: FrameType) -> None:
         root_found(given, thread, module)
     root = given.roots.get(thread)
     if root is not None:
-        root.seen(module, values.get("args", ()), values.get("kwargs", {}))
+        loop = id(stack.phases)
+        root.seen(loop, module, values.get("args", ()), values.get("kwargs", {}))
 
 
 def _has_parameters(module: Any) -> bool:

@@ -15,8 +15,6 @@ from jupyter_gpuperf.schemas.work import FlopsUnknown, Work
 
 AGAIN_SECONDS: Final = 30.0
 """Minimum time between two counts."""
-UNSEEN_AGAIN_SECONDS: Final = 120.0
-"""Time after which a loop is counted again whose model's inputs are not seen, and may have changed."""
 CHANGE_RATIO: Final = 0.01
 """A change of the inputs' size after which the operations are counted again."""
 RETRY_SECONDS: Final = 6.0
@@ -92,7 +90,7 @@ class WorkCounter:
             return self._tries < MOST_TRIES and age > RETRY_SECONDS
         size = self.counted.inputs.elements
         if size is None or not self._sizes:
-            return age > UNSEEN_AGAIN_SECONDS
+            return False
         mean = fmean(list(self._sizes))
         return age > AGAIN_SECONDS and abs(mean - size) > CHANGE_RATIO * size
 

@@ -7,6 +7,7 @@ import copy
 import pickle
 import threading
 import time
+from collections import defaultdict
 
 import pytest
 
@@ -15,6 +16,7 @@ from jupyter_gpuperf.loops import flop_mode, phase_clock, step_work
 from jupyter_gpuperf.loops.flop_count import OperationCount
 from jupyter_gpuperf.loops.flop_watch import LEAST_LOOKS, follow_work
 from jupyter_gpuperf.loops.followed_step import root_found
+from jupyter_gpuperf.loops.root_module import ModuleLooks
 from jupyter_gpuperf.loops.step_inputs import InputReader
 from jupyter_gpuperf.loops.tallies import tally_of
 
@@ -104,7 +106,8 @@ def loader_of(*parts):
 
 def know(watching, model):
     root_found(watching.given, threading.get_ident(), model)
-    watching.given.roots[threading.get_ident()].looks_count = LEAST_LOOKS
+    root = watching.given.roots[threading.get_ident()]
+    root.looks = defaultdict(lambda: ModuleLooks(count=LEAST_LOOKS))
 
 
 def look(watching):
@@ -545,10 +548,21 @@ def test_of_two_models_nothing_is_known(followed):
         for optimizer in optimizers:
             critic(generator(torch.randn(4, 8))).sum().backward()
             optimizer.step()
-        root.seen(generator, (), {})
+        root.seen(id(followed.clocks[0].phases) if followed.clocks else 0, generator, (), {})
         look(followed)
     steps = shown(followed)
     assert (steps.flops_per_step, steps.flops_unknown) == (None, "several_models")
+
+
+def test_a_copy_that_is_evaluated_in_a_loop_of_its_own_is_no_second_model(followed):
+    model = nn.Linear(3, 3)
+    know(followed, model)
+    root, average = followed.given.roots[threading.get_ident()], copy.deepcopy(model)
+    for batch in loader_of(torch.ones(40, 3)):
+        model(*batch).sum().backward()
+        root.seen(1, average, (), {})  # the id of the evaluation's clock
+        look(followed)
+    assert shown(followed).flops_format == "fp32"
 
 
 # --- tokens and samples
