@@ -13,7 +13,8 @@ from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.schemas import ErrorInfo
-from jupyter_gpuperf.speedup.search import SpeedupOptions, search
+from jupyter_gpuperf.speedup.options import SpeedupOptions
+from jupyter_gpuperf.speedup.search import search
 
 
 def speed_up_cell(shell: Any, cell: str, options: SpeedupOptions) -> CellSpeedup:

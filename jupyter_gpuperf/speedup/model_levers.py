@@ -49,6 +49,6 @@ def _require_convolutions(situation: Situation) -> None:
 
 LEVERS: Final = (
     Lever(name="channels_last", apply=_channels_last),
-    Lever(name="cudnn.benchmark", apply=_cudnn_benchmark),
+    Lever(name="cudnn benchmark", apply=_cudnn_benchmark),
     Lever(name="compile", apply=_compile, compiles=True),
 )

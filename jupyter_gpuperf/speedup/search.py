@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.statistics import Interval
@@ -19,10 +18,12 @@ from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
 from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed
 from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable, Situation
+from jupyter_gpuperf.speedup.lever import Lever, NotApplicable
 from jupyter_gpuperf.speedup.levers import all_levers
 from jupyter_gpuperf.speedup.numbers_check import RIGHT, NumbersCheck
+from jupyter_gpuperf.speedup.options import SpeedupOptions
 from jupyter_gpuperf.speedup.outcome import LeverOutcome, Speedup
+from jupyter_gpuperf.speedup.situation import situation_of
 from jupyter_gpuperf.speedup.versions import Versions
 from jupyter_gpuperf.state.interrupts import run_afterwards
 
@@ -37,37 +38,6 @@ FINAL_SHARE: Final = 0.25
 LEAST_GAIN: Final = 1.005
 """A lever that gains less is not worth its line."""
 COMPARED_STEPS: Final = 20
-DEFAULT_SECONDS: Final = 90.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SpeedupOptions:
-    """The options of a search.
-
-    Parameters
-    ----------
-    time_limit_seconds
-        Limit for everything but the ordinary run and compiling.
-    safe
-        Try only levers that keep fp32's numbers.
-    """
-
-    time_limit_seconds: float = DEFAULT_SECONDS
-    safe: bool = False
-
-    def validated(self) -> SpeedupOptions:
-        """Return the options after checking them.
-
-        Raises
-        ------
-        BadRequest
-            ``parameter_out_of_range``.
-        """
-        if not 0 < self.time_limit_seconds <= 3600:
-            message = "time_limit_seconds = {limit} is out of range."
-            limit = self.time_limit_seconds
-            raise BadRequest("parameter_out_of_range", message, "Choose up to 3600.", limit=limit)
-        return self
 
 
 def search(
@@ -121,7 +91,7 @@ class _Search:
         self._session, self._versions, self._options = session, versions, options
         self._levers, self._progress = levers, progress
         self._stopwatch = CellStopwatch(session)
-        self._situation = _situation_of(session)
+        self._situation = situation_of(session)
         self._own = CellCode(source)
         self._best = self._own
         self._best_variant = versions.variant(AS_IT_WAS, None)
@@ -271,31 +241,6 @@ class _Search:
 
     def _trial_seconds(self) -> float:
         return 2 * (TRIAL_ROUNDS + 1) * self._best_variant.run_seconds
-
-
-def _situation_of(session: ProfileSession) -> Situation:
-    namespace, traits = session.subject.namespace, session.cell_traits
-    return Situation(
-        torch=session.torch,
-        device=session.device,
-        namespace=namespace,
-        models=_valid(session.models_used(), namespace),
-        optimizers=_valid(session.before.reached.optimizers, namespace),
-        has_own_autocast=traits.own_autocast is not None,
-        has_backward=session.steps_per_run > 0,
-    )
-
-
-def _valid(found: Sequence[tuple[str, Any]], namespace: Any) -> dict[str, Any]:
-    """Return those whose path, as code in the notebook, is that object."""
-    return {path: each for path, each in found if _value_of(path, namespace) is each}
-
-
-def _value_of(path: str, namespace: Any) -> Any:
-    try:
-        return eval(path, dict(namespace))
-    except Exception:  # noqa: BLE001  (a path that is no expression, or a property of the user's)
-        return None
 
 
 def _is_exact(numbers: dict[str, Any]) -> bool:

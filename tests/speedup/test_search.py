@@ -9,7 +9,8 @@ from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.speedup.lever import Lever, NotApplicable
 from jupyter_gpuperf.speedup.levers import all_levers
-from jupyter_gpuperf.speedup.search import SpeedupOptions, search
+from jupyter_gpuperf.speedup.options import SpeedupOptions
+from jupyter_gpuperf.speedup.search import search
 
 torch = pytest.importorskip("torch")
 
