@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Final
 from jupyter_gpuperf.display.blocks import Block, Cell, Code, Heading, Line, Table
 from jupyter_gpuperf.display.document import DisplayedOnce, joined, warning_line
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
+from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import Interval
-from jupyter_gpuperf.speedup.outcome import LeverOutcome, Speedup
 
 NAME: Final = "speedup"
 HEAD: Final = ("", Message("Lever"), Message("Speedup"), "", Message("Why"))

@@ -11,7 +11,7 @@ from jupyter_gpuperf.messages import Message
 
 if TYPE_CHECKING:
     from jupyter_gpuperf.display.cell_speedup import CellSpeedup
-    from jupyter_gpuperf.speedup.options import SpeedupOptions
+    from jupyter_gpuperf.levers.options import SpeedupOptions
 
 MANUAL: Final = Message(
     """\
@@ -38,7 +38,7 @@ def parse(line: str) -> tuple[SpeedupOptions, str | None]:
     BadRequest
         An unknown option, or a value of the wrong type.
     """
-    from jupyter_gpuperf.speedup.options import DEFAULT_SECONDS, SpeedupOptions
+    from jupyter_gpuperf.levers.options import DEFAULT_SECONDS, SpeedupOptions
 
     parser = OptionParser(prog="%%speedup", allow_abbrev=False, add_help=False)
     parser.add_argument("--time-limit-seconds", type=float, default=DEFAULT_SECONDS)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any, Final
 
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.versions import Versions
 from jupyter_gpuperf.precision.mode_checks import OTHER_SEEDS, REFERENCE
 from jupyter_gpuperf.precision.mode_context import CURRENT_MODE
 from jupyter_gpuperf.precision.numerics import CLOSE, WITHIN, NoiseFloors, compare, noise_floors
 from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.trace import Trace, trace_runs
-from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.versions import Versions
 
 RIGHT: Final = (WITHIN, CLOSE)
 

@@ -8,6 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable
+from jupyter_gpuperf.levers.numbers_check import RIGHT, NumbersCheck
+from jupyter_gpuperf.levers.options import SpeedupOptions
+from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
+from jupyter_gpuperf.levers.registry import all_levers
+from jupyter_gpuperf.levers.situation import situation_of
+from jupyter_gpuperf.levers.versions import Versions
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.statistics import Interval
@@ -17,14 +25,6 @@ from jupyter_gpuperf.precision.measured_modes import Progress
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
 from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed
-from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable
-from jupyter_gpuperf.speedup.levers import all_levers
-from jupyter_gpuperf.speedup.numbers_check import RIGHT, NumbersCheck
-from jupyter_gpuperf.speedup.options import SpeedupOptions
-from jupyter_gpuperf.speedup.outcome import LeverOutcome, Speedup
-from jupyter_gpuperf.speedup.situation import situation_of
-from jupyter_gpuperf.speedup.versions import Versions
 from jupyter_gpuperf.state.interrupts import run_afterwards
 
 AS_IT_WAS: Final = "as it was"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.speedup.cell_code import CellCode
 
 
 @dataclass(frozen=True, kw_only=True)

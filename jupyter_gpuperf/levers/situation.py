@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_gpuperf.levers.lever import Situation
 from jupyter_gpuperf.precision.session import ProfileSession
-from jupyter_gpuperf.speedup.lever import Situation
 
 
 def situation_of(session: ProfileSession) -> Situation:

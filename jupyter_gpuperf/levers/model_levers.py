@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable, Situation
 from jupyter_gpuperf.measure.compiler import check_compiler
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable, Situation
 
 COMPILED_CLASS: Final = "OptimizedModule"
 

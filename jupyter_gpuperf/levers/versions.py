@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.precision.mode_context import CURRENT_MODE
 from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.timing import Variant
-from jupyter_gpuperf.speedup.cell_code import CellCode
 
 
 class Versions:

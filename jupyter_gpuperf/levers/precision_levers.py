@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable, Situation
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.rewriting import TF32_LINES, cell_in_autocast
 from jupyter_gpuperf.precision.scaler_code import NotRewritable
-from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable, Situation
 from jupyter_gpuperf.state.switches import tf32_is_on
 
 PRECISIONS: Final = frozenset({"tf32", "bf16"})

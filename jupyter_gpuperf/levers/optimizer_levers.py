@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable, Situation
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.speedup.cell_code import CellCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable, Situation
 
 FUSED_CLASSES: Final = ("Adam", "AdamW", "SGD", "Adagrad")
 """Classes of torch with a fused implementation."""

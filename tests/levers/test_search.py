@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable
+from jupyter_gpuperf.levers.options import SpeedupOptions
+from jupyter_gpuperf.levers.registry import all_levers
+from jupyter_gpuperf.levers.search import search
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
-from jupyter_gpuperf.speedup.lever import Lever, NotApplicable
-from jupyter_gpuperf.speedup.levers import all_levers
-from jupyter_gpuperf.speedup.options import SpeedupOptions
-from jupyter_gpuperf.speedup.search import search
 
 torch = pytest.importorskip("torch")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from jupyter_gpuperf.levers import model_levers, optimizer_levers, precision_levers
+from jupyter_gpuperf.levers.lever import Lever
 from jupyter_gpuperf.plugins import with_additions
-from jupyter_gpuperf.speedup import model_levers, optimizer_levers, precision_levers
-from jupyter_gpuperf.speedup.lever import Lever
 
 OWN = (*precision_levers.LEVERS, *model_levers.LEVERS, *optimizer_levers.LEVERS)
 
