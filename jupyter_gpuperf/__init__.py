@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jupyter_gpuperf.client.public import bench as bench
     from jupyter_gpuperf.client.public import tune as tune
     from jupyter_gpuperf.client.public import watch as watch
+    from jupyter_gpuperf.client.speedup import speedup as speedup
 
 __all__ = [
     "__version__",
@@ -32,6 +33,7 @@ __all__ = [
     "headroom",
     "load_ipython_extension",
     "memory",
+    "speedup",
     "tune",
     "watch",
 ]
@@ -45,6 +47,7 @@ _MODULES = {
     "fit": "batch_fit",
     "headroom": "ab_tests",
     "memory": "memory",
+    "speedup": "speedup",
     "tune": "public",
     "watch": "public",
 }

@@ -85,6 +85,7 @@ class Parts:
             replayed_training=source.read_training,
             on_active=self.subscribers.read_often,
             now=wall_clock,
+            device_of=lambda pid: processes.device_of(pid),
         )
         rules = all_rules()
         alerts = AlertWatch(rules)

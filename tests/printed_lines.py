@@ -39,6 +39,6 @@ SCRIPTS = [line for line in PRINTED if line.text.startswith("bash ")]
 PYTHON = [
     line
     for line in PRINTED
-    if re.match(r"(gpuperf\.|import |from |[a-z_0-9]+\.)", line.text)
+    if re.match(r"(gpuperf\.|import |from |[a-z_][a-z_0-9]*\.)", line.text)
     and not re.match(r"\w+\.py\b", line.text)  # a script's name, in what a command prints
 ]

@@ -6,6 +6,7 @@ import argparse
 from typing import Any, Final
 
 from jupyter_gpuperf.cli.answers import DONE, PROGRAM, add_command, print_line, print_result
+from jupyter_gpuperf.errors import BadRequest
 
 STATUSES: Final = {"passed": DONE, "worse": 1, "unknown": 2}
 MISUSED: Final = 3
@@ -40,6 +41,9 @@ def _compare(parsed: argparse.Namespace) -> int:
     from jupyter_gpuperf.display.comparison_view import ComparisonView
     from jupyter_gpuperf.display.progress import terminal_view
 
+    if parsed.json and parsed.markdown:
+        message, hint = "Both --json and --markdown were given.", "Choose one."
+        raise BadRequest("usage", message, hint)
     limit = parsed.fail_if_slower
     options = ["--html", parsed.html] if parsed.html else []
     options += ["--fail-if-slower", limit] if limit is not None else []

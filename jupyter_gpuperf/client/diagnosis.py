@@ -13,7 +13,7 @@ import msgspec
 
 from jupyter_gpuperf.display.blocks import Block, Line
 from jupyter_gpuperf.display.document import Displayed, joined
-from jupyter_gpuperf.display.finding_view import finding_box
+from jupyter_gpuperf.display.finding_view import finding_boxes
 from jupyter_gpuperf.errors import BadRequest, Unavailable
 from jupyter_gpuperf.findings.build_rule_input import input_of_recording
 from jupyter_gpuperf.findings.wire_format import causes_of, finding_of
@@ -55,9 +55,9 @@ class Diagnosis(Displayed):
         devices = self.rule_input.devices
         for device in devices:
             yield Line(self._heading(device))
-        for each in self.findings:
-            device = next(device for device in devices if device.uuid == each.device)
-            yield finding_box(each, self._name(device) if len(devices) > 1 else "")
+        yield from finding_boxes(
+            self.findings, {device.uuid: self._name(device) for device in devices}
+        )
         if all(each.severity == "info" for each in self.findings):
             worked = any(steady_spans(device.series) for device in devices)
             open_codes = {code for each in self.undecided for code in each.codes}

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
-import re
-import sys
-import types
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
+from jupyter_gpuperf.client.cell_subject import (
+    as_the_cell_raised,
+    subject_of_cell,
+    subject_of_function,
+)
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import CancelClicked, ReportingView, in_process_job
 from jupyter_gpuperf.client.precision_as_result import parameters_of, store_profile
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.precision_result import NAME, AmpProfile
 from jupyter_gpuperf.display.progress import best_view
-from jupyter_gpuperf.errors import BadRequest, require_package
-from jupyter_gpuperf.precision.effects import side_effect_warnings
+from jupyter_gpuperf.errors import require_package
 from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
 from jupyter_gpuperf.precision.mode_context import MODES
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 from jupyter_gpuperf.schemas import ErrorInfo
-
-SHELL_NAMES: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
-"""Names that IPython itself puts into the namespace."""
 
 
 def profile_cell(
@@ -41,7 +36,7 @@ def profile_cell(
         Code that runs once beforehand and is not measured.
     """
     require_package("torch", "%%amp_profile")
-    subject, source, notes = _subject_of_cell(shell, cell)
+    subject, source, notes = subject_of_cell(shell, cell)
     if setup:
         code = shell.transform_cell(setup)
         exec(shell.compile(code, "<setup>", "exec"), shell.user_ns)  # noqa: S102
@@ -93,7 +88,7 @@ def amp_profile(
         time_limit_seconds=time_limit_seconds,
     )
     require_package("torch", "%%amp_profile")
-    return _run(_subject_of_function(function), options, "", [])
+    return _run(subject_of_function(function), options, "", [])
 
 
 def _run(
@@ -113,87 +108,10 @@ def _run(
             profile = run_profile(subject, options, source=source, progress=job.report_progress)
         except CellFailed as error:
             job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))
-            raise _as_the_cell_raised(error, subject.code) from None
+            raise as_the_cell_raised(error, subject.code) from None
         profile.warnings += notes
         job.finished_run = store_profile(profile, options)
         job.final = result = AmpProfile(profile, job.finished_run.number)
     if display_result:
         show_once.mark_shown(result)
     return result
-
-
-def _subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str]]:
-    from IPython.utils.capture import capture_output
-
-    source = shell.transform_cell(cell)
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        shell.showsyntaxerror()
-        raise BadRequest(
-            "syntax", "The cell is not valid Python.", "See the error above."
-        ) from None
-    if not tree.body:
-        raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
-    notes = side_effect_warnings(tree)
-    file = shell.compile.cache(source, shell.execution_count)
-    whole = compile(source, file, "exec")
-    namespace: dict[str, Any] = shell.user_ns
-    subject = ProfiledCode(
-        body=lambda: exec(whole, namespace),  # noqa: S102
-        first_run=_ordinary(tree, cell, file, namespace),
-        namespace=namespace,
-        code=whole,
-        hidden=frozenset(shell.user_ns_hidden)
-        | {name for name in namespace if SHELL_NAMES.fullmatch(name)}
-        | {"__builtins__"},
-        quiet=capture_output,
-    )
-    return subject, source, notes
-
-
-def _ordinary(
-    tree: ast.Module, cell: str, file: str, namespace: dict[str, Any]
-) -> Callable[[], object] | None:
-    """Return a function that runs the cell and displays its last expression; ``None`` if it ends with no expression."""
-    last = tree.body[-1]
-    if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
-        return None
-    body = compile(ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec")
-    value = compile(ast.Expression(last.value), file, "eval")
-
-    def run() -> None:
-        from IPython.display import display
-
-        exec(body, namespace)  # noqa: S102
-        shown = eval(value, namespace)
-        if shown is not None:
-            display(shown)
-
-    return run
-
-
-def _subject_of_function(function: Callable[[], object]) -> ProfiledCode:
-    plain = function
-    while isinstance(plain, types.MethodType):
-        plain = plain.__func__
-    namespace = getattr(plain, "__globals__", None) or vars(sys.modules["__main__"])
-    return ProfiledCode(
-        body=function,
-        namespace=namespace,
-        code=getattr(plain, "__code__", None),
-        roots={"function": function},
-        hidden=frozenset(name for name in namespace if name.startswith("__")),
-        quiet=lambda: contextlib.redirect_stdout(io.StringIO()),
-    )
-
-
-def _as_the_cell_raised(error: CellFailed, code: types.CodeType | None) -> BaseException:
-    """Return the exception that the cell raised, with a traceback that begins in the cell."""
-    cause = error.__cause__ or error
-    trace = cause.__traceback__
-    while trace is not None and code is not None:
-        if trace.tb_frame.f_code.co_filename == code.co_filename:
-            return cause.with_traceback(trace)
-        trace = trace.tb_next
-    return cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -71,6 +72,8 @@ class WatchSession:
             is_script=self._run is not None,
         )
         self.telemetry.start()
+        if self._run is not None:
+            atexit.register(self.stop)  # the last steps are reported, also after an exception
 
     def stop(self) -> None:
         """Stop watching and reporting."""

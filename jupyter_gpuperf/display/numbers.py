@@ -28,6 +28,7 @@ SCALES: Final[dict[str, tuple[tuple[float, str], ...]]] = {
     "percent": ((1.0, "%"),),
     "ratio": ((0.01, "%"),),
     "watts": ((1.0, "W"),),
+    "J": ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
     "celsius": ((1.0, "°C"),),
     "mhz": ((1.0, "MHz"),),
 }

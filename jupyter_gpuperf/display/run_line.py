@@ -21,8 +21,8 @@ def run_line(name: str, loops: Sequence[LoopSteps], findings: Sequence[Finding])
 
 
 def _figures(loop: LoopSteps) -> Iterator[str]:
-    if loop.samples_per_second is not None:
-        yield f"{format_quantity(loop.samples_per_second)} samples/s"
+    rates = {"samples/s": loop.samples_per_second, "tokens/s": loop.tokens_per_second}
+    yield from (f"{format_quantity(rate)} {unit}" for unit, rate in rates.items() if rate)
     yield Message("step {time}", time=format_quantity(loop.step_seconds, "seconds"))
     waiting = loop.idle_for_data_ratio
     if waiting is not None:

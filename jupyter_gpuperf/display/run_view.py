@@ -8,7 +8,7 @@ from typing import Final
 
 from jupyter_gpuperf.display.blocks import Block, Heading, Line, Table
 from jupyter_gpuperf.display.document import Displayed, PlainDataView, joined, page_of
-from jupyter_gpuperf.display.finding_view import finding_box
+from jupyter_gpuperf.display.finding_view import finding_boxes
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.phases import Phase, PhaseSeconds
@@ -55,13 +55,13 @@ class RunView(PlainDataView, Displayed):
         """Yield the duration, what was found, and tables of loops, phases and GPUs."""
         data = self.data
         yield Heading(self.name, joined(self._facts()))
-        places = {each.uuid: f"{each.name}" for each in data.devices}
-        for each in data.findings:
-            yield finding_box(each, places.get(each.device or "", "") if len(places) > 1 else "")
+        yield from finding_boxes(data.findings, {each.uuid: _label(each) for each in data.devices})
         yield from self._verdict()
         if data.loops:
             rows = [_loop_row(each) for each in data.loops[:MOST_LOOPS]]
             yield Table(rows, looks=LOOP_LOOKS, head=LOOP_HEAD)
+            if worth := joined(_worth(data.loops[0])):
+                yield Line(worth)
             yield from self._phases(data.loops[0])
         if data.devices:
             looks = ("name", *["value"] * (len(DEVICE_HEAD) - 1))
@@ -133,6 +133,15 @@ def _loop_row(loop: RunLoop) -> tuple[str, ...]:
     )
 
 
+def _worth(loop: RunLoop) -> Iterator[str]:
+    if loop.tokens_per_second is not None:
+        yield f"{format_quantity(loop.tokens_per_second)} tokens/s"
+    if loop.flops_utilization_ratio is not None:
+        used = format_quantity(loop.flops_utilization_ratio, "ratio")
+        text = "model FLOPs {used} of {format} peak"
+        yield Message(text, used=used, format=loop.flops_format)
+
+
 def _phase_row(phase: Phase, seconds: PhaseSeconds, step_seconds: float) -> tuple[str, ...]:
     host_seconds = seconds.host_seconds or 0.0
     return (
@@ -146,10 +155,14 @@ def _phase_row(phase: Phase, seconds: PhaseSeconds, step_seconds: float) -> tupl
 
 def _device_row(device: RunDevice) -> tuple[str, ...]:
     return (
-        device.name,
+        _label(device),
         format_quantity(device.busy_percent, "percent"),
         format_quantity(device.peak_memory_used_bytes, "bytes"),
         format_quantity(device.mean_power_watts, "watts"),
         format_quantity(device.energy_joules, "J"),
         format_quantity(device.max_temperature_celsius, "celsius"),
     )
+
+
+def _label(device: RunDevice) -> str:
+    return f"GPU {device.index} {device.name}"

@@ -14,15 +14,26 @@ from jupyter_gpuperf.display.numbers import format_quantity
 from jupyter_gpuperf.loaders.setting import SETTINGS, Setting
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas.training import LoopSteps
+from jupyter_gpuperf.schemas.work import FlopsUnknown
 
 LOOP_HEAD: Final = (
-    *(Message("Loop"), Message("Steps"), Message("Samples/s"), Message("Step")),
+    *(Message("Loop"), Message("Steps"), Message("Samples/s"), Message("Tokens/s")),
+    *(Message("Step"), Message("Model FLOPs")),
     *(Message("Wait for data"), Message("GPU idle for data"), Message("DataLoader")),
 )
 CELL_HEAD: Final = (
     *(Message("Cell"), Message("Time"), Message("GPU busy"), Message("Peak memory")),
     Message("Energy"),
 )
+NOT_COUNTED: Final[dict[FlopsUnknown, Message]] = {
+    "compiled": Message("not counted: compiled code"),
+    "several_models": Message("not counted: several models"),
+    "uncounted_operations": Message("not counted: operations without a formula"),
+    "frozen_layers": Message("not counted: frozen layers, and no DataLoader"),
+    "no_backward_pass": Message("not counted: no backward pass"),
+    "other_tensors": Message("not counted: sharded or quantized tensors"),
+    "other_modes": Message("not counted: another mode of torch is active"),
+}
 TEXT_COLUMNS: Final = ("Loop", "DataLoader", "Cell")
 """Columns that contain text; the others contain numbers."""
 
@@ -106,11 +117,24 @@ def _loop_row(loop: LoopSteps) -> Sequence[str]:
         Message("{loop}" if loop.is_training else "{loop} (no gradients)", loop=loop.loader),
         format_quantity(loop.count),
         format_quantity(loop.samples_per_second),
+        format_quantity(loop.tokens_per_second),
         format_quantity(loop.step_seconds, "seconds"),
+        _used(loop),
         format_quantity(loop.wait_ratio, "ratio"),
         format_quantity(loop.idle_for_data_ratio, "ratio"),
         format_loader_settings(loop),
     )
+
+
+def _used(loop: LoopSteps) -> str:
+    ratio = loop.flops_utilization_ratio
+    if ratio is not None:
+        used = format_quantity(ratio, "ratio")
+        return Message("{used} of {format} peak", used=used, format=loop.flops_format)
+    if loop.flops_unknown is not None:
+        return NOT_COUNTED[loop.flops_unknown]
+    flops = loop.flops_per_step
+    return format_quantity(flops and flops / loop.step_seconds, "flops_per_second")
 
 
 def format_loader_settings(loop: LoopSteps) -> Message:

@@ -44,10 +44,23 @@ COMPILE_SNIPPET: Final = """\
 # model = torch.compile(model)
 """
 
+FUSED_CLASSES: Final = ("Adam", "AdamW", "SGD", "Adagrad")
+"""Optimizers of torch that take ``fused=True``."""
+
 NON_BLOCKING_SNIPPET: Final = """\
 # Where the loop copies its batch; from pinned memory, it returns at once:
 # batch = batch.to("cuda", non_blocking=True)
 """
+
+
+def fused_optimizer_code(class_name: str) -> str:
+    """Return a comment with the optimizer's arguments, or nothing if the class is none of torch's."""
+    if class_name not in FUSED_CLASSES:
+        return ""
+    return (
+        "# Where the optimizer is created; its other arguments stay, but foreach:\n"
+        f"# optimizer = torch.optim.{class_name}(model.parameters(), …, fused=True)\n"
+    )
 
 
 def more_workers_code(loader: Any, cores_limit: float | None) -> str:

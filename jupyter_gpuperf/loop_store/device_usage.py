@@ -20,6 +20,7 @@ LONG_SECONDS: Final = 60.0
 """In spans of at least this length, the exact seconds that a slow reading covers make no difference."""
 
 POWER: Final = "power_watts"
+CLOCK: Final = "clock_sm_mhz"
 FINEST_SECONDS: Final = 0.1
 MOST_STEPS: Final = 2000
 """Maximum number of steps per query: a span of hours is read in coarser steps."""
@@ -62,6 +63,11 @@ class DeviceUsage:
             return BusyShare(percent, BUSY_METRICS[0])
         percent = _mean(quick)
         return None if percent is None else BusyShare(percent, BUSY_METRICS[1])
+
+    def clock_mhz(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
+        """Return the mean SM clock of a device between two Unix times, or ``None`` without readings."""
+        columns = self._columns(uuid, began_seconds, ended_seconds, (CLOCK,))
+        return _mean(_between(columns, CLOCK, began_seconds, ended_seconds))
 
     def energy_joules(self, uuid: str, began_seconds: float, ended_seconds: float) -> float | None:
         """Return the energy that a device used between two Unix times, or ``None`` without a power reading.

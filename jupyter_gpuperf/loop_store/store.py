@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import structs
+
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.notebook_sessions import (
@@ -18,7 +20,7 @@ from jupyter_gpuperf.loop_store.notebook_sessions import (
     TrainingDump,
     notebooks_of,
 )
-from jupyter_gpuperf.loop_store.step_window import steps_of
+from jupyter_gpuperf.loop_store.step_window import main_first, steps_of
 from jupyter_gpuperf.recordings.replayed_loops import shifted
 from jupyter_gpuperf.sampling.history import columns_of
 from jupyter_gpuperf.schemas import Frame
@@ -40,7 +42,7 @@ SEND_SECONDS: Final = 0.9
 SHOWN_CELLS: Final = 50
 
 SERIES: Final = (
-    "samples_per_second",
+    *("samples_per_second", "tokens_per_second", "flops_utilization_ratio"),
     "step_seconds",
     "wait_ratio",
     "busy_ratio",
@@ -72,12 +74,16 @@ class TrainingStore:
         connected, devices are read more often.
     now
         Returns the current Unix time.
+    device_of
+        Returns the UUID of the device that a process uses; ``None`` if it is unknown. Called for loops whose own process
+        does not say, such as those of JAX.
     """
 
     share: DeviceUsage
     replayed_training: Callable[[], TrainingNow | None] = lambda: None
     on_active: Callable[[bool], None] = lambda active: None
     now: Callable[[], float] = time.time
+    device_of: Callable[[int], str | None] = lambda pid: None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -248,7 +254,7 @@ class TrainingStore:
                 notebook_path=notebook.path,
                 is_script=notebook.is_script,
                 connected=bool(notebook.connections),
-                loaders=_main_first([self._steps(notebook, *loader) for loader in loaders]),
+                loaders=main_first([self._steps(notebook, *loader) for loader in loaders]),
                 cells=list(cells),
             )
             for notebook, loaders, cells in current
@@ -277,22 +283,12 @@ class TrainingStore:
         tallies: Sequence[StepTally],
     ) -> LoopSteps | None:
         names = {"notebook": notebook.path or notebook.key, "notebook_key": notebook.key}
-        return steps_of(info, tallies, pid=pid, busy=self.share.busy, **names)
+        if info.device_uuid is None and pid is not None:
+            info = structs.replace(info, device_uuid=self.device_of(pid))
+        share = self.share
+        return steps_of(info, tallies, pid=pid, busy=share.busy, clock_mhz=share.clock_mhz, **names)
 
 
 def _count(current: Sequence[_CurrentNotebook]) -> int:
     """Return how many notebooks and loops are shown."""
     return len(current) + sum(len(loaders) for _, loaders, _ in current)
-
-
-def _main_first(loaders: Sequence[LoopSteps | None]) -> list[LoopSteps]:
-    """Return the loaders, without ``None``, in display order: training first, then the most recent."""
-    return sorted(
-        (each for each in loaders if each is not None),
-        key=lambda each: (
-            not each.is_training,
-            -round(each.last_seconds / WINDOW_SECONDS),
-            each.rank
-            or 0,  # always the same rank first, because the page's status band shows only one
-        ),
-    )

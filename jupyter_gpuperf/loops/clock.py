@@ -16,6 +16,7 @@ from jupyter_gpuperf.loops.followed_step import (
     await_forward,
     drop_phases,
     follow_phases,
+    is_counted,
     mark_phase,
 )
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, Pair
@@ -54,6 +55,8 @@ class LoopClock:
     idle_timer: IdleTimer | None = None
     memory_reader: MemoryReader | None = None
     worker_pids: tuple[int, ...] = ()
+    described_optimizers: tuple[Callable[[], Any], ...] = ()
+    """Those that ``info`` describes."""
     number: int = 0
     """The number of the latest batch."""
     newest: IteratorClock | None = None
@@ -106,19 +109,20 @@ class IteratorClock:
             shared = self._shared
             if given:
                 interrupted = self._count < shared.paused or self._count < shared.of_thread.repeated
+                left_out = interrupted or (bool(shared.marks) and is_counted(shared))
                 memory, reader = None, self._loader.memory_reader
                 if reader is not None and now >= reader.due_seconds:
                     memory = reader.read(now)
                     now += reader.took_seconds  # it is no part of the next wait
                 # Append a plain tuple: creating a named tuple takes longer than all the rest.
                 self._append(
-                    (self._began, given, ended, self._samples, interrupted, self._training, memory)
+                    (self._began, given, ended, self._samples, left_out, self._training, memory)
                 )
                 self._given = 0.0
                 pair = self._pair
                 if pair is not None and self._idle_timer is not None:
                     self._pair = None
-                    if interrupted:
+                    if left_out:
                         self._idle_timer.drop(pair)
                     else:
                         self._idle_timer.end(pair, ended - self._began)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from threading import get_ident
+from typing import Any
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
 from jupyter_gpuperf.loops.host_lines import codes_of_caller
-from jupyter_gpuperf.loops.phase_clock import PhaseClock
+from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
+from jupyter_gpuperf.loops.step_inputs import StepInputs
 
 
 def follow_phases(
@@ -28,6 +30,7 @@ def follow_phases(
     is_due = given.follows_phases and now >= phases.due_seconds
     if is_due and (fresh := phases.begin(now)) is not None:
         given.marks[thread] = fresh
+        given.roots.setdefault(thread, None)  # from now on, it is searched for
         given.stacks[thread] = LoopStack(phases, codes_of_caller(), now)
 
 
@@ -51,6 +54,20 @@ def mark_phase(given: BatchCounter, kind: str) -> None:
             given.marks.pop(thread, None)
 
 
+def mark_optimizer(given: BatchCounter, optimizer: Any) -> None:
+    """Mark the begin of an optimizer's step, and remember the optimizer, if this thread's step is followed."""
+    marks = given.marks.get(get_ident())
+    if marks is not None:
+        marks.clock.saw(optimizer)
+        mark_phase(given, OPTIMIZER)
+
+
+def is_counted(given: BatchCounter) -> bool:
+    """Return whether the step that this thread's loop is in was slowed, because its operations were counted."""
+    marks = given.marks.get(get_ident())
+    return marks is not None and marks.work.is_counted
+
+
 def await_forward(given: BatchCounter) -> None:
     """Have the next forward pass of the loop's module marked, if the step is followed and the module is known.
 
@@ -59,9 +76,10 @@ def await_forward(given: BatchCounter) -> None:
     """
     thread = get_ident()
     if thread in given.marks:
-        root = given.roots.setdefault(thread, None)
+        root = given.roots.get(thread)
         if root is not None:
-            root.await_forward()  # removed with the forward pass, or when the step ends
+            # The hooks are removed with the forward pass, or when the step ends.
+            root.await_forward(given.marks[thread].work.count)
 
 
 def _release(given: BatchCounter, thread: int) -> None:
@@ -72,4 +90,10 @@ def _release(given: BatchCounter, thread: int) -> None:
 
 def root_found(given: BatchCounter, thread: int, module: object) -> None:
     """Take ``module`` as the one whose forward pass is a phase of the steps in this thread."""
-    given.roots[thread] = RootModule(module, lambda kind: mark_phase(given, kind))
+
+    def take(inputs: StepInputs) -> None:
+        marks = given.marks.get(thread)
+        if marks is not None:
+            marks.work.inputs = inputs
+
+    given.roots[thread] = RootModule(module, lambda kind: mark_phase(given, kind), take)

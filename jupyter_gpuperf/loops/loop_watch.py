@@ -4,7 +4,6 @@ from the loaders passed to :meth:`LoopWatch.watch`."""
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import sys
 import weakref
@@ -20,12 +19,14 @@ from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.backward_patch import BackwardPatch
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
-from jupyter_gpuperf.loops.followed_step import drop_phases, mark_phase
+from jupyter_gpuperf.loops.flop_watch import follow_work
+from jupyter_gpuperf.loops.followed_step import drop_phases
 from jupyter_gpuperf.loops.function_marks import FunctionMarks
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
 from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
+from jupyter_gpuperf.loops.optimizer_info import describe_optimizers
 from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
 from jupyter_gpuperf.loops.patch import SLOT, Patch
 from jupyter_gpuperf.loops.phase_clock import EventPool
@@ -42,10 +43,10 @@ T = TypeVar("T")
 MOST_LOOPS: Final = 64
 """Maximum number of loops to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
 
-
 LATE_FIELDS: Final = (
     *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
-    "host_lines",
+    *("host_lines", "optimizer"),
+    *("flops_format", "flops_unknown", "peak_flops_per_second", "peak_clock_mhz"),
 )
 """Fields of a loop that are still unknown when its first step begins."""
 
@@ -78,11 +79,7 @@ class LoopWatch:
         self.observer: StepObserver | None = None
         self.patch = Patch(self._begin)
         self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
-        self.optimizer_hooks = OptimizerHooks(
-            self.optimizer_loops.stepped,
-            functools.partial(mark_phase, self.given),
-            self.given.marks,
-        )
+        self.optimizer_hooks = OptimizerHooks(self.optimizer_loops.stepped, self.given)
         self.patches = TorchPatches(self.patch, self.optimizer_hooks, BackwardPatch(self.given))
         self.function_marks = FunctionMarks(self.given)
         self._named: dict[int, Any] = {}
@@ -176,6 +173,8 @@ class LoopWatch:
         look_at_loops(self.given, self.torch())
         if self.given.follows_phases:
             self.function_marks.follow(self.clocks)
+            follow_work(self.given, self.torch(), self.clocks)
+            describe_optimizers(self.torch(), self.clocks)
 
     def find_rank(self) -> None:
         """Give each clock the rank of this process, once the process has joined its process group."""

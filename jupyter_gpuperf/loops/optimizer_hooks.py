@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from threading import get_ident
 from types import ModuleType
 from typing import Any, Final
 
 from jupyter_gpuperf.import_hook import ImportHook
-from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, OPTIMIZER_END
+from jupyter_gpuperf.loops.batch_counter import BatchCounter
+from jupyter_gpuperf.loops.followed_step import mark_optimizer, mark_phase
+from jupyter_gpuperf.loops.phase_clock import OPTIMIZER_END
 
 OPTIMIZERS: Final = "torch.optim.optimizer"
 """The module with the global hooks. It is no attribute of ``torch.optim``."""
@@ -29,21 +31,16 @@ class OptimizerHooks:
     ----------
     stepped
         Called in the loop's own thread with the optimizer and the time at which its step ended.
-    mark
-        Called with ``OPTIMIZER`` and ``OPTIMIZER_END`` before and after each step while ``followed`` is not empty.
+    given
+        Its steps that are followed get the marks of the optimizer.
 
-    Neither is called for optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
+    Nothing is done for optimizers that step within a backward pass, one per parameter: they bound no step of a loop.
     """
 
-    def __init__(
-        self,
-        stepped: Callable[[Any, float], None],
-        mark: Callable[[str], None],
-        followed: Collection[int],
-    ) -> None:
+    def __init__(self, stepped: Callable[[Any, float], None], given: BatchCounter) -> None:
         self.quiet = False
         """Whether nothing is called: in forked children, and while timing is suspended."""
-        self._stepped, self._mark, self._followed = stepped, mark, followed
+        self._stepped, self._given = stepped, given
         self._scaling: set[int] = set()
         """Threads in which a scaler has yet to call its optimizer."""
         self._hook = ImportHook("torch", self._apply_to)
@@ -75,7 +72,8 @@ class OptimizerHooks:
             self._wrap_scaler(torch)
 
     def _registered(self, torch: Any) -> tuple[Any, ...]:
-        stepped, mark, followed, scaling = self._stepped, self._mark, self._followed, self._scaling
+        stepped, given, scaling = self._stepped, self._given, self._scaling
+        followed = given.marks
         now, is_compiling = time.perf_counter, torch.compiler.is_dynamo_compiling
         # Torch calls the hooks again for the step of a base class: of two ends after one begin, the first counts.
         began: set[int] = set()
@@ -86,7 +84,7 @@ class OptimizerHooks:
                 return
             began.add(id(optimizer))
             if followed:
-                mark(OPTIMIZER)
+                mark_optimizer(given, optimizer)
 
         def optimizer_stepped(optimizer: Any, *_: Any) -> None:
             if is_compiling() or self.quiet or id(optimizer) not in began:
@@ -95,7 +93,7 @@ class OptimizerHooks:
             if scaling:
                 scaling.discard(get_ident())
             if followed:
-                mark(OPTIMIZER_END)
+                mark_phase(given, OPTIMIZER_END)
             stepped(optimizer, now())
 
         hooks = sys.modules[OPTIMIZERS]

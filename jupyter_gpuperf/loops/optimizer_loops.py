@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
 from jupyter_gpuperf.loops.clock import LoopClock
-from jupyter_gpuperf.loops.followed_step import follow_phases
+from jupyter_gpuperf.loops.followed_step import follow_phases, is_counted
 
 MOST_STEPS_PER_BATCH: Final = 16
 """If an optimizer steps more often than this after the last batch of a loader, the loader's loop was left. Several steps
@@ -123,6 +123,7 @@ class OptimizerLoops:
         if clock is None or clock.error is not None:
             return
         interrupted = count < given.paused or count < repeated
+        left_out = interrupted or (bool(given.marks) and is_counted(given))
         memory, reader, phases = None, clock.memory_reader, clock.phases
         if given.marks or now >= phases.due_seconds:
             follow_phases(given, phases, now, interrupted=interrupted)
@@ -130,7 +131,7 @@ class OptimizerLoops:
         if reader is not None and now >= reader.due_seconds:
             memory = reader.read(now)
             now += reader.took_seconds  # it is no part of the next step
-        clock.steps.append((began, began, ended, 0, interrupted, True, memory))
+        clock.steps.append((began, began, ended, 0, left_out, True, memory))
         loop.marks[loop.leader] = (now, given.count)
         if self.at_step_end is not None:
             self.at_step_end(optimizer)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 import random
 import time
+import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.loops.host_lines import HostLines
 from jupyter_gpuperf.loops.idle_timer import keep_in_children
 from jupyter_gpuperf.loops.loop_stream import LoopStream
+from jupyter_gpuperf.loops.step_work import StepWork, WorkCounter
 from jupyter_gpuperf.schemas.phases import Phase
+from jupyter_gpuperf.schemas.work import Work
 
 BEGIN: Final = "begin"
 """The loop asks its loader for a batch; without a loader, the optimizer's last step has ended."""
@@ -32,15 +36,18 @@ BACKWARD_END: Final = "backward_end"
 OPTIMIZER: Final = "optimizer"
 OPTIMIZER_END: Final = "optimizer_end"
 END: Final = "end"
+PASSES: Final = (FORWARD_END, BACKWARD_END, OPTIMIZER_END)
 
 INTERVAL_SECONDS: Final = 0.1
 """Mean time from one followed step to the next. It varies, since the loop may do something every few steps."""
 MOST_MARKS: Final = 256
 """A step with more marks is dropped; it contains another loop."""
+MOST_OPTIMIZERS: Final = 8
 MOST_UNREAD: Final = 8
 """Maximum number of steps whose events are unread; while there are as many, no step is followed."""
 MOST_WAITING: Final = 256
 """Maximum number of followed steps kept until they are tallied."""
+NO_WORK: Final[Mapping[Work, float]] = MappingProxyType({})
 
 
 class PhaseSpan(NamedTuple):
@@ -58,6 +65,7 @@ class FollowedStep(NamedTuple):
     spans: Sequence[PhaseSpan]
     has_forward: bool
     """Whether the forward pass was marked; otherwise, copy and forward are one phase."""
+    work: Mapping[Work, float] = NO_WORK
 
 
 class EventPool:
@@ -97,6 +105,9 @@ class Marks:
         self.kinds, self.times = [BEGIN], [now]
         self.pool = clock.pool
         self.events = [] if self.pool is None else [self.pool.record()]
+        self.work = StepWork()
+        """What the step does, as far as it was seen."""
+        self.amounts: Mapping[Work, float] = NO_WORK
 
     def add(self, kind: str, now: float | None = None) -> None:
         """Mark a boundary of a phase in this step, at the time ``now``."""
@@ -113,13 +124,24 @@ class Marks:
             for one, other in pairwise(self.events)  # from ms
         ]
         host_seconds = [later - earlier for earlier, later in pairwise(self.times)]
-        phases = [phase_between(*each) for each in pairwise(self.kinds)]
+        phases = self._phases()
         gpu = gpu_seconds or [None] * len(phases)
         return FollowedStep(
             self.times[-1] - self.times[0],
             [PhaseSpan(*each) for each in zip(phases, host_seconds, gpu, strict=True)],
             FORWARD in self.kinds,
+            self.amounts,
         )
+
+    def _phases(self) -> list[Phase]:
+        phases = [phase_between(*each) for each in pairwise(self.kinds)]
+        if RECEIVED in self.kinds:
+            # After the last pass, a function of the user's prepares no batch of this step: it logs, or saves.
+            last = max(
+                (i for i, each in enumerate(self.kinds) if each in PASSES), default=len(phases)
+            )
+            phases[last:] = ["other" if each == "data" else each for each in phases[last:]]
+        return phases
 
 
 class PhaseClock:
@@ -134,6 +156,9 @@ class PhaseClock:
         """Where the host's time is spent, apart from the phases."""
         self.last_seconds = 0.0
         """Duration of the last step that was followed."""
+        self.work = WorkCounter()
+        self.optimizers: tuple[Callable[[], Any], ...] = ()
+        """Weak references to the optimizers that stepped in steps that were followed; another tuple for each new one."""
         self._unread: deque[Marks] = deque()
         self._random = random.Random(0)
 
@@ -146,14 +171,19 @@ class PhaseClock:
         if self.pool is not None and self.pool.is_capturing():
             return None
         self._read()
-        return Marks(self, now) if len(self._unread) < MOST_UNREAD else None
+        if len(self._unread) >= MOST_UNREAD:
+            return None
+        marks = Marks(self, now)
+        self.work.begin(marks.work)
+        return marks
 
     def end(self, marks: Marks, now: float, *, interrupted: bool) -> None:
         """End a step that was followed; an interrupted one is dropped."""
         marks.add(END, now)
         self.last_seconds = marks.times[-1] - marks.times[0]
-        is_whole = len(marks.kinds) < MOST_MARKS and None not in marks.events
-        if interrupted or not is_whole:
+        is_whole = len(marks.kinds) < MOST_MARKS and None not in marks.events and not interrupted
+        marks.amounts = self.work.end(marks.work, is_whole=is_whole)
+        if not is_whole or marks.work.is_counted:
             self.drop(marks)
         elif marks.pool is None:
             self.steps.append(marks.spans())
@@ -164,6 +194,12 @@ class PhaseClock:
         """Forget a step, because the loop ended in it."""
         if marks.pool is not None:
             marks.pool.give_back(marks.events)
+
+    def saw(self, optimizer: Any) -> None:
+        """Remember an optimizer that steps in this loop."""
+        if all(each() is not optimizer for each in self.optimizers):
+            alive = [each for each in self.optimizers if each() is not None]
+            self.optimizers = (*alive[1 - MOST_OPTIMIZERS :], weakref.ref(optimizer))
 
     def stop(self) -> None:
         """Follow no more steps."""
@@ -181,8 +217,8 @@ def phase_between(before: str, after: str) -> Phase:
     """Return the phase between two marks that follow each other."""
     if before == PREPARE or (before == BEGIN and after == RECEIVED):
         return "data"
-    if before == OPTIMIZER or after == OPTIMIZER_END:
-        return "optimizer"
+    if after == OPTIMIZER_END or (before == OPTIMIZER and after in {OPTIMIZER, END}):
+        return "optimizer"  # what else follows its begin is in step(closure): the closure's own
     if before == BACKWARD:
         return "backward"
     if before == FORWARD or after == BACKWARD:

@@ -23,8 +23,11 @@ def rank_in(torch: Any) -> tuple[int, int] | None:
 
 
 def give_rank(torch: Any, clocks: Iterable[LoopClock]) -> None:
-    """Give each clock the rank of this process."""
-    rank, count = rank_in(torch) or (None, None)
+    """Give each clock the rank of this process. It stays when the training leaves its process group at the end."""
+    found = rank_in(torch)
+    if found is None:
+        return
+    rank, count = found
     for clock in clocks:
         if clock.info.rank != rank or clock.info.ranks_count != count:
             clock.info = msgspec.structs.replace(clock.info, rank=rank, ranks_count=count)

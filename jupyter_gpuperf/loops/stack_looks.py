@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from types import FrameType
@@ -35,11 +36,30 @@ def look_at_loops(given: BatchCounter, torch: Any) -> None:
             frame = frames.get(thread)
             if frame is not None and not _was_left(stack):
                 stack.phases.lines.add(frame, stack.codes)
-                is_awaited = given.roots.get(thread, False) is None  # a forward pass, by this loop
-                if is_awaited and (module := _outermost(frame, code)) is not None:
-                    root_found(given, thread, module)
+                call = _outermost(frame, code) if thread in given.roots else None
+                if call is not None:
+                    _take(given, thread, stack, call)
         del frames
         time.sleep(BETWEEN_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _take(given: BatchCounter, thread: int, stack: LoopStack, call: FrameType) -> None:
+    values = call.f_locals
+    module = values.get("self")
+    if not _has_parameters(module):
+        return  # a loss, or an augmentation
+    if given.roots.get(thread) is None:  # a forward pass is awaited, by this loop
+        root_found(given, thread, module)
+    root = given.roots.get(thread)
+    if root is not None:
+        loop = id(stack.phases)
+        root.seen(loop, module, values.get("args", ()), values.get("kwargs", {}))
+
+
+def _has_parameters(module: Any) -> bool:
+    with contextlib.suppress(Exception):  # no module at all, or it changes meanwhile
+        return next(module.parameters(), None) is not None
+    return False
 
 
 def _was_left(stack: LoopStack) -> bool:
@@ -47,15 +67,16 @@ def _was_left(stack: LoopStack) -> bool:
     return time.perf_counter() - stack.when_seconds > patience_seconds
 
 
-def _outermost(frame: FrameType, code: Any) -> Any:
-    """Return the outermost module that is being called; ``None`` if there is none that can have hooks."""
+def _outermost(frame: FrameType, code: Any) -> FrameType | None:
+    """Return the call of the outermost module; ``None`` if there is none that can have hooks."""
     found = None
     for each in outwards(frame):
         if each.f_code is code:
-            found = each.f_locals.get("self")
+            found = each
         elif _surrounds_compiled_code(each):
             found = None
-    return None if getattr(found, "_compiled_call_impl", None) is not None else found
+    module = None if found is None else found.f_locals.get("self")
+    return None if getattr(module, "_compiled_call_impl", None) is not None else found
 
 
 def _surrounds_compiled_code(frame: FrameType) -> bool:

@@ -11,9 +11,8 @@ from jupyter_gpuperf.loops.clock import LoopClock, StepTimes
 from jupyter_gpuperf.loops.phase_clock import FollowedStep
 from jupyter_gpuperf.schemas.phases import PHASES, FollowedSteps, PhaseSeconds
 from jupyter_gpuperf.schemas.step_bins import BINS_PER_OCTAVE, SHORTEST_STEP_SECONDS
-from jupyter_gpuperf.schemas.training import (
-    StepTally,
-)
+from jupyter_gpuperf.schemas.training import StepTally
+from jupyter_gpuperf.schemas.work import WorkSum, summed
 
 MOST_AT_ONCE: Final = 256
 """Maximum number of steps added up at once: meanwhile, the loop may wait for the interpreter lock."""
@@ -77,6 +76,10 @@ def followed_steps(steps: Sequence[FollowedStep]) -> FollowedSteps | None:
         step_seconds=math.fsum(each.seconds for each in steps),
         has_forward=steps[0].has_forward,
         phases=sums,
+        work=summed(
+            {name: WorkSum(amount=amount, steps=1) for name, amount in step.work.items()}
+            for step in steps
+        ),
     )
 
 

@@ -18,10 +18,11 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
         gpuperf,
         gpurecord,
         gpuwatch,
+        speedup,
     )
     from jupyter_gpuperf.processes.pid_namespace import is_nested
 
-    for magic in (gpuperf, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch, amp_profile):
+    for magic in (gpuperf, gpubench, gpudoctor, gpumem, gpurecord, gpuwatch, amp_profile, speedup):
         magic.register(ipython)
     if is_nested():  # the driver reports host pids: only the kernel knows its memory
         from jupyter_gpuperf.kernel_link.memory_reporter import start_memory_reporter

@@ -58,18 +58,40 @@ def rewrite_cell(
         f'{scaler} = torch.amp.GradScaler("{device_type}")  # once, where the optimizer is created'
     )
     with contextlib.suppress(NotRewritable, SyntaxError):
-        rewriter = _Rewriter(source, namespace, torch)
-        body = rewriter.rewritten(autocast, scaler)
+        body = cell_in_autocast(source, autocast, namespace, torch, scaler=scaler)
         whole = "\n".join(
             [*head, *([made] if scaler else []), *([""] if head[2:] or scaler else []), body]
         )
         compile(whole, "<cell>", "exec")
-        if _without_mode(body, autocast, scaler) == _without_mode(source, autocast, scaler):
-            return whole
+        return whole
     lines = ["# where the forward pass is, with the loss:", f"# with {autocast}:"]
     if scaler:
         lines.append(f'# scale the loss: torch.amp.GradScaler("{device_type}")')
     return "\n".join([*(head if compiled else []), *lines])
+
+
+def cell_in_autocast(
+    source: str,
+    autocast: str,
+    namespace: Mapping[str, Any],
+    torch: Any,
+    *,
+    scaler: str | None = None,
+) -> str:
+    """Return the cell with its forward passes in ``autocast``, and with gradients scaled by the variable ``scaler``.
+
+    Raises
+    ------
+    NotRewritable
+        The forward passes can't be found, or the result would not be the user's cell apart from what was added.
+    SyntaxError
+        The source, or the result, is no valid cell.
+    """
+    body = _Rewriter(source, namespace, torch).rewritten(autocast, scaler)
+    compile(body, "<cell>", "exec")
+    if _without_mode(body, autocast, scaler) != _without_mode(source, autocast, scaler):
+        raise NotRewritable
+    return body
 
 
 def _before_cell(lines: list[str], source: str) -> str:

@@ -50,6 +50,10 @@ def anonymized_training(message: bytes) -> bytes:
                 notebook="",
                 arguments=None,
                 host_lines=None,
+                # Only torch's own classes are known to have a fused implementation.
+                optimizer=each.optimizer
+                if each.optimizer and each.optimizer.is_fused is not None
+                else None,
                 memory_growth=each.memory_growth
                 and replace(each.memory_growth, holder=None, function=None),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -13,6 +13,18 @@ from jupyter_gpuperf.errors import BadRequest, NotFound
 from jupyter_gpuperf.schemas import encode
 
 T = TypeVar("T")
+
+
+class Formatted(Protocol):
+    """What a file contains: the name and the version of its format, and more."""
+
+    @property
+    def format(self) -> str:
+        """The name."""
+
+    @property
+    def format_version(self) -> int:
+        """The version."""
 
 
 def readable_json(content: object) -> bytes:
@@ -67,3 +79,22 @@ def read_as(kind: type[T], path: Path, code: str, *, message: str) -> T:
         raise NotFound("file_not_found", unreadable, hint, path=path, error=reason) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(code, message, hint, path=path, error=error) from error
+
+
+def require_format(content: Formatted, path: Path, code: str, name: str, version: int) -> None:
+    """Check that a file has a format that this version supports.
+
+    Raises
+    ------
+    BadRequest
+        With the given code, if it has another name or a later version.
+    """
+    if content.format != name or content.format_version > version:
+        raise BadRequest(
+            code,
+            "{path} has the format {format} {version}, which is not supported here.",
+            "Update jupyter_gpuperf, or write the file again.",
+            path=path,
+            format=content.format,
+            version=content.format_version,
+        )

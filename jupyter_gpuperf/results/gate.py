@@ -92,7 +92,8 @@ def _differences(
 ) -> Iterator[Message]:
     for each in comparison.environment:
         if each.name == "device_name":
-            yield Message("Different chips: {one} and {other}.", one=each.before, other=each.after)
+            one, other = (x or Message("none") for x in (each.before, each.after))
+            yield Message("Different chips: {one} and {other}.", one=one, other=other)
     clocks = [_clock(side) for side in (before, after)]
     if None not in clocks:
         low, high = sorted(each for each in clocks if each is not None)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.results.files import read_as
+from jupyter_gpuperf.results.files import read_as, require_format
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar, SuiteResults
 from jupyter_gpuperf.schemas.runs import RUN_FORMAT, RUN_VERSION, RunLoop, RunRecord
 
@@ -39,11 +38,7 @@ def read_run(path: Path) -> RunRecord:
     record = read_as(
         RunRecord, path, "not_a_run", message="{path} does not contain a run: {error}."
     )
-    if record.format_version > RUN_VERSION:
-        message = "{path} has the format {format} {version}, which is not supported here."
-        hint = "Update jupyter_gpuperf, or run the script again."
-        version = {"format": record.format, "version": record.format_version}
-        raise BadRequest("not_a_run", message, hint, path=path, **version)
+    require_format(record, path, "not_a_run", RUN_FORMAT, RUN_VERSION)
     return record
 
 

@@ -27,13 +27,16 @@ class MetricsHandler(GpuPerfHandler):
 
         services = self.services
         processes = await services.processes.read(await running_kernels(self))
+        frame = await services.latest()
+        loops = [loop for each in services.training.latest.notebooks for loop in each.loaders]
         collector = FrameCollector(
             catalog=services.catalog,
             hostname=socket.gethostname(),
             version=services.sampler.version,
             devices=services.sampler.devices,
-            frame=await services.latest(),
+            frame=frame,
             processes=processes,
+            loops=loops,
         )
         encode, content_type = _encoder(self.request.headers.get("Accept", ""))
         text = await in_thread(lambda: encode(collector))

@@ -14,7 +14,7 @@ from jupyter_gpuperf.rules.idle_patterns import (
     idle_pattern_of,
     is_host_idle,
 )
-from jupyter_gpuperf.rules.own_code import idle_own_code
+from jupyter_gpuperf.rules.own_code import CELL, idle_own_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
@@ -60,9 +60,6 @@ BATCHES_BYTES_PER_SECOND = Threshold(
     margin="Without copies of data 0.01 to 0.07 GB/s; image batches in memory 1.5 GB/s.",
 )
 
-CELL = "<module>"
-"""What Python calls the code of a cell or a script."""
-
 
 def _check(view: View) -> Finding | None:
     measured = [_in_own_code(view)]
@@ -77,8 +74,10 @@ def _check(view: View) -> Finding | None:
 
 
 def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
-    measured = loader.idle_for_data_ratio
-    lost = loader.wait_ratio if measured is None else measured
+    measured, waited = loader.idle_for_data_ratio, loader.wait_ratio
+    lost = measured
+    if lost is None and waited is not None:  # the device may have queued work
+        lost = min(waited, view.work.idle_ratio + view.work.busy_error_ratio)
     if lost is None or lost < LOST_INFO_RATIO:
         return None
     return Finding(
@@ -87,10 +86,10 @@ def _confirmed(view: View, loader: LoopSteps) -> Finding | None:
             "The loop waits for batches {percent:.0f} % of the time."
             if measured is None
             else "GPU waits for data {percent:.0f} % of the time.",
-            percent=100 * lost,
+            percent=100 * ((waited or 0.0) if measured is None else measured),
         ),
         evidence={
-            "wait_ratio": loader.wait_ratio,
+            "wait_ratio": waited,
             "idle_for_data_ratio": measured,
             "step_seconds": loader.step_seconds,
             "workers_count": float(loader.num_workers),

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from jupyter_gpuperf.loaders.code_suggestions import (
     FEWER_LAUNCHES_SNIPPET,
     PROFILE_SNIPPET,
     WATCH_SNIPPET,
+    fused_optimizer_code,
 )
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.rules.host_idle import HostIdle, host_idle
+from jupyter_gpuperf.rules.host_place import evidence_of, place_of, with_place
 from jupyter_gpuperf.rules.idle_patterns import (
     NO_TRAFFIC_RATIO,
     IdlePattern,
     idle_pattern_of,
     is_host_idle,
 )
+from jupyter_gpuperf.rules.optimizer_bound import GAIN_INFO_RATIO, unfused_optimizer
 from jupyter_gpuperf.rules.own_code import idle_own_code
 from jupyter_gpuperf.rules.rule import Finding, Rule, Severity, View
 from jupyter_gpuperf.rules.threshold import Threshold
 from jupyter_gpuperf.rules.transfer_bound import LOST_WARNING_RATIO as COPYING_RATIO
-from jupyter_gpuperf.rules.transfer_bound import copying_ratio, may_be_copying
+from jupyter_gpuperf.rules.transfer_bound import copy_wait, copying_ratio, may_be_copying
 from jupyter_gpuperf.rules.workload import Workload
 from jupyter_gpuperf.schemas.training import LoopSteps
 
@@ -48,77 +53,103 @@ NO_FILL_RATIO = Threshold(
     margin="A small MLP 0.01; copies from the host 0.10.",
 )
 
+ADVICE: Final = (
+    "Launch less: torch.compile or CUDA graphs, larger batches, no .item(), .cpu() or printing of tensors in "
+    "the loop. More workers won't help."
+)
+BETWEEN_ADVICE: Final = (
+    "Between the passes, a loop logs, saves, evaluates or clips gradients. Log and save every hundred steps, and "
+    "without .item(), .cpu() or printing of tensors."
+)
+NO_LOOP: Final = HostIdle(0.0, {})
+
 _bound = partial(
     Finding,
-    advice="Launch less: torch.compile or CUDA graphs, larger batches, no .item(), .cpu() or printing of tensors in "
-    "the loop. More workers won't help.",
     refuted_by="Double the batch size: if a step takes twice as long, the GPU is the limit; if not, the host is.",
 )
 
 
 def _check(view: View) -> Finding | None:
-    if (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35:
+    is_copying = (copying_ratio(view) or 0.0) >= COPYING_RATIO and view.work.idle_ratio > 0.35
+    if is_copying and copy_wait(view) is None:
         return None  # the host waits for copies, which keeps a core as busy as launching does
     if view.is_held_up:
         return None  # the device waits for another rank
     loop, own = view.loop, idle_own_code(view)
+    idle = host_idle(view, loop) if loop else NO_LOOP
+    unfused = unfused_optimizer(loop) if loop else None
+    if unfused is not None and unfused.is_main_cause(idle):
+        return None
     is_bounded = own is not None and own.is_all
-    own_ratio = own.idle_ratio if own is not None else 0.0
     if loop is not None and (view.loader is not None or is_bounded):
-        return _confirmed(view, loop, own_ratio, is_measured=is_bounded)
+        return _confirmed(view, loop, idle, is_bounded=is_bounded)
     # At most what is left once the rest is known.
+    own_ratio = own.idle_ratio if own is not None else 0.0
     is_explained = view.work.idle_ratio - own_ratio < LOST_INFO_RATIO
-    return None if is_explained else _suspected(view)
+    return None if is_explained else _suspected(view, idle)
 
 
-def _confirmed(
-    view: View, loop: LoopSteps, own_ratio: float, *, is_measured: bool
-) -> Finding | None:
-    lost = loop.idle_for_host_ratio
-    if lost is None:
-        lost = max(0.0, view.work.idle_ratio - (loop.wait_ratio or 0.0))
-        is_measured = is_measured and loop.bounded_by == "optimizer"
-    else:
-        is_measured = True
-    # What is left once the rest is known has the error of the busy share.
-    lost -= view.work.busy_error_ratio + own_ratio
+def _confirmed(view: View, loop: LoopSteps, idle: HostIdle, *, is_bounded: bool) -> Finding | None:
+    lost, is_open = idle.ratio, may_be_copying(view)
     if lost < LOST_INFO_RATIO:
         return None
-    is_open = may_be_copying(view)
+    is_measured = loop.idle_for_host_ratio is not None or (
+        is_bounded and loop.bounded_by == "optimizer"
+    )
+    place = place_of(loop, idle)
+    is_between = place is not None and place.phase == "other" and place.is_most
     return _bound(
         severity="warning" if lost >= LOST_WARNING_RATIO else "info",
         confidence="confirmed" if is_measured and not is_open else "suspected",
-        summary=Message(
-            "GPU waits for the host {percent:.0f} % of the time: for launches or copies."
-            if is_open
-            else "GPU waits for launches {percent:.0f} % of the time.",
-            percent=100 * lost,
+        summary=with_place(
+            Message(
+                "GPU waits for the host {percent:.0f} % of the time: for launches or copies."
+                if is_open
+                else "GPU waits for the host {percent:.0f} % of the time."
+                if is_between
+                else "GPU waits for launches {percent:.0f} % of the time.",
+                percent=100 * lost,
+            ),
+            place,
         ),
         evidence={
             "idle_for_host_ratio": lost,
             "wait_ratio": loop.wait_ratio,
             "step_seconds": loop.step_seconds,
+            **evidence_of(place),
             **_figures(view.work),
         },
         lost_ratio=lost,
-        change=FEWER_LAUNCHES_SNIPPET,
+        advice=BETWEEN_ADVICE if is_between else ADVICE,
+        change=None if is_between else FEWER_LAUNCHES_SNIPPET + _fused_code(loop),
     )
 
 
-def _suspected(view: View) -> Finding | None:
+def _fused_code(loop: LoopSteps) -> str:
+    found = unfused_optimizer(loop)
+    is_worth_it = found is not None and found.gain_ratio >= GAIN_INFO_RATIO
+    return fused_optimizer_code(found.info.class_name) if found and is_worth_it else ""
+
+
+def _suspected(view: View, idle: HostIdle) -> Finding | None:
     work, severity = view.work, _severity(view)
     if severity is None:
         return None
+    place = place_of(view.loop, idle) if view.loop else None
     return _bound(
         severity=severity,
         confidence="suspected",
-        summary=Message(
-            "GPU busy {percent:.0f} % with tiny kernels: the host launches them too slowly."
-            if idle_pattern_of(work) is IdlePattern.LAUNCHES
-            else "GPU busy {percent:.0f} % with short gaps: the host launches work too slowly.",
-            percent=100 * work.busy_ratio,
+        summary=with_place(
+            Message(
+                "GPU busy {percent:.0f} % with tiny kernels: the host launches them too slowly."
+                if idle_pattern_of(work) is IdlePattern.LAUNCHES
+                else "GPU busy {percent:.0f} % with short gaps: the host launches work too slowly.",
+                percent=100 * work.busy_ratio,
+            ),
+            place,
         ),
-        evidence=_figures(work),
+        evidence={**evidence_of(place), **_figures(work)},
+        advice=ADVICE,
         lost_ratio=work.idle_ratio,
         change=PROFILE_SNIPPET if view.loop else WATCH_SNIPPET,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jupyter_gpuperf.rules.rule import View
+from jupyter_gpuperf.rules.step_phases import shares_of
 from jupyter_gpuperf.rules.threshold import Threshold
+from jupyter_gpuperf.rules.transfer_bound import copy_wait
 from jupyter_gpuperf.schemas.phases import HostLine
 from jupyter_gpuperf.schemas.training import LoopSteps
 
@@ -20,6 +22,9 @@ OTHERS_RATIO = Threshold(
     reason="If the host is in other code of the loop's own for longer, that may be what the device waits for.",
     margin="nanoGPT apart from get_batch 0.05 and less.",
 )
+
+CELL: Final = "<module>"
+"""What Python calls the code of a cell or a script."""
 
 
 class OwnCode(NamedTuple):
@@ -55,9 +60,21 @@ def idle_own_code(view: View) -> OwnCode | None:
     if line.is_bounded and (bounded := _idle_between_events(loop)) is not None:
         lost = max(0.0, min(bounded, idle + view.work.busy_error_ratio))
         return OwnCode(line, lost, is_bounded=True, is_all=others <= OTHERS_RATIO)
-    # Two shares that add up to more than the whole overlap at least by the rest.
-    error = LOOKS_ERROR_RATIO + view.work.busy_error_ratio
-    return OwnCode(line, max(0.0, line.ratio + idle - 1.0 - error), is_bounded=False)
+    if _is_after_passes(view.loader, line):
+        return None
+    # Two shares that add up to more than the whole overlap at least by the rest; a copy may be what the line waits for.
+    wait = copy_wait(view)
+    idle -= LOOKS_ERROR_RATIO + view.work.busy_error_ratio + (wait.idle_ratio if wait else 0.0)
+    return OwnCode(line, max(0.0, line.ratio + idle - 1.0), is_bounded=False)
+
+
+def _is_after_passes(loader: LoopSteps | None, line: HostLine) -> bool:
+    """Return whether a line prepares no batch, as the loader does that, and the line's time is apart from the passes."""
+    shares = shares_of(loader)
+    if "other" not in shares:
+        return False
+    before = shares["copy"].host_ratio if "copy" in shares else 0.0
+    return shares["other"].host_ratio >= max(before, line.ratio - LOOKS_ERROR_RATIO)
 
 
 def _idle_between_events(loop: LoopSteps) -> float | None:

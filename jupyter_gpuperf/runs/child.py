@@ -21,8 +21,6 @@ def watch_with_torch() -> None:
 
 
 def _begin(torch: ModuleType, environment: Mapping[str, str]) -> None:
-    import atexit
-
     from jupyter_gpuperf.client.watch_session import session
     from jupyter_gpuperf.kernel_link.address import connection_file
     from jupyter_gpuperf.kernel_link.run_address import run_of
@@ -33,7 +31,6 @@ def _begin(torch: ModuleType, environment: Mapping[str, str]) -> None:
     watched = session(run)
     watched.watching.watch_everything()
     watched.report()
-    atexit.register(watched.stop)  # the last steps are reported, also after an exception
     _describe(torch, run)
 
 

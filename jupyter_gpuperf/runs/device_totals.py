@@ -99,6 +99,7 @@ def _result(info: DeviceInfo, device: _Device) -> RunDevice:
     busy = next((name for name in BUSY_METRICS if means[name].seconds), None)
     return RunDevice(
         uuid=info.uuid,
+        index=info.index,
         name=info.name,
         seconds=device.seconds,
         busy_percent=means[busy].value if busy else None,

@@ -70,7 +70,9 @@ class ObservedRun:
         self.address = RunAddress(id=self._folder.name, name=name, socket="")
         self._history, subscribers = history_of(metrics, HISTORY_SECONDS), Subscribers()
         self.training = TrainingStore(
-            DeviceUsage(self._history, now=time.time), on_active=subscribers.read_often
+            DeviceUsage(self._history, now=time.time),
+            on_active=subscribers.read_often,
+            device_of=lambda pid: self._processes.device_of(pid),
         )
         self._watch = DiagnosisWatch(all_rules(), self._history, steps=self.training.steps_over)
         self.sampler = Sampler(

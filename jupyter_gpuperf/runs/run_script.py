@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from jupyter_gpuperf.display.document import joined
-from jupyter_gpuperf.display.finding_view import finding_line
+from jupyter_gpuperf.display.finding_view import finding_lines
 from jupyter_gpuperf.display.run_line import run_line
 from jupyter_gpuperf.display.run_view import RunView
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError, Unavailable, require_new_file
@@ -106,8 +106,8 @@ async def _show_until_cancelled(run: ObservedRun, name: str, lines: PlainLines) 
     while True:
         await asyncio.sleep(UPDATE_SECONDS)
         try:
-            for each in await run.update():
-                lines.write(finding_line(each))
+            for each in finding_lines(await run.update()):
+                lines.write(each)
             seconds = time.monotonic() - began
             lines.show(run_line(name, run.current_loops(), run.current_findings()), seconds)
         except Exception:  # of a bug, or because the terminal is gone

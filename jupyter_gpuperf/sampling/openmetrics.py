@@ -25,6 +25,7 @@ from jupyter_gpuperf.schemas import (
     Reading,
     Version,
 )
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 PREFIX: Final = "gpuperf_"
 
@@ -48,6 +49,14 @@ HOST_LABELS: Final = ("hostname",)
 
 STATES: Final[tuple[DeviceState, ...]] = ("ok", "not_answering", "device_lost")
 
+LOOP_FIGURES: Final = (
+    ("step_seconds", "seconds", "Mean duration of a training loop's step."),
+    ("samples_per_second", "per_second", "Samples a second."),
+    ("tokens_per_second", "per_second", "Tokens a second."),
+    ("flops_utilization_ratio", "ratio", "Model FLOPs over the device's dense peak."),
+)
+"""Figures of loops that are exported, their units, and what they are."""
+
 ReadingFamily: TypeAlias = GaugeMetricFamily | CounterMetricFamily
 
 
@@ -59,6 +68,8 @@ class FrameCollector(Collector):
     ----------
     processes
         The processes on the devices; ``None`` to leave them out.
+    loops
+        The training loops of watched notebooks.
     """
 
     catalog: Catalog
@@ -67,6 +78,7 @@ class FrameCollector(Collector):
     devices: Devices
     frame: Frame
     processes: Processes | None
+    loops: Sequence[LoopSteps] = ()
 
     def collect(self) -> Iterable[Family]:
         """Yield every family that has a sample."""
@@ -95,6 +107,7 @@ class FrameCollector(Collector):
         families = [_family(metric, sources[metric.scope]) for metric in metrics.values()]
         if self.processes is not None:
             families.append(self._kernel_memory(devices, self.processes))
+        families += [self._loop_family(devices, *each) for each in LOOP_FIGURES]
         yield from (family for family in families if family.samples)
 
     def _device_labels(self, device: DeviceInfo) -> list[str]:
@@ -119,6 +132,20 @@ class FrameCollector(Collector):
         for device in devices:
             for state in STATES:
                 family.add_metric([*self._device_labels(device), state], device.state == state)
+        return family
+
+    def _loop_family(
+        self, devices: Mapping[str, DeviceInfo], figure: str, unit: str, text: str
+    ) -> GaugeMetricFamily:
+        name = f"{PREFIX}loop_{figure.removesuffix(f'_{unit}')}"
+        labels = [*DEVICE_LABELS, "kernel_id", "loop", "loop_id", "rank"]
+        family = GaugeMetricFamily(name, text, labels=labels, unit=unit)
+        for loop in self.loops:
+            device, value = devices.get(loop.device_uuid or ""), getattr(loop, figure)
+            if device is not None and value is not None:
+                rank = "" if loop.rank is None else str(loop.rank)
+                own = [loop.notebook_key, loop.loader, str(loop.loader_id), rank]
+                family.add_metric([*self._device_labels(device), *own], value)
         return family
 
     def _kernel_memory(

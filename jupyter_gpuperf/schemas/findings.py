@@ -15,8 +15,8 @@ class Finding(WithMessages, frozen=True, kw_only=True):
     code: str
     """The rule's code: ``input-bound``, ``transfer-bound``, ``launch-bound``, ``periodic-stall``,
     ``tensor-cores-idle``, ``memory-bandwidth-bound``, ``power-capped``, ``thermal-throttled``, ``memory-nearly-full``,
-    ``memory-growth``, ``out-of-memory``, ``gpu-contention``, ``idle-memory-holder``, ``communication-bound``, ``cpu-quota``, or
-    a code of another package.
+    ``memory-growth``, ``out-of-memory``, ``gpu-contention``, ``idle-memory-holder``, ``communication-bound``, ``cpu-quota``,
+    ``optimizer-bound``, or a code of another package.
     """
     severity: Literal["info", "warning", "critical"]
     """A device without findings above ``info`` is healthy."""

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from jupyter_gpuperf.schemas.bounds import Count, Name, Seconds
+from jupyter_gpuperf.schemas.work import Work, WorkSum, summed
 
 Phase = Literal["data", "copy", "forward", "backward", "optimizer", "other"]
 """A part of a step: waiting for the batch, or preparing it in a function of the loop's own; from then to the forward
@@ -46,6 +47,19 @@ HostLines = Annotated[list[HostLine], Meta(max_length=8)]
 """Where a loop's host spends the most time apart from the phases, the largest share first."""
 
 
+class OptimizerInfo(Struct, frozen=True, kw_only=True):
+    """The optimizers that step in a loop, as one."""
+
+    class_name: Name
+    """The class of the one that updates the most tensors."""
+    tensors_count: Count
+    """Number of tensors that they update."""
+    is_fused: bool | None = None
+    """Whether any of them was created with ``fused=True``; ``None`` if that is not known to work for each of them."""
+    is_foreach: bool = True
+    """Whether each operation is launched for many tensors at once, which is torch's default on a GPU."""
+
+
 class FollowedSteps(Struct, frozen=True, kw_only=True):
     """Sums over the steps whose phases were measured: some ten a second."""
 
@@ -54,6 +68,8 @@ class FollowedSteps(Struct, frozen=True, kw_only=True):
     has_forward: bool
     """Whether the begin of the forward pass is known; otherwise, ``forward`` contains ``copy``."""
     phases: dict[Phase, PhaseSeconds]
+    work: dict[Work, WorkSum] = field(default_factory=dict)
+    """What the steps did, as far as it is known."""
 
 
 def merged_phases(
@@ -78,6 +94,7 @@ def merged_phases(
             for phase in PHASES
             if phase in one.phases or phase in next_one.phases
         },
+        work=summed((one.work, next_one.work)),
     )
 
 

@@ -11,6 +11,7 @@ from jupyter_gpuperf.schemas.findings import Finding
 from jupyter_gpuperf.schemas.jobs import Scalar
 from jupyter_gpuperf.schemas.phases import HostLines, Phase, PhaseSeconds
 from jupyter_gpuperf.schemas.precision import Interval
+from jupyter_gpuperf.schemas.work import FlopsFormat
 
 RUN_FORMAT: Final = "jupyter_gpuperf.run"
 RUN_VERSION: Final = 1
@@ -41,7 +42,9 @@ class RunLoop(Struct, frozen=True, kw_only=True):
     """``None`` if the loop was too short for an interval."""
     samples_per_second: Quantity | None
     tokens_per_second: Quantity | None = None
+    flops_format: FlopsFormat | None = None
     flops_utilization_ratio: Quantity | None = None
+    """Model FLOPs over the device's dense peak in this format."""
     wait_ratio: float | None
     """Share of a step in which the host waits for the loader; ``None`` in loops without a loader."""
     idle_for_data_ratio: float | None
@@ -63,6 +66,8 @@ class RunDevice(Struct, frozen=True, kw_only=True):
     """A GPU that the run used. Means and sums are over the time in which the run used it; ``None`` is unknown."""
 
     uuid: str
+    index: Count
+    """The driver's number of the device, for display."""
     name: str
     seconds: Seconds
     busy_percent: float | None

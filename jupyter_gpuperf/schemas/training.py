@@ -13,12 +13,14 @@ from jupyter_gpuperf.schemas.cells import CellMark
 from jupyter_gpuperf.schemas.phases import (
     FollowedSteps,
     HostLines,
+    OptimizerInfo,
     Phase,
     PhaseSeconds,
     merged_phases,
 )
 from jupyter_gpuperf.schemas.readings import Columns
-from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN
+from jupyter_gpuperf.schemas.step_bins import HIGHEST_BIN, StepBin
+from jupyter_gpuperf.schemas.work import LoopFlops, StepWorth
 
 Arguments = Annotated[list[bounds.Name], Meta(max_length=64)]
 StepCount = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -47,7 +49,7 @@ BoundedBy = Literal["loader", "optimizer"]
 """What begins a step of a loop: the request for a batch, or the end of the optimizer's last step."""
 
 
-class WatchedLoop(Struct, frozen=True, kw_only=True):
+class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
     """A loop, and the settings of its torch DataLoader, if it has one. Unknown settings are ``None``."""
 
     id: Count
@@ -77,6 +79,7 @@ class WatchedLoop(Struct, frozen=True, kw_only=True):
     memory_growth: MemoryGrowth | None = None
     """``None`` while the memory does not grow, or without a GPU."""
     host_lines: HostLines | None = None
+    optimizer: OptimizerInfo | None = None
 
 
 class StepTally(Struct, frozen=True, kw_only=True):
@@ -164,15 +167,7 @@ class ExplainNow(Struct, frozen=True, kw_only=True, tag="explain"):
 BusyMetric = Literal["graphics_active_percent", "utilization_percent"]
 
 
-class StepBin(Struct, frozen=True, kw_only=True):
-    """The number of steps that took from ``low_seconds`` up to ``high_seconds``."""
-
-    low_seconds: float
-    high_seconds: float
-    count: Count
-
-
-class LoopSteps(Struct, frozen=True, kw_only=True):
+class LoopSteps(StepWorth, frozen=True, kw_only=True):
     """Figures of a loop's steps in the last seconds. Ratios are shares of the duration of the steps."""
 
     pid: int | None
@@ -226,6 +221,8 @@ class LoopSteps(Struct, frozen=True, kw_only=True):
     """Recordings omit the names in it."""
     host_lines: HostLines | None = None
     """Recordings omit it."""
+    optimizer: OptimizerInfo | None = None
+    """``None`` until one was seen; recordings omit classes that may be the user's own."""
     phases: dict[Phase, PhaseSeconds] | None = None
     """Mean times of each phase of a step, over some ten steps a second; ``None`` if none was measured."""
 
@@ -261,7 +258,7 @@ class Training(Struct, frozen=True, kw_only=True):
 
     now: TrainingNow
     history: dict[str, Columns]
-    """Notebook key → ``samples_per_second``, ``step_seconds`` and the ratios over time.
+    """Notebook key → ``samples_per_second``, ``tokens_per_second``, ``step_seconds`` and the ratios over time.
 
     It includes loops that ran in this period but are no longer in ``now``.
     """

@@ -53,6 +53,12 @@ class ProcessReader:
             self._running = asyncio.ensure_future(self._read(kernels))
         return await asyncio.shield(self._running)
 
+    def device_of(self, pid: int) -> str | None:
+        """Return the UUID of the only device that a process uses, by the last list; ``None`` if that is unknown."""
+        listed = {} if self._processes is None else self._processes.devices
+        found = [uuid for uuid, each in listed.items() if pid in {x.pid for x in each.processes}]
+        return found[0] if len(found) == 1 else None
+
     async def _read(self, kernels: list[RunningKernel]) -> Processes:
         self._sampler.start()
         request = asyncio.wrap_future(self._sampler.request_processes())

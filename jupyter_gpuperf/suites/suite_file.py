@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from jupyter_gpuperf.benchmarks import Benchmark, all_benchmarks, find
-from jupyter_gpuperf.errors import BadRequest
-from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json
+from jupyter_gpuperf.results.files import coded_write_errors, read_as, readable_json, require_format
 from jupyter_gpuperf.schemas import SUITE_FORMAT, SUITE_VERSION, SuiteResults
 
 
@@ -52,13 +51,5 @@ def read_suite(path: Path) -> SuiteResults:
     suite = read_as(
         SuiteResults, path, "not_a_suite", message="{path} does not contain a suite: {error}."
     )
-    if suite.format != SUITE_FORMAT or suite.format_version > SUITE_VERSION:
-        raise BadRequest(
-            "not_a_suite",
-            "{path} has the format {format} {version}, which is not supported here.",
-            "Update jupyter_gpuperf, or write the file again.",
-            path=path,
-            format=suite.format,
-            version=suite.format_version,
-        )
+    require_format(suite, path, "not_a_suite", SUITE_FORMAT, SUITE_VERSION)
     return suite

@@ -18,6 +18,9 @@ LOADER = {
     "arguments": ["train_loader.dataset", "batch_size=32"],
     "rank": 0,
     "ranks_count": 2,
+    "flops_format": "bf16",
+    "peak_flops_per_second": 1e15,
+    "peak_clock_mhz": 1830.0,
     "memory_growth": {
         "bytes_per_step": 1e6,
         "steps": 90,
@@ -25,6 +28,12 @@ LOADER = {
         "holder": "losses",
         "function": None,
         "holds_graphs": True,
+    },
+    "optimizer": {
+        "class_name": "AdamW",
+        "tensors_count": 148,
+        "is_fused": False,
+        "is_foreach": True,
     },
 }
 JOB = {
@@ -80,6 +89,13 @@ def steps(now: float, gpu: str, kernel_id: str = "bad", **changes: Any) -> dict[
         "allocated_bytes": 2e9,
         "reserved_bytes": 3e9,
         "peak_allocated_bytes": 2.5e9,
+        "followed": {
+            "count": 4,
+            "step_seconds": 0.2,
+            "has_forward": True,
+            "phases": {"forward": {"host_seconds": 0.1}},
+            "work": {"tokens": {"amount": 4096.0, "steps": 4}},
+        },
         **changes,
     }
     path = f"{kernel_id}.ipynb"

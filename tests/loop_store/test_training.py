@@ -43,6 +43,7 @@ class Server:
             replayed_training=lambda: self.replayed_training,
             on_active=self.active.append,
             now=lambda: self.time,
+            device_of={8: GPU}.get,
         )
 
     def tick(self, seconds=1.0, **readings):
@@ -133,6 +134,20 @@ def test_without_events_the_gpus_idle_time_is_not_known(server):
     (steps,) = server.store.steps_over(10)
     assert (steps.idle_for_data_ratio, steps.idle_for_host_ratio) == (None, None)
     assert steps.wait_ratio == pytest.approx(0.4)
+
+
+def test_a_loop_of_another_framework_is_on_the_device_that_its_process_uses(server):
+    watched = WatchedLoop(id=1, name="batches")
+    nothing = dict.fromkeys(("event_step_seconds", "event_idle_seconds"), 0.0)
+    for pid in (7, 8):  # only the second is known to use a device
+        server.come(f"k{pid}", pid)
+        server.tick(utilization_percent=30.0)
+        server.tell(f"k{pid}", pid, loader=watched, **nothing)
+    server.tick(utilization_percent=30.0)
+    unknown, known = server.store.steps_over(10)
+    assert (unknown.device_uuid, unknown.busy_ratio) == (None, None)
+    assert (known.device_uuid, known.busy_ratio) == (GPU, pytest.approx(0.3))
+    assert known.wait_ratio == pytest.approx(0.4)
 
 
 def test_what_a_loop_without_a_loader_waits_for_is_unknown_and_not_zero(server):

@@ -195,6 +195,31 @@ def test_the_same_function_in_another_thread_is_no_part_of_the_step(followed, mo
         assert sum(span.phase == "data" for span in step.spans) <= 1
 
 
+class Logging(Training):
+    """Batches come from a loader; a function of the loop's own runs after the optimizer."""
+
+    def log(self):
+        time.sleep(SLEEP_SECONDS)
+
+    def train(self):
+        items = torch.utils.data.TensorDataset(torch.ones(1000, 3))
+        for (batch,) in torch.utils.data.DataLoader(items, batch_size=2):
+            self.model(batch).sum().backward()
+            self.optimizer.step()
+            self.log()
+            if self.ending.is_set():
+                break
+
+
+def test_a_function_after_the_passes_of_a_loaders_step_prepares_no_batch(followed, monitoring):
+    with Logging(monitoring):
+        _, lines, steps = steps_after_looks(followed)
+    assert (lines[0].function, lines[0].is_bounded) == ("log", True)
+    whole = sum(step.seconds for step in steps)
+    assert phase_seconds(steps, "other") >= LEAST_RATIO * whole
+    assert phase_seconds(steps, "data") < (1 - LEAST_RATIO) * whole
+
+
 class Elsewhere(Training):
     """Another thread prepares batches, and trains nothing."""
 

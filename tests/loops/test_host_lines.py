@@ -13,7 +13,7 @@ from waiting import wait_until
 from jupyter_gpuperf.loops import host_lines
 from jupyter_gpuperf.recordings.anonymized import anonymized_training
 from jupyter_gpuperf.schemas import encode
-from jupyter_gpuperf.schemas.phases import HostLine
+from jupyter_gpuperf.schemas.phases import HostLine, OptimizerInfo
 from jupyter_gpuperf.schemas.training import NotebookTraining, TrainingNow
 
 torch = pytest.importorskip("torch")
@@ -147,14 +147,19 @@ def test_nothing_is_looked_at_without_a_loop_and_after_the_cell(all_watched):
     assert not all_watched.given.stacks
 
 
-def test_a_recording_has_no_lines(all_watched):
+def test_a_recording_has_neither_lines_nor_a_users_own_optimizer(all_watched):
     line = HostLine(function="secret", file="secret.py", line=1, ratio=0.5)
-    loop = _loop(host_lines=[line])
+    own = OptimizerInfo(class_name="SecretAdam", tensors_count=3)
+    loop = _loop(host_lines=[line], optimizer=own)
+    known = OptimizerInfo(class_name="AdamW", tensors_count=3, is_fused=False)
+    loops = [loop, _loop(optimizer=known)]
     notebook = NotebookTraining(
-        key="k", pid=1, notebook_path="secret.ipynb", connected=True, loaders=[loop], cells=[]
+        key="k", pid=1, notebook_path="secret.ipynb", connected=True, loaders=loops, cells=[]
     )
     training = TrainingNow(time_seconds=1.0, window_seconds=10.0, notebooks=[notebook])
-    assert b"secret" not in anonymized_training(encode(training))
+    written = anonymized_training(encode(training))
+    assert b"secret" not in written.lower()
+    assert b"AdamW" in written
 
 
 def _loop(**changes):

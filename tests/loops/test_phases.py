@@ -121,7 +121,12 @@ def phases_of(watching):
         # step(closure)
         (
             [BEGIN, OPTIMIZER, FORWARD, FORWARD_END, BACKWARD, BACKWARD_END, OPTIMIZER_END, END],
-            "other optimizer forward forward backward optimizer other",
+            "other other forward forward backward optimizer other",
+        ),
+        # The same, and the module is not known.
+        (
+            [BEGIN, OPTIMIZER, BACKWARD, BACKWARD_END, OPTIMIZER_END, END],
+            "other forward backward optimizer other",
         ),
         # An evaluation without gradients.
         ([BEGIN, RECEIVED, FORWARD, FORWARD_END, END], "data copy forward other"),
@@ -419,12 +424,17 @@ def found_root(watching, call):
         for _ in range(20):
             look_at_loops(watching.given, torch)
         root = watching.given.roots.get(loop.ident)
-    return None if root is None else root._module()
+    return None if root is None else root.module()
 
 
 def test_the_outermost_module_of_a_loop_is_found(watching):
     model = torch.nn.Sequential(Slow(), torch.nn.Identity())
     assert found_root(watching, lambda: model(torch.ones(2, 3))) is model
+
+
+def test_a_loss_or_an_augmentation_is_not_the_loops_model(watching):
+    loss = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh())
+    assert found_root(watching, lambda: loss(torch.ones(300, 300))) is None
 
 
 def test_no_module_is_found_where_none_is_called(watching):
@@ -462,6 +472,40 @@ def test_marking_a_compiled_module_compiles_nothing_again(followed):
     train(6)
     assert (counters["stats"]["unique_graphs"], dict(counters["graph_break"])) == before
     assert any(step.has_forward for clock in followed.clocks for step in clock.phases.steps)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, such as of a tensor's .grad
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_a_compiled_step_is_compiled_as_without_the_watch(followed, with_optimizer):
+    from torch._dynamo.utils import counters
+
+    def compiled():
+        """Return what Dynamo counts in a few steps, which break their graph at the backward pass."""
+        torch._dynamo.reset()
+        counters.clear()
+        model = torch.nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        @torch.compile(backend="eager")
+        def step(batch):
+            loss = model(batch).sum()
+            loss.backward()
+            if with_optimizer:
+                optimizer.step()
+            return loss
+
+        for (batch,) in loader_of():
+            step(batch)
+        return {name: dict(counters[name]) for name in ("stats", "graph_break")}, counters["frames"]
+
+    followed.stop()
+    compiled()  # some of torch's own functions are compiled once
+    plain, plain_frames = compiled()
+    plain_frames = plain_frames["total"]
+    followed.watch_everything()
+    watched, frames = compiled()
+    assert watched == plain
+    assert frames["total"] <= plain_frames
 
 
 def test_module_and_marks_are_forgotten_with_the_cell(followed):
@@ -660,3 +704,72 @@ def test_sums_over_time_are_of_the_steps_with_a_known_forward_pass(followed):
         2 * tallies[1].phases["forward"].host_seconds
     )
     assert twice.phases["forward"].gpu_seconds is None
+
+
+# --- the optimizer
+
+
+def optimizer_seen(watching, step_count=3, **options):
+    """Return what is told of the optimizer of a loop without a loader."""
+    model, kind = torch.nn.Linear(3, 1), options.pop("kind", torch.optim.AdamW)
+    optimizer = kind(model.parameters(), lr=0.1, **options)
+    for _ in range(step_count):
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+    watching.look_at_loops()
+    (clock,) = watching.clocks
+    assert clock.error is None
+    return clock.info.optimizer
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("AdamW", False, True)),
+        ({"foreach": False}, ("AdamW", False, False)),
+        ({"fused": True}, ("AdamW", True, True)),
+        ({"kind": torch.optim.RMSprop}, ("RMSprop", None, True)),
+        ({"kind": SlowSgd}, ("SlowSgd", None, True)),  # a class of the user's own
+    ],
+)
+def test_the_optimizer_of_a_loop_is_described(followed, options, expected):
+    info = optimizer_seen(followed, **options)
+    assert (info.class_name, info.is_fused, info.is_foreach) == expected
+    assert info.tensors_count == 2
+
+
+def test_the_optimizer_within_a_loaders_steps_is_described_and_a_new_one_anew(followed):
+    model, seen = torch.nn.Linear(3, 1), []
+    for options in ({"foreach": False}, {"fused": True}):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, **options)
+        for (batch,) in loader_of():
+            model(batch).sum().backward()
+            optimizer.step()
+        followed.look_at_loops()
+        seen += [clock.info.optimizer for clock in followed.clocks]
+        del optimizer
+    assert [(each.class_name, each.is_fused) for each in seen] == [("SGD", False), ("SGD", True)]
+
+
+def test_of_two_optimizers_a_fused_one_counts(followed):
+    """What the other one costs can't be told from it."""
+    model = torch.nn.Linear(3, 1)
+    both = [torch.optim.SGD(model.parameters(), lr=0.1, fused=fused) for fused in (True, False)]
+    for (batch,) in loader_of():
+        model(batch).sum().backward()
+        for each in both:
+            each.step()
+    followed.look_at_loops()
+    (clock,) = followed.clocks
+    assert (clock.info.optimizer.is_fused, clock.info.optimizer.tensors_count) == (True, 4)
+
+
+def test_an_optimizer_whose_gradients_are_sparse_can_not_be_fused(followed):
+    model = torch.nn.Embedding(4, 2, sparse=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        model(torch.tensor([1])).sum().backward()
+        optimizer.step()
+    followed.look_at_loops()
+    (clock,) = followed.clocks
+    assert clock.info.optimizer.is_fused is None

@@ -118,3 +118,24 @@ def test_each_of_several_devices_is_named(starved_recording, training_recording,
     findings = [finding_of(each, 0.0) for each in judge(window, RULES)]
     said = repr(Diagnosis("x", window, findings, []))
     assert "GPU 0 NVIDIA H100 80GB HBM3: GPU idle" in said
+
+
+def test_the_same_finding_of_several_devices_is_shown_once_with_the_evidence_of_each():
+    from perturbing import beside, trace
+
+    from jupyter_gpuperf.findings.wire_format import finding_of
+    from jupyter_gpuperf.rules import RULES, judge
+
+    jpegs = trace("input_bound_jpeg_1worker")
+    window = beside(jpegs, jpegs)
+    findings = [finding_of(each, 0.0) for each in judge(window, RULES)]
+    diagnosis = Diagnosis("x", window, findings, [])
+    said = repr(diagnosis)
+    assert said.count("input-bound") == 1
+    assert "2 GPUs: GPU idle" in said
+    for index in range(2):
+        assert re.search(rf"GPU {index} NVIDIA H100 80GB HBM3 +busy \d", said)
+    assert said.count("how to check") == 1
+    # Scripts get each finding by itself.
+    shared = [each for each in diagnosis.to_dict()["findings"] if each["code"] == "input-bound"]
+    assert len({each["device"] for each in shared}) == 2

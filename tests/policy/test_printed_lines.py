@@ -22,6 +22,7 @@ from jupyter_gpuperf.magics import (
     gpumem_record,
     gpurecord,
     gpuwatch,
+    speedup,
 )
 
 OTHER_MAGICS = (
@@ -47,8 +48,8 @@ def test_a_magic_understands_its_line(line):
     match name:
         case "gpubench":
             assert subcommand_of(words) is not None or gpubench.parse(rest) is not None or not words
-        case "amp_profile":
-            amp_profile.parse(rest)
+        case "amp_profile" | "speedup":
+            {"amp_profile": amp_profile, "speedup": speedup}[name].parse(rest)
         case "gpuperf":
             assert not words
         case "gpudoctor":

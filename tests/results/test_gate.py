@@ -169,3 +169,9 @@ def test_a_missing_file_or_argument_is_a_usage_error_too(tmp_path):
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "AFTER" in done.stderr
+
+
+def test_two_formats_at_once_are_refused(files, capsys):
+    names = files(before=rounds(*STEADY), after=rounds(*STEADY))
+    assert cli.main(["compare", *names, "--markdown", "--json"]) == 3
+    assert json.loads(capsys.readouterr().err)["code"] == "usage"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import socket
+from collections.abc import Sequence
 
 import msgspec
 import pytest
+from made import steps
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import HTTPClientError
@@ -15,6 +17,7 @@ from tornado.httpclient import HTTPClientError
 from jupyter_gpuperf.metrics import all_metrics, catalog_of
 from jupyter_gpuperf.sampling.openmetrics import FrameCollector
 from jupyter_gpuperf.schemas import Catalog, Devices, Frame, Processes, Version
+from jupyter_gpuperf.schemas.training import LoopSteps
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.2"
 DEVICE_LABELS = {"gpu", "UUID", "pci_bus_id", "modelName", "hostname"}
@@ -228,6 +231,7 @@ def collected(
     readings: dict[str, dict],
     processes: dict[str, list[dict]] | None = None,
     catalog: Catalog | None = None,
+    loops: Sequence[LoopSteps] = (),
 ) -> dict[str, list]:
     collector = FrameCollector(
         catalog=catalog or catalog_of(all_metrics()),
@@ -246,8 +250,29 @@ def collected(
             },
             Processes,
         ),
+        loops=loops,
     )
     return samples_of(collector.collect())
+
+
+def test_loops_have_the_labels_of_their_device_and_what_is_unknown_has_no_sample():
+    known = steps(
+        device_uuid="GPU-0",
+        notebook_key="k1",
+        tokens_per_second=12300.0,
+        flops_utilization_ratio=0.41,
+        step_seconds=0.05,
+        rank=1,
+    )
+    other = steps(device_uuid="GPU-0", notebook_key="k2", loader="held_out", step_seconds=0.02)
+    samples = collected([device(0)], {}, loops=[known, other, steps(device_uuid=None)])
+    (tokens,) = samples["gpuperf_loop_tokens_per_second"]
+    assert tokens.value == 12300
+    assert (tokens.labels["UUID"], tokens.labels["kernel_id"]) == ("GPU-0", "k1")
+    assert (tokens.labels["loop"], tokens.labels["rank"]) == (known.loader, "1")
+    (used,) = samples["gpuperf_loop_flops_utilization_ratio"]
+    assert used.value == 0.41
+    assert [each.value for each in samples["gpuperf_loop_step_seconds"]] == [0.05, 0.02]
 
 
 def test_memory_is_told_per_kernel_by_its_id_and_never_by_pid_or_path():

@@ -48,6 +48,7 @@ CONTRACT = {
     "idle-memory-holder",
     "communication-bound",
     "cpu-quota",
+    "optimizer-bound",
 }
 
 

@@ -18,6 +18,7 @@ from jupyter_gpuperf.rules import (
     RuleInput,
     judge,
 )
+from jupyter_gpuperf.schemas.phases import PHASES, HostLine, OptimizerInfo, PhaseSeconds
 from jupyter_gpuperf.schemas.training import MemoryGrowth
 
 REASONS = ("not_supported", "no_permission", "device_lost", "not_answering", "not_yet")
@@ -72,6 +73,30 @@ growths = st.builds(
     holds_graphs=st.booleans(),
 )
 
+shares = st.one_of(st.none(), st.floats(0, 1e10))
+phases = st.dictionaries(
+    st.sampled_from(PHASES),
+    st.builds(PhaseSeconds, host_seconds=shares, gpu_seconds=shares, gpu_idle_seconds=shares),
+)
+lines = st.lists(
+    st.builds(
+        HostLine,
+        function=st.sampled_from(["log", "<module>"]),
+        file=st.just("train.py"),
+        line=st.integers(0, 2**63 - 1),
+        ratio=st.floats(0, 1),
+        is_bounded=st.booleans(),
+    ),
+    max_size=3,
+)
+optimizers = st.builds(
+    OptimizerInfo,
+    class_name=st.sampled_from(["AdamW", "Lion"]),
+    tensors_count=st.integers(0, 2**63 - 1),
+    is_fused=st.one_of(st.none(), st.booleans()),
+    is_foreach=st.booleans(),
+)
+
 
 @st.composite
 def windows(draw):
@@ -88,7 +113,7 @@ def windows(draw):
     watched = draw(
         st.lists(
             st.builds(
-                lambda wait, data, host, growth, sizes: steps(
+                lambda wait, data, host, growth, sizes, inside: steps(
                     device_uuid=None,
                     wait_ratio=wait,
                     idle_for_data_ratio=data,
@@ -96,12 +121,22 @@ def windows(draw):
                     memory_growth=growth,
                     allocated_bytes=sizes,
                     reserved_bytes=sizes,
+                    **inside,
                 ),
                 st.floats(0, 1),
                 st.one_of(st.none(), st.floats(0, 1)),
                 st.one_of(st.none(), st.floats(0, 1)),
                 st.one_of(st.none(), growths),
                 st.one_of(st.none(), st.floats(0, 1e18)),
+                st.fixed_dictionaries(
+                    {
+                        "phases": st.one_of(st.none(), phases),
+                        "host_lines": st.one_of(st.none(), lines),
+                        "optimizer": st.one_of(st.none(), optimizers),
+                        "bounded_by": st.sampled_from(["loader", "optimizer"]),
+                        "pin_memory": st.booleans(),
+                    }
+                ),
             ),
             max_size=1,
         )

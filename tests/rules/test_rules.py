@@ -256,6 +256,21 @@ def test_a_loop_without_a_loader_confirms_nothing_about_data_and_is_to_be_profil
         assert "%gpuwatch on" in without[code].change
 
 
+def test_a_loader_of_another_framework_costs_no_more_than_the_device_is_idle():
+    """Only the host's waits are known; the device may have queued work."""
+    watched = steps(
+        loader="batches", wait_ratio=0.6, idle_for_data_ratio=None, idle_for_host_ratio=None
+    )
+    finding = found(device(utilization_percent=30.0, sm_active_percent=25.0), steps=[watched])[
+        "input-bound"
+    ]
+    assert finding.summary == "The loop waits for batches 60 % of the time."
+    assert finding.lost_ratio == pytest.approx(0.6)
+    partly = found(device(utilization_percent=70.0, sm_active_percent=65.0), steps=[watched])
+    assert partly["input-bound"].lost_ratio == pytest.approx(0.32, abs=0.03)
+    assert "input-bound" not in found(device(utilization_percent=97.0), steps=[watched])
+
+
 OWN = {
     "bounded_by": "optimizer",
     "loader": "optimizer",

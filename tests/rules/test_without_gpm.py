@@ -9,7 +9,7 @@ from perturbing import judged
 from without_gpm import MODES, SEVERAL, before_hopper, once_a_second, recordings, variants
 
 from jupyter_gpuperf.rules import RULES, Finding, RuleInput, judge, undecided_on
-from jupyter_gpuperf.schemas.training import StepBin
+from jupyter_gpuperf.schemas.step_bins import StepBin
 
 FROM_GPM = {
     "filled_ratio",

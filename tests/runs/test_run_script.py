@@ -173,26 +173,55 @@ train(2)
     assert len({each.pid for each in loops}) == 2
 
 
-def test_ranks_are_one_run(tmp_path):
-    code = f"""{LOOP}
-import torch.distributed as dist
+RANKS = """
+import sys, time, torch, torch.distributed as dist
+from torch.utils.checkpoint import checkpoint
 dist.init_process_group("gloo")
-model = torch.nn.parallel.DistributedDataParallel(model)
+kind = sys.argv[1]
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(64, 64) for _ in range(4)])
+
+    def forward(self, batch):
+        for layer in self.layers:
+            batch = checkpoint(layer, batch, use_reentrant=False) if kind == "checkpoint" else layer(batch)
+        return batch
+
+model = Net()
+if kind == "fsdp":
+    try:
+        from torch.distributed.fsdp import fully_shard
+    except ImportError:
+        from torch.distributed._composable.fsdp import fully_shard
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (2,))
+    for layer in model.layers:
+        fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+else:
+    model = torch.nn.parallel.DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-def train(steps):
-    for _ in range(steps):
-        optimizer.zero_grad()
-        model(get_batch()).sum().backward()
-        optimizer.step()
-train(200)
+for _ in range(200):
+    time.sleep(0.01)
+    optimizer.zero_grad()
+    model(torch.randn(16, 64)).sum().backward()
+    optimizer.step()
 dist.destroy_process_group()
 """
-    words = ["--", *TORCHRUN, "train.py"]
-    ended = run(tmp_path, code, "--save", "run.json", words=words, OMP_NUM_THREADS="1")
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp", "checkpoint"])
+def test_ranks_are_one_run_with_the_phases_of_each(tmp_path, kind):
+    words = ["--", *TORCHRUN, "train.py", kind]
+    ended = run(tmp_path, RANKS, "--save", "run.json", words=words, OMP_NUM_THREADS="1")
     assert ended.returncode == 0, ended.stderr
     record = record_of(tmp_path)
     assert [each.rank for each in record.loops] == [0, 1]
     assert "rank 1" in ended.stderr
+    for loop in record.loops:
+        for phase in ("forward", "backward", "optimizer"):
+            assert loop.phases[phase].host_seconds > 0
 
 
 def test_a_module_is_run_like_python_does(tmp_path):
@@ -202,6 +231,26 @@ def test_a_module_is_run_like_python_does(tmp_path):
     ended = run(tmp_path, "", words=["-m", "package", "--quiet", "-m"])
     assert ended.stdout == "package ['--quiet', '-m']\n"
     assert "-m package" in ended.stderr
+
+
+def test_a_loader_of_another_framework_is_timed_without_torch(tmp_path):
+    code = """
+import sys, time
+import jupyter_gpuperf as gpuperf
+def batches():
+    for _ in range(200):
+        time.sleep(0.01)
+        yield 1
+for batch in gpuperf.watch(batches()):
+    time.sleep(0.01)
+assert "torch" not in sys.modules
+"""
+    ended = run(tmp_path, code, "--save", "run.json")
+    assert ended.returncode == 0, ended.stderr
+    (loop,) = record_of(tmp_path).loops
+    assert loop.steps == 200  # also those of the last moment
+    assert 0.3 < loop.wait_ratio < 0.7
+    assert "could not be seen" not in ended.stderr
 
 
 def test_what_saw_no_steps_says_why(tmp_path):

@@ -38,6 +38,11 @@ def _word(time_seconds: float, device: str, frames: int, cells: int) -> dict:
         "count": 240,
         "step_seconds": 0.0411,
         "samples_per_second": 1557.0 + frames % 7,
+        "tokens_per_second": 12_300.0,
+        "flops_per_step": 1.67e13,
+        "flops_format": "bf16",
+        "flops_utilization_ratio": 0.41,
+        "flops_utilization_at_clock_ratio": 0.46,
         "wait_ratio": data + 0.04,
         "idle_for_data_ratio": data,
         "busy_ratio": 0.45,
@@ -64,6 +69,8 @@ def _word(time_seconds: float, device: str, frames: int, cells: int) -> dict:
         "loader_id": 2,
         "is_training": False,
         "step_seconds": 0.0123,
+        "tokens_per_second": None,
+        "flops_utilization_ratio": None,
     }
     marks = [
         {"number": 3 + each, "began_seconds": time_seconds - 35 + 15 * each, "ended_seconds": 0.0}

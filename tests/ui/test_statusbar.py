@@ -22,27 +22,29 @@ def server(start_server, driver):  # noqa: F811
     return start_server("nvml", modules=driver.folder)
 
 
+def put_settings(server, settings: dict) -> None:
+    """Set the extension's settings in a server."""
+    request = urllib.request.Request(
+        f"{server.url}lab/api/settings/jupyter-gpuperf:plugin",
+        method="PUT",
+        data=json.dumps({"raw": json.dumps(settings)}).encode(),
+        headers={"Authorization": f"token {server.token}"},
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+
 @pytest.fixture
 def open_bar(server, open_page):
     """Open a page with these settings of the extension; restore them afterwards."""
 
-    def set_settings(settings: dict) -> None:
-        request = urllib.request.Request(
-            f"{server.url}lab/api/settings/jupyter-gpuperf:plugin",
-            method="PUT",
-            data=json.dumps({"raw": json.dumps(settings)}).encode(),
-            headers={"Authorization": f"token {server.token}"},
-        )
-        urllib.request.urlopen(request, timeout=10).close()
-
     def open_bar(**settings: object) -> Page:
-        set_settings(settings)
+        put_settings(server, settings)
         page = open_page(server.page())
         expect(page.locator(ITEM)).to_contain_text("H100 ·")
         return page
 
     yield open_bar
-    set_settings({})
+    put_settings(server, {})
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from recorded_parts import starving, with_a_late_rank
 from recorded_training import with_training
 from test_lab import PANEL, ROOT, open_panel
+from test_statusbar import put_settings
 
 pytestmark = pytest.mark.ui
 
@@ -43,6 +44,9 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
         "batch 64 · 4 workers · prefetch 2 · pinned"
     )
     expect(training).to_contain_text("test_loader · no gradients · step 12.3 ms")
+    worth = training.locator("[data-worth]")
+    expect(worth).to_have_text("12\u202f300 tokens/s · 41 % of bf16 peak")
+    expect(worth).to_have_attribute("title", re.compile("; 46 % at the GPU’s clock"))
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "training.png")
     page.emulate_media(
@@ -52,6 +56,18 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
         "items => items.map(each => getComputedStyle(each, '::before').background)"
     )
     assert len(set(colours)) == 3
+
+
+def test_the_status_bar_shows_tokens_and_utilization_if_that_is_chosen(replay, open_page):
+    page = open_page(replay.page())
+    item = page.locator(".jp-GpuPerf-statusItem")
+    expect(item).to_contain_text("H100")
+    expect(item).not_to_contain_text("tokens/s")
+    put_settings(replay, {"statusBarMetrics": ["power_watts", "training"]})
+    page.reload()
+    expect(item).to_contain_text("W · 12\u202f300 tokens/s · 41 % of bf16 peak")
+    expect(item.locator("button")).not_to_have_attribute("title", re.compile("Unknown"))
+    put_settings(replay, {})
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +168,7 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     run_all_cells(page)
     training = page.locator(f"{SECTION} .jp-GpuPerf-training").filter(has_text="own_batches.ipynb")
     expect(training.locator("[data-figure=samples_per_second]")).to_have_text(
-        re.compile(r"^\d+(\.\d)? steps/s$"), timeout=60_000
+        re.compile(r"^\d+(\.\d)? (steps|samples)/s$"), timeout=60_000
     )
     expect(training.locator("[data-loader=optimizer]")).to_have_text(
         "optimizer · steps of the optimizer, no DataLoader"
@@ -166,6 +182,9 @@ def test_a_loop_without_a_loader_is_seen_by_its_optimizer_and_can_be_profiled(la
     expect(phases).to_contain_text(re.compile(r"forward \d+ % · backward \d+ % · optimizer \d+ %"))
     line = training.locator("[data-host-line]").first
     expect(line).to_have_text(re.compile(r"^get_batch · line 1?\d: host \d+ %$"), timeout=20_000)
+    expect(training.locator("[data-worth]")).to_have_text(
+        re.compile(r"^[\d\u202f]+ tokens/s$"), timeout=20_000
+    )
     page.screenshot(path=RESULTS / "own_batches.png")
 
 

@@ -865,6 +865,21 @@ export interface LoopSteps {
   device_uuid: string | null;
   epoch_batches: number;
   epoch_left_seconds: number | null;
+  flops_format?: ("bf16" | "fp16" | "fp32" | "fp64" | "fp8" | "tf32") | null;
+  flops_per_step?: number | null;
+  flops_unknown?:
+    | (
+        | "compiled"
+        | "frozen_layers"
+        | "no_backward_pass"
+        | "other_modes"
+        | "other_tensors"
+        | "several_models"
+        | "uncounted_operations"
+      )
+    | null;
+  flops_utilization_at_clock_ratio?: number | null;
+  flops_utilization_ratio?: number | null;
   host_lines?:
     | []
     | [HostLine]
@@ -886,6 +901,7 @@ export interface LoopSteps {
   notebook: string;
   notebook_key?: string;
   num_workers: number;
+  optimizer?: OptimizerInfo | null;
   peak_allocated_bytes?: number | null;
   persistent_workers: boolean;
   phases?: {
@@ -899,6 +915,7 @@ export interface LoopSteps {
   reserved_bytes?: number | null;
   samples_per_second: number | null;
   step_seconds: number;
+  tokens_per_second?: number | null;
   wait_ratio: number | null;
   worker_threads: number | null;
 }
@@ -926,6 +943,18 @@ export interface MemoryGrowth {
   holds_graphs?: boolean;
   outlasts_epoch: boolean;
   steps: number;
+}
+/**
+ * The optimizers that step in a loop, as one.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "OptimizerInfo".
+ */
+export interface OptimizerInfo {
+  class_name: string;
+  is_foreach?: boolean;
+  is_fused?: boolean | null;
+  tensors_count: number;
 }
 /**
  * Times of one phase. ``None`` is unknown, and not zero.

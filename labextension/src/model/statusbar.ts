@@ -34,6 +34,9 @@ export const STATUS_BAR_DEFAULTS: IStatusBarSettings = {
   }
 };
 
+/** The choice that is no metric of a device: what the loop on it is worth. */
+export const TRAINING = 'training';
+
 /** Another device is shown only if it is busier by this much; otherwise the name would change constantly. */
 const CLEARLY_BUSIER_PERCENT = 10;
 

@@ -3,7 +3,8 @@ import type { LiveModel } from '../model/live';
 import {
   deviceOf,
   IStatusBarSettings,
-  STATUS_BAR_DEFAULTS
+  STATUS_BAR_DEFAULTS,
+  TRAINING
 } from '../model/statusbar';
 import { trans } from '../translation';
 import { formatCounts, isUrgent } from './alertdot';
@@ -63,7 +64,9 @@ function invalidSettings(
 ): string[] {
   const devices = live.deviceList;
   const known = live.catalog.metrics.length > 0;
-  const unknown = settings.metrics.filter(name => known && !live.metric(name));
+  const unknown = settings.metrics.filter(
+    name => known && name !== TRAINING && !live.metric(name)
+  );
   const lines: string[] = [];
   if (unknown.length > 0) {
     lines.push(

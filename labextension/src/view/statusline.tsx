@@ -8,12 +8,14 @@ import {
   IStatusBarSettings,
   Level,
   levelOf,
-  STATUS_BAR_DEFAULTS
+  STATUS_BAR_DEFAULTS,
+  TRAINING
 } from '../model/statusbar';
 import { trans } from '../translation';
 import { formatSeverity } from './alerts';
 import { Figure, Readings, formatWidest } from './figure';
 import { ReplayBadge } from './replay';
+import { formatWorth } from './stepWorth';
 
 const SIGNS: Record<Level, string> = { warning: '▲', critical: '!' };
 
@@ -53,6 +55,9 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
           />
         </React.Fragment>
       ))}
+      {settings.metrics.includes(TRAINING) && (
+        <Training live={live} uuid={device.uuid} />
+      )}
       {more > 0 ? (
         <span className="jp-GpuPerf-more">
           {' '}
@@ -61,6 +66,15 @@ export function StatusLine(props: IStatusLineProps): JSX.Element {
       ) : null}
     </>
   );
+}
+
+/** What the loop on a device is worth. */
+function Training(props: { live: LiveModel; uuid: string }): JSX.Element {
+  const loop = props.live.training?.notebooks
+    .flatMap(each => each.loaders)
+    .find(each => each.device_uuid === props.uuid);
+  const worth = loop && formatWorth(loop);
+  return <span data-worth>{worth ? ` · ${worth}` : ''}</span>;
 }
 
 /** The name of the device, with its number unless the settings choose the first device. */

@@ -12,6 +12,7 @@ import { Section } from './section';
 import { StepPhases } from './stepPhases';
 import { formatSplit, Split } from './stepSplit';
 import { StepTimes } from './steptimes';
+import { StepWorth } from './stepWorth';
 import { Button, Note } from './elements';
 
 /** A loop counts as stopped after this time without a step, or this many steps' time, if that is longer. */
@@ -136,6 +137,7 @@ function Loops(props: INotebookProps & { now: number }): JSX.Element {
         <Band points={training.band(notebook.key)} now={now} label={label} />
       )}
       <Split steps={main} />
+      <StepWorth steps={main} />
       <Epoch steps={main} />
       <StepTimes steps={main} />
       <StepPhases steps={main} />

@@ -1,0 +1,46 @@
+"""Levers that let matrix products and convolutions run on tensor cores."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable, Situation
+from jupyter_gpuperf.measure.device import precisions_of
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.rewriting import TF32_LINES, cell_in_autocast
+from jupyter_gpuperf.precision.scaler_code import NotRewritable
+from jupyter_gpuperf.state.switches import tf32_is_on
+
+PRECISIONS: Final = frozenset({"tf32", "bf16"})
+
+
+def _with_tf32(situation: Situation, code: CellCode) -> CellCode:
+    _require(situation, "tf32")
+    if tf32_is_on(situation.torch) == (True, True):
+        raise NotApplicable(Message("It is on already."))
+    return code.with_setup("import torch", *TF32_LINES)
+
+
+def _in_bf16(situation: Situation, code: CellCode) -> CellCode:
+    _require(situation, "bf16")
+    if situation.has_own_autocast:
+        raise NotApplicable(Message("The cell has its own autocast."))
+    autocast = f'torch.autocast("{situation.device.type}", dtype=torch.bfloat16)'
+    try:
+        cell = cell_in_autocast(code.cell, autocast, situation.namespace, situation.torch)
+    except (NotRewritable, SyntaxError):
+        reason = Message("The forward pass can't be found in the cell's code.")
+        raise NotApplicable(reason) from None
+    return code.with_setup("import torch").with_cell(cell)
+
+
+def _require(situation: Situation, precision: str) -> None:
+    if precision not in precisions_of(situation.torch, situation.device):
+        raise NotApplicable(Message("This device does not support {mode}.", mode=precision))
+
+
+LEVERS: Final = (
+    Lever(name="tf32", apply=_with_tf32, excludes=PRECISIONS, keeps_numbers=False),
+    Lever(name="bf16", apply=_in_bf16, excludes=PRECISIONS, keeps_numbers=False),
+)

@@ -1,0 +1,68 @@
+"""``%%speedup``: make the cell fast, and prove it. Its dependencies are imported on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_gpuperf.client.failures import shortened_errors
+from jupyter_gpuperf.commands.magic_line import prints_help, set_manual, words_of
+from jupyter_gpuperf.commands.options import OptionParser, variable_name
+from jupyter_gpuperf.messages import Message
+
+if TYPE_CHECKING:
+    from jupyter_gpuperf.display.cell_speedup import CellSpeedup
+    from jupyter_gpuperf.levers.options import SpeedupOptions
+
+MANUAL: Final = Message(
+    """\
+Make the cell fast: try what can speed it up, alone and together, and get the result as code.
+
+  %%speedup [--time-limit-seconds X] [--safe] [--into NAME]
+  …                   the cell: a few training steps
+
+  --time-limit-seconds X   limit of the search (default 90), plus what compiling takes
+  --safe              only what keeps the numbers of fp32
+  --into NAME         assign the result to this variable
+
+The cell is run many times. Afterwards models, optimizers, tensors, random states and names are as after one
+ordinary run, even after an interrupt. The cell's output is shown once.
+"""
+)
+
+
+def parse(line: str) -> tuple[SpeedupOptions, str | None]:
+    """Parse the line into the options and the result's name.
+
+    Raises
+    ------
+    BadRequest
+        An unknown option, or a value of the wrong type.
+    """
+    from jupyter_gpuperf.levers.options import DEFAULT_SECONDS, SpeedupOptions
+
+    parser = OptionParser(prog="%%speedup", allow_abbrev=False, add_help=False)
+    parser.add_argument("--time-limit-seconds", type=float, default=DEFAULT_SECONDS)
+    parser.add_argument("--safe", action="store_true")
+    parser.add_argument("--into", type=variable_name)
+    given = vars(parser.parse_args(words_of(line)))
+    into = given.pop("into")
+    return SpeedupOptions(**given).validated(), into
+
+
+def register(ipython: Any) -> None:
+    """Register the magic and its manual with ``ipython``."""
+
+    @shortened_errors()
+    def magic(line: str, cell: str | None = None) -> CellSpeedup | None:
+        if prints_help(["--help"] if cell is None else words_of(line), MANUAL) or cell is None:
+            return None
+        from jupyter_gpuperf.client.speedup import speed_up_cell
+
+        options, into = parse(line)
+        result = speed_up_cell(ipython, cell, options)
+        if into is not None:
+            ipython.user_ns[into] = result
+        return result
+
+    set_manual(magic, MANUAL)
+    ipython.register_magic_function(magic, magic_kind="line_cell", magic_name="speedup")

@@ -1,0 +1,78 @@
+"""``gpuperf.speedup`` in a script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import jupyter_gpuperf as gpuperf
+from jupyter_gpuperf.client.failures import BenchmarkError
+
+pytest.importorskip("torch")
+
+SCRIPT = """
+import time, torch
+import jupyter_gpuperf as gpuperf
+
+torch.set_num_threads(1)
+model = torch.nn.Linear(8, 8)
+optimizer = torch.optim.AdamW(model.parameters())
+data = torch.utils.data.TensorDataset(torch.randn(64, 8))
+loader = torch.utils.data.DataLoader(data, batch_size=4)
+losses = []
+
+def step(batch):
+    optimizer.zero_grad()
+    loss = model(batch[0]).square().mean()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+
+found = gpuperf.speedup(step, loader, time_limit_seconds=4)
+print(len(losses), len(found.to_dict()["levers"]) > 3)
+losses.clear()
+exec(found.code or found.data.code)
+print(len(losses))
+"""
+
+
+def test_a_function_with_a_loader_runs_once_and_its_code_runs_again(tmp_path):
+    (tmp_path / "train.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "train.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["10 True", "10"]
+
+
+def closure():
+    count = 0
+
+    def step():
+        return count
+
+    return step
+
+
+@pytest.mark.parametrize("step", [closure(), lambda: None, print, "step"])
+def test_what_has_no_code_of_its_own_is_refused(step):
+    with pytest.raises(BenchmarkError) as error:
+        gpuperf.speedup(step)
+    assert error.value.code == "not_a_function"
+
+
+def of_a_module():
+    """Do nothing; a step."""
+
+
+def test_a_loader_without_a_name_is_refused():
+    with pytest.raises(BenchmarkError) as error:
+        gpuperf.speedup(of_a_module, [1, 2])
+    assert error.value.code == "unknown_loader"

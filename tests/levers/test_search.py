@@ -1,0 +1,203 @@
+"""The search for what makes a cell faster: with planted levers, and with real ones on the processor."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.levers.lever import Lever, NotApplicable
+from jupyter_gpuperf.levers.options import SpeedupOptions
+from jupyter_gpuperf.levers.registry import all_levers
+from jupyter_gpuperf.levers.search import search
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+
+torch = pytest.importorskip("torch")
+
+SETUP = """
+import time, torch
+torch.manual_seed(0)
+model = torch.nn.Linear(8, 8)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+batch = torch.randn(4, 8)
+losses = []
+wait_seconds = 0.04
+"""
+CELL = """\
+for _ in range(2):
+    optimizer.zero_grad()
+    loss = model(batch).square().mean()
+    loss.backward()
+    optimizer.step()
+    time.sleep(wait_seconds)
+    losses.append(loss.item())
+"""
+QUICK = SpeedupOptions(time_limit_seconds=10)
+
+
+def lever(name, old="", new="", setup=(), **options):
+    """Return a lever that replaces a part of the cell and adds lines before it."""
+
+    def apply(situation, code):
+        if old not in code.cell:
+            raise NotApplicable(Message("There is nothing to replace."))
+        return code.with_setup(*setup).with_cell(code.cell.replace(old, new))
+
+    return Lever(name=name, apply=apply, **options)
+
+
+FASTER = lever("no wait", "time.sleep(wait_seconds)", "pass")
+SLOWER = lever("more wait", "wait_seconds)", "2 * wait_seconds)")
+NOTHING = lever("nothing")
+WRONG = lever(
+    "wrong numbers", "time.sleep(wait_seconds)", "model.weight.data += 1", keeps_numbers=False
+)
+RAISES = lever("raises", setup=("raise RuntimeError('no such kernel')",))
+ELSEWHERE = lever("elsewhere", "no such line")
+HALF = lever("half", setup=("wait_seconds = 0.02",), excludes=frozenset({"half", "none"}))
+NONE = lever("none", setup=("wait_seconds = 0.0",), excludes=frozenset({"half", "none"}))
+
+
+@pytest.fixture
+def notebook():
+    names = {}
+    exec(SETUP, names)
+    return names
+
+
+def found(notebook, levers, cell=CELL, options=QUICK):
+    code = compile(cell, "<cell>", "exec")
+    subject = ProfiledCode(
+        body=lambda: exec(code, notebook),
+        namespace=notebook,
+        code=code,
+        hidden=frozenset({"__builtins__"}),
+    )
+    return search(subject, cell, options, levers=levers)
+
+
+def by_name(result):
+    return {each.name: each for each in result.levers}
+
+
+def test_what_is_faster_is_taken_and_measured_against_the_cell(notebook):
+    result = found(notebook, [SLOWER, FASTER, NOTHING])
+    assert result.taken == ["no wait"]
+    assert "time.sleep" not in result.code
+    assert result.speedup["low"] > 1.5
+    assert result.before_seconds["value"] > 0.04 > result.after_seconds["value"]
+    levers = by_name(result)
+    assert levers["more wait"].why == "It is slower."
+    assert levers["more wait"].speedup["high"] < 1
+    assert not levers["nothing"].taken
+    assert levers["no wait"].speedup["low"] > 1.5
+
+
+def test_the_printed_code_is_what_ran(notebook):
+    result = found(notebook, [NONE])
+    fresh = {}
+    exec(SETUP, fresh)
+    exec(result.setup + "\n" + result.code, fresh)
+    assert fresh["wait_seconds"] == 0.0
+    assert fresh["losses"] == notebook["losses"]  # which had the original cell, once
+
+
+def test_the_notebook_is_as_after_one_ordinary_run(notebook):
+    expected = {}
+    exec(SETUP, expected)
+    exec(CELL, expected)
+    model, names = notebook["model"], set(notebook)
+    changing = lever("changes names", setup=("model = torch.nn.Linear(8, 8)", "extra = 1"))
+    found(notebook, [FASTER, changing, NONE, WRONG])
+    assert notebook["model"] is model
+    assert set(notebook) - names == {"_", "loss"}
+    assert notebook["losses"] == expected["losses"]
+    assert notebook["wait_seconds"] == 0.04
+    for one, other in zip(model.parameters(), expected["model"].parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_faster_but_wrong_is_left_with_the_reason(notebook):
+    result = found(notebook, [WRONG])
+    assert result.taken == []
+    assert result.code == CELL
+    assert by_name(result)["wrong numbers"].why.startswith("Numbers:")
+    assert result.speedup == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_a_lever_that_fails_or_does_not_apply_is_only_its_own_end(notebook):
+    result = found(notebook, [RAISES, ELSEWHERE, FASTER])
+    levers = by_name(result)
+    assert "no such kernel" in levers["raises"].why
+    assert levers["elsewhere"].why == "There is nothing to replace."
+    assert result.taken == ["no wait"]
+
+
+def test_of_levers_that_exclude_each_other_the_faster_one_stays(notebook):
+    result = found(notebook, [HALF, NONE])
+    assert result.taken == ["none"]
+    assert by_name(result)["half"].why == "none is faster."
+    assert result.setup == "wait_seconds = 0.0"
+
+
+def test_safe_leaves_what_changes_the_numbers(notebook):
+    options = SpeedupOptions(time_limit_seconds=10, safe=True)
+    result = found(notebook, [WRONG, FASTER], options=options)
+    assert by_name(result)["wrong numbers"].why == "Not tried: it changes fp32's numbers."
+    assert result.taken == ["no wait"]
+
+
+def test_a_cell_that_raises_is_reported_as_the_cells_own_error(notebook):
+    with pytest.raises(CellFailed):
+        found(notebook, [FASTER], cell="raise ValueError('own')")
+
+
+def test_an_interrupt_leaves_the_state_of_one_run(notebook):
+    expected = {}
+    exec(SETUP, expected)
+    exec(CELL, expected)
+    interrupting = lever("interrupts", setup=("raise KeyboardInterrupt",))
+    with pytest.raises(KeyboardInterrupt):
+        found(notebook, [FASTER, interrupting])
+    assert notebook["losses"] == expected["losses"]
+    assert torch.equal(notebook["model"].weight, expected["model"].weight)
+
+
+def test_every_real_lever_can_be_tried_and_undone_on_the_processor():
+    names = {}
+    exec(
+        """
+import torch
+torch.manual_seed(0)
+torch.set_num_threads(1)
+model = torch.nn.Sequential(
+    torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8 * 36, 4))
+optimizer = torch.optim.AdamW(model.parameters())
+images, labels = torch.randn(4, 3, 8, 8), torch.randint(0, 4, (4,))
+""",
+        names,
+    )
+    cell = """\
+for _ in range(2):
+    loss = torch.nn.functional.cross_entropy(model(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    model = names["model"]
+    result = found(names, None, cell=cell, options=SpeedupOptions(time_limit_seconds=20))
+    assert [each.name for each in result.levers] == [each.name for each in all_levers()]
+    tried = {each.name for each in result.levers if each.speedup}
+    assert {"bf16", "channels_last", "fused optimizer"} <= tried
+    assert names["model"] is model
+    assert model[0].weight.is_contiguous()
+    assert not names["optimizer"].param_groups[0]["fused"]
+    for state in names["optimizer"].state.values():
+        assert float(state["step"]) == 2
+    compile(result.setup + "\n" + result.code, "<cell>", "exec")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 4000, float("nan")])
+def test_a_limit_out_of_range_is_refused(seconds):
+    with pytest.raises(GpuPerfError):
+        SpeedupOptions(time_limit_seconds=seconds).validated()

@@ -1,0 +1,62 @@
+"""``%%speedup`` in a real IPython."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.magics import speedup
+
+torch = pytest.importorskip("torch")
+
+SETUP = """
+import time, torch
+torch.set_num_threads(1)
+model = torch.nn.Linear(8, 8)
+optimizer = torch.optim.AdamW(model.parameters())
+batch = torch.randn(4, 8)
+"""
+CELL = """
+for _ in range(2):
+    optimizer.zero_grad()
+    model(batch).square().mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.fixture
+def shell():
+    shell = InteractiveShell()
+    speedup.register(shell)
+    shell.run_cell(SETUP).raise_error()
+    yield shell
+    shell.reset(new_session=False)
+
+
+def test_the_answer_is_shown_returned_and_bound_and_the_cell_ran_once(shell):
+    result = shell.run_cell(f"%%speedup --time-limit-seconds 4 --into found\n{CELL}")
+    result.raise_error()
+    found = shell.user_ns["found"]
+    assert result.result is found
+    plain = found.to_dict()
+    assert set(plain["speedup"]) == {"value", "low", "high"}
+    assert {"before_seconds", "after_seconds", "code", "setup", "numerics", "memory"} <= set(plain)
+    for lever in plain["levers"]:
+        assert set(lever) == {"name", "speedup", "taken", "why"}
+        assert lever["why"]
+    assert "per step" in repr(found)
+    steps = [float(each["step"]) for each in shell.user_ns["optimizer"].state.values()]
+    assert set(steps) == {2.0}
+    if found.code:
+        shell.run_cell(found.code).raise_error()
+
+
+def test_the_cells_own_error_and_misuse_are_told_as_such(shell):
+    assert isinstance(shell.run_cell("%%speedup\nraise KeyError('own')").error_in_exec, KeyError)
+    misused = shell.run_cell("%%speedup --fast\n1").error_in_exec
+    assert isinstance(misused, BenchmarkError)
+    assert misused.code == "usage"
+    assert shell.run_cell("%%speedup --time-limit-seconds 0\n1").error_in_exec.code == (
+        "parameter_out_of_range"
+    )
