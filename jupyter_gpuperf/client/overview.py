@@ -26,6 +26,7 @@ COMMANDS: Final = (
     ("%gpubench", Message("list the benchmarks"), ""),
     ("%gpubench dataloader LOADER --tune", Message("find the best DataLoader settings"), "torch"),
     ("%%amp_profile", Message("run a cell in every precision"), "torch"),
+    ("%%speedup", Message("make a cell fast, and get it as code"), "torch"),
     ("%gpurecord start", Message("record the GPUs' readings"), "gpu"),
     ("%gpumem", Message("show who holds the memory, by your names"), "torch"),
     ("%gpudoctor", Message("find faults in this environment, with the fix"), ""),

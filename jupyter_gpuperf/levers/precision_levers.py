@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from typing import Final
 
 from jupyter_gpuperf.levers.cell_code import CellCode
@@ -28,11 +30,33 @@ def _in_bf16(situation: Situation, code: CellCode) -> CellCode:
         raise NotApplicable(Message("The cell has its own autocast."))
     autocast = f'torch.autocast("{situation.device.type}", dtype=torch.bfloat16)'
     try:
-        cell = cell_in_autocast(code.cell, autocast, situation.namespace, situation.torch)
+        if situation.has_backward:
+            cell = cell_in_autocast(code.cell, autocast, situation.namespace, situation.torch)
+        else:
+            cell = _within(autocast, code.cell)
     except (NotRewritable, SyntaxError):
         reason = Message("The forward pass can't be found in the cell's code.")
         raise NotApplicable(reason) from None
     return code.with_setup("import torch").with_cell(cell)
+
+
+def _within(context: str, cell: str) -> str:
+    """Return the whole cell within a context; there is no backward pass that would have to be outside of it.
+
+    Raises
+    ------
+    NotRewritable
+        Indenting would change the cell, such as a text of several lines.
+    SyntaxError
+        The cell has lines that must be at its top.
+    """
+    whole = f"with {context}:\n{textwrap.indent(cell.rstrip(), '    ')}\n"
+    (block,) = ast.parse(whole).body
+    assert isinstance(block, ast.With)
+    if list(map(ast.dump, block.body)) != list(map(ast.dump, ast.parse(cell).body)):
+        raise NotRewritable
+    compile(whole, "<cell>", "exec")
+    return whole
 
 
 def _require(situation: Situation, precision: str) -> None:

@@ -22,6 +22,7 @@ from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
 from jupyter_gpuperf.precision.measured_modes import Progress
+from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
 from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed
@@ -38,6 +39,8 @@ FINAL_SHARE: Final = 0.25
 LEAST_GAIN: Final = 1.005
 """A lever that gains less is not worth its line."""
 COMPARED_STEPS: Final = 20
+ROUNDING_RATIO: Final = 1e-4
+"""Relative difference of losses or outputs that another order of fp32's sums explains."""
 
 
 def search(
@@ -130,6 +133,9 @@ class _Search:
             code = lever.apply(self._situation, base)
         except NotApplicable as error:
             self._leave(lever, error.reason)
+            return
+        except Exception as error:  # noqa: BLE001  (a lever of another package)
+            self._leave(lever, Message("It failed: {reason}", reason=repr(error)))
             return
         if self._seconds_left() < self._trial_seconds():
             self._leave(lever, Message("Not tried: no time was left."))
@@ -245,8 +251,9 @@ class _Search:
 
 def _is_exact(numbers: dict[str, Any]) -> bool:
     """Return whether a verdict is unknown only for want of noise, and the numbers are off by rounding alone."""
-    off = numbers.get("first_loss_relative")
-    return numbers["verdict"] == "unknown" and off is not None and off < 1e-4
+    known = [numbers.get("first_loss_relative"), (numbers.get("outputs") or {}).get("relative")]
+    off = [each for each in known if each is not None]
+    return numbers["verdict"] == UNKNOWN and bool(off) and max(off) < ROUNDING_RATIO
 
 
 def _no_gain(speedup: Interval) -> Message:

@@ -133,6 +133,14 @@ def test_a_lever_that_fails_or_does_not_apply_is_only_its_own_end(notebook):
     assert result.taken == ["no wait"]
 
 
+def test_a_lever_with_a_fault_of_its_own_is_left(notebook):
+    def apply(situation, code):
+        raise ZeroDivisionError("a fault")
+
+    result = found(notebook, [Lever(name="faulty", apply=apply)])
+    assert "ZeroDivisionError" in result.levers[0].why
+
+
 def test_of_levers_that_exclude_each_other_the_faster_one_stays(notebook):
     result = found(notebook, [HALF, NONE])
     assert result.taken == ["none"]
@@ -195,6 +203,40 @@ for _ in range(2):
     for state in names["optimizer"].state.values():
         assert float(state["step"]) == 2
     compile(result.setup + "\n" + result.code, "<cell>", "exec")
+
+
+def test_inference_has_no_noise_so_that_only_rounding_may_differ():
+    names = {}
+    exec(
+        "import torch\nmodel = torch.nn.Linear(64, 64)\nbatch = torch.randn(32, 64)\nscale = 1.0",
+        names,
+    )
+    cell = """\
+with torch.no_grad():
+    outputs = model(batch) * scale
+    text = 'one line'
+"""
+    (bf16,) = [each for each in all_levers() if each.name == "bf16"]
+    seen = []
+
+    def apply(situation, code):
+        seen.append(bf16.apply(situation, code))
+        return seen[-1]
+
+    off = lever("off", setup=("scale = 1.01",))
+    result = found(names, [Lever(name="bf16", apply=apply), off], cell=cell)
+    assert seen[0].cell.startswith('with torch.autocast("cpu", dtype=torch.bfloat16):\n    with')
+    assert result.taken == []
+    assert names["outputs"].dtype == torch.float32
+
+
+def test_a_cell_that_indenting_would_change_is_left():
+    names = {}
+    exec("import torch\nmodel = torch.nn.Linear(8, 8)\nbatch = torch.randn(4, 8)", names)
+    cell = "outputs = model(batch)\ntext = '''one\ntwo'''\n"
+    (bf16,) = [each for each in all_levers() if each.name == "bf16"]
+    result = found(names, [bf16], cell=cell)
+    assert result.levers[0].why == "The forward pass can't be found in the cell's code."
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 4000, float("nan")])
