@@ -73,6 +73,8 @@ class Lever:
         Whether the results stay those of fp32, apart from the order of sums; ``--safe`` allows only such levers.
     compiles
         Whether its first run takes long; such levers come last, on top of all others.
+    hint
+        If given, the lever is only measured, and this is said if it would gain: its code would change more than speed.
     """
 
     name: str
@@ -80,3 +82,4 @@ class Lever:
     excludes: frozenset[str] = frozenset()
     keeps_numbers: bool = True
     compiles: bool = False
+    hint: Message | None = None

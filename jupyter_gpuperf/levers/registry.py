@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from jupyter_gpuperf.levers import model_levers, optimizer_levers, precision_levers
+from jupyter_gpuperf.levers import (
+    model_levers,
+    optimizer_levers,
+    precision_levers,
+    waiting_lines,
+)
 from jupyter_gpuperf.levers.lever import Lever
 from jupyter_gpuperf.plugins import with_additions
 
-OWN = (*precision_levers.LEVERS, *model_levers.LEVERS, *optimizer_levers.LEVERS)
+OWN = (
+    *precision_levers.LEVERS,
+    *model_levers.LEVERS,
+    *optimizer_levers.LEVERS,
+    *waiting_lines.LEVERS,
+)
 
 
 def all_levers() -> tuple[Lever, ...]:

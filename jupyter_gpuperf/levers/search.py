@@ -172,6 +172,9 @@ class _Search:
         if speedup["low"] <= 1.0 or speedup["value"] < LEAST_GAIN:
             self._leave(lever, _no_gain(speedup), speedup)
             return
+        if lever.hint is not None:
+            self._leave(lever, lever.hint, speedup)
+            return
         numbers = self._check.compare(code)
         if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
             reason = Message("Numbers: {sentence}.", sentence=numbers["sentence"])

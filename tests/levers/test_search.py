@@ -9,6 +9,7 @@ from jupyter_gpuperf.levers.lever import Lever, NotApplicable
 from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.search import search
+from jupyter_gpuperf.levers.waiting_lines import waiting_lines
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
 
@@ -139,6 +140,29 @@ def test_a_lever_with_a_fault_of_its_own_is_left(notebook):
 
     result = found(notebook, [Lever(name="faulty", apply=apply)])
     assert "ZeroDivisionError" in result.levers[0].why
+
+
+def test_a_lever_that_is_only_measured_is_named_with_its_cost(notebook):
+    named = lever(
+        "named", "time.sleep(wait_seconds)", "pass", hint=Message("Not changed: it waits.")
+    )
+    result = found(notebook, [named])
+    assert result.taken == []
+    assert result.code == CELL
+    (outcome,) = result.levers
+    assert outcome.why == "Not changed: it waits."
+    assert outcome.speedup["low"] > 1.5
+
+
+def test_lines_that_wait_for_values_are_those_in_loops():
+    cell = """\
+first = loss.item()
+for batch in loader:
+    losses.append(loss.item())
+    if step % 100 == 0:
+        print(outputs.cpu().numpy(), table.item("name"))
+"""
+    assert waiting_lines(cell) == [3, 5]
 
 
 def test_of_levers_that_exclude_each_other_the_faster_one_stays(notebook):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from jupyter_gpuperf.metrics import all_metrics, catalog_of
-from jupyter_gpuperf.sampling.openmetrics import exported_name
+from jupyter_gpuperf.sampling.openmetrics import LOOP_FIGURES, exported_name
 
 DOCS = Path(__file__).parents[2] / "docs" / "monitoring"
 
@@ -20,6 +20,7 @@ def test_the_dashboard_and_the_alerts_name_only_metrics_that_exist():
         "gpuperf_device_info",
         "gpuperf_device_state",
         "gpuperf_kernel_memory_used_bytes",
+        *(f"gpuperf_loop_{each[0]}" for each in LOOP_FIGURES),
     }
     shown = (DOCS / "grafana-dashboard.json").read_text() + (DOCS / "prometheus.md").read_text()
     named = set(re.findall(r"\bgpuperf_[a-z0-9_]*[a-z0-9]", shown))
