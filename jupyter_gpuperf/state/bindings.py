@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import operator
+import re
 import types
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final
@@ -16,6 +17,15 @@ OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__kwdefaults__")
 """Attributes of functions that are not in their ``__dict__``."""
 OF_CLASSES: Final = frozenset({"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"})
 """Entries of a class that Python keeps by itself."""
+OF_COMPILER: Final = re.compile(
+    r"__(?:import|compiled_fn|resume_at|builtins_dict|gen_rand_values|warnings_warn_wrapper|comprehension)_"
+)
+"""Begins of the names that ``torch.compile`` adds to the globals of compiled functions, such as a cell's."""
+
+
+def _is_of_compiler(name: str) -> bool:
+    """Return whether Dynamo put a name among the user's: without it, code that it compiled would be compiled again."""
+    return not name.isidentifier() or OF_COMPILER.match(name) is not None
 
 
 class SavedNames:
@@ -44,7 +54,11 @@ class SavedNames:
         ]
 
     def _visible(self) -> list[str]:
-        return [name for name in self._namespace if name not in self._hidden]
+        return [
+            name
+            for name in self._namespace
+            if name not in self._hidden and not _is_of_compiler(name)
+        ]
 
     def restore(self) -> None:
         """Bind each name to its earlier value; delete names that were added since."""

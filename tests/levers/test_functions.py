@@ -76,3 +76,50 @@ def test_a_loader_without_a_name_is_refused():
     with pytest.raises(BenchmarkError) as error:
         gpuperf.speedup(of_a_module, [1, 2])
     assert error.value.code == "unknown_loader"
+
+
+NOTEBOOK = """
+import torch
+import jupyter_gpuperf as gpuperf
+
+torch.set_num_threads(1)
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(8, 8)
+    def forward(self, batch):
+        return self.layer(batch).relu()
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+batch = torch.randn(4, 8)
+
+def step():
+    optimizer.zero_grad()
+    model(batch).sum().backward()
+    optimizer.step()
+
+found = gpuperf.speedup(step, time_limit_seconds=6)
+print([each.speedup is not None for each in found.data.levers if each.name == "compile"])
+print(sum(name.startswith("__compiled_fn") for name in globals()))
+"""
+
+
+def test_a_model_whose_class_is_the_scripts_own_is_compiled_once(tmp_path):
+    """Its compiled code needs names that Dynamo puts among the script's: restoring the state leaves them."""
+    if sys.platform != "linux":
+        pytest.skip("compiling needs a C++ compiler")
+    (tmp_path / "train.py").write_text(NOTEBOOK)
+    done = subprocess.run(
+        [sys.executable, "train.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["[True]", "1"]
+    assert "recompile_limit" not in done.stderr
+    assert "KeyError" not in done.stderr

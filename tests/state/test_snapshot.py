@@ -186,3 +186,20 @@ def test_threads_that_wait_for_each_other_go_on_after_restoring():
     requests.put(None)
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_names_that_the_compiler_adds_stay_and_the_users_go():
+    ns = notebook()
+    saved = of_notebook(ns)
+    of_dynamo = (
+        "__compiled_fn_8_ab448f1f_215c_4ff1_bd9e_0f5b4ef6bb95",
+        "__builtins_dict___4",
+        "__import_torch_dot_nn_dot_modules_dot_conv",
+        "__resume_at_122_3",
+        "_140234_c0/0",
+    )
+    users = ("__important", "__compiled", "_140234_c0")
+    ns.update(dict.fromkeys((*of_dynamo, *users), 1))
+    saved.restore()
+    assert not ns.keys() & set(users)
+    assert set(of_dynamo) <= ns.keys()
