@@ -74,7 +74,7 @@ class Lever:
     compiles
         Whether its first run takes long; such levers come last, on top of all others.
     hint
-        If given, the lever is only measured, and this is said if it would gain: its code would change more than speed.
+        If given, the lever is only measured, and this is displayed if it would gain: its code would change more than speed.
     """
 
     name: str
