@@ -30,5 +30,6 @@ class CellCode:
 
     @property
     def setup_code(self) -> str:
-        """The set-up lines as code."""
-        return "\n".join(self.setup)
+        """The set-up lines as code; an import that several levers need stands once, at the top."""
+        imports = [line for line in dict.fromkeys(self.setup) if line.startswith("import ")]
+        return "\n".join([*imports, *(each for each in self.setup if each not in imports)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ TRIAL_RATIO: Final = 0.03
 """Half-width of the intervals at which a trial ends, as a share of the time."""
 FINAL_RATIO: Final = 0.01
 TRIAL_ROUNDS: Final = 4
+FINAL_ROUNDS: Final = 6
+ONE: Final[Interval] = {"value": 1.0, "low": 1.0, "high": 1.0}
 TRIAL_SHARE: Final = 0.08
 """Share of the time limit that one trial may take at most."""
 FINAL_SHARE: Final = 0.25
@@ -100,6 +103,8 @@ class _Search:
         self._best_variant = versions.variant(AS_IT_WAS, None)
         self._outcomes: list[LeverOutcome] = []
         self._taken: list[Lever] = []
+        self._numbers: dict[str, Any] = {}
+        """How the best code's numbers compare with fp32's; empty for the cell as it was."""
         self._limit_seconds = options.time_limit_seconds
         self._began = time.perf_counter()
 
@@ -175,12 +180,24 @@ class _Search:
         if lever.hint is not None:
             self._leave(lever, lever.hint, speedup)
             return
-        numbers = self._check.compare(code)
-        if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
-            reason = Message("Numbers: {sentence}.", sentence=numbers["sentence"])
-            self._leave(lever, reason, speedup)
+        if (wrong := self._wrong_numbers(code)) is not None:
+            self._leave(lever, wrong, speedup)
             return
         self._take(lever, code, variant, speedup)
+
+    def _wrong_numbers(self, code: CellCode) -> Message | None:
+        """Return why a version's numbers don't allow to take it; ``None`` if they do, then ``_numbers`` has them."""
+        try:
+            numbers = self._check.compare(code)
+        except OutOfTime:
+            return Message("Numbers not compared: no time was left.")
+        except Exception as error:  # noqa: BLE001  (whatever the cell raises, the other levers go on)
+            free_device_memory(self._session.torch)
+            return Message("Numbers not compared: {reason}", reason=repr(error))
+        if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
+            return Message("Numbers: {sentence}.", sentence=numbers["sentence"])
+        self._numbers = numbers
+        return None
 
     def _take(self, lever: Lever, code: CellCode, variant: Variant, speedup: Interval) -> None:
         for each in self._outcomes:
@@ -206,39 +223,51 @@ class _Search:
 
     def _answer(self, own: Variant) -> Speedup:
         self._progress(0.75, Message("Comparing with the cell as it was"))
-        session = self._session
-        best = self._best_variant
-        session.ends_at = math.inf
-        own.blocks, own.device_seconds = [], []
-        variants = {own.name: own}
-        if best is not own:
-            best.blocks, best.device_seconds = [], []
-            variants[best.name] = best
+        self._session.ends_at = math.inf
+        variants = {each.name: each for each in (own, self._best_variant)}
+        for each in variants.values():
+            each.blocks, each.device_seconds = [], []
+        limit_seconds = FINAL_SHARE * self._limit_seconds
+        round_seconds = 2 * sum(each.run_seconds for each in variants.values())
         timings = self._stopwatch.time_in_turn(
             variants,
             target_ratio=FINAL_RATIO,
-            fewest_rounds=TRIAL_ROUNDS + 2,
-            limit_seconds=FINAL_SHARE * self._limit_seconds,
+            fewest_rounds=max(2, min(FINAL_ROUNDS, int(limit_seconds / max(round_seconds, 1e-6)))),
+            limit_seconds=limit_seconds,
         )
-        is_same = best is own
-        one: Interval = {"value": 1.0, "low": 1.0, "high": 1.0}
-        numbers = {} if is_same else self._check.compare(self._best)
+        speedup = ONE
+        if self._taken:
+            speedup = timings.speedup(self._best_variant.name, own.name)
+            if speedup["low"] <= 1.0:  # what was seen in the trials may have been chance
+                self._leave_all(own)
+                speedup = ONE
+        best = self._best_variant
         return Speedup(
-            speedup=one if is_same else timings.speedup(best.name, own.name),
+            speedup=speedup,
             before_seconds=timings.median(own.name),
             after_seconds=timings.median(best.name),
             levers=self._outcomes,
             code=self._best.cell,
-            setup=_without_repeats(self._best.setup),
-            numerics=numbers,
+            setup=self._best.setup_code,
+            numerics=self._numbers,
             memory=dict(self._peaks(own, best)),
-            steps_per_run=session.steps_per_run,
+            steps_per_run=self._session.steps_per_run,
         )
+
+    def _leave_all(self, own: Variant) -> None:
+        self._best, self._best_variant, self._taken, self._numbers = self._own, own, [], {}
+        for each in self._outcomes:
+            if each.taken:
+                each.taken = False
+                each.why = Message("No gain over the cell as it was could be told at the end.")
 
     def _peaks(self, own: Variant, best: Variant) -> Iterator[tuple[str, int | None]]:
         for name, variant in (("before_bytes", own), ("after_bytes", best)):
             outcome = ModeOutcome(variant.name)
-            self._stopwatch.measure_peak_memory(variant, outcome)
+            with contextlib.suppress(
+                VariantFailed
+            ):  # out of memory, beside what was saved of the state
+                self._stopwatch.measure_peak_memory(variant, outcome)
             yield name, outcome.peak_allocated_bytes
 
     @property
@@ -265,10 +294,3 @@ def _no_gain(speedup: Interval) -> Message:
     if speedup["low"] <= 1.0:
         return Message("No gain can be told: the interval contains 1.")
     return Message("It gains too little.")
-
-
-def _without_repeats(setup: Sequence[str]) -> str:
-    """Return the lines; an import that several levers need stands once, at the top."""
-    imports = [line for line in dict.fromkeys(setup) if line.startswith("import ")]
-    others = [line for line in setup if not line.startswith("import ")]
-    return "\n".join([*imports, *others])

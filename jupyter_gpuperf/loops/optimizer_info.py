@@ -35,11 +35,11 @@ def _described(torch: Any, optimizers: Sequence[Any]) -> OptimizerInfo | None:
         tensors = {id(each): _tensors_of(each) for each in optimizers}
         groups = [group for each in optimizers for group in each.param_groups]
         largest = max(optimizers, key=lambda each: len(tensors[id(each)]))
-        can_be_fused = all(_can_be_fused(torch, each, tensors[id(each)]) for each in optimizers)
+        are_fusible = all(can_be_fused(torch, each) for each in optimizers)
         return OptimizerInfo(
             class_name=type(largest).__name__[:200],
             tensors_count=sum(map(len, tensors.values())),
-            is_fused=any(each.get("fused") for each in groups) if can_be_fused else None,
+            is_fused=any(each.get("fused") for each in groups) if are_fusible else None,
             is_foreach=all(_is_foreach(torch, each) for each in groups),
         )
     except Exception:  # noqa: BLE001  (an optimizer with different internals, or none that is left)
@@ -53,20 +53,18 @@ def _tensors_of(optimizer: Any) -> list[Any]:
 def _is_foreach(torch: Any, group: Any) -> bool:
     if group.get("foreach") is not None:
         return bool(group["foreach"])
-    plain = (
-        torch.Tensor,
-        torch.nn.Parameter,
-    )  # of other tensors, torch updates one after the other
+    plain = (torch.Tensor, torch.nn.Parameter)  # others are updated one after the other
     return all(type(each) in plain for each in list(group["params"]))
 
 
-def _can_be_fused(torch: Any, optimizer: Any, tensors: Sequence[Any]) -> bool:
+def can_be_fused(torch: Any, optimizer: Any) -> bool:
     """Return whether torch would take ``fused=True``; ``False`` for a class of the user's own, even if derived."""
     kind = type(optimizer)
     kernel = KERNELS.get(kind.__name__)
     if kernel is None or not kind.__module__.startswith("torch.optim."):
         return False
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    tensors = _tensors_of(optimizer)
     devices = {each.device.type for each in tensors}
     return (
         all(has_kernel(kernel, device.upper()) for device in devices)

@@ -6,12 +6,13 @@ import pytest
 
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.levers.lever import Lever, NotApplicable
+from jupyter_gpuperf.levers.numbers_check import NumbersCheck
 from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.search import search
 from jupyter_gpuperf.levers.waiting_lines import waiting_lines
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed, OutOfTime, ProfiledCode
 
 torch = pytest.importorskip("torch")
 
@@ -66,7 +67,7 @@ def notebook():
     return names
 
 
-def found(notebook, levers, cell=CELL, options=QUICK):
+def found(notebook, levers, cell=CELL, options=QUICK, **more):
     code = compile(cell, "<cell>", "exec")
     subject = ProfiledCode(
         body=lambda: exec(code, notebook),
@@ -74,7 +75,7 @@ def found(notebook, levers, cell=CELL, options=QUICK):
         code=code,
         hidden=frozenset({"__builtins__"}),
     )
-    return search(subject, cell, options, levers=levers)
+    return search(subject, cell, options, levers=levers, **more)
 
 
 def by_name(result):
@@ -163,6 +164,43 @@ for batch in loader:
         print(outputs.cpu().numpy(), table.item("name"))
 """
     assert waiting_lines(cell) == [3, 5]
+
+
+def test_numbers_that_can_not_be_compared_are_only_that_levers_end(notebook, monkeypatch):
+    """As when the time is up, or memory runs out, while the losses are compared."""
+
+    def compare(check, code):
+        if "pass" in code.cell:
+            raise OutOfTime("out_of_time", "The time limit is used up.", "")
+        return original(check, code)
+
+    original = NumbersCheck.compare
+    monkeypatch.setattr(NumbersCheck, "compare", compare)
+    result = found(notebook, [FASTER, NONE])
+    assert by_name(result)["no wait"].why == "Numbers not compared: no time was left."
+    assert result.taken == ["none"]
+    assert result.numerics["verdict"] in {"within", "close"}
+
+
+def test_a_gain_that_is_gone_at_the_end_is_not_claimed(notebook, tmp_path):
+    flag = tmp_path / "final"
+    once = lever(
+        "once",
+        setup=("import os", f"wait_seconds = 0.04 if os.path.exists({str(flag)!r}) else 0.0"),
+    )
+
+    def progress(_ratio, message):
+        if "Comparing" in message:
+            flag.touch()
+
+    result = found(notebook, [once], progress=progress)
+    (outcome,) = result.levers
+    assert outcome.speedup["low"] > 1.5  # in its trial
+    assert outcome.why == "No gain over the cell as it was could be told at the end."
+    assert result.taken == []
+    assert result.code == CELL
+    assert result.setup == ""
+    assert result.speedup["value"] == 1.0
 
 
 def test_of_levers_that_exclude_each_other_the_faster_one_stays(notebook):
