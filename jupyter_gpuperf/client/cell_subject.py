@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.precision.effects import side_effect_warnings
-from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed
 
 SHELL_NAMES: Final = re.compile(r"_+|_i+|_i?\d+|In|Out|_ih|_oh|_dh|exit|quit|get_ipython|open")
 """Names that IPython itself puts into the namespace."""

@@ -21,7 +21,8 @@ from jupyter_gpuperf.precision.failure_description import describe_ordinary_fail
 from jupyter_gpuperf.precision.mode_context import MODES
 from jupyter_gpuperf.precision.options import DEFAULT_STEPS, ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed
 from jupyter_gpuperf.schemas import ErrorInfo
 
 

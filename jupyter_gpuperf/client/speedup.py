@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import textwrap
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 from jupyter_gpuperf.client.cell_subject import (
@@ -15,6 +16,7 @@ from jupyter_gpuperf.client.cell_subject import (
 )
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import CancelClicked, ReportingView, in_process_job
+from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.cell_speedup import NAME, CellSpeedup
 from jupyter_gpuperf.display.progress import best_view
@@ -22,7 +24,8 @@ from jupyter_gpuperf.errors import BadRequest, require_package
 from jupyter_gpuperf.levers.options import DEFAULT_SECONDS, SpeedupOptions
 from jupyter_gpuperf.levers.search import search
 from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
-from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed
 from jupyter_gpuperf.schemas import ErrorInfo
 
 STEPS: Final = 10
@@ -45,6 +48,9 @@ def speedup(
     *,
     time_limit_seconds: float = DEFAULT_SECONDS,
     safe: bool = False,
+    memory: bool = False,
+    max_autotune: bool = False,
+    risky: bool = False,
 ) -> CellSpeedup:
     """Make a function fast: return the measured gain, what each lever gave, and the function as code.
 
@@ -61,6 +67,12 @@ def speedup(
         Maximum time for everything but the first call and compiling.
     safe
         Try only what keeps the numbers of fp32.
+    memory
+        Look for the least memory at no loss of speed, instead of for speed.
+    max_autotune
+        Also compile with ``mode="max-autotune"``, which takes minutes.
+    risky
+        Also try, last, what can end the CUDA context.
 
     Raises
     ------
@@ -68,7 +80,13 @@ def speedup(
         The request was refused; with ``code``, ``message`` and ``hint``.
     """
     require_package("torch", "gpuperf.speedup")
-    options = SpeedupOptions(time_limit_seconds=time_limit_seconds, safe=safe)
+    options = SpeedupOptions(
+        time_limit_seconds=time_limit_seconds,
+        safe=safe,
+        memory=memory,
+        max_autotune=max_autotune,
+        risky=risky,
+    )
     source = _source_of(step)
     names = getattr(step, "__globals__", {})
     call = f"{step.__name__}()"
@@ -96,12 +114,13 @@ def _run(
     *,
     display_result: bool = False,
 ) -> CellSpeedup:
-    parameters = {"time_limit_seconds": options.time_limit_seconds, "safe": options.safe}
+    parameters = asdict(options)
     view = ReportingView(best_view(), parameters)
     showing = in_process_job(
         NAME, view, display_result=display_result, cancelled_by=(CancelClicked,)
     )
-    with showing as job:
+    # The trials are not the notebook's own loops, so don't report them.
+    with showing as job, session().watching.timing_suspended():
         try:
             found = search(subject, source, options, progress=job.report_progress)
         except CellFailed as error:

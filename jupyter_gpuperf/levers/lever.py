@@ -22,6 +22,8 @@ class Situation:
         Path → object, of what the cell names; each path is an expression that is valid in the notebook.
     has_own_autocast
         Whether the cell enters autocast itself.
+    has_scaler
+        Whether the cell scales its gradients itself.
     has_backward
         Whether the cell runs a backward pass.
     """
@@ -32,6 +34,7 @@ class Situation:
     models: Mapping[str, Any]
     optimizers: Mapping[str, Any]
     has_own_autocast: bool
+    has_scaler: bool
     has_backward: bool
 
     @property
@@ -73,8 +76,12 @@ class Lever:
         Whether the results stay those of fp32, apart from the order of sums; ``--safe`` allows only such levers.
     compiles
         Whether its first run takes long; such levers come last, on top of all others.
+    requires
+        Name of the option of the search without which the lever is not tried: ``risky``, for what can end the CUDA
+        context, or ``max_autotune``.
     hint
-        If given, the lever is only measured, and this is displayed if it would gain: its code would change more than speed.
+        If given, the lever is only measured, and what this returns for the code is displayed if it would gain: its code
+        would change more than speed.
     """
 
     name: str
@@ -82,4 +89,5 @@ class Lever:
     excludes: frozenset[str] = frozenset()
     keeps_numbers: bool = True
     compiles: bool = False
-    hint: Message | None = None
+    requires: str = ""
+    hint: Callable[[CellCode], Message] | None = None

@@ -20,10 +20,22 @@ class SpeedupOptions:
         Limit for everything but the ordinary run and compiling.
     safe
         Try only levers that keep fp32's numbers.
+    memory
+        Look for the least memory at no loss of speed, instead of for speed.
+    risky
+        Also try, last, what can end the CUDA context.
+    max_autotune
+        Also compile with ``mode="max-autotune"``, which takes minutes.
+    loader
+        The name of the loader to tune; by default the one from which the cell draws most.
     """
 
     time_limit_seconds: float = DEFAULT_SECONDS
     safe: bool = False
+    memory: bool = False
+    risky: bool = False
+    max_autotune: bool = False
+    loader: str = ""
 
     def validated(self) -> SpeedupOptions:
         """Return the options after checking them.

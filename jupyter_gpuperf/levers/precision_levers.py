@@ -11,10 +11,10 @@ from jupyter_gpuperf.levers.lever import Lever, NotApplicable, Situation
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.rewriting import TF32_LINES, cell_in_autocast
-from jupyter_gpuperf.precision.scaler_code import NotRewritable
+from jupyter_gpuperf.precision.scaler_code import NotRewritable, free_name
 from jupyter_gpuperf.state.switches import tf32_is_on
 
-PRECISIONS: Final = frozenset({"tf32", "bf16"})
+PRECISIONS: Final = frozenset({"tf32", "bf16", "fp16"})
 
 
 def _with_tf32(situation: Situation, code: CellCode) -> CellCode:
@@ -28,16 +28,47 @@ def _in_bf16(situation: Situation, code: CellCode) -> CellCode:
     _require(situation, "bf16")
     if situation.has_own_autocast:
         raise NotApplicable(Message("The cell has its own autocast."))
-    autocast = f'torch.autocast("{situation.device.type}", dtype=torch.bfloat16)'
+    return _in_autocast(situation, code, "torch.bfloat16")
+
+
+def _in_fp16(situation: Situation, code: CellCode) -> CellCode:
+    _require(situation, "fp16")
+    if "bf16" in precisions_of(situation.torch, situation.device):
+        raise NotApplicable(Message("bf16 is as fast here, and needs no scaler."))
+    if situation.has_own_autocast:
+        raise NotApplicable(Message("The cell has its own autocast."))
+    if situation.has_scaler or not situation.has_backward:
+        return _in_autocast(situation, code, "torch.float16")
+    scaler = free_name("scaler", code.cell, situation.namespace)
+    made = f'{scaler} = torch.amp.GradScaler("{situation.device.type}")'
+    return _in_autocast(situation, code, "torch.float16", scaler).with_setup(made)
+
+
+def _in_autocast(
+    situation: Situation, code: CellCode, dtype: str, scaler: str | None = None
+) -> CellCode:
+    autocast = f'torch.autocast("{situation.device.type}", dtype={dtype})'
     try:
         if situation.has_backward:
-            cell = cell_in_autocast(code.cell, autocast, situation.namespace, situation.torch)
+            names, torch = situation.namespace, situation.torch
+            cell = cell_in_autocast(code.cell, autocast, names, torch, scaler=scaler)
         else:
             cell = _within(autocast, code.cell)
     except (NotRewritable, SyntaxError):
         reason = Message("The forward pass can't be found in the cell's code.")
         raise NotApplicable(reason) from None
     return code.with_setup("import torch").with_cell(cell)
+
+
+def _without_gradients(situation: Situation, code: CellCode) -> CellCode:
+    if situation.has_backward:
+        raise NotApplicable(Message("The cell runs a backward pass."))
+    if any(each in code.cell for each in ("no_grad", "inference_mode", "requires_grad")):
+        raise NotApplicable(Message("The cell decides on gradients itself."))
+    try:
+        return code.with_setup("import torch").with_cell(_within("torch.no_grad()", code.cell))
+    except (NotRewritable, SyntaxError):
+        raise NotApplicable(Message("The cell's code can't be indented.")) from None
 
 
 def _within(context: str, cell: str) -> str:
@@ -67,4 +98,6 @@ def _require(situation: Situation, precision: str) -> None:
 LEVERS: Final = (
     Lever(name="tf32", apply=_with_tf32, excludes=PRECISIONS, keeps_numbers=False),
     Lever(name="bf16", apply=_in_bf16, excludes=PRECISIONS, keeps_numbers=False),
+    Lever(name="fp16", apply=_in_fp16, excludes=PRECISIONS, keeps_numbers=False),
+    Lever(name="no_grad", apply=_without_gradients),
 )

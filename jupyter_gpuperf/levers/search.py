@@ -1,49 +1,45 @@
-"""Search for the levers that make a cell faster: each alone on top of what was taken, then the whole against the cell."""
+"""Search for what makes a cell faster: levers on top of each other, then the loader, then the whole against the cell.
+
+While the cell draws from a loader, the levers are compared on batches that are ready: so a slow loader hides no gain, and
+costs no time. What the loader itself could gain is the difference between the two.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.levers import loader_lever
 from jupyter_gpuperf.levers.cell_code import CellCode
+from jupyter_gpuperf.levers.goal import SpeedGoal, goal_of
+from jupyter_gpuperf.levers.graph_breaks import GraphBreaks
 from jupyter_gpuperf.levers.lever import Lever, NotApplicable
-from jupyter_gpuperf.levers.numbers_check import RIGHT, NumbersCheck
+from jupyter_gpuperf.levers.loader_trial import LoaderTrial
+from jupyter_gpuperf.levers.numbers_check import NumbersCheck, wrong_numbers
 from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
+from jupyter_gpuperf.levers.ready_batches import KeepingLoader, ReadyLoaders
 from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.situation import situation_of
-from jupyter_gpuperf.levers.versions import Versions
-from jupyter_gpuperf.measure.interleaved import Interleaved
-from jupyter_gpuperf.measure.memory import free_device_memory
+from jupyter_gpuperf.levers.trials import TrialEnded, Trials
+from jupyter_gpuperf.levers.versions import NO_STAND_INS, Versions
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
+from jupyter_gpuperf.precision.compiling import is_compiled
 from jupyter_gpuperf.precision.measured_modes import Progress
-from jupyter_gpuperf.precision.numerics import UNKNOWN
-from jupyter_gpuperf.precision.outcome import ModeOutcome
-from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
-from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import ProfileSession
+from jupyter_gpuperf.precision.timing import Variant
 from jupyter_gpuperf.state.interrupts import run_afterwards
+from jupyter_gpuperf.tuning.tune import IGNORED_WARNINGS
 
 AS_IT_WAS: Final = "as it was"
-TRIAL_RATIO: Final = 0.03
-"""Half-width of the intervals at which a trial ends, as a share of the time."""
-FINAL_RATIO: Final = 0.01
-TRIAL_ROUNDS: Final = 4
-FINAL_ROUNDS: Final = 6
 ONE: Final[Interval] = {"value": 1.0, "low": 1.0, "high": 1.0}
-TRIAL_SHARE: Final = 0.08
-"""Share of the time limit that one trial may take at most."""
-FINAL_SHARE: Final = 0.25
-LEAST_GAIN: Final = 1.005
-"""A lever that gains less is not worth its line."""
 COMPARED_STEPS: Final = 20
-ROUNDING_RATIO: Final = 1e-4
-"""Relative difference of losses or outputs that another order of fp32's sums explains."""
 
 
 def search(
@@ -71,17 +67,24 @@ def search(
     versions = Versions(session)
     with run_afterwards(lambda: _close(session, versions)):
         progress(0.02, "Running the cell once")
+        ordinary_began = time.perf_counter()
         session.ordinary_run()
+        run_seconds = time.perf_counter() - ordinary_began
         chosen = all_levers() if levers is None else levers
-        found = _Search(session, versions, source, options, chosen, progress).run()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", IGNORED_WARNINGS)
+            found = _Search(session, versions, source, options, chosen, progress).run(run_seconds)
     found.warnings = [*session.warnings, *found.warnings]
     found.seconds = time.perf_counter() - began
     return found
 
 
 def _close(session: ProfileSession, versions: Versions) -> None:
-    versions.choose(None)
+    versions.restore()
     session.close()
+    has_own = any(is_compiled(module) for _, module in session.models_used())
+    if versions.has_compiled and not has_own:
+        session.torch.compiler.reset()  # frees compiled code, and the memory of CUDA graphs
 
 
 class _Search:
@@ -96,201 +99,198 @@ class _Search:
     ) -> None:
         self._session, self._versions, self._options = session, versions, options
         self._levers, self._progress = levers, progress
-        self._stopwatch = CellStopwatch(session)
+        self._trials = Trials(session, versions, options.time_limit_seconds)
         self._situation = situation_of(session)
-        self._own = CellCode(source)
-        self._best = self._own
-        self._best_variant = versions.variant(AS_IT_WAS, None)
+        self._own_code = CellCode(source)
+        self._own = versions.variant(AS_IT_WAS, None)
+        self._best, self._best_variant = self._own_code, self._own
         self._outcomes: list[LeverOutcome] = []
         self._taken: list[Lever] = []
         self._numbers: dict[str, Any] = {}
         """How the best code's numbers compare with fp32's; empty for the cell as it was."""
-        self._limit_seconds = options.time_limit_seconds
-        self._began = time.perf_counter()
+        self._workers = 0
+        """The largest number of workers of any loader in a version."""
 
-    def run(self) -> Speedup:
-        """Try all levers, and return the answer."""
-        own = self._best_variant
-        self._attempt_own(own)
-        runs = math.ceil(COMPARED_STEPS / max(1, self._session.steps_per_run))
+    def run(self, run_seconds: float) -> Speedup:
+        """Try all levers, and return the answer; the ordinary run took ``run_seconds``."""
+        ready = self._run_own(run_seconds)
+        own_seconds = self._own.run_seconds
+        if ready is not None:
+            self._use_ready(ready, run_seconds)
+        self._goal = goal_of(self._options.memory, lambda: self._trials.peak_bytes(self._own))
+        runs = math.ceil(COMPARED_STEPS / max(1, self._steps_per_run))
         self._check = NumbersCheck(self._session, self._versions, runs)
         for index, lever in enumerate(self._levers):
             done = index / len(self._levers)
-            self._progress(0.1 + 0.6 * done, Message("Trying {lever}", lever=lever.name))
+            self._progress(0.1 + 0.5 * done, Message("Trying {lever}", lever=lever.name))
             self._try(lever)
-        return self._answer(own)
+        ready_seconds = self._best_variant.run_seconds
+        self._versions.stand_ins = NO_STAND_INS
+        self._own.run_seconds = own_seconds
+        self._trials.time_steps_only(run_seconds, self._workers)
+        if ready is not None:
+            self._progress(0.62, Message("Trying {lever}", lever=loader_lever.NAME))
+            self._try_loader(ready, ready_seconds, run_seconds)
+        return self._answer()
 
-    def _attempt_own(self, own: Variant) -> None:
+    @property
+    def _steps_per_run(self) -> int:
+        window = self._session.window
+        return self._session.steps_per_run if window is None else window.last
+
+    def _run_own(self, run_seconds: float) -> ReadyLoaders | None:
+        """Run the cell as it was; return batches of the loaders from which it drew."""
+        loaders = loader_lever.loaders_used(self._situation.namespace, self._session.names_used())
+        loader_lever.check_name(self._options.loader, loaders)
+        keeping = {name: KeepingLoader(each) for name, each in loaders.items()}
+        self._workers = max((each.num_workers for each in loaders.values()), default=0)
+        self._trials.time_steps_only(run_seconds, self._workers)
+        self._versions.stand_ins = keeping
+        self._trials.warm_up_own(self._own)
+        self._versions.stand_ins = NO_STAND_INS
+        ready = ReadyLoaders(keeping, pinned=self._situation.is_on_gpu)
+        return ready if ready.stand_ins else None
+
+    def _use_ready(self, ready: ReadyLoaders, run_seconds: float) -> None:
+        """Have all versions run on ready batches, if the cell runs on them and leaves them as they are."""
+        self._trials.time_steps_only(run_seconds)
+        self._versions.stand_ins = ready.stand_ins
         try:
-            self._stopwatch.warm_up(own)
-        except VariantFailed as error:
-            failed = describe_failure_in_mode(self._session, error)
-            message = Message("The cell can't be run again: {reason}", reason=failed["message"])
-            raise GpuPerfError("not_timed", message, failed["hint"]) from error
+            self._trials.warm_up(self._own)
+        except TrialEnded:
+            self._versions.stand_ins = NO_STAND_INS
+        if ready.were_changed():
+            self._versions.stand_ins = NO_STAND_INS
+        if self._versions.stand_ins is NO_STAND_INS:
+            self._trials.warm_up_own(self._own)
 
     def _try(self, lever: Lever) -> None:
+        if lever.requires and not getattr(self._options, lever.requires):
+            option = "--" + lever.requires.replace("_", "-")
+            self._leave(lever.name, Message("Not tried without {option}.", option=option))
+            return
         if self._options.safe and not lever.keeps_numbers:
-            self._leave(lever, Message("Not tried: it changes fp32's numbers."))
+            self._leave(lever.name, Message("Not tried: it changes fp32's numbers."))
             return
         self._session.reset()  # levers look at the objects as they were
         base = self._without_excluded(lever)
         try:
             code = lever.apply(self._situation, base)
         except NotApplicable as error:
-            self._leave(lever, error.reason)
+            self._leave(lever.name, error.reason)
             return
         except Exception as error:  # noqa: BLE001  (a lever of another package)
-            self._leave(lever, Message("It failed: {reason}", reason=repr(error)))
+            self._leave(lever.name, Message("It failed: {reason}", reason=repr(error)))
             return
-        if self._seconds_left() < self._trial_seconds():
-            self._leave(lever, Message("Not tried: no time was left."))
+        if not self._trials.allow_for(self._best_variant):
+            self._leave(lever.name, Message("Not tried: no time was left."))
             return
-        self._time(lever, code)
+        try:
+            self._time(lever, code)
+        except TrialEnded as error:
+            self._leave(lever.name, error.reason)
 
     def _without_excluded(self, lever: Lever) -> CellCode:
         """Return the best code so far without the levers of which this one takes the place."""
-        code = self._own
+        code = self._own_code
         for each in self._taken:
             if each.name not in lever.excludes:
                 code = each.apply(self._situation, code)
         return code
 
     def _time(self, lever: Lever, code: CellCode) -> None:
-        began = time.perf_counter()
         variant = self._versions.variant(lever.name, code)
-        try:
-            self._session.ends_at = math.inf if lever.compiles else self._ends_at
-            self._stopwatch.warm_up(variant)
-            if lever.compiles:  # compiling does not count
-                self._began += time.perf_counter() - began
-            self._session.ends_at = self._ends_at
-            timings = self._in_turn([self._best_variant, variant])
-            speedup = timings.speedup(lever.name, self._best_variant.name)
-        except OutOfTime:
-            self._leave(lever, Message("Not tried to the end: no time was left."))
+        breaks = GraphBreaks()
+        with breaks.recorded():
+            self._trials.warm_up(variant, compiles=lever.compiles)
+        speedup = self._trials.compare(self._best_variant, variant)
+        why = self._goal.objection(speedup, lambda: self._trials.peak_bytes(variant))
+        numbers: dict[str, Any] = {}
+        if why is None and lever.hint is not None:
+            why = lever.hint(self._own_code)
+        if why is None:
+            numbers, why = wrong_numbers(self._check, code)
+        if why is not None:
+            self._leave(lever.name, breaks.added_to(why), speedup)
             return
-        except VariantFailed as error:
-            failed = describe_failure_in_mode(self._session, error)
-            self._leave(lever, Message("It failed: {reason}", reason=failed["message"]))
-            free_device_memory(self._session.torch)
-            return
-        if speedup["low"] <= 1.0 or speedup["value"] < LEAST_GAIN:
-            self._leave(lever, _no_gain(speedup), speedup)
-            return
-        if lever.hint is not None:
-            self._leave(lever, lever.hint, speedup)
-            return
-        if (wrong := self._wrong_numbers(code)) is not None:
-            self._leave(lever, wrong, speedup)
-            return
-        self._take(lever, code, variant, speedup)
-
-    def _wrong_numbers(self, code: CellCode) -> Message | None:
-        """Return why a version's numbers don't allow to take it; ``None`` if they do, then ``_numbers`` has them."""
-        try:
-            numbers = self._check.compare(code)
-        except OutOfTime:
-            return Message("Numbers not compared: no time was left.")
-        except Exception as error:  # noqa: BLE001  (whatever the cell raises, the other levers go on)
-            free_device_memory(self._session.torch)
-            return Message("Numbers not compared: {reason}", reason=repr(error))
-        if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
-            return Message("Numbers: {sentence}.", sentence=numbers["sentence"])
         self._numbers = numbers
-        return None
-
-    def _take(self, lever: Lever, code: CellCode, variant: Variant, speedup: Interval) -> None:
         for each in self._outcomes:
             if each.taken and each.name in lever.excludes:
                 each.taken = False
                 each.why = Message("{lever} is faster.", lever=lever.name)
         self._taken = [x for x in self._taken if x.name not in lever.excludes] + [lever]
+        self._take(lever.name, code, variant, speedup, breaks)
+
+    def _try_loader(self, ready: ReadyLoaders, ready_seconds: float, run_seconds: float) -> None:
+        loader = LoaderTrial(self._trials, self._versions, self._situation, ready)
+        best, progress = self._best_variant, self._progress
+        try:
+            found = loader.tuned(
+                self._options.loader,
+                self._best,
+                best,
+                ready_seconds=ready_seconds,
+                progress=lambda ratio, text: progress(0.62 + 0.13 * ratio, text),
+            )
+            self._workers = max(self._workers, found.workers)
+            self._trials.time_steps_only(run_seconds, self._workers)
+            variant, speedup = loader.compared(best, found)
+        except (NotApplicable, TrialEnded) as error:
+            self._leave(loader_lever.NAME, error.reason)
+            return
+        why = SpeedGoal().objection(speedup, lambda: None)
+        if why is None:
+            self._take(loader_lever.NAME, found.code, variant, speedup)
+        else:
+            self._leave(loader_lever.NAME, why, speedup)
+
+    def _take(
+        self,
+        name: str,
+        code: CellCode,
+        variant: Variant,
+        speedup: Interval,
+        breaks: GraphBreaks | None = None,
+    ) -> None:
         self._best, self._best_variant = code, variant
-        self._outcomes.append(LeverOutcome(lever.name, True, Message("It is faster."), speedup))
+        why = (breaks or GraphBreaks()).added_to(self._goal.taken_because)
+        self._outcomes.append(LeverOutcome(name, True, why, speedup))
 
-    def _leave(self, lever: Lever, why: Message, speedup: Interval | None = None) -> None:
-        self._outcomes.append(LeverOutcome(lever.name, False, why, speedup))
+    def _leave(self, name: str, why: Message, speedup: Interval | None = None) -> None:
+        self._outcomes.append(LeverOutcome(name, False, why, speedup))
 
-    def _in_turn(self, variants: Sequence[Variant]) -> Interleaved:
-        for each in variants:
-            each.blocks, each.device_seconds = [], []
-        return self._stopwatch.time_in_turn(
-            {each.name: each for each in variants},
-            target_ratio=TRIAL_RATIO,
-            fewest_rounds=TRIAL_ROUNDS,
-            limit_seconds=TRIAL_SHARE * self._limit_seconds,
-        )
-
-    def _answer(self, own: Variant) -> Speedup:
+    def _answer(self) -> Speedup:
         self._progress(0.75, Message("Comparing with the cell as it was"))
-        self._session.ends_at = math.inf
-        variants = {each.name: each for each in (own, self._best_variant)}
-        for each in variants.values():
-            each.blocks, each.device_seconds = [], []
-        limit_seconds = FINAL_SHARE * self._limit_seconds
-        round_seconds = 2 * sum(each.run_seconds for each in variants.values())
-        timings = self._stopwatch.time_in_turn(
-            variants,
-            target_ratio=FINAL_RATIO,
-            fewest_rounds=max(2, min(FINAL_ROUNDS, int(limit_seconds / max(round_seconds, 1e-6)))),
-            limit_seconds=limit_seconds,
-        )
-        speedup = ONE
-        if self._taken:
-            speedup = timings.speedup(self._best_variant.name, own.name)
-            if speedup["low"] <= 1.0:  # what was seen in the trials may have been chance
-                self._leave_all(own)
-                speedup = ONE
-        best = self._best_variant
-        return Speedup(
-            speedup=speedup,
+        own, best = self._own, self._best_variant
+        timings = self._trials.compare_finally(own, best)
+        answer = Speedup(
+            speedup=ONE if best is own else timings.speedup(best.name, own.name),
             before_seconds=timings.median(own.name),
             after_seconds=timings.median(best.name),
             levers=self._outcomes,
             code=self._best.cell,
             setup=self._best.setup_code,
             numerics=self._numbers,
-            memory=dict(self._peaks(own, best)),
+            memory={
+                "before_bytes": self._trials.peak_bytes(own),
+                "after_bytes": self._trials.peak_bytes(best),
+            },
             steps_per_run=self._session.steps_per_run,
         )
+        # What was seen in the trials may have been chance.
+        return self._as_it_was(answer) if self._goal.is_missed(answer) else answer
 
-    def _leave_all(self, own: Variant) -> None:
-        self._best, self._best_variant, self._taken, self._numbers = self._own, own, [], {}
+    def _as_it_was(self, answer: Speedup) -> Speedup:
         for each in self._outcomes:
             if each.taken:
                 each.taken = False
                 each.why = Message("No gain over the cell as it was could be told at the end.")
-
-    def _peaks(self, own: Variant, best: Variant) -> Iterator[tuple[str, int | None]]:
-        for name, variant in (("before_bytes", own), ("after_bytes", best)):
-            outcome = ModeOutcome(variant.name)
-            with contextlib.suppress(
-                VariantFailed
-            ):  # out of memory, beside what was saved of the state
-                self._stopwatch.measure_peak_memory(variant, outcome)
-            yield name, outcome.peak_allocated_bytes
-
-    @property
-    def _ends_at(self) -> float:
-        return self._began + (1 - FINAL_SHARE) * self._limit_seconds
-
-    def _seconds_left(self) -> float:
-        return self._ends_at - time.perf_counter()
-
-    def _trial_seconds(self) -> float:
-        return 2 * (TRIAL_ROUNDS + 1) * self._best_variant.run_seconds
-
-
-def _is_exact(numbers: dict[str, Any]) -> bool:
-    """Return whether a verdict is unknown only for want of noise, and the numbers are off by rounding alone."""
-    known = [numbers.get("first_loss_relative"), (numbers.get("outputs") or {}).get("relative")]
-    off = [each for each in known if each is not None]
-    return numbers["verdict"] == UNKNOWN and bool(off) and max(off) < ROUNDING_RATIO
-
-
-def _no_gain(speedup: Interval) -> Message:
-    if speedup["high"] < 1.0:
-        return Message("It is slower.")
-    if speedup["low"] <= 1.0:
-        return Message("No gain can be told: the interval contains 1.")
-    return Message("It gains too little.")
+        return replace(
+            answer,
+            speedup=ONE,
+            after_seconds=answer.before_seconds,
+            code=self._own_code.cell,
+            setup="",
+            numerics={},
+            memory={name: answer.memory["before_bytes"] for name in answer.memory},
+        )

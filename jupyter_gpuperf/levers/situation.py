@@ -19,6 +19,7 @@ def situation_of(session: ProfileSession) -> Situation:
         models=_valid(session.models_used(), namespace),
         optimizers=_valid(session.before.reached.optimizers, namespace),
         has_own_autocast=traits.own_autocast is not None,
+        has_scaler=traits.has_scaler,
         has_backward=session.steps_per_run > 0 or "backward" in session.names_used(),
     )
 

@@ -1,4 +1,7 @@
-"""Find the lines of a cell in which the host waits for the GPU's values, and measure what they cost. They stay as they are."""
+"""Find the lines of a cell in which the host waits for the GPU's values, and measure what they cost.
+
+They stay as they are: what the values are needed for, the cell does not say.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ NOT_WAITING: Final = "detach"
 
 
 class _WithoutWaits(ast.NodeTransformer):
-    """Replaces each method that waits by one that does not, within loops."""
+    """Replaces each method that waits by one that does not, and leaves out what is printed, within loops."""
 
     def __init__(self) -> None:
         self.lines: set[int] = set()
@@ -30,6 +33,9 @@ class _WithoutWaits(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         function = node.func
+        if self._depth and isinstance(function, ast.Name) and function.id == "print":
+            self.lines.add(node.lineno)
+            return ast.copy_location(ast.Constant(None), node)
         is_waiting = isinstance(function, ast.Attribute) and function.attr in WAITING
         if self._depth and is_waiting and not node.args and not node.keywords:
             assert isinstance(function, ast.Attribute)
@@ -51,6 +57,14 @@ def waiting_lines(cell: str) -> list[int]:
     return sorted(finder.lines)
 
 
+def _hint(code: CellCode) -> Message:
+    return Message(
+        "Not changed: in lines {lines}, .item(), .cpu(), .numpy(), .tolist() or print wait for the GPU. Keep values there, "
+        "and read them every hundred steps.",
+        lines=list(map(str, waiting_lines(code.cell))),
+    )
+
+
 def _without_waits(situation: Situation, code: CellCode) -> CellCode:
     if not situation.is_on_gpu:
         raise NotApplicable(Message("The cell runs on the CPU."))
@@ -69,9 +83,6 @@ LEVERS: Final = (
     Lever(
         name="no waiting for values",
         apply=_without_waits,
-        hint=Message(
-            "Not changed: .item(), .tolist(), .cpu() and .numpy() in the loop wait for the GPU. Keep values there, and read "
-            "them every hundred steps."
-        ),
+        hint=_hint,
     ),
 )

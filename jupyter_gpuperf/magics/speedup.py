@@ -17,11 +17,15 @@ MANUAL: Final = Message(
     """\
 Make the cell fast: try what can speed it up, alone and together, and get the result as code.
 
-  %%speedup [--time-limit-seconds X] [--safe] [--into NAME]
+  %%speedup [--time-limit-seconds X] [--safe] [--memory] [--loader NAME] [--max-autotune] [--risky] [--into NAME]
   …                   the cell: a few training steps
 
   --time-limit-seconds X   limit of the search (default 90), plus what compiling takes
   --safe              only what keeps the numbers of fp32
+  --memory            look for the least memory at no loss of speed
+  --loader NAME       the loader to tune (default: the one from which the cell draws most)
+  --max-autotune      also compile with mode="max-autotune", which takes minutes
+  --risky             also try, last, what can end the CUDA context
   --into NAME         assign the result to this variable
 
 The cell is run many times. Afterwards models, optimizers, tensors, random states and names are as after one
@@ -42,7 +46,9 @@ def parse(line: str) -> tuple[SpeedupOptions, str | None]:
 
     parser = OptionParser(prog="%%speedup", allow_abbrev=False, add_help=False)
     parser.add_argument("--time-limit-seconds", type=float, default=DEFAULT_SECONDS)
-    parser.add_argument("--safe", action="store_true")
+    for name in ("--safe", "--memory", "--max-autotune", "--risky"):
+        parser.add_argument(name, action="store_true")
+    parser.add_argument("--loader", default="")
     parser.add_argument("--into", type=variable_name)
     given = vars(parser.parse_args(words_of(line)))
     into = given.pop("into")

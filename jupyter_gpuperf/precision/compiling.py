@@ -27,7 +27,7 @@ class Compilation:
         check_compiler(session.torch, session.device)
         self._session = session
         models = [module for _, module in session.models_used()]
-        self._modules = [each for each in models if type(each).__name__ != "OptimizedModule"]
+        self._modules = [each for each in models if not is_compiled(each)]
         if not self._modules:
             message = "The cell uses no model that could be compiled."
             hint = "Bind the uncompiled model to a variable in the notebook."
@@ -73,6 +73,11 @@ class Compilation:
             "graph_breaks": totals.get("breaks"),
             "recompilations": None if graphs is None else totals["graphs"] - graphs,
         }
+
+
+def is_compiled(module: Any) -> bool:
+    """Return whether a module is what ``torch.compile`` returned."""
+    return type(module).__name__ == "OptimizedModule"
 
 
 def _counters() -> Callable[[], dict[str, int]]:

@@ -19,6 +19,7 @@ from jupyter_gpuperf.errors import GpuPerfError, Unavailable
 from jupyter_gpuperf.measure.device import precisions_of
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.scaling import INITIAL_SCALE, Scaling
+from jupyter_gpuperf.precision.step_window import StepWindow
 from jupyter_gpuperf.state.switches import float32_as
 
 MODES: Final = ("fp32", "tf32", "bf16", "fp16")
@@ -59,6 +60,8 @@ class RunObserver:
     own_autocast: list[str] = field(default_factory=list)
     """Dtypes of the autocast contexts that the cell itself enters."""
     scaling: Scaling | None = None
+    window: StepWindow | None = None
+    """Ends a run early."""
 
     @property
     def step_count(self) -> int:
@@ -157,6 +160,8 @@ def _backward(torch: Any, outside: _OutsideAutocast, observer: RunObserver) -> I
 
     @functools.wraps(backward)
     def around_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if observer.window is not None:
+            observer.window.before_backward()
         observer.backward_count += 1
         if observer.on_loss is not None:
             observer.on_loss(tensors)
@@ -219,6 +224,8 @@ class _Steps:
         if observer.on_step is not None:
             observer.on_step(optimizer)
         self._outside.forget_casts()  # they are stale now: the weights have changed
+        if observer.window is not None:
+            observer.window.stepped(optimizer)
 
 
 @contextlib.contextmanager

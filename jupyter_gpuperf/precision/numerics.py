@@ -105,6 +105,8 @@ def compare(
     losses, reference_losses = trace.curve, reference.curve
     off = difference(reference_losses, losses)
     verdict, sentence, ratio = _judged(losses, reference_losses, off, floors)
+    if not losses and reference.integers:
+        verdict, sentence = _judged_integers(trace.integers, reference.integers)
     return {
         "verdict": verdict,
         "sentence": sentence,
@@ -144,6 +146,20 @@ def _judged(
         return WITHIN, Message("bit-identical to fp32"), None
     template = "loss off by {off:.2g}; there is no noise to compare it with (nothing is random)"
     return UNKNOWN, Message(template, off=off), None
+
+
+def _judged_integers(
+    integers: Mapping[str, Any], references: Mapping[str, Any]
+) -> tuple[str, Message]:
+    """Return the verdict on values without rounding, such as tokens: they are the same, or they are others."""
+    for name, reference in sorted(references.items()):
+        other = integers.get(name)
+        if other is None or other.shape != reference.shape:
+            return FAR, Message("{name} has another shape than in fp32", name=name)
+        if (ratio := float((other != reference).double().mean())) > 0:
+            template = "{percent:.2g} % of the values of {name} differ from fp32's"
+            return FAR, Message(template, percent=100 * ratio, name=name)
+    return WITHIN, Message("bit-identical to fp32")
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> float:

@@ -24,7 +24,8 @@ from jupyter_gpuperf.precision.mode_context import CURRENT_MODE, MODES
 from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.options import LEAST_SECONDS, ProfileOptions
 from jupyter_gpuperf.precision.outcome import ModeOutcome, Profile
-from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import OutOfTime, ProfileSession
 from jupyter_gpuperf.precision.timing import (
     FEWEST_ROUNDS,
     Variant,

@@ -11,10 +11,8 @@ import math
 import re
 import sys
 import time
-import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
@@ -28,6 +26,8 @@ from jupyter_gpuperf.precision.mode_context import (
     RunObserver,
     mode_applied,
 )
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.step_window import StepWindow
 from jupyter_gpuperf.state.iterators import LiveIterators
 from jupyter_gpuperf.state.roots import Roots
 from jupyter_gpuperf.state.snapshot import StateSnapshot
@@ -36,35 +36,6 @@ CLIPPING: Final = frozenset({"clip_grad_norm_", "clip_grad_value_", "clip_grad_n
 ALLOCATED: Final = "allocated_bytes.all.allocated"
 ANY_NUMBER: Final = sys.maxsize
 REPORTED_LIBRARIES: Final = ("pandas", "h5py", "sqlite3", "polars")
-
-
-@dataclass(kw_only=True, slots=True)
-class ProfiledCode:
-    """The code to profile.
-
-    Parameters
-    ----------
-    body
-        Runs the cell once.
-    first_run
-        Runs the cell once, as the ordinary run; may display the cell's value. By default, ``body``.
-    code
-        The cell's code object, which shows which names it may use; ``None`` when it is unknown.
-    hidden
-        Names in the namespace that belong to the shell.
-    roots
-        Name → object that the body reaches without the namespace, such as a function's closure.
-    quiet
-        Context that hides output; used for all runs but the ordinary one.
-    """
-
-    body: Callable[[], object]
-    namespace: MutableMapping[str, Any]
-    code: types.CodeType | None = None
-    first_run: Callable[[], object] | None = None
-    hidden: frozenset[str] = frozenset()
-    roots: Mapping[str, Any] = field(default_factory=dict)
-    quiet: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
 def bytes_allocated_ever(torch: Any) -> Counter[str]:
@@ -104,6 +75,8 @@ class ProfileSession:
         How many runs in a row the cell allows; :data:`ANY_NUMBER` until a run fails that others preceded.
     runs_in_row
         Number of runs begun since the state was restored.
+    window
+        The steps after which each run ends; ``None`` if the whole cell is run.
     """
 
     device: Any
@@ -113,6 +86,7 @@ class ProfileSession:
     ends_at = math.inf
     most_runs = ANY_NUMBER
     runs_in_row = 0
+    window: StepWindow | None = None
 
     def __init__(self, torch: Any, subject: ProfiledCode) -> None:
         self.torch, self.subject = torch, subject
@@ -196,6 +170,7 @@ class ProfileSession:
         """Restore the state before the ordinary run, and enter a mode for :meth:`run_cell` with output hidden."""
         self.reset()
         observer = RunObserver() if observer is None else observer
+        observer.window = self.window
         with self.subject.quiet(), mode_applied(self.torch, mode, self.cell_traits, observer):
             yield observer
 
@@ -214,7 +189,8 @@ class ProfileSession:
         self.runs_in_row += 1
         self._iterators.install()
         self.torch.clear_autocast_cache()  # as a hand-written loop does when it leaves autocast
-        self.subject.body()
+        with contextlib.nullcontext() if self.window is None else self.window.cutting():
+            self.subject.body()
 
     @property
     def can_run_again(self) -> bool:

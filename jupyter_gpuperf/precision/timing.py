@@ -44,6 +44,8 @@ class Variant:
     device_seconds: list[float] = field(default_factory=list)
     steps_skipped: int = 0
     run_seconds: float = 0.0
+    keeps_workers: bool = False
+    """Whether later runs use workers that the first one started: an untimed run then precedes each block."""
     scale: float = INITIAL_SCALE
     """Scale at which the gradient scaler starts: its scale at the end of the last use.
 
@@ -114,9 +116,11 @@ class CellStopwatch:
         """Run the variant for one block and return the wall-clock seconds per step."""
         session = self._session
         runs = max(1, math.ceil(BLOCK_SECONDS / max(variant.run_seconds, 1e-6)))
-        is_warm = variant.run_seconds < LONG_RUN_SECONDS and session.most_runs > 1
-        runs = min(runs, session.most_runs - is_warm)
-        per_block = runs * max(1, session.steps_per_run)
+        window = session.window
+        is_short = variant.run_seconds < LONG_RUN_SECONDS and window is None
+        is_warm = session.most_runs > 1 and (is_short or variant.keeps_workers)
+        runs = 1 if window else min(runs, session.most_runs - is_warm)
+        per_block = runs * (window.last if window else max(1, session.steps_per_run))
         event = session.torch.cuda.Event
         start, end = (event(enable_timing=True) if self._on_gpu else None for _ in range(2))
         with self.using(variant):
@@ -133,6 +137,8 @@ class CellStopwatch:
                     block.host_seconds = (time.perf_counter() - began) / per_block
                     end.record()
                 session.synchronize()
+        if window is not None:
+            block.step_seconds = window.step_seconds
         variant.blocks.append(block)
         if start:
             variant.device_seconds.append(float(start.elapsed_time(end)) / 1000 / per_block)

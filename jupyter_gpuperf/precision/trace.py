@@ -30,6 +30,8 @@ class Trace:
         Parameter's name → how much the first step changed it.
     outputs
         Name → tensor that the cell computed; only for a cell without a backward pass.
+    integers
+        Name → tensor of integers or booleans, likewise, such as generated tokens.
     steps_skipped
         Optimizer steps that were skipped because a gradient was not finite.
     is_random
@@ -40,6 +42,7 @@ class Trace:
     gradients: dict[str, Any] = field(default_factory=dict)
     updates: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    integers: dict[str, Any] = field(default_factory=dict)
     steps_skipped: int = 0
     is_random: bool = True
 
@@ -123,7 +126,9 @@ def trace_runs(
         known = {id(value) for value in session.subject.namespace.values()}
         session.run_cell()
         if not observer.backward_count:
-            tracer.trace.outputs = _outputs(session, known)
+            made = _tensors_made(session, known)
+            tracer.trace.outputs = {k: x for k, x in made.items() if x.is_floating_point()}
+            tracer.trace.integers = {k: x for k, x in made.items() if k not in tracer.trace.outputs}
         for _ in range(runs - 1):
             session.run_cell()
     session.synchronize()
@@ -132,14 +137,14 @@ def trace_runs(
     return tracer.finish(observer)
 
 
-def _outputs(session: ProfileSession, known: set[int]) -> dict[str, Any]:
+def _tensors_made(session: ProfileSession, known: set[int]) -> dict[str, Any]:
     torch = session.torch
     return {
         name: value.detach().clone()
         for name, value in session.subject.namespace.items()
         if name not in session.subject.hidden
         and isinstance(value, torch.Tensor)
-        and value.is_floating_point()
+        and not value.is_complex()
         and id(value) not in known
     }
 

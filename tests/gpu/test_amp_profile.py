@@ -31,7 +31,7 @@ from jupyter_gpuperf.measure.interleaved import Interleaved, time_interleaved
 from jupyter_gpuperf.precision.kernels import kernel_seconds, kind_of
 from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
 from jupyter_gpuperf.precision.timing import BLOCK_SECONDS, CellStopwatch
 from jupyter_gpuperf.state.switches import float32_as
 

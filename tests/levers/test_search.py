@@ -12,7 +12,8 @@ from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.search import search
 from jupyter_gpuperf.levers.waiting_lines import waiting_lines
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.session import CellFailed, OutOfTime, ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed, OutOfTime
 
 torch = pytest.importorskip("torch")
 
@@ -145,7 +146,10 @@ def test_a_lever_with_a_fault_of_its_own_is_left(notebook):
 
 def test_a_lever_that_is_only_measured_is_named_with_its_cost(notebook):
     named = lever(
-        "named", "time.sleep(wait_seconds)", "pass", hint=Message("Not changed: it waits.")
+        "named",
+        "time.sleep(wait_seconds)",
+        "pass",
+        hint=lambda code: Message("Not changed: it waits."),
     )
     result = found(notebook, [named])
     assert result.taken == []

@@ -6,7 +6,7 @@ from namespaces import notebook
 
 from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
 
 STEP = """
 optimizer.zero_grad()

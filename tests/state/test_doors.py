@@ -25,7 +25,8 @@ from jupyter_gpuperf.benchmarks.declaration import Context
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.precision.options import ProfileOptions
 from jupyter_gpuperf.precision.profile import run_profile
-from jupyter_gpuperf.precision.session import CellFailed, ProfiledCode
+from jupyter_gpuperf.precision.profiled_code import ProfiledCode
+from jupyter_gpuperf.precision.session import CellFailed
 from jupyter_gpuperf.tuning.request import TuneRequest
 from jupyter_gpuperf.tuning.tune import tune_loader
 
