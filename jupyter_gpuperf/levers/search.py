@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -35,7 +34,6 @@ from jupyter_gpuperf.precision.profiled_code import ProfiledCode
 from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.timing import Variant
 from jupyter_gpuperf.state.interrupts import run_afterwards
-from jupyter_gpuperf.tuning.tune import IGNORED_WARNINGS
 
 AS_IT_WAS: Final = "as it was"
 ONE: Final[Interval] = {"value": 1.0, "low": 1.0, "high": 1.0}
@@ -71,9 +69,7 @@ def search(
         session.ordinary_run()
         run_seconds = time.perf_counter() - ordinary_began
         chosen = all_levers() if levers is None else levers
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", IGNORED_WARNINGS)
-            found = _Search(session, versions, source, options, chosen, progress).run(run_seconds)
+        found = _Search(session, versions, source, options, chosen, progress).run(run_seconds)
     found.warnings = [*session.warnings, *found.warnings]
     found.seconds = time.perf_counter() - began
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -10,6 +11,7 @@ from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.precision.mode_context import CURRENT_MODE
 from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.precision.timing import Variant
+from jupyter_gpuperf.tuning.tune import IGNORED_WARNINGS
 
 NO_STAND_INS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -45,17 +47,23 @@ class Versions:
 
     def _body(self, code: CellCode | None) -> Callable[[], object]:
         session, namespace = self._session, cast("dict[str, Any]", self._session.subject.namespace)
-        run_cell = self._own_body
-        setup = None
-        if code is not None:
-            setup = compile(code.setup_code, "<set-up>", "exec")
-            cell = compile(code.cell, "<cell>", "exec")
-            run_cell = lambda: exec(cell, namespace)  # noqa: S102
+        if code is None:
+
+            def run_own() -> None:
+                namespace.update(self.stand_ins)
+                self._own_body()
+
+            return run_own
+        setup = compile(code.setup_code, "<set-up>", "exec")
+        cell = compile(code.cell, "<cell>", "exec")
 
         def run() -> None:
-            if setup is not None and session.runs_in_row <= 1:  # the first since the restoring
-                exec(setup, namespace)  # noqa: S102
-            namespace.update(self.stand_ins)
-            run_cell()
+            # Here, because restoring the state restores the notebook's own filters.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", IGNORED_WARNINGS)
+                if session.runs_in_row <= 1:  # the first one after the state was restored
+                    exec(setup, namespace)  # noqa: S102
+                namespace.update(self.stand_ins)
+                exec(cell, namespace)  # noqa: S102
 
         return run
