@@ -11,19 +11,19 @@ from typing import Any, Final
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.levers.lever import Lever, NotApplicable
-from jupyter_gpuperf.levers.numbers_check import RIGHT, NumbersCheck
+from jupyter_gpuperf.levers.numbers_check import NumbersCheck, are_right
 from jupyter_gpuperf.levers.options import SpeedupOptions
-from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
+from jupyter_gpuperf.levers.outcome import LeverOutcome, OnOutcome, Speedup
 from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.situation import situation_of
 from jupyter_gpuperf.levers.versions import Versions
+from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
-from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
+from jupyter_gpuperf.precision.failure_description import MOST_CHARACTERS, describe_failure_in_mode
 from jupyter_gpuperf.precision.measured_modes import Progress
-from jupyter_gpuperf.precision.numerics import UNKNOWN
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import OutOfTime, ProfiledCode, ProfileSession
 from jupyter_gpuperf.precision.timing import CellStopwatch, Variant, VariantFailed
@@ -42,8 +42,6 @@ FINAL_SHARE: Final = 0.25
 LEAST_GAIN: Final = 1.005
 """A lever that gains less is not worth its line."""
 COMPARED_STEPS: Final = 20
-ROUNDING_RATIO: Final = 1e-4
-"""Relative difference of losses or outputs that another order of fp32's sums explains."""
 
 
 def search(
@@ -53,8 +51,14 @@ def search(
     *,
     levers: Sequence[Lever] | None = None,
     progress: Progress = lambda ratio, message: None,
+    on_outcome: OnOutcome = lambda outcomes: None,
 ) -> Speedup:
     """Make a cell fast. Afterwards the state is the same as after one ordinary run, even after an error.
+
+    Parameters
+    ----------
+    on_outcome
+        Called after each lever, with the outcomes of all levers so far.
 
     Raises
     ------
@@ -73,8 +77,9 @@ def search(
         progress(0.02, "Running the cell once")
         session.ordinary_run()
         chosen = all_levers() if levers is None else levers
-        found = _Search(session, versions, source, options, chosen, progress).run()
+        found = _Search(session, versions, source, options, chosen, progress, on_outcome).run()
     found.warnings = [*session.warnings, *found.warnings]
+    found.environment = describe(torch, session.device)
     found.seconds = time.perf_counter() - began
     return found
 
@@ -93,9 +98,10 @@ class _Search:
         options: SpeedupOptions,
         levers: Sequence[Lever],
         progress: Progress,
+        on_outcome: OnOutcome,
     ) -> None:
         self._session, self._versions, self._options = session, versions, options
-        self._levers, self._progress = levers, progress
+        self._levers, self._progress, self._on_outcome = levers, progress, on_outcome
         self._stopwatch = CellStopwatch(session)
         self._situation = situation_of(session)
         self._own = CellCode(source)
@@ -103,6 +109,7 @@ class _Search:
         self._best_variant = versions.variant(AS_IT_WAS, None)
         self._outcomes: list[LeverOutcome] = []
         self._taken: list[Lever] = []
+        self._speedup = 1.0
         self._numbers: dict[str, Any] = {}
         """How the best code's numbers compare with fp32's; empty for the cell as it was."""
         self._limit_seconds = options.time_limit_seconds
@@ -118,6 +125,7 @@ class _Search:
             done = index / len(self._levers)
             self._progress(0.1 + 0.6 * done, Message("Trying {lever}", lever=lever.name))
             self._try(lever)
+            self._on_outcome(self._outcomes)
         return self._answer(own)
 
     def _attempt_own(self, own: Variant) -> None:
@@ -140,7 +148,7 @@ class _Search:
             self._leave(lever, error.reason)
             return
         except Exception as error:  # noqa: BLE001  (a lever of another package)
-            self._leave(lever, Message("It failed: {reason}", reason=repr(error)))
+            self._leave(lever, Message("It failed: {reason}", reason=repr(error)[:MOST_CHARACTERS]))
             return
         if self._seconds_left() < self._trial_seconds():
             self._leave(lever, Message("Not tried: no time was left."))
@@ -193,8 +201,8 @@ class _Search:
             return Message("Numbers not compared: no time was left.")
         except Exception as error:  # noqa: BLE001  (whatever the cell raises, the other levers go on)
             free_device_memory(self._session.torch)
-            return Message("Numbers not compared: {reason}", reason=repr(error))
-        if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
+            return Message("Numbers not compared: {reason}", reason=repr(error)[:MOST_CHARACTERS])
+        if not are_right(numbers):
             return Message("Numbers: {sentence}.", sentence=numbers["sentence"])
         self._numbers = numbers
         return None
@@ -206,7 +214,9 @@ class _Search:
                 each.why = Message("{lever} is faster.", lever=lever.name)
         self._taken = [x for x in self._taken if x.name not in lever.excludes] + [lever]
         self._best, self._best_variant = code, variant
-        self._outcomes.append(LeverOutcome(lever.name, True, Message("It is faster."), speedup))
+        self._speedup *= speedup["value"]
+        why = Message("It is faster.")
+        self._outcomes.append(LeverOutcome(lever.name, True, why, speedup, self._speedup))
 
     def _leave(self, lever: Lever, why: Message, speedup: Interval | None = None) -> None:
         self._outcomes.append(LeverOutcome(lever.name, False, why, speedup))
@@ -241,7 +251,7 @@ class _Search:
             if speedup["low"] <= 1.0:  # what was seen in the trials may have been chance
                 self._leave_all(own)
                 speedup = ONE
-        best = self._best_variant
+        best, samples = self._best_variant, timings.samples
         return Speedup(
             speedup=speedup,
             before_seconds=timings.median(own.name),
@@ -252,6 +262,7 @@ class _Search:
             numerics=self._numbers,
             memory=dict(self._peaks(own, best)),
             steps_per_run=self._session.steps_per_run,
+            samples={"before_seconds": samples[own.name], "after_seconds": samples[best.name]},
         )
 
     def _leave_all(self, own: Variant) -> None:
@@ -264,9 +275,7 @@ class _Search:
     def _peaks(self, own: Variant, best: Variant) -> Iterator[tuple[str, int | None]]:
         for name, variant in (("before_bytes", own), ("after_bytes", best)):
             outcome = ModeOutcome(variant.name)
-            with contextlib.suppress(
-                VariantFailed
-            ):  # out of memory, beside what was saved of the state
+            with contextlib.suppress(VariantFailed):  # out of memory, beside the saved state
                 self._stopwatch.measure_peak_memory(variant, outcome)
             yield name, outcome.peak_allocated_bytes
 
@@ -279,13 +288,6 @@ class _Search:
 
     def _trial_seconds(self) -> float:
         return 2 * (TRIAL_ROUNDS + 1) * self._best_variant.run_seconds
-
-
-def _is_exact(numbers: dict[str, Any]) -> bool:
-    """Return whether a verdict is unknown only for want of noise, and the numbers are off by rounding alone."""
-    known = [numbers.get("first_loss_relative"), (numbers.get("outputs") or {}).get("relative")]
-    off = [each for each in known if each is not None]
-    return numbers["verdict"] == UNKNOWN and bool(off) and max(off) < ROUNDING_RATIO
 
 
 def _no_gain(speedup: Interval) -> Message:

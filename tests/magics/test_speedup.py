@@ -43,7 +43,7 @@ def test_the_answer_is_shown_returned_and_bound_and_the_cell_ran_once(shell):
     assert set(plain["speedup"]) == {"value", "low", "high"}
     assert {"before_seconds", "after_seconds", "code", "setup", "numerics", "memory"} <= set(plain)
     for lever in plain["levers"]:
-        assert set(lever) == {"name", "speedup", "taken", "why"}
+        assert {"name", "speedup", "taken", "why"} <= set(lever)
         assert lever["why"]
     assert "per step" in repr(found)
     steps = [float(each["step"]) for each in shell.user_ns["optimizer"].state.values()]
