@@ -26,7 +26,7 @@ def add(commands: Any) -> None:  # argparse keeps the type private
     parser.add_argument(
         "before",
         metavar="BEFORE",
-        help="a file saved by bench suite, run or %%%%speedup with --save",
+        help="a file that --save wrote: a suite, a run or a result",
     )
     parser.add_argument("after", metavar="AFTER", help="another such file")
     parser.add_argument("--html", metavar="FILE", help="also write an HTML page")

@@ -80,7 +80,7 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``compare`` to its parser."""
     parser.add_argument(
-        "before", type=Path, help="a file saved by bench suite, run or %%%%speedup with --save"
+        "before", type=Path, help="a file that --save wrote: a suite, a run or a result"
     )
     parser.add_argument("after", type=Path, help="another such file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")

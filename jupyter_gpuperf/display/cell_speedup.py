@@ -130,10 +130,11 @@ def _waterfall(data: Speedup) -> Iterator[Sequence[Cell]]:
 
 
 def _left(data: Speedup) -> Iterator[Sequence[Cell]]:
-    for each in data.levers:
-        if not each.taken:
-            is_slower = each.speedup is not None and each.speedup["high"] < 1
-            yield _row(each, COSTS if is_slower else "", "")
+    """Yield the other levers, those that were timed first."""
+    left = [each for each in data.levers if not each.taken]
+    for each in sorted(left, key=lambda each: each.speedup is None):
+        is_slower = each.speedup is not None and each.speedup["high"] < 1
+        yield _row(each, COSTS if is_slower else "", "")
 
 
 def _row(outcome: LeverOutcome, sign: str, bar: Bar | str) -> Sequence[Cell]:

@@ -3,13 +3,12 @@ import * as React from 'react';
 import type {
   BenchmarkResult,
   Interval,
-  LeverResult,
   SpeedupReport
 } from '../api/generated';
-import { formatInterval, plain } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
 import { Note } from './elements';
+import { formatLeft } from './levers';
 import { Sentences } from './precision';
 import { translate, translateAll } from './translate';
 import { Value } from './value';
@@ -51,7 +50,7 @@ export function Speedup(props: {
       ) : null}
       <Sentences
         title={trans.__('Left out')}
-        sentences={report.levers.filter(each => !each.taken).map(formatLeft)}
+        sentences={formatLeft(report.levers)}
       />
       {report.code ? (
         <>
@@ -82,12 +81,4 @@ function Step(props: {
       </dd>
     </div>
   );
-}
-
-/** `✗ bf16 0.44 ×: It is slower.` */
-export function formatLeft(lever: LeverResult): string {
-  const { name, speedup } = lever;
-  const sign = speedup && speedup.high < 1 ? '✗ ' : '';
-  const figure = speedup ? ` ${plain(formatInterval('speedup', speedup))}` : '';
-  return `${sign}${name}${figure}: ${translate(lever, 'why')}`;
 }
