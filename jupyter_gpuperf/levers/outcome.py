@@ -32,7 +32,7 @@ class LeverOutcome:
 
 
 OnOutcome = Callable[[Sequence[LeverOutcome]], object]
-"""Is told the outcomes of all levers so far."""
+"""Gets the outcomes of all levers so far."""
 
 
 @dataclass(slots=True)
