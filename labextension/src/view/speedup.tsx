@@ -39,7 +39,7 @@ export function Speedup(props: {
               ratio={1 / (each.speedup_so_far ?? 1)}
             />
           ))}
-          {after ? (
+          {before && after ? (
             <Step
               label={trans.__('the code below')}
               interval={after}
