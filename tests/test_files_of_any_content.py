@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import msgspec
 import psutil
 import pytest
+from found_speedup import found_speedup
 from hypothesis import HealthCheck, given, settings
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.serverapp import ServerApp
@@ -38,11 +39,13 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from jupyter_gpuperf.client.diagnosis import diagnosis_of
+from jupyter_gpuperf.client.speedup_as_result import speedup_as_result
 from jupyter_gpuperf.display.comparison_view import ComparisonView
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView
 from jupyter_gpuperf.display.history_view import HistoryView
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.kernel_link.address import find_server
+from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.loop_store.device_usage import DeviceUsage
 from jupyter_gpuperf.loop_store.store import TrainingStore
 from jupyter_gpuperf.metrics import METRICS
@@ -55,6 +58,8 @@ from jupyter_gpuperf.recorder.history_keeper import (
 from jupyter_gpuperf.results import doctor_reports
 from jupyter_gpuperf.results.baseline_comparison import compare_with_baseline
 from jupyter_gpuperf.results.comparison import compare
+from jupyter_gpuperf.results.gate import gate
+from jupyter_gpuperf.results.result_file import read_result
 from jupyter_gpuperf.results.store import ResultStore
 from jupyter_gpuperf.sampling import HistoryStore
 from jupyter_gpuperf.schemas import DoctorReport, Frame, Results, Suites, encode
@@ -225,6 +230,19 @@ def read_suite_file(path: Path) -> None:
     assert view.page()
 
 
+def a_result() -> Any:
+    return json.loads(encode(speedup_as_result(found_speedup(), SpeedupOptions(), "the cell")))
+
+
+def read_result_file(path: Path) -> None:
+    found = read_result(path)
+    changes = compare(found, found, in_rounds=False)
+    encode(gate(changes, found, found, 5.0, in_rounds=False).reasons)
+    view = ComparisonView(changes, "before", "after", in_rounds=False)
+    encode(view.to_dict())
+    assert repr(view)
+
+
 def a_report() -> Any:
     texts = ("id", "subject", "label", "found", "expected", "why", "fix", "then", "link")
     check = {**{name: name for name in texts}, "status": "ok", "seconds": 0.1}
@@ -353,6 +371,7 @@ KINDS = {
     "trace": Kind(traced(), packed, read_recording),
     "results": Kind(kept_results(), database_of, read_database),
     "suite": Kind(plain(suite(measured(), measured(2.0))), json_of, read_suite_file),
+    "result": Kind(a_result(), json_of, read_result_file),
     "report": Kind(a_report(), json_of, read_report),
     "history": Kind(a_history(), history_file, read_history),
     "kernel spec": Kind(

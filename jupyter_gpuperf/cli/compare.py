@@ -24,7 +24,9 @@ def add(commands: Any) -> None:  # argparse keeps the type private
         commands, "compare", _compare, takes_rest=True, misused=MISUSED, help=meaning, epilog=codes
     )
     parser.add_argument(
-        "before", metavar="BEFORE", help="a file saved by bench suite --save or run --save"
+        "before",
+        metavar="BEFORE",
+        help="a file that --save wrote: a suite, a run or a result",
     )
     parser.add_argument("after", metavar="AFTER", help="another such file")
     parser.add_argument("--html", metavar="FILE", help="also write an HTML page")

@@ -16,7 +16,14 @@ from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.run_hooks import FinishedRun
 from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
-from jupyter_gpuperf.schemas import BenchmarkResult, ErrorInfo, Interval, JobInfo, Scalar
+from jupyter_gpuperf.schemas import (
+    BenchmarkResult,
+    ErrorInfo,
+    Interval,
+    JobInfo,
+    Scalar,
+    SpeedupReport,
+)
 
 LONGEST_CODE_CHARACTERS: Final = 8000
 """Longer code is not sent. At four bytes per character, this is half of the server's maximum line length."""
@@ -106,7 +113,7 @@ def in_process_job(
 
 
 class ReportingView(ProgressView):
-    """Shows a job in the notebook and in the panel. The panel also gets the rates of the trials so far."""
+    """Shows a job in the notebook and in the panel. The panel also gets what was found so far."""
 
     def __init__(
         self,
@@ -117,11 +124,15 @@ class ReportingView(ProgressView):
         self._view, self._parameters = view, dict(parameters)
         self._reporter = reporter or JobReporter()
         self._figures: dict[str, Interval] = {}
+        self._speedup: SpeedupReport | None = None
+        self._is_new = False
+        """Whether something was found that the panel does not have."""
 
     def show(self, job: JobInfo) -> None:
         """Show the job in both places."""
         self._view.show(job)
-        self._reporter.report(self._with_result(job, self._partial(job)))
+        self._reporter.report(self._with_result(job, self._partial(job)), at_once=self._is_new)
+        self._is_new = False
 
     def cancel_wanted(self) -> bool:
         """Return whether the job was cancelled in either place."""
@@ -132,13 +143,17 @@ class ReportingView(ProgressView):
         if rate is not None:
             self._figures[f"{setting}_batches_per_second"] = Interval(**rate)
 
+    def set_speedup(self, so_far: SpeedupReport) -> None:
+        """Set what a search for a faster cell has found so far."""
+        self._speedup, self._is_new = so_far, True
+
     def end(self, final: object | None, status: str) -> None:
         """End the notebook's view."""
         self._view.end(final, status)
 
     def report_end(self, job: JobInfo, finished: FinishedRun | None) -> None:
         """Report the job's final state to the panel, and disconnect."""
-        short = None
+        short = self._partial(job)
         if finished is not None:
             job = msgspec.structs.replace(job, result_id=finished.number)
             short = shortened(finished.result)
@@ -148,7 +163,7 @@ class ReportingView(ProgressView):
         return msgspec.structs.replace(job, parameters=self._parameters, result=result)
 
     def _partial(self, job: JobInfo) -> BenchmarkResult | None:
-        if not self._figures:
+        if not self._figures and self._speedup is None:
             return None
         return BenchmarkResult(
             benchmark=job.benchmark,
@@ -159,6 +174,7 @@ class ReportingView(ProgressView):
             environment={},
             limits={},
             warnings=[],
+            speedup=self._speedup,
         )
 
 
@@ -166,7 +182,12 @@ def shortened(result: BenchmarkResult) -> BenchmarkResult:
     """Return a copy of the result, short enough to send in one line; the stored result is complete."""
     environment = {name: value for name, value in result.environment.items() if name != "tuning"}
     short = msgspec.structs.replace(result, samples={}, environment=environment)
-    if short.precision is not None and len(short.precision.code) > LONGEST_CODE_CHARACTERS:
-        without = msgspec.structs.replace(short.precision, code="")
-        return msgspec.structs.replace(short, precision=without)
+    if short.speedup is not None:
+        report = msgspec.structs.replace(short.speedup, losses=None, setup="")
+        short = msgspec.structs.replace(short, speedup=report)
+    for name in ("precision", "speedup"):
+        report = getattr(short, name)
+        if report is not None and len(report.code) > LONGEST_CODE_CHARACTERS:
+            without = msgspec.structs.replace(report, code="")
+            short = msgspec.structs.replace(short, **{name: without})
     return short

@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import textwrap
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, Final
 
 from jupyter_gpuperf.client.cell_subject import (
@@ -16,6 +15,7 @@ from jupyter_gpuperf.client.cell_subject import (
 )
 from jupyter_gpuperf.client.failures import shortened_errors
 from jupyter_gpuperf.client.in_process_progress import CancelClicked, ReportingView, in_process_job
+from jupyter_gpuperf.client.speedup_as_result import parameters_of, report_so_far, store_speedup
 from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display import show_once
 from jupyter_gpuperf.display.cell_speedup import NAME, CellSpeedup
@@ -114,20 +114,26 @@ def _run(
     *,
     display_result: bool = False,
 ) -> CellSpeedup:
-    parameters = asdict(options)
-    view = ReportingView(best_view(), parameters)
+    view = ReportingView(best_view(), parameters_of(options))
     showing = in_process_job(
         NAME, view, display_result=display_result, cancelled_by=(CancelClicked,)
     )
     # The trials are not the notebook's own loops, so don't report them.
     with showing as job, session().watching.timing_suspended():
         try:
-            found = search(subject, source, options, progress=job.report_progress)
+            found = search(
+                subject,
+                source,
+                options,
+                progress=job.report_progress,
+                on_outcome=lambda outcomes: view.set_speedup(report_so_far(outcomes)),
+            )
         except CellFailed as error:
             job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))
             raise as_the_cell_raised(error, subject.code) from None
         found.warnings += notes
-        job.final = result = CellSpeedup(found)
+        job.finished_run = store_speedup(found, options, source)
+        job.final = result = CellSpeedup(found, *job.finished_run)
     return result
 
 

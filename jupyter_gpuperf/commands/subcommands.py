@@ -18,7 +18,7 @@ from jupyter_gpuperf.errors import require_new_file
 from jupyter_gpuperf.results.comparison import compare
 from jupyter_gpuperf.results.files import coded_write_errors
 from jupyter_gpuperf.results.gate import gate
-from jupyter_gpuperf.results.run_file import as_results, is_run, read_run
+from jupyter_gpuperf.results.result_file import reader_of
 from jupyter_gpuperf.suites.rounds import BUDGET_SECONDS, ROUNDS
 from jupyter_gpuperf.suites.suite_file import read_suite
 
@@ -80,7 +80,7 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``compare`` to its parser."""
     parser.add_argument(
-        "before", type=Path, help="a file saved by bench suite --save or run --save"
+        "before", type=Path, help="a file that --save wrote: a suite, a run or a result"
     )
     parser.add_argument("after", type=Path, help="another such file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
@@ -105,12 +105,14 @@ def run_compare(
     html: Path | None,
     fail_if_slower: float | None,
 ) -> ComparisonView:
-    """Compare the files of two suites or of two runs; with a limit, decide whether anything became slower by more."""
+    """Compare the files of two suites or two single runs; with a limit, decide whether anything became slower by more."""
     if html is not None:
         require_new_file(html)
-    in_rounds = not (is_run(before) and is_run(after))
+    readers = [reader_of(path) for path in (before, after)]
+    in_rounds = None in readers
     old, new = (
-        read_suite(path) if in_rounds else as_results(read_run(path)) for path in (before, after)
+        read_suite(path) if in_rounds or read is None else read(path)
+        for path, read in zip((before, after), readers, strict=True)
     )
     changes = compare(old, new, in_rounds=in_rounds)
     decided = None

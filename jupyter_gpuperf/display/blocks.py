@@ -62,7 +62,7 @@ class Line(Block, frozen=True):
 
 
 class Bar(Part, frozen=True):
-    """A cell that draws a ratio from 0 to 1 as a bar; omitted in text."""
+    """A cell that draws a ratio from 0 to 1 as a bar. Columns of bars are omitted in text."""
 
     ratio: float
 
@@ -88,7 +88,7 @@ class Table(Block, frozen=True):
         """Yield the rows, with their columns aligned."""
         looks = [look for look in self.looks if look != "bar"]
         head = [name for name, look in zip(self.head, self.looks, strict=False) if look != "bar"]
-        rows = [[cell for cell in row if not isinstance(cell, Bar)] for row in self.rows]
+        rows = [[*self._text_cells(row)] for row in self.rows]
         lines: list[list[str | Span]] = [[*head], *rows] if head else rows
         whole = [line for line in lines if not any(isinstance(cell, Span) for cell in line)]
         widths = [
@@ -99,6 +99,11 @@ class Table(Block, frozen=True):
                 cell.text if isinstance(cell, Span) else padded(cell, width, right=look in RIGHT)
                 for cell, width, look in zip(line, widths, looks, strict=False)
             ).rstrip()
+
+    def _text_cells(self, row: Sequence[Cell]) -> Iterator[str | Span]:
+        for cell, look in zip(row, self.looks, strict=False):
+            if isinstance(cell, Span) or (isinstance(cell, str) and look != "bar"):
+                yield cell
 
 
 class Code(Block, frozen=True):

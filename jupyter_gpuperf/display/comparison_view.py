@@ -43,7 +43,7 @@ class ComparisonView(PlainDataView, Displayed):
     gate
         Whether anything became slower than a limit; ``None`` if nobody asked.
     in_rounds
-        Whether both are benchmarks in rounds; otherwise, they are single runs of a script.
+        Whether both are benchmarks in rounds; otherwise, they are single runs.
     """
 
     data: SuiteComparison

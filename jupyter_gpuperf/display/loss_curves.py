@@ -1,33 +1,31 @@
-"""The loss curves of ``%%amp_profile``, drawn as SVG."""
+"""Loss curves, drawn as SVG."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jupyter_gpuperf.display import style
 from jupyter_gpuperf.display.blocks import Drawing
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
-from jupyter_gpuperf.precision.outcome import Profile
 
 CURVE_WIDTH, CURVE_HEIGHT = 320, 72
 DASH_PATTERNS: Final = ("", "6 3", "2 2", "8 2 2 2")
 """One per curve, as in SVG's ``stroke-dasharray``."""
 
 
-def loss_curves(profile: Profile) -> Drawing:
-    """Draw the loss curves of all modes in one plot; equal curves overlap."""
-    losses_of = {each.mode: (each.numerics or {}).get("losses") or [] for each in profile.modes}
-    curves = [(mode, losses) for mode, losses in losses_of.items() if len(losses) > 2]
+def loss_curves(losses_of: Mapping[str, Sequence[float]]) -> Drawing:
+    """Draw loss curves, name → losses, in one plot; equal curves overlap. Without two of them, draw nothing."""
+    curves = [(name, losses) for name, losses in losses_of.items() if len(losses) > 2]
     finite = [value for _, losses in curves for value in losses if math.isfinite(value)]
     if len(curves) < 2 or not finite:
         return Drawing("")
     low, high = min(finite), max(finite)
     lines, legend = [], []
-    for index, (mode, losses) in enumerate(curves):
+    for index, (name, losses) in enumerate(curves):
         dash = DASH_PATTERNS[index % len(DASH_PATTERNS)]
         points = _points(losses, low, (high - low) or 1.0)
         lines.append(
@@ -36,7 +34,7 @@ def loss_curves(profile: Profile) -> Drawing:
         )
         legend.append(
             f'<svg width="28" height="8" aria-hidden="true"><line x1="0" y1="4" x2="28" y2="4" '
-            f'stroke="currentColor" stroke-width="1.5" stroke-dasharray="{dash}"/></svg> {html.escape(mode)}'
+            f'stroke="currentColor" stroke-width="1.5" stroke-dasharray="{dash}"/></svg> {html.escape(translated(name))}'
         )
     steps = len(curves[0][1])
     title = Message(

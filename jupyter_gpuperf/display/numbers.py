@@ -43,7 +43,7 @@ def split_name(name: str, unit: str = "") -> tuple[Message, str]:
     for ending in SCALES:
         if name.endswith(f"_{ending}"):
             return _label(name.removesuffix(f"_{ending}")), ending
-    if name.endswith("_speedup"):
+    if name.endswith("speedup"):
         return _label(name), "×"
     if name.endswith("_per_second"):
         what, _, things = name.removesuffix("_per_second").rpartition("_")

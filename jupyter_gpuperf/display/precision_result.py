@@ -85,7 +85,9 @@ class AmpProfile(DisplayedOnce):
             (each.step_seconds["value"] for each in all_modes if each.step_seconds), default=0
         )
         yield Table([_row(profile, each, slowest) for each in all_modes], looks=LOOKS, head=HEAD)
-        yield loss_curves(profile)
+        yield loss_curves(
+            {each.mode: (each.numerics or {}).get("losses") or [] for each in profile.modes}
+        )
         yield Items(Message("Limits"), profile.why_not_more)
         if profile.code:
             yield Code(profile.code, Message("The cell for this mode:"))

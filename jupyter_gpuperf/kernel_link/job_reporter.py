@@ -24,9 +24,9 @@ class JobReporter:
         self._reported_at = 0.0
         self._cancel_wanted = False
 
-    def report(self, job: JobInfo) -> None:
-        """Report the job's current state, at most every 0.3 s. This never waits for the server."""
-        if time.monotonic() - self._reported_at >= REPORT_SECONDS:
+    def report(self, job: JobInfo, *, at_once: bool = False) -> None:
+        """Report the job's current state, at most every 0.3 s unless ``at_once``. This never waits for the server."""
+        if at_once or time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._reported_at = time.monotonic()
             self._link.send(JobReport(job=job))
 

@@ -9,6 +9,7 @@ from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.levers.versions import Versions
 from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.failure_description import MOST_CHARACTERS
 from jupyter_gpuperf.precision.mode_checks import OTHER_SEEDS, REFERENCE
 from jupyter_gpuperf.precision.mode_context import CURRENT_MODE
 from jupyter_gpuperf.precision.numerics import (
@@ -68,7 +69,7 @@ def wrong_numbers(check: NumbersCheck, code: CellCode) -> tuple[dict[str, Any], 
         return {}, Message("Numbers not compared: no time was left.")
     except Exception as error:  # noqa: BLE001  (whatever the cell raises, the other levers go on)
         free_device_memory(check.torch)
-        return {}, Message("Numbers not compared: {reason}", reason=repr(error))
+        return {}, Message("Numbers not compared: {reason}", reason=repr(error)[:MOST_CHARACTERS])
     if numbers["verdict"] not in RIGHT and not _is_exact(numbers):
         return numbers, Message("Numbers: {sentence}.", sentence=numbers["sentence"])
     return numbers, None

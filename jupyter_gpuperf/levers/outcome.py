@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,12 +20,19 @@ class LeverOutcome:
         Over the version without it, with all levers that were taken before; ``None`` if it was not timed.
     why
         Why it was taken or left, in a sentence.
+    speedup_so_far
+        Of the code with it over the cell as it was, when it was taken: the product of the trials' gains up to there.
     """
 
     name: str
     taken: bool
     why: Message
     speedup: Interval | None = None
+    speedup_so_far: float | None = None
+
+
+OnOutcome = Callable[[Sequence[LeverOutcome]], object]
+"""Gets the outcomes of all levers so far."""
 
 
 @dataclass(slots=True)
@@ -43,6 +51,8 @@ class Speedup:
         How losses and gradients compare with fp32's; empty if they were not compared.
     memory
         Peak bytes of tensors before and after; ``None`` without a GPU.
+    samples
+        The seconds behind ``before_seconds`` and ``after_seconds``, in the order in which they were taken.
     """
 
     speedup: Interval
@@ -56,6 +66,19 @@ class Speedup:
     warnings: list[str] = field(default_factory=list)
     steps_per_run: int = 0
     seconds: float = 0.0
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def losses(self) -> dict[str, list[float]]:
+        """The losses that were compared: those of the cell in fp32, ``before``, and of the final code, ``after``.
+
+        Empty if nothing was taken, or the cell has no backward pass.
+        """
+        numbers = self.numerics
+        if not numbers or numbers["outputs"]:
+            return {}
+        return {"before": numbers["reference_losses"], "after": numbers["losses"]}
 
     @property
     def taken(self) -> list[str]:

@@ -14,25 +14,27 @@ from typing import Any, Final
 
 from jupyter_gpuperf.levers import loader_lever
 from jupyter_gpuperf.levers.cell_code import CellCode
-from jupyter_gpuperf.levers.goal import SpeedGoal, goal_of
+from jupyter_gpuperf.levers.goal import FASTER, SpeedGoal, goal_of
 from jupyter_gpuperf.levers.graph_breaks import GraphBreaks
 from jupyter_gpuperf.levers.lever import Lever, NotApplicable
 from jupyter_gpuperf.levers.loader_trial import LoaderTrial
 from jupyter_gpuperf.levers.numbers_check import NumbersCheck, wrong_numbers
 from jupyter_gpuperf.levers.options import SpeedupOptions
-from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
+from jupyter_gpuperf.levers.outcome import OnOutcome, Speedup
+from jupyter_gpuperf.levers.outcomes import Outcomes
 from jupyter_gpuperf.levers.ready_batches import KeepingLoader, ReadyLoaders
 from jupyter_gpuperf.levers.registry import all_levers
 from jupyter_gpuperf.levers.situation import situation_of
 from jupyter_gpuperf.levers.trials import TrialEnded, Trials
 from jupyter_gpuperf.levers.versions import NO_STAND_INS, Versions
+from jupyter_gpuperf.measure.environment import describe
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.compiling import is_compiled
+from jupyter_gpuperf.precision.failure_description import MOST_CHARACTERS
 from jupyter_gpuperf.precision.measured_modes import Progress
 from jupyter_gpuperf.precision.profiled_code import ProfiledCode
 from jupyter_gpuperf.precision.session import ProfileSession
-from jupyter_gpuperf.precision.timing import Variant
 from jupyter_gpuperf.state.interrupts import run_afterwards
 
 AS_IT_WAS: Final = "as it was"
@@ -47,8 +49,14 @@ def search(
     *,
     levers: Sequence[Lever] | None = None,
     progress: Progress = lambda ratio, message: None,
+    on_outcome: OnOutcome = lambda outcomes: None,
 ) -> Speedup:
     """Make a cell fast. Afterwards the state is the same as after one ordinary run, even after an error.
+
+    Parameters
+    ----------
+    on_outcome
+        Called after each lever, with the outcomes of all levers so far.
 
     Raises
     ------
@@ -69,8 +77,10 @@ def search(
         session.ordinary_run()
         run_seconds = time.perf_counter() - ordinary_began
         chosen = all_levers() if levers is None else levers
-        found = _Search(session, versions, source, options, chosen, progress).run(run_seconds)
+        searching = _Search(session, versions, source, options, chosen, progress, on_outcome)
+        found = searching.run(run_seconds)
     found.warnings = [*session.warnings, *found.warnings]
+    found.environment = describe(torch, session.device)
     found.seconds = time.perf_counter() - began
     return found
 
@@ -92,6 +102,7 @@ class _Search:
         options: SpeedupOptions,
         levers: Sequence[Lever],
         progress: Progress,
+        on_outcome: OnOutcome,
     ) -> None:
         self._session, self._versions, self._options = session, versions, options
         self._levers, self._progress = levers, progress
@@ -100,8 +111,7 @@ class _Search:
         self._own_code = CellCode(source)
         self._own = versions.variant(AS_IT_WAS, None)
         self._best, self._best_variant = self._own_code, self._own
-        self._outcomes: list[LeverOutcome] = []
-        self._taken: list[Lever] = []
+        self._outcomes = Outcomes(on_outcome)
         self._numbers: dict[str, Any] = {}
         """How the best code's numbers compare with fp32's; empty for the cell as it was."""
         self._workers = 0
@@ -163,33 +173,35 @@ class _Search:
     def _try(self, lever: Lever) -> None:
         if lever.requires and not getattr(self._options, lever.requires):
             option = "--" + lever.requires.replace("_", "-")
-            self._leave(lever.name, Message("Not tried without {option}.", option=option))
+            self._outcomes.leave(lever.name, Message("Not tried without {option}.", option=option))
             return
         if self._options.safe and not lever.keeps_numbers:
-            self._leave(lever.name, Message("Not tried: it changes fp32's numbers."))
+            self._outcomes.leave(lever.name, Message("Not tried: it changes fp32's numbers."))
             return
         self._session.reset()  # levers look at the objects as they were
         base = self._without_excluded(lever)
         try:
             code = lever.apply(self._situation, base)
         except NotApplicable as error:
-            self._leave(lever.name, error.reason)
+            self._outcomes.leave(lever.name, error.reason)
             return
         except Exception as error:  # noqa: BLE001  (a lever of another package)
-            self._leave(lever.name, Message("It failed: {reason}", reason=repr(error)))
+            self._outcomes.leave(
+                lever.name, Message("It failed: {reason}", reason=repr(error)[:MOST_CHARACTERS])
+            )
             return
         if not self._trials.allow_for(self._best_variant):
-            self._leave(lever.name, Message("Not tried: no time was left."))
+            self._outcomes.leave(lever.name, Message("Not tried: no time was left."))
             return
         try:
             self._time(lever, code)
         except TrialEnded as error:
-            self._leave(lever.name, error.reason)
+            self._outcomes.leave(lever.name, error.reason)
 
     def _without_excluded(self, lever: Lever) -> CellCode:
         """Return the best code so far without the levers of which this one takes the place."""
         code = self._own_code
-        for each in self._taken:
+        for each in self._outcomes.taken:
             if each.name not in lever.excludes:
                 code = each.apply(self._situation, code)
         return code
@@ -207,15 +219,12 @@ class _Search:
         if why is None:
             numbers, why = wrong_numbers(self._check, code)
         if why is not None:
-            self._leave(lever.name, breaks.added_to(why), speedup)
+            self._outcomes.leave(lever.name, breaks.added_to(why), speedup)
             return
         self._numbers = numbers
-        for each in self._outcomes:
-            if each.taken and each.name in lever.excludes:
-                each.taken = False
-                each.why = Message("{lever} is faster.", lever=lever.name)
-        self._taken = [x for x in self._taken if x.name not in lever.excludes] + [lever]
-        self._take(lever.name, code, variant, speedup, breaks)
+        self._best, self._best_variant = code, variant
+        because = breaks.added_to(self._goal.taken_because)
+        self._outcomes.take(lever.name, because, speedup, lever)
 
     def _try_loader(self, ready: ReadyLoaders, ready_seconds: float, run_seconds: float) -> None:
         loader = LoaderTrial(self._trials, self._versions, self._situation, ready)
@@ -232,28 +241,14 @@ class _Search:
             self._trials.time_steps_only(run_seconds, self._workers)
             variant, speedup = loader.compared(best, found)
         except (NotApplicable, TrialEnded) as error:
-            self._leave(loader_lever.NAME, error.reason)
+            self._outcomes.leave(loader_lever.NAME, error.reason)
             return
         why = SpeedGoal().objection(speedup, lambda: None)
-        if why is None:
-            self._take(loader_lever.NAME, found.code, variant, speedup)
-        else:
-            self._leave(loader_lever.NAME, why, speedup)
-
-    def _take(
-        self,
-        name: str,
-        code: CellCode,
-        variant: Variant,
-        speedup: Interval,
-        breaks: GraphBreaks | None = None,
-    ) -> None:
-        self._best, self._best_variant = code, variant
-        why = (breaks or GraphBreaks()).added_to(self._goal.taken_because)
-        self._outcomes.append(LeverOutcome(name, True, why, speedup))
-
-    def _leave(self, name: str, why: Message, speedup: Interval | None = None) -> None:
-        self._outcomes.append(LeverOutcome(name, False, why, speedup))
+        if why is not None:
+            self._outcomes.leave(loader_lever.NAME, why, speedup)
+            return
+        self._best, self._best_variant = found.code, variant
+        self._outcomes.take(loader_lever.NAME, FASTER, speedup)
 
     def _answer(self) -> Speedup:
         self._progress(0.75, Message("Comparing with the cell as it was"))
@@ -263,7 +258,7 @@ class _Search:
             speedup=ONE if best is own else timings.speedup(best.name, own.name),
             before_seconds=timings.median(own.name),
             after_seconds=timings.median(best.name),
-            levers=self._outcomes,
+            levers=self._outcomes.all,
             code=self._best.cell,
             setup=self._best.setup_code,
             numerics=self._numbers,
@@ -272,15 +267,16 @@ class _Search:
                 "after_bytes": self._trials.peak_bytes(best),
             },
             steps_per_run=self._session.steps_per_run,
+            samples={
+                "before_seconds": timings.samples[own.name],
+                "after_seconds": timings.samples[best.name],
+            },
         )
         # What was seen in the trials may have been chance.
         return self._as_it_was(answer) if self._goal.is_missed(answer) else answer
 
     def _as_it_was(self, answer: Speedup) -> Speedup:
-        for each in self._outcomes:
-            if each.taken:
-                each.taken = False
-                each.why = Message("No gain over the cell as it was could be told at the end.")
+        self._outcomes.leave_all()
         return replace(
             answer,
             speedup=ONE,
@@ -288,5 +284,6 @@ class _Search:
             code=self._own_code.cell,
             setup="",
             numerics={},
+            samples=dict.fromkeys(answer.samples, answer.samples["before_seconds"]),
             memory={name: answer.memory["before_bytes"] for name in answer.memory},
         )

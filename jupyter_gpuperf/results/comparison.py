@@ -41,7 +41,7 @@ UNKNOWN: Final[Verdict] = "unknown"
 VERDICT_ORDER: Final[tuple[Verdict, ...]] = ("worse", "better", "unknown", "same")
 """Display order of the verdicts: changes come first."""
 
-HIGHER_IS_BETTER: Final = ("_per_second", "_speedup")
+HIGHER_IS_BETTER: Final = ("_per_second", "speedup")
 LOWER_IS_BETTER: Final = ("_seconds", "_bytes")
 
 VARYING_ENTRIES: Final = (

@@ -6,27 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from jupyter_gpuperf.results.files import read_as, require_format
 from jupyter_gpuperf.schemas import BenchmarkResult, Interval, Scalar, SuiteResults
 from jupyter_gpuperf.schemas.runs import RUN_FORMAT, RUN_VERSION, RunLoop, RunRecord
 
 
-class _Header(msgspec.Struct):
-    format: str = ""
-
-
-def is_run(path: Path) -> bool:
-    """Return whether a file says that it contains a run."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Header).format == RUN_FORMAT
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False  # reading it as a suite says what is wrong
-
-
-def read_run(path: Path) -> RunRecord:
-    """Read a run from a file.
+def read_run(path: Path) -> SuiteResults:
+    """Read a run from a file, as the results of one round.
 
     Raises
     ------
@@ -39,10 +25,10 @@ def read_run(path: Path) -> RunRecord:
         RunRecord, path, "not_a_run", message="{path} does not contain a run: {error}."
     )
     require_format(record, path, "not_a_run", RUN_FORMAT, RUN_VERSION)
-    return record
+    return _as_results(record)
 
 
-def as_results(run: RunRecord) -> SuiteResults:
+def _as_results(run: RunRecord) -> SuiteResults:
     """Return a run's loops as the results of one round; loops that were too short for an interval are left out."""
     return SuiteResults(
         format=run.format,

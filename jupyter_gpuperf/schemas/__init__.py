@@ -26,6 +26,7 @@ from jupyter_gpuperf.schemas.precision import *
 from jupyter_gpuperf.schemas.processes import *
 from jupyter_gpuperf.schemas.readings import *
 from jupyter_gpuperf.schemas.recordings import *
+from jupyter_gpuperf.schemas.speedup import *
 from jupyter_gpuperf.schemas.suites import *
 from jupyter_gpuperf.schemas.training import *
 

@@ -11,6 +11,7 @@ from jupyter_gpuperf.schemas.bounds import Count, Ratio, Seconds, UnixSeconds, W
 from jupyter_gpuperf.schemas.errors import ErrorInfo
 from jupyter_gpuperf.schemas.messages import MessageOrUnset, MessagesOrUnset, WithMessages
 from jupyter_gpuperf.schemas.precision import Interval, PrecisionProfile
+from jupyter_gpuperf.schemas.speedup import SpeedupReport
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -62,6 +63,8 @@ class BenchmarkResult(WithMessages, frozen=True, kw_only=True, omit_defaults=Tru
     warnings: list[str]
     precision: PrecisionProfile | None = None
     """Further results of ``%%amp_profile``; absent from all other benchmarks' results."""
+    speedup: SpeedupReport | None = None
+    """Further results of ``%%speedup``; absent from all other benchmarks' results."""
     warnings_message: MessagesOrUnset = UNSET
 
 

@@ -235,7 +235,11 @@ export function formatInterval(
   }
   return {
     text: grouped(value),
-    unit: unit === 'per_second' ? '/s' : (SYMBOLS[unit] ?? ''),
+    unit: name.endsWith('speedup')
+      ? '×'
+      : unit === 'per_second'
+        ? '/s'
+        : (SYMBOLS[unit] ?? ''),
     range: range(grouped)
   };
 }

@@ -6,6 +6,7 @@ import { binsOf } from '../src/model/bins';
 import { csvOf, markdownOf } from '../src/model/export';
 import { roofsOf, shareOf } from '../src/model/limits';
 import { formatBoth, formatChange } from '../src/view/changed';
+import { formatLeft } from '../src/view/levers';
 import { formatSpan } from '../src/view/progress';
 
 const result: BenchmarkResult = {
@@ -124,4 +125,23 @@ test('a waiting time is not shown more precisely than it is known', () => {
   assert.equal(formatSpan(150), '3 min');
   assert.equal(formatSpan(4800), '80 min');
   assert.equal(formatSpan(8000), '2 h 13 min');
+});
+
+test('levers that were left out are listed with their cost, those that were timed first', () => {
+  const lever = { taken: false, speedup: null, speedup_so_far: null };
+  const slower = { value: 0.444, low: 0.4, high: 0.5 };
+  const equal = { value: 1.002, low: 0.98, high: 1.03 };
+  assert.deepEqual(
+    formatLeft([
+      { ...lever, name: 'tf32', why: 'Not supported.' },
+      { ...lever, name: 'bf16', why: 'It is slower.', speedup: slower },
+      { ...lever, name: 'compile', why: 'It is faster.', taken: true },
+      { ...lever, name: 'fused', why: 'No gain.', speedup: equal }
+    ]),
+    [
+      '✗ bf16 0.444 ×: It is slower.',
+      'fused 1.00 ×: No gain.',
+      'tf32: Not supported.'
+    ]
+  );
 });

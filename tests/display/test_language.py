@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from found_speedup import found_speedup, nothing_taken
 from made import steps
 from measured import measured, suite
 from simulated import BUDGET, PROBE
@@ -19,8 +20,10 @@ from jupyter_gpuperf.checks import CHECKS, subject_of
 from jupyter_gpuperf.client import watch_session
 from jupyter_gpuperf.client.diagnosis import diagnosis_of
 from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.client.speedup_as_result import speedup_as_result
 from jupyter_gpuperf.client.terminal_recording import summary_sentence
 from jupyter_gpuperf.client.watch_session import WatchSession
+from jupyter_gpuperf.display.cell_speedup import CellSpeedup
 from jupyter_gpuperf.display.comparison_view import ComparisonView, comparison_lines
 from jupyter_gpuperf.display.doctor_report import DoctorComparisonView, DoctorReportView
 from jupyter_gpuperf.display.document import Sentence
@@ -36,6 +39,7 @@ from jupyter_gpuperf.display.tuning_view import TuningView
 from jupyter_gpuperf.display.watch_report import WatchedCell, WatchReport
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.jobs.job import new_record
+from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.loaders.setting import Setting, common_recipe
 from jupyter_gpuperf.loops.step_profile import ProfileEntry, StepProfile
 from jupyter_gpuperf.messages import Message, with_messages, without_messages
@@ -228,6 +232,11 @@ def amp_profile():
     return AmpProfile(Profile(modes=modes, now=None, same_as_now="fp32", steps_per_run=2))
 
 
+def cell_speedup():
+    answers = (found_speedup(), nothing_taken())
+    return [CellSpeedup(each, speedup_as_result(each, SpeedupOptions(), "x")) for each in answers]
+
+
 def diagnosis():
     path = Path(recordings.__file__).parent / "h100_input_bound_jpeg_1worker.jsonl.gz"
     return dataclasses.replace(diagnosis_of(path), findings=[])
@@ -235,7 +244,7 @@ def diagnosis():
 
 EXAMPLES = (
     *(doctor, doctor_comparison, tuning, result, history, a_suite, comparison, watched, headroom),
-    *(profile, amp_profile, diagnosis),
+    *(profile, amp_profile, cell_speedup, diagnosis),
 )
 
 

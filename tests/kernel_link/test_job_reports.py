@@ -10,6 +10,7 @@ import time
 import pytest
 
 from jupyter_gpuperf.client.in_process_progress import ReportingView, in_process_job
+from jupyter_gpuperf.client.speedup_as_result import report_so_far
 from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.jobs.job import new_record
 from jupyter_gpuperf.jobs.kernel_jobs import KernelJobs
@@ -19,6 +20,8 @@ from jupyter_gpuperf.kernel_link.job_reporter import JobReporter
 from jupyter_gpuperf.kernel_link.link import ServerLink
 from jupyter_gpuperf.kernel_link.listener import KernelListener
 from jupyter_gpuperf.kernel_link.router import KernelSession
+from jupyter_gpuperf.levers.outcome import LeverOutcome
+from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.schemas import SocketError, encode
 from jupyter_gpuperf.schemas.kernel_link import Cancel, JobReport, RunRequest
 
@@ -105,6 +108,22 @@ async def test_the_panel_sees_a_tuning_with_its_trials_and_can_cancel_it(reporte
     assert states(manager) == ["running"]  # until its kernel says otherwise
     view.report_end(a_job(state="cancelled"), None)
     await until(lambda: states(manager) == ["cancelled"])
+
+
+async def test_the_panel_gets_what_a_search_found_at_once_and_keeps_it_when_cancelled(
+    reporter, manager
+):
+    view = ReportingView(NoView(), {}, reporter)
+    view.show(a_job())
+    await until(manager.list)
+    levers = [LeverOutcome("tf32", False, Message("It is slower."))]
+    view.set_speedup(report_so_far(levers))
+    view.show(a_job(progress_ratio=0.5))  # within the time in which others are left out
+    await until(lambda: manager.list()[0].result is not None)
+    assert manager.list()[0].result.speedup.levers[0].why == "It is slower."
+    view.report_end(a_job(state="cancelled"), None)
+    await until(lambda: states(manager) == ["cancelled"])
+    assert manager.list()[0].result.speedup.levers[0].name == "tf32"
 
 
 @pytest.mark.parametrize(

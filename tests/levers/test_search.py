@@ -96,6 +96,32 @@ def test_what_is_faster_is_taken_and_measured_against_the_cell(notebook):
     assert levers["no wait"].speedup["low"] > 1.5
 
 
+def test_what_was_found_is_told_after_each_lever_and_gains_multiply(notebook):
+    told = []
+    result = found(
+        notebook,
+        [HALF, ELSEWHERE, lever("rest", setup=("wait_seconds = 0.001",))],
+        on_outcome=lambda outcomes: told.append([each.name for each in outcomes]),
+    )
+    assert told == [["half"], ["half", "elsewhere"], ["half", "elsewhere", "rest"]]
+    levers = by_name(result)
+    assert result.taken == ["half", "rest"]
+    assert levers["elsewhere"].speedup_so_far is None
+    gains = [levers[name].speedup["value"] for name in result.taken]
+    assert levers["half"].speedup_so_far == gains[0]
+    assert levers["rest"].speedup_so_far == pytest.approx(gains[0] * gains[1])
+
+
+def test_the_losses_before_and_after_are_kept_with_the_samples(notebook):
+    result = found(notebook, [NONE])
+    assert len(result.losses["before"]) == len(result.losses["after"]) == 20
+    assert result.losses["after"] == pytest.approx(result.losses["before"])
+    before, after = result.samples["before_seconds"], result.samples["after_seconds"]
+    assert len(before) == len(after) > 1
+    assert result.environment["torch"] == str(torch.__version__)
+    assert found(notebook, [SLOWER]).losses == {}
+
+
 def test_the_printed_code_is_what_ran(notebook):
     result = found(notebook, [NONE])
     fresh = {}

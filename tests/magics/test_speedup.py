@@ -6,7 +6,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_gpuperf.client.failures import BenchmarkError
+from jupyter_gpuperf.display.history_view import history
 from jupyter_gpuperf.magics import speedup
+from jupyter_gpuperf.results.result_file import read_result
 
 torch = pytest.importorskip("torch")
 
@@ -34,8 +36,10 @@ def shell():
     shell.reset(new_session=False)
 
 
-def test_the_answer_is_shown_returned_and_bound_and_the_cell_ran_once(shell):
-    result = shell.run_cell(f"%%speedup --time-limit-seconds 4 --into found\n{CELL}")
+def test_the_answer_is_shown_returned_bound_and_kept_and_the_cell_ran_once(shell, tmp_path):
+    file, page = tmp_path / "found.json", tmp_path / "found.html"
+    line = f"%%speedup --time-limit-seconds 4 --into found --save {file} --html {page}"
+    result = shell.run_cell(f"{line}\n{CELL}")
     result.raise_error()
     found = shell.user_ns["found"]
     assert result.result is found
@@ -43,11 +47,16 @@ def test_the_answer_is_shown_returned_and_bound_and_the_cell_ran_once(shell):
     assert set(plain["speedup"]) == {"value", "low", "high"}
     assert {"before_seconds", "after_seconds", "code", "setup", "numerics", "memory"} <= set(plain)
     for lever in plain["levers"]:
-        assert set(lever) == {"name", "speedup", "taken", "why"}
+        assert {"name", "speedup", "taken", "why"} <= set(lever)
         assert lever["why"]
     assert "per step" in repr(found)
     steps = [float(each["step"]) for each in shell.user_ns["optimizer"].state.values()]
     assert set(steps) == {2.0}
+    (kept,) = [each for each in history("speedup").results if each.id == found.number]
+    assert kept.result == found.result == read_result(file).results[0]
+    assert "per step" in page.read_text()
+    again = shell.run_cell(f"{line}\n{CELL}").error_in_exec
+    assert again.code == "file_exists"
     if found.code:
         shell.run_cell(found.code).raise_error()
 
@@ -57,6 +66,8 @@ def test_the_cells_own_error_and_misuse_are_told_as_such(shell):
     misused = shell.run_cell("%%speedup --fast\n1").error_in_exec
     assert isinstance(misused, BenchmarkError)
     assert misused.code == "usage"
+    same = shell.run_cell("%%speedup --save x.out --html x.out\n1").error_in_exec
+    assert same.code == "usage"
     assert shell.run_cell("%%speedup --time-limit-seconds 0\n1").error_in_exec.code == (
         "parameter_out_of_range"
     )

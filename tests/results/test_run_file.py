@@ -9,7 +9,8 @@ from jupyter_gpuperf.commands.subcommands import subcommand_of
 from jupyter_gpuperf.display.run_view import RunView
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.results.files import readable_json
-from jupyter_gpuperf.results.run_file import is_run, read_run
+from jupyter_gpuperf.results.result_file import reader_of
+from jupyter_gpuperf.results.run_file import read_run
 from jupyter_gpuperf.schemas import Interval
 from jupyter_gpuperf.schemas.runs import RunDevice, RunLoop, RunMemory, RunRecord
 
@@ -123,7 +124,7 @@ def test_single_runs_are_said_to_be_single(compared):
 def test_a_file_says_whether_it_is_a_run(tmp_path, content, found):
     path = tmp_path / "file.json"
     path.write_bytes(content)
-    assert is_run(path) is found
+    assert (reader_of(path) is read_run) is found
     if found:
         with pytest.raises(BadRequest) as error:
             read_run(path)  # it lacks all else

@@ -93,6 +93,7 @@ export interface BenchmarkResult {
   samples: {
     [k: string]: number[];
   };
+  speedup?: SpeedupReport | null;
   unit: string;
   warnings: string[];
   warnings_message?: (MessageInfo | null)[];
@@ -144,6 +145,50 @@ export interface PrecisionMode {
   step_seconds: Interval | null;
   steps_skipped: number;
   verdict: ("broken" | "close" | "far" | "reference" | "unknown" | "within") | null;
+}
+/**
+ * What was found; while the search runs, what was found so far.
+ *
+ * The whole is in the figures of the result: ``before_seconds``, ``after_seconds``, ``speedup`` and, on a GPU,
+ * ``before_peak_bytes`` and ``after_peak_bytes``, the peak of the tensors' memory.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SpeedupReport".
+ */
+export interface SpeedupReport {
+  code: string;
+  facts: string[];
+  facts_message?: (MessageInfo | null)[];
+  levers: LeverResult[];
+  losses: LossCurves | null;
+  sentence: string;
+  sentence_message?: MessageInfo;
+  setup: string;
+  steps_per_run: number;
+}
+/**
+ * What one lever gave.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LeverResult".
+ */
+export interface LeverResult {
+  name: string;
+  speedup: Interval | null;
+  speedup_so_far: number | null;
+  taken: boolean;
+  why: string;
+  why_message?: MessageInfo;
+}
+/**
+ * The losses of the same steps, of the cell in fp32 and of the final code; ``None`` for one that is not finite.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LossCurves".
+ */
+export interface LossCurves {
+  after: (number | null)[];
+  before: (number | null)[];
 }
 /**
  * Answer of ``GET benchmarks``.

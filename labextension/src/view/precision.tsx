@@ -5,7 +5,7 @@ import type {
   PrecisionMode,
   PrecisionProfile
 } from '../api/generated';
-import { formatInterval, formatQuantity } from '../format';
+import { formatInterval, formatQuantity, plain } from '../format';
 import { trans } from '../translation';
 import { Code } from './code';
 import { translate, translateAll } from './translate';
@@ -108,9 +108,7 @@ function Measured(props: {
   const figure = formatInterval(name, interval);
   return (
     <td>
-      <span className="jp-GpuPerf-number">
-        {figure.text} {name === 'speedup' ? '×' : figure.unit}
-      </span>
+      <span className="jp-GpuPerf-number">{plain(figure)}</span>
       {interval.low < interval.high ? (
         <span className="jp-GpuPerf-note">{figure.range}</span>
       ) : null}
@@ -142,7 +140,8 @@ function formatNotes(mode: PrecisionMode): string {
     .join(' · ');
 }
 
-function Sentences(props: {
+/** A list under a title; nothing if it is empty. */
+export function Sentences(props: {
   title: string;
   sentences: readonly string[];
 }): JSX.Element | null {

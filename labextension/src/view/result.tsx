@@ -2,13 +2,14 @@ import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 import type { BenchmarkResult, Interval } from '../api/generated';
-import { formatInterval, labelOf } from '../format';
+import { labelOf } from '../format';
 import { csvOf, markdownOf } from '../model/export';
 import { roofsOf } from '../model/limits';
 import { trans, translated } from '../translation';
 import { Distribution } from './distribution';
 import { Limit } from './limit';
 import { Precision } from './precision';
+import { Speedup } from './speedup';
 import { Roofline } from './roofline';
 import { Rows } from './rows';
 import { translateAll } from './translate';
@@ -18,6 +19,7 @@ import {
   useBaselineComparison
 } from './baselineComparison';
 import { Button } from './elements';
+import { Value } from './value';
 
 interface IResultProps {
   readonly result: BenchmarkResult;
@@ -34,7 +36,9 @@ export function Result({ result, id, isNewest }: IResultProps): JSX.Element {
   const roofs = roofsOf(result);
   return (
     <>
-      {result.precision ? (
+      {result.speedup ? (
+        <Speedup report={result.speedup} figures={result.figures} />
+      ) : result.precision ? (
         <Precision profile={result.precision} />
       ) : (
         <Figures result={result} best={history.comparison?.best ?? {}} />
@@ -120,30 +124,6 @@ export function Figures({ result, best }: IFiguresProps): JSX.Element {
         );
       })}
     </dl>
-  );
-}
-
-function Value(props: {
-  name: string;
-  interval: Interval;
-  count: number;
-}): JSX.Element {
-  const { name, interval, count } = props;
-  const figure = formatInterval(name, interval);
-  return (
-    <>
-      <dd>
-        <span className="jp-GpuPerf-number">{figure.text}</span>
-        <span className="jp-GpuPerf-unit"> {figure.unit}</span>
-      </dd>
-      <dd
-        className="jp-GpuPerf-note"
-        title={trans.__('95 % confidence interval')}
-      >
-        {figure.range}
-        {count ? ` n = ${count}` : ''}
-      </dd>
-    </>
   );
 }
 
