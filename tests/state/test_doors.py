@@ -88,7 +88,12 @@ class World:
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was():
+def _as_it_was(monkeypatch):
+    # Few steps and settings: what they leave is the subject, not which is faster.
+    monkeypatch.setattr("jupyter_gpuperf.batch_sizes.timing.TARGET_RATIO", 1e9)
+    monkeypatch.setattr("jupyter_gpuperf.batch_sizes.timing.MOST_STEPS", 1)
+    monkeypatch.setattr("jupyter_gpuperf.measure.interleaved.FEWEST_ROUNDS", 3)
+    monkeypatch.setattr("jupyter_gpuperf.measure.resources.usable_cpus", lambda *_: 1.0)
     yield
     OPENED.close()
     Counter.of_all = 0
@@ -116,7 +121,16 @@ def by_apply(step):
 
 def by_the_tuner(step):
     context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=20.0), context)
+
+    def tune(seconds):
+        tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=seconds), context)
+
+    try:
+        tune(6.0)
+    except GpuPerfError as error:
+        if error.code == "step_failed":
+            raise
+        tune(30.0)  # on a busy machine
 
 
 def by_fit(step):
