@@ -130,7 +130,7 @@ def by_the_tuner(step):
     except GpuPerfError as error:
         if error.code == "step_failed":
             raise
-        tune(30.0)  # on a busy machine
+        tune(20.0)  # on a busy machine
 
 
 def by_fit(step):
