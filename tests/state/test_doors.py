@@ -119,23 +119,33 @@ def by_apply(step):
     measure_change(torch, loader(), step, {"num_workers": 1}, steps=2, limit_seconds=1.0)
 
 
-def by_the_tuner(step):
-    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
+CONTEXT = Context(progress=lambda ratio, words: None, warn=lambda words: None)
 
-    def tune(seconds):
-        tune_loader(loader(), "loader", TuneRequest(step=step, budget_seconds=seconds), context)
 
+def patiently(run):
+    """Run with a time limit, and where a busy machine gets nothing done within it with a longer one."""
     try:
-        tune(6.0)
+        run(6.0)
     except GpuPerfError as error:
         if error.code == "step_failed":
             raise
-        tune(20.0)  # on a busy machine
+        run(20.0)
+
+
+def by_the_tuner(step):
+    patiently(
+        lambda seconds: tune_loader(
+            loader(), "loader", TuneRequest(step=step, budget_seconds=seconds), CONTEXT
+        )
+    )
 
 
 def by_fit(step):
-    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
-    fit_batch_size(torch, step, loader(), FitRequest(budget_seconds=20.0), context)
+    patiently(
+        lambda seconds: fit_batch_size(
+            torch, step, loader(), FitRequest(budget_seconds=seconds), CONTEXT
+        )
+    )
 
 
 def by_the_profile(step):
@@ -268,15 +278,13 @@ class Setup:
 
 
 def tune(subject):
-    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
     request = TuneRequest(step=subject.model, budget_seconds=6.0)
-    return tune_loader(subject.loader, "loader", request, context)
+    return tune_loader(subject.loader, "loader", request, CONTEXT)
 
 
 def fit(subject):
-    context = Context(progress=lambda ratio, words: None, warn=lambda words: None)
     request = FitRequest(budget_seconds=6.0)
-    return fit_batch_size(torch, subject.model, subject.loader, request, context)
+    return fit_batch_size(torch, subject.model, subject.loader, request, CONTEXT)
 
 
 LOADER_DOORS = {
