@@ -2,6 +2,8 @@
 # Needs RESULTS, the folder for them; the working directory is the project's root.
 
 TESTS_SECONDS=1800
+# Containers often set this. Without compiled modules, each process that imports torch compiles it, for several seconds.
+unset PYTHONDONTWRITEBYTECODE
 
 begin_steps() {
   mkdir -p "$RESULTS"

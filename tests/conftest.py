@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -61,6 +62,13 @@ def _results_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_GPUPERF_RESULTS", str(tmp_path_factory.mktemp("kept") / "results"))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imports_are_no_garbage():
+    """Keep what the tests before have imported out of each later search for garbage, which takes a second otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

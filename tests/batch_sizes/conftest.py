@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -11,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 @pytest.fixture(autouse=True, scope="session")
 def _warm():
-    """Load what torch loads with the first step of an optimizer, and keep it out of each later search for garbage.
+    """Load what torch loads with the first step of an optimizer, before the search for garbage of the first module.
 
     On a busy machine, steps of several threads wait for each other.
     """
@@ -20,10 +18,7 @@ def _warm():
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.sum().backward()
     torch.optim.SGD([weight], lr=0.1).step()
-    gc.collect()
-    gc.freeze()
     yield
-    gc.unfreeze()
     torch.set_num_threads(threads)
 
 

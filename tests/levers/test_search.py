@@ -24,7 +24,7 @@ model = torch.nn.Linear(8, 8)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 batch = torch.randn(4, 8)
 losses = []
-wait_seconds = 0.04
+wait_seconds = 0.03
 """
 CELL = """\
 for _ in range(2):
@@ -57,8 +57,16 @@ WRONG = lever(
 )
 RAISES = lever("raises", setup=("raise RuntimeError('no such kernel')",))
 ELSEWHERE = lever("elsewhere", "no such line")
-HALF = lever("half", setup=("wait_seconds = 0.02",), excludes=frozenset({"half", "none"}))
+HALF = lever("half", setup=("wait_seconds = 0.015",), excludes=frozenset({"half", "none"}))
 NONE = lever("none", setup=("wait_seconds = 0.0",), excludes=frozenset({"half", "none"}))
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Measure and compare as little as possible: the levers differ by far more than the intervals are wide."""
+    for name in ("TRIAL_RATIO", "FINAL_RATIO"):
+        monkeypatch.setattr(f"jupyter_gpuperf.levers.trials.{name}", 1e9)
+    monkeypatch.setattr("jupyter_gpuperf.levers.search.COMPARED_STEPS", 6)
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def test_what_is_faster_is_taken_and_measured_against_the_cell(notebook):
     assert result.taken == ["no wait"]
     assert "time.sleep" not in result.code
     assert result.speedup["low"] > 1.5
-    assert result.before_seconds["value"] > 0.04 > result.after_seconds["value"]
+    assert result.before_seconds["value"] > 0.03 > result.after_seconds["value"]
     levers = by_name(result)
     assert levers["more wait"].why == "It is slower."
     assert levers["more wait"].speedup["high"] < 1
@@ -114,7 +122,7 @@ def test_what_was_found_is_told_after_each_lever_and_gains_multiply(notebook):
 
 def test_the_losses_before_and_after_are_kept_with_the_samples(notebook):
     result = found(notebook, [NONE])
-    assert len(result.losses["before"]) == len(result.losses["after"]) == 20
+    assert len(result.losses["before"]) == len(result.losses["after"]) == 6
     assert result.losses["after"] == pytest.approx(result.losses["before"])
     before, after = result.samples["before_seconds"], result.samples["after_seconds"]
     assert len(before) == len(after) > 1
@@ -141,7 +149,7 @@ def test_the_notebook_is_as_after_one_ordinary_run(notebook):
     assert notebook["model"] is model
     assert set(notebook) - names == {"_", "loss"}
     assert notebook["losses"] == expected["losses"]
-    assert notebook["wait_seconds"] == 0.04
+    assert notebook["wait_seconds"] == 0.03
     for one, other in zip(model.parameters(), expected["model"].parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -216,7 +224,7 @@ def test_a_gain_that_is_gone_at_the_end_is_not_claimed(notebook, tmp_path):
     flag = tmp_path / "final"
     once = lever(
         "once",
-        setup=("import os", f"wait_seconds = 0.04 if os.path.exists({str(flag)!r}) else 0.0"),
+        setup=("import os", f"wait_seconds = 0.03 if os.path.exists({str(flag)!r}) else 0.0"),
     )
 
     def progress(_ratio, message):

@@ -88,16 +88,16 @@ environment = dict(os.environ)
 os.environ.clear()
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 {LOOP}
-train(1)
+train(20)
 os.closerange(3, 1000)
 files = [open(f"own{{number}}", "w+") for number in range(30)]
-train(2)
+train(200)
 for each in files:
     each.write("own")
     each.flush()
     assert open(each.name).read() == "own", each.name
-code = open(__file__).read().partition("import sys, time")[2].partition("train(1)")[0]
-os.execve(sys.executable, [sys.executable, "-c", f"import sys, time{{code}}train(1)"], environment)
+code = open(__file__).read().partition("import sys, time")[2].partition("train(20)")[0]
+os.execve(sys.executable, [sys.executable, "-c", f"import sys, time{{code}}train(100)"], environment)
 """
     inner = [*GPUPERF, "--save", "inner.json", "train.py"]
     ended = run(tmp_path, code, "--save", "run.json", words=["--", *inner])
