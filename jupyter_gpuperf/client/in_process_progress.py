@@ -40,9 +40,12 @@ class InProcessJob:
     ----------
     final, finished_run, failure
         Set when the job ends: the object for the user, the stored result, the error.
+    so_far
+        What to show in the notebook if the job is cancelled.
     """
 
     final: object | None = None
+    so_far: object | None = None
     finished_run: FinishedRun | None = None
     failure: ErrorInfo | None = None
 
@@ -107,7 +110,9 @@ def in_process_job(
         raise
     finally:
         ended = job.ended_job()
-        view.end(job.final if display_result else None, format_status(ended, time.time()))
+        view.end(
+            (job.final or job.so_far) if display_result else None, format_status(ended, time.time())
+        )
         if isinstance(view, ReportingView):
             view.report_end(ended, job.finished_run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from jupyter_gpuperf.client.cell_subject import (
@@ -18,10 +18,12 @@ from jupyter_gpuperf.client.in_process_progress import CancelClicked, ReportingV
 from jupyter_gpuperf.client.speedup_as_result import parameters_of, report_so_far, store_speedup
 from jupyter_gpuperf.client.watch_session import session
 from jupyter_gpuperf.display import show_once
-from jupyter_gpuperf.display.cell_speedup import NAME, CellSpeedup
+from jupyter_gpuperf.display.cell_speedup import NAME, CellSpeedup, SpeedupSoFar
 from jupyter_gpuperf.display.progress import best_view
 from jupyter_gpuperf.errors import BadRequest, require_package
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.levers.options import DEFAULT_SECONDS, SpeedupOptions
+from jupyter_gpuperf.levers.outcome import LeverOutcome
 from jupyter_gpuperf.levers.search import search
 from jupyter_gpuperf.precision.failure_description import describe_ordinary_failure
 from jupyter_gpuperf.precision.profiled_code import ProfiledCode
@@ -118,6 +120,11 @@ def _run(
     showing = in_process_job(
         NAME, view, display_result=display_result, cancelled_by=(CancelClicked,)
     )
+
+    def keep(levers: Sequence[LeverOutcome], code: CellCode) -> None:
+        job.so_far = SpeedupSoFar(levers, code)
+        view.set_speedup(report_so_far(levers))
+
     # The trials are not the notebook's own loops, so don't report them.
     with showing as job, session().watching.timing_suspended():
         try:
@@ -126,7 +133,7 @@ def _run(
                 source,
                 options,
                 progress=job.report_progress,
-                on_outcome=lambda outcomes: view.set_speedup(report_so_far(outcomes)),
+                on_outcome=keep,
             )
         except CellFailed as error:
             job.failure = ErrorInfo(**describe_ordinary_failure(error.__cause__ or error))

@@ -10,6 +10,7 @@ from jupyter_gpuperf.display.blocks import Bar, Block, Cell, Code, Heading, Line
 from jupyter_gpuperf.display.document import DisplayedOnce, joined, page_of, warning_line
 from jupyter_gpuperf.display.loss_curves import loss_curves
 from jupyter_gpuperf.display.numbers import MISSING, format_interval, format_quantity
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.levers.outcome import LeverOutcome, Speedup
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.messages.translator import translated
@@ -74,13 +75,35 @@ class CellSpeedup(DisplayedOnce):
         yield Heading(sentence_of(data))
         yield Line(joined(facts_of(data)))
         steps = list(_waterfall(data))
-        rows = [*steps, *_left(data)]
+        rows = [*steps, *_left(data.levers)]
         yield Table(rows, looks=LOOKS, head=HEAD, bold=(len(steps) - 1,))
         names = {"before": Message("as it was, in fp32"), "after": Message("the code below")}
         yield loss_curves({names[side]: each for side, each in data.losses.items()})
         if self.code:
             yield Code(self.code, Message("The whole cell:"))
         yield from map(warning_line, data.warnings)
+
+
+class SpeedupSoFar(DisplayedOnce):
+    """What a search had found when it was stopped: outcomes of levers, and code that was not compared with the cell."""
+
+    wide: ClassVar[bool] = True
+
+    def __init__(self, levers: Sequence[LeverOutcome], code: CellCode) -> None:
+        self.levers, self.code = list(levers), code
+
+    def terminal_name(self) -> str:
+        """Return the name shown in a terminal."""
+        return NAME
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield what each lever gave, and the code so far."""
+        yield Heading(Message("Stopped. What was found so far:"))
+        taken = [_row(each, TAKEN, "") for each in self.levers if each.taken]
+        yield Table([*taken, *_left(self.levers)], looks=LOOKS, head=HEAD)
+        if taken:
+            title = Message("The code so far. It was not compared with the cell as it was:")
+            yield Code(f"{self.code.setup_code}\n\n{self.code.cell}".strip(), title)
 
 
 def sentence_of(data: Speedup) -> Message:
@@ -129,9 +152,9 @@ def _waterfall(data: Speedup) -> Iterator[Sequence[Cell]]:
     yield "", Message("the code below"), Bar(1 / speedup.value), *format_interval(speedup, "×"), why
 
 
-def _left(data: Speedup) -> Iterator[Sequence[Cell]]:
-    """Yield the other levers, those that were timed first."""
-    left = [each for each in data.levers if not each.taken]
+def _left(levers: Sequence[LeverOutcome]) -> Iterator[Sequence[Cell]]:
+    """Yield the levers that were not taken, those that were timed first."""
+    left = [each for each in levers if not each.taken]
     for each in sorted(left, key=lambda each: each.speedup is None):
         is_slower = each.speedup is not None and each.speedup["high"] < 1
         yield _row(each, COSTS if is_slower else "", "")

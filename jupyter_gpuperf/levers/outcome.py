@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 
@@ -31,8 +32,8 @@ class LeverOutcome:
     speedup_so_far: float | None = None
 
 
-OnOutcome = Callable[[Sequence[LeverOutcome]], object]
-"""Gets the outcomes of all levers so far."""
+OnOutcome = Callable[[Sequence[LeverOutcome], CellCode], object]
+"""Gets the outcomes of all levers so far, and the best code so far."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.levers.lever import Lever
 from jupyter_gpuperf.levers.outcome import LeverOutcome, OnOutcome
 from jupyter_gpuperf.measure.statistics import Interval
@@ -17,9 +18,12 @@ class Outcomes:
         One for each lever so far.
     taken
         The levers that are in the best code.
+    code
+        The best code so far; at first, the cell's own.
     """
 
-    def __init__(self, on_outcome: OnOutcome) -> None:
+    def __init__(self, code: CellCode, on_outcome: OnOutcome) -> None:
+        self.code = code
         self.all: list[LeverOutcome] = []
         self.taken: list[Lever] = []
         self._speedup = 1.0
@@ -29,8 +33,16 @@ class Outcomes:
         """Add a lever that is not in the code."""
         self._add(LeverOutcome(name, False, why, speedup))
 
-    def take(self, name: str, why: Message, speedup: Interval, lever: Lever | None = None) -> None:
+    def take(
+        self,
+        name: str,
+        why: Message,
+        speedup: Interval,
+        code: CellCode,
+        lever: Lever | None = None,
+    ) -> None:
         """Add one that is; what it takes the place of is left."""
+        self.code = code
         if lever is not None:
             for each in self.all:
                 if each.taken and each.name in lever.excludes:
@@ -48,4 +60,4 @@ class Outcomes:
 
     def _add(self, outcome: LeverOutcome) -> None:
         self.all.append(outcome)
-        self._on_outcome(self.all)
+        self._on_outcome(self.all, self.code)

@@ -49,14 +49,14 @@ def search(
     *,
     levers: Sequence[Lever] | None = None,
     progress: Progress = lambda ratio, message: None,
-    on_outcome: OnOutcome = lambda outcomes: None,
+    on_outcome: OnOutcome = lambda outcomes, code: None,
 ) -> Speedup:
     """Make a cell fast. Afterwards the state is the same as after one ordinary run, even after an error.
 
     Parameters
     ----------
     on_outcome
-        Called after each lever, with the outcomes of all levers so far.
+        Called after each lever, with the outcomes of all levers so far and the best code so far.
 
     Raises
     ------
@@ -105,13 +105,16 @@ class _Search:
         on_outcome: OnOutcome,
     ) -> None:
         self._session, self._versions, self._options = session, versions, options
-        self._levers, self._progress = levers, progress
-        self._trials = Trials(session, versions, options.time_limit_seconds)
+        self._levers, self._report = levers, progress
+        self._latest: tuple[float, str] = (0.05, "")
+        self._trials = Trials(
+            session, versions, options.time_limit_seconds, look=lambda: progress(*self._latest)
+        )
         self._situation = situation_of(session)
         self._own_code = CellCode(source)
         self._own = versions.variant(AS_IT_WAS, None)
-        self._best, self._best_variant = self._own_code, self._own
-        self._outcomes = Outcomes(on_outcome)
+        self._best_variant = self._own
+        self._outcomes = Outcomes(self._own_code, on_outcome)
         self._numbers: dict[str, Any] = {}
         """How the best code's numbers compare with fp32's; empty for the cell as it was."""
         self._workers = 0
@@ -138,6 +141,10 @@ class _Search:
             self._progress(0.62, Message("Trying {lever}", lever=loader_lever.NAME))
             self._try_loader(ready, ready_seconds, run_seconds)
         return self._answer()
+
+    def _progress(self, ratio: float, message: str) -> None:
+        self._latest = ratio, message
+        self._report(ratio, message)
 
     @property
     def _steps_per_run(self) -> int:
@@ -222,9 +229,9 @@ class _Search:
             self._outcomes.leave(lever.name, breaks.added_to(why), speedup)
             return
         self._numbers = numbers
-        self._best, self._best_variant = code, variant
+        self._best_variant = variant
         because = breaks.added_to(self._goal.taken_because)
-        self._outcomes.take(lever.name, because, speedup, lever)
+        self._outcomes.take(lever.name, because, speedup, code, lever)
 
     def _try_loader(self, ready: ReadyLoaders, ready_seconds: float, run_seconds: float) -> None:
         loader = LoaderTrial(self._trials, self._versions, self._situation, ready)
@@ -232,7 +239,7 @@ class _Search:
         try:
             found = loader.tuned(
                 self._options.loader,
-                self._best,
+                self._outcomes.code,
                 best,
                 ready_seconds=ready_seconds,
                 progress=lambda ratio, text: progress(0.62 + 0.13 * ratio, text),
@@ -247,8 +254,8 @@ class _Search:
         if why is not None:
             self._outcomes.leave(loader_lever.NAME, why, speedup)
             return
-        self._best, self._best_variant = found.code, variant
-        self._outcomes.take(loader_lever.NAME, FASTER, speedup)
+        self._best_variant = variant
+        self._outcomes.take(loader_lever.NAME, FASTER, speedup, found.code)
 
     def _answer(self) -> Speedup:
         self._progress(0.75, Message("Comparing with the cell as it was"))
@@ -259,8 +266,8 @@ class _Search:
             before_seconds=timings.median(own.name),
             after_seconds=timings.median(best.name),
             levers=self._outcomes.all,
-            code=self._best.cell,
-            setup=self._best.setup_code,
+            code=self._outcomes.code.cell,
+            setup=self._outcomes.code.setup_code,
             numerics=self._numbers,
             memory={
                 "before_bytes": self._trials.peak_bytes(own),

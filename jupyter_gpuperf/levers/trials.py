@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from jupyter_gpuperf.errors import GpuPerfError
@@ -55,9 +55,18 @@ class Trials:
     ----------
     limit_seconds
         Limit for all of them; a quarter of it is kept for the final comparison.
+    look
+        Called after each round; may raise to end the search.
     """
 
-    def __init__(self, session: ProfileSession, versions: Versions, limit_seconds: float) -> None:
+    def __init__(
+        self,
+        session: ProfileSession,
+        versions: Versions,
+        limit_seconds: float,
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._look = look
         self._session, self._versions = session, versions
         self.limit_seconds = limit_seconds
         self._stopwatch = CellStopwatch(session)
@@ -175,6 +184,7 @@ class Trials:
                 FEWEST_ROUNDS, min(rounds, int(limit_seconds / max(round_seconds, 1e-6)))
             ),
             limit_seconds=limit_seconds,
+            progress=lambda *_: self._look(),
         )
 
     @contextlib.contextmanager

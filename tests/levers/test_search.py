@@ -109,7 +109,7 @@ def test_what_was_found_is_told_after_each_lever_and_gains_multiply(notebook):
     result = found(
         notebook,
         [HALF, ELSEWHERE, lever("rest", setup=("wait_seconds = 0.001",))],
-        on_outcome=lambda outcomes: told.append([each.name for each in outcomes]),
+        on_outcome=lambda outcomes, _: told.append([each.name for each in outcomes]),
     )
     assert told == [["half"], ["half", "elsewhere"], ["half", "elsewhere", "rest"]]
     levers = by_name(result)

@@ -7,6 +7,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_gpuperf.client.failures import BenchmarkError
 from jupyter_gpuperf.display.history_view import history
+from jupyter_gpuperf.levers.lever import Lever
 from jupyter_gpuperf.magics import speedup
 from jupyter_gpuperf.results.result_file import read_result
 
@@ -71,3 +72,25 @@ def test_the_cells_own_error_and_misuse_are_told_as_such(shell):
     assert shell.run_cell("%%speedup --time-limit-seconds 0\n1").error_in_exec.code == (
         "parameter_out_of_range"
     )
+
+
+def test_an_interrupt_shows_what_was_found_so_far(shell, monkeypatch, capsys):
+    def without_wait(situation, code):
+        return code.with_cell(code.cell.replace("time.sleep(0.02)", "pass"))
+
+    def interrupted(situation, code):
+        raise KeyboardInterrupt
+
+    levers = (
+        Lever(name="no wait", apply=without_wait),
+        Lever(name="interrupted", apply=interrupted),
+    )
+    monkeypatch.setattr("jupyter_gpuperf.levers.search.all_levers", lambda: levers)
+    cell = CELL.replace("    optimizer.step()\n", "    optimizer.step()\n    time.sleep(0.02)\n")
+    result = shell.run_cell(f"%%speedup --time-limit-seconds 4\n{cell}")
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)
+    shown = capsys.readouterr().out
+    assert "Stopped. What was found so far:" in shown
+    assert "✓  no wait" in shown
+    assert "It was not compared with the cell as it was:" in shown
+    assert "    pass\n" in shown
