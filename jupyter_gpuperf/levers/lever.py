@@ -76,6 +76,8 @@ class Lever:
         Whether the results stay those of fp32, apart from the order of sums; ``--safe`` allows only such levers.
     compiles
         Whether its first run takes long; such levers come last, on top of all others.
+    follows
+        Name of a lever without whose trial, or if that showed it to be slower, this one is not tried either.
     requires
         Name of the option of the search without which the lever is not tried: ``risky``, for what can end the CUDA
         context, or ``max_autotune``.
@@ -89,5 +91,6 @@ class Lever:
     excludes: frozenset[str] = frozenset()
     keeps_numbers: bool = True
     compiles: bool = False
+    follows: str = ""
     requires: str = ""
     hint: Callable[[CellCode], Message] | None = None

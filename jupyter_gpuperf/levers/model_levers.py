@@ -114,6 +114,7 @@ LEVERS: Final = (
         apply=_compile_with_graphs,
         compiles=True,
         excludes=COMPILED,
+        follows="compile",
     ),
     Lever(name="compile generate()", apply=_compile_generation, compiles=True, excludes=COMPILED),
     Lever(
@@ -121,6 +122,7 @@ LEVERS: Final = (
         apply=_compile_with_autotuning,
         compiles=True,
         excludes=COMPILED,
+        follows="compile",
         requires="max_autotune",
     ),
 )

@@ -29,6 +29,11 @@ class Outcomes:
         self._speedup = 1.0
         self._on_outcome = on_outcome
 
+    def is_hopeless(self, name: str) -> bool:
+        """Return whether a lever was tried, and could not be timed or was slower."""
+        found = [each for each in self.all if each.name == name]
+        return any(each.speedup is None or each.speedup["high"] < 1.0 for each in found)
+
     def leave(self, name: str, why: Message, speedup: Interval | None = None) -> None:
         """Add a lever that is not in the code."""
         self._add(LeverOutcome(name, False, why, speedup))

@@ -103,7 +103,9 @@ def tensors_of(batch: Any) -> list[Any]:
     def note(each: Any) -> Any:
         if hasattr(each, "data_ptr"):
             found.append(each)
-        elif hasattr(each, "to_dict"):  # torch-geometric's batches
+        elif isinstance(each, Mapping):  # those of transformers
+            found.extend(x for x in each.values() if hasattr(x, "data_ptr"))
+        elif hasattr(each, "to_dict"):  # those of torch-geometric
             found.extend(x for x in each.to_dict().values() if hasattr(x, "data_ptr"))
         return each
 

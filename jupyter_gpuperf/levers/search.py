@@ -6,6 +6,7 @@ costs no time. What the loader itself could gain is the difference between the t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -124,8 +125,8 @@ class _Search:
         """Try all levers, and return the answer; the ordinary run took ``run_seconds``."""
         ready = self._run_own(run_seconds)
         own_seconds = self._own.run_seconds
-        if ready is not None:
-            self._use_ready(ready, run_seconds)
+        if ready is not None and not self._can_use(ready, run_seconds):
+            ready = None
         self._goal = goal_of(self._options.memory, lambda: self._trials.peak_bytes(self._own))
         runs = math.ceil(COMPARED_STEPS / max(1, self._steps_per_run))
         self._check = NumbersCheck(self._session, self._versions, runs)
@@ -164,23 +165,26 @@ class _Search:
         ready = ReadyLoaders(keeping, pinned=self._situation.is_on_gpu)
         return ready if ready.stand_ins else None
 
-    def _use_ready(self, ready: ReadyLoaders, run_seconds: float) -> None:
+    def _can_use(self, ready: ReadyLoaders, run_seconds: float) -> bool:
         """Have all versions run on ready batches, if the cell runs on them and leaves them as they are."""
         self._trials.time_steps_only(run_seconds)
         self._versions.stand_ins = ready.stand_ins
-        try:
+        with contextlib.suppress(TrialEnded):
             self._trials.warm_up(self._own)
-        except TrialEnded:
-            self._versions.stand_ins = NO_STAND_INS
-        if ready.were_changed():
-            self._versions.stand_ins = NO_STAND_INS
-        if self._versions.stand_ins is NO_STAND_INS:
-            self._trials.warm_up_own(self._own)
+            if not ready.were_changed():
+                return True
+        self._versions.stand_ins = NO_STAND_INS
+        self._trials.warm_up_own(self._own)
+        return False
 
     def _try(self, lever: Lever) -> None:
         if lever.requires and not getattr(self._options, lever.requires):
             option = "--" + lever.requires.replace("_", "-")
             self._outcomes.leave(lever.name, Message("Not tried without {option}.", option=option))
+            return
+        if lever.follows and self._outcomes.is_hopeless(lever.follows):
+            reason = Message("Not tried: {lever} is no gain.", lever=lever.follows)
+            self._outcomes.leave(lever.name, reason)
             return
         if self._options.safe and not lever.keeps_numbers:
             self._outcomes.leave(lever.name, Message("Not tried: it changes fp32's numbers."))

@@ -153,6 +153,13 @@ def test_batches_that_a_cell_changes_in_place_are_not_used_again():
     assert ready.were_changed()
 
 
+def test_a_cell_that_changes_its_batches_is_timed_on_its_own_loader():
+    cell = CELL.replace("model(images)", "model(images.mul_(0.5))")
+    result = found(notebook(0.0, items=80), cell, time_limit_seconds=3)
+    assert result.levers == []
+    assert result.code == cell
+
+
 def test_a_stand_in_has_the_loaders_length_and_attributes():
     loader = torch.utils.data.DataLoader(Slow(0.0, items=160), batch_size=8)
     keeping = KeepingLoader(loader)

@@ -241,6 +241,17 @@ def test_a_gain_that_is_gone_at_the_end_is_not_claimed(notebook, tmp_path):
     assert result.speedup["value"] == 1.0
 
 
+def test_what_follows_a_lever_that_is_slower_or_fails_is_not_tried(notebook):
+    next_levers = [
+        lever(f"after {each}", setup=("wait_seconds = 0.0",), follows=each)
+        for each in ("more wait", "raises", "no wait")
+    ]
+    levers = by_name(found(notebook, [SLOWER, RAISES, FASTER, *next_levers]))
+    assert levers["after more wait"].why == "Not tried: more wait is no gain."
+    assert levers["after raises"].why == "Not tried: raises is no gain."
+    assert levers["after no wait"].speedup is not None
+
+
 def test_of_levers_that_exclude_each_other_the_faster_one_stays(notebook):
     result = found(notebook, [HALF, NONE])
     assert result.taken == ["none"]
