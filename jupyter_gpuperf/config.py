@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, HasTraits, Int, TraitError, Unicode, default, validate
+from traitlets import (
+    Bool,
+    Float,
+    HasTraits,
+    Int,
+    List,
+    TraitError,
+    Unicode,
+    Union,
+    default,
+    validate,
+)
 
 SOURCE_VARIABLE: Final = "JUPYTER_GPUPERF_SOURCE"
 RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
@@ -17,9 +28,11 @@ RESULTS_VARIABLE: Final = "JUPYTER_GPUPERF_RESULTS"
 class Settings(HasTraits):
     """The settings, with their defaults and units."""
 
-    source = Unicode(
-        help="Source of the readings: auto, nvml, none, or replay:FILE[,FILE...] (one device per file, looped in real "
-        f"time). The environment variable {SOURCE_VARIABLE} sets the default."
+    source = Union(
+        [Unicode(), List(Unicode())],
+        help="Source of the readings: auto, nvml, none, replay:FILE[,FILE...] (one device per file, looped in real "
+        "time), ssh:HOST, exec:COMMAND (a command that writes what jupyter gpuperf stream writes), or a list of these. "
+        f"The environment variable {SOURCE_VARIABLE} sets the default: one of them, or a JSON list.",
     ).tag(config=True)
 
     idle_interval_ms = Int(

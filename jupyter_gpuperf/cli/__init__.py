@@ -13,14 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record, run
+from jupyter_gpuperf.cli import bench, compare, demo, diagnose, doctor, record, run, stream
 from jupyter_gpuperf.cli.answers import DONE, FAILED, INTERRUPTED, MISUSED, PROGRAM
 from jupyter_gpuperf.commands.translated_parser import TranslatedParser, translate_argparse
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 
 __all__ = ["COMMANDS", "DONE", "FAILED", "INTERRUPTED", "MISUSED", "main"]
 
-COMMANDS: Final = (run, bench, compare, diagnose, doctor, record, demo)
+COMMANDS: Final = (run, bench, compare, diagnose, doctor, record, stream, demo)
 """The commands, in the order of the help text."""
 
 MISUSES: Final = (

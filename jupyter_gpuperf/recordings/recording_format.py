@@ -2,7 +2,7 @@
 
 After the header come the messages of the live socket (:class:`schemas.Frame`, :class:`schemas.DevicesChanged`,
 :class:`schemas.AlertsChanged`, :class:`schemas.TrainingNow`), and every few seconds
-``{"type": "processes", "devices": …}``. A recording contains readings, the devices' UUIDs and pids, but no names of
+``{"type": "processes", "devices": …}``. A stream is the same as plain lines, with the machine's name in the header. A recording contains readings, the devices' UUIDs and pids, but no names of
 users, files or machines, so that it can be attached to a bug report.
 """
 
@@ -19,10 +19,13 @@ FORMAT_VERSION: Final = 1
 SUFFIX: Final = ".jsonl.gz"
 
 
-def header(request: RecordingRequest, version: Version, devices: Sequence[DeviceInfo]) -> bytes:
-    """Return the first line of a recording that begins now, without the newline."""
+def header(
+    request: RecordingRequest, version: Version, devices: Sequence[DeviceInfo], host: str = ""
+) -> bytes:
+    """Return the first line of a recording that begins now, without the newline; ``host`` is for streams."""
     return encode(
         {
+            **({"host": host} if host else {}),
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "label": request.label,

@@ -7,6 +7,9 @@ the entry point group ``jupyter_gpuperf.sources``; each entry point refers to a 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+
+import msgspec
 
 from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.metrics import Metric
@@ -16,6 +19,8 @@ from jupyter_gpuperf.sources import absent, auto, nvml, replay
 from jupyter_gpuperf.sources.absent import AbsentDriver
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.protocol import Sample, Scheme, Source
+from jupyter_gpuperf.sources.several import SeveralSources
+from jupyter_gpuperf.sources.streams import source as stream
 
 __all__ = [
     "SCHEMES",
@@ -29,7 +34,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-SCHEMES: tuple[Scheme, ...] = (auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME)
+SCHEMES: tuple[Scheme, ...] = (
+    *(auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME),
+    *(stream.EXEC_SCHEME, stream.SSH_SCHEME),
+)
 """The schemes of this package, in the order in which messages list them."""
 
 
@@ -38,13 +46,14 @@ def all_schemes() -> tuple[Scheme, ...]:
     return with_additions(SCHEMES, "sources", Scheme, lambda scheme: scheme.name)
 
 
-def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
+def source_from(address: str | Sequence[str], metrics: tuple[Metric, ...]) -> Source:
     """Create the source with this address, the value of ``c.GpuPerf.source``.
 
     Parameters
     ----------
     address
-        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]``, or an address with another package's scheme.
+        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]``, ``exec:COMMAND``, ``ssh:HOST``, or an address with another
+        package's scheme. Several addresses, also as a JSON list, are read as one source.
 
     Raises
     ------
@@ -52,6 +61,10 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
         ``unknown_source``: there is no such scheme, or the address does not have its form. ``source_failed``:
         another package's source can't be created.
     """
+    addresses = _addresses(address)
+    if len(addresses) != 1:
+        return SeveralSources([source_or_absent(each, metrics) for each in addresses])
+    (address,) = addresses
     schemes = all_schemes()
     name, _, argument = address.partition(":")
     for scheme in schemes:
@@ -62,7 +75,23 @@ def source_from(address: str, metrics: tuple[Metric, ...]) -> Source:
     raise BadRequest("unknown_source", message, hint, address=address, forms=forms)
 
 
-def source_or_absent(address: str, metrics: tuple[Metric, ...]) -> Source:
+def _addresses(address: str | Sequence[str]) -> Sequence[str]:
+    if not isinstance(address, str):
+        return address or ["none"]
+    if not address.startswith("["):
+        return [address]
+    try:
+        found = msgspec.json.decode(address, type=list[str])
+    except msgspec.MsgspecError as error:
+        message, hint = "{address!r} is no list of sources: {error}.", "Such as: {example}"
+        example = '["auto", "ssh:node7"]'
+        raise BadRequest(
+            "unknown_source", message, hint, address=address, error=error, example=example
+        ) from None
+    return found or ["none"]
+
+
+def source_or_absent(address: str | Sequence[str], metrics: tuple[Metric, ...]) -> Source:
     """Create a source. If that fails, return one without devices, whose reason is the error."""
     try:
         return source_from(address, metrics)

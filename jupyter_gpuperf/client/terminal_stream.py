@@ -1,0 +1,112 @@
+"""``jupyter gpuperf stream``: the readings of this machine as lines, for as long as somebody reads them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Final
+
+from jupyter_gpuperf.config import SOURCE_VARIABLE
+from jupyter_gpuperf.errors import BadRequest
+from jupyter_gpuperf.recordings.recording_format import header
+from jupyter_gpuperf.sampling.sampler import Sampler
+from jupyter_gpuperf.sampling.standalone import standalone_sampler
+from jupyter_gpuperf.sampling.subscribers import DEVICES, FRAMES
+from jupyter_gpuperf.schemas import (
+    LONGEST_INTERVAL_MS,
+    SHORTEST_INTERVAL_MS,
+    DevicesChanged,
+    RecordingRequest,
+    encode,
+)
+
+MOST_WAITING: Final = 20
+"""Messages that wait while the reader is slow; the oldest are dropped."""
+FIRST_TICK_SECONDS: Final = 30.0
+PROCESSES_SECONDS: Final = 5.0
+LISTING_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 0.2
+
+
+def stream_in_terminal(parsed: argparse.Namespace) -> int:
+    """Write until standard input or output is closed, or a signal comes; return the exit code."""
+    if not SHORTEST_INTERVAL_MS <= parsed.interval_ms <= LONGEST_INTERVAL_MS:
+        raise BadRequest(
+            "parameter_out_of_range",
+            "interval_ms = {value} is out of range.",
+            "Choose {lowest} to {highest}.",
+            value=parsed.interval_ms,
+            lowest=SHORTEST_INTERVAL_MS,
+            highest=LONGEST_INTERVAL_MS,
+        )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+    source = parsed.source or os.environ.get(SOURCE_VARIABLE) or "auto"
+    sampler, subscribers = standalone_sampler(source)
+    waiting: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
+
+    def offer(message: bytes, topic: str) -> None:
+        if topic not in (FRAMES, DEVICES):
+            return
+        while True:  # called by the sampler, so it must never wait
+            try:
+                waiting.put_nowait(message)
+                return
+            except queue.Full:
+                with contextlib.suppress(queue.Empty):
+                    waiting.get_nowait()
+
+    sampler.start()
+    try:
+        sampler.wait_for_tick(FIRST_TICK_SECONDS)
+        request = RecordingRequest(interval_ms=parsed.interval_ms)
+        devices, host = sampler.devices, parsed.host or platform.node()
+        _write(header(request, sampler.version, devices.devices, host=host))
+        _write(encode(DevicesChanged(devices=devices, version=sampler.version)))
+        subscribers.add(offer, parsed.interval_ms)
+        _write_until(stop, waiting, sampler)
+    except BrokenPipeError:
+        _leave_output()
+    finally:
+        sampler.stop()
+    return 0
+
+
+def _write_until(stop: threading.Event, waiting: queue.Queue[bytes], sampler: Sampler) -> None:
+    processes_at = time.monotonic()
+    while not stop.is_set():
+        with contextlib.suppress(queue.Empty):
+            _write(waiting.get(timeout=POLL_SECONDS))
+        if time.monotonic() >= processes_at:
+            processes_at = time.monotonic() + PROCESSES_SECONDS
+            try:
+                listed = sampler.request_processes().result(LISTING_SECONDS)
+            except TimeoutError:
+                continue  # the driver hangs; the readings already show that
+            _write(encode({"type": "processes", "devices": listed}))
+
+
+def _write(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _leave_output() -> None:
+    # Python flushes again at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _wait_for_end_of_input(stop: threading.Event) -> None:
+    # Don't use sys.stdin: if a thread holds its lock at exit, the interpreter aborts.
+    while os.read(0, 4096):
+        pass
+    stop.set()

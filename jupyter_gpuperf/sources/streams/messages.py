@@ -1,0 +1,175 @@
+"""Parse the lines of a stream. They come from another machine: everything in them is bounded, and unknown things are dropped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from jupyter_gpuperf.metrics import Metric
+from jupyter_gpuperf.recordings.recording_format import FORMAT
+from jupyter_gpuperf.schemas import (
+    DeviceInfo,
+    Devices,
+    DevicesChanged,
+    Frame,
+    ListedProcess,
+    ListedProcesses,
+    MissingReason,
+    Readings,
+)
+
+MOST_DEVICES: Final = 64
+MOST_PROCESSES: Final = 512
+MOST_CORES: Final = 4096
+LONGEST_TEXT: Final = 200
+LONGEST_NAME: Final = 64
+UNNAMED: Final = "?"
+
+
+class NotAStream(ValueError):
+    """A line is no message of a stream; the text gives the reason."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line."""
+
+    format: str
+    version: str = ""
+    host: str = ""
+
+
+class _Listed(msgspec.Struct, frozen=True, kw_only=True, tag="processes"):
+    devices: dict[str, list[ListedProcess] | MissingReason]
+
+
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
+    type: str = ""
+
+
+@dataclass
+class StreamState:
+    """What a stream has said so far.
+
+    Parameters
+    ----------
+    metrics
+        The known metrics; readings of others are dropped.
+
+    Attributes
+    ----------
+    host
+        The machine's name, from the header; empty before it.
+    devices
+        The latest list of devices; their ``host`` is set.
+    processes
+        The latest list of processes.
+    """
+
+    metrics: tuple[Metric, ...]
+    host: str = ""
+    devices: Devices | None = None
+    processes: ListedProcesses = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._uuids: dict[str, str] = {}
+        """UUID in the stream → UUID here, of the latest list of devices."""
+        self._names = {
+            scope: frozenset(each.name for each in self.metrics if each.scope == scope)
+            for scope in ("device", "host")
+        }
+
+    def take(self, line: bytes) -> Frame | None:
+        """Take a line; return its readings, if it has any.
+
+        Raises
+        ------
+        NotAStream
+            The line is no such message, or the first one is no header.
+        """
+        try:
+            if not self.host:
+                self._begin(msgspec.json.decode(line, type=Header))
+                return None
+            kind = msgspec.json.decode(line, type=_Kind).type
+            if kind == "frame":
+                return self._frame(msgspec.json.decode(line, type=Frame))
+            if kind == "devices":
+                self._list(msgspec.json.decode(line, type=DevicesChanged).devices)
+            elif kind == "processes":
+                listed = msgspec.json.decode(line, type=_Listed).devices
+                self.processes = dict(self._bounded_processes(listed))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise NotAStream(printable(str(error))) from error
+        return None
+
+    def _begin(self, header: Header) -> None:
+        if header.format != FORMAT:
+            raise NotAStream("it does not begin with the header of a stream")
+        self.host = printable(header.host, LONGEST_NAME) or UNNAMED
+
+    def _list(self, devices: Devices) -> None:
+        self._uuids = {}
+        infos = [self._described(each) for each in devices.devices[:MOST_DEVICES]]
+        reason = devices.reason
+        if reason is not None:
+            code, message, hint = map(printable, (reason.code, reason.message, reason.hint))
+            reason = replace(reason, code=code, message=message, hint=hint)
+        self.devices = Devices(devices=infos, reason=reason)
+
+    def _described(self, info: DeviceInfo) -> DeviceInfo:
+        texts = {
+            name: printable(value)
+            for name in info.__struct_fields__
+            if isinstance(value := getattr(info, name), str)
+        }
+        # Recordings of one file have the same UUIDs on all machines.
+        texts["uuid"] = f"{self.host}-{texts['uuid']}" if info.replayed else texts["uuid"]
+        self._uuids[info.uuid] = texts["uuid"]
+        return replace(info, **texts, host=self.host)
+
+    def _frame(self, frame: Frame) -> Frame:
+        return Frame(
+            time_seconds=frame.time_seconds,
+            devices={
+                self._uuids[uuid]: self._known(readings, "device")
+                for uuid, readings in frame.devices.items()
+                if uuid in self._uuids
+            },
+            host=self._known(frame.host, "host"),
+            host_cores_percent=[x for x in frame.host_cores_percent[:MOST_CORES] if _finite(x)],
+        )
+
+    def _known(self, readings: Readings, scope: str) -> Readings:
+        names = self._names[scope]
+        return {
+            name: value
+            for name, value in readings.items()
+            if name in names and (isinstance(value, str) or _finite(value))
+        }
+
+    def _bounded_processes(self, listed: ListedProcesses) -> Iterable[tuple[str, Any]]:
+        for uuid, processes in listed.items():
+            if uuid not in self._uuids:
+                continue
+            known = processes
+            if not isinstance(processes, str):
+                known = [_elsewhere(each) for each in processes[:MOST_PROCESSES]]
+            yield self._uuids[uuid], known
+
+
+def _elsewhere(process: ListedProcess) -> ListedProcess:
+    return replace(process, kinds=tuple(map(printable, process.kinds[:4])), elsewhere=True)
+
+
+def printable(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text from elsewhere without what can't be printed, and not longer than allowed."""
+    return "".join(each for each in text[: 4 * longest] if each.isprintable())[:longest]
+
+
+def _finite(value: float) -> bool:
+    return math.isfinite(value)
