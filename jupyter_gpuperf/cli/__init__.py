@@ -74,7 +74,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(title="commands", required=True)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
     return parser
