@@ -69,11 +69,11 @@ def stream_in_terminal(parsed: argparse.Namespace) -> int:
     try:
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
         request = RecordingRequest(interval_ms=parsed.interval_ms)
-        devices, host = sampler.devices, parsed.host or platform.node()
-        _write(header(request, sampler.version, devices.devices, host=host))
-        _write(encode(DevicesChanged(devices=devices, version=sampler.version)))
+        devices, writer = sampler.devices, _Writer(parsed.host or platform.node())
+        _write(header(request, sampler.version, devices.devices, host=writer.host))
+        writer.write(encode(DevicesChanged(devices=devices, version=sampler.version)))
         subscribers.add(offer, parsed.interval_ms)
-        _write_until(stop, waiting, sampler)
+        _write_until(stop, waiting, sampler, writer)
     except BrokenPipeError:
         _leave_output()
     finally:
@@ -81,18 +81,32 @@ def stream_in_terminal(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _write_until(stop: threading.Event, waiting: queue.Queue[bytes], sampler: Sampler) -> None:
+class _Writer:
+    """Writes messages, each with the machine's name: the nodes of a job share one output."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._head = b'{"machine":' + encode(host) + b","
+
+    def write(self, message: bytes) -> None:
+        """Write a JSON object."""
+        _write(self._head + message[1:])
+
+
+def _write_until(
+    stop: threading.Event, waiting: queue.Queue[bytes], sampler: Sampler, writer: _Writer
+) -> None:
     processes_at = time.monotonic()
     while not stop.is_set():
         with contextlib.suppress(queue.Empty):
-            _write(waiting.get(timeout=POLL_SECONDS))
+            writer.write(waiting.get(timeout=POLL_SECONDS))
         if time.monotonic() >= processes_at:
             processes_at = time.monotonic() + PROCESSES_SECONDS
             try:
                 listed = sampler.request_processes().result(LISTING_SECONDS)
             except TimeoutError:
                 continue  # the driver hangs; the readings already show that
-            _write(encode({"type": "processes", "devices": listed}))
+            writer.write(encode({"type": "processes", "devices": listed}))
 
 
 def _write(line: bytes) -> None:

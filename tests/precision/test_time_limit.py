@@ -35,7 +35,7 @@ def test_a_cell_that_gets_slower_and_slower_ends_in_time():
     with contextlib.suppress(GpuPerfError):  # on a busy machine, even the first rounds are too slow
         found = profiled(STEP + "pile_up()", LIMIT, pile_up=pile_up)
         assert found.mode("bf16").step_seconds["value"] > 0
-    assert began_at[-1] - began_at[1] < 2.0
+    assert began_at[-1] - began_at[1] < 2.5  # no run begins later; waking up may take a while
     assert len(began_at) > 4
 
 

@@ -22,7 +22,7 @@ from jupyter_gpuperf.sources import source_from
 from jupyter_gpuperf.sources.several import SeveralSources
 from jupyter_gpuperf.sources.streams import child
 from jupyter_gpuperf.sources.streams import source as stream_source
-from jupyter_gpuperf.sources.streams.messages import NotAStream, StreamState
+from jupyter_gpuperf.sources.streams.messages import MOST_MACHINES, NotAStream, Stream
 
 METRICS = all_metrics()
 RECORDINGS = sorted(PACKAGED_FOLDER.glob("*.jsonl.gz"))
@@ -104,9 +104,9 @@ def frame(uuid="GPU-1", **readings):
 
 
 def taken(*lines):
-    state = StreamState(METRICS)
-    frames = [state.take(line.encode() + b"\n") for line in lines]
-    return state, [each for each in frames if each is not None]
+    stream = Stream(METRICS)
+    found = [stream.take(line.encode() + b"\n") for line in lines]
+    return found[-1][0], [frame for _, frame in found if frame is not None]
 
 
 def children():
@@ -243,6 +243,30 @@ def test_readings_of_a_device_that_was_not_listed_are_left_out():
     assert found.devices == {}
 
 
+def of(host, message):
+    return json.dumps({**json.loads(message), "machine": host})
+
+
+def test_the_nodes_of_a_job_share_one_output():
+    lines = [header("a"), of("a", devices(device("GPU-1"))), header("b")]
+    lines += [of("b", devices(device("GPU-2"))), of("a", frame("GPU-1")), of("b", frame("GPU-2"))]
+    stream = Stream(METRICS)
+    found = [stream.take(line.encode()) for line in lines]
+    assert [(said.host, bool(frame)) for said, frame in found[-2:]] == [("a", True), ("b", True)]
+    assert {name: len(each.devices.devices) for name, each in stream.machines.items()} == {
+        "a": 1,
+        "b": 1,
+    }
+
+
+def test_a_stream_of_too_many_machines_is_refused():
+    stream = Stream(METRICS)
+    for number in range(MOST_MACHINES):
+        stream.take(header(f"node{number}").encode())
+    with pytest.raises(NotAStream):
+        stream.take(header("one more").encode())
+
+
 def test_replayed_devices_of_two_machines_are_two():
     one, _ = taken(header("a"), devices(device(replayed=True)))
     other, _ = taken(header("b"), devices(device(replayed=True)))
@@ -270,7 +294,7 @@ def test_other_kinds_of_messages_are_left_out():
 )
 def test_a_line_that_is_no_message_is_refused(line):
     with pytest.raises(NotAStream):
-        StreamState(METRICS).take(line.encode(errors="surrogateescape"))
+        Stream(METRICS).take(line.encode(errors="surrogateescape"))
 
 
 def test_texts_from_elsewhere_are_short_and_printable():
@@ -299,13 +323,10 @@ def test_two_machines_with_one_name_are_told_apart_and_a_device_counts_once(open
         lambda: samples.extend(source.read()) or {"node", "node (2)"} <= {x.host for x in samples}
     )
     infos = source.devices().devices
-    assert [(each.uuid, each.host, each.index) for each in infos] == [
-        ("GPU-1", "node", 0),
-        ("GPU-2", "node", 1),
-        ("GPU-3", "node (2)", 2),
-    ]
-    of_second = [each.devices for each in samples if each.host == "node (2)"]
-    assert "GPU-2" not in set().union(*of_second)
+    assert [(each.uuid, each.index) for each in infos] == [("GPU-1", 0), ("GPU-2", 1), ("GPU-3", 2)]
+    first, also_first, second = (each.host for each in infos)
+    assert first == also_first
+    assert {first, second} == {"node", "node (2)"}
 
 
 def test_addresses_may_be_a_list_and_one_that_fails_leaves_the_others(opened):

@@ -23,7 +23,9 @@ from jupyter_gpuperf.schemas import (
     Readings,
 )
 
+MOST_MACHINES: Final = 256
 MOST_DEVICES: Final = 64
+"""Of one machine."""
 MOST_PROCESSES: Final = 512
 MOST_CORES: Final = 4096
 LONGEST_TEXT: Final = 200
@@ -49,29 +51,68 @@ class _Listed(msgspec.Struct, frozen=True, kw_only=True, tag="processes"):
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
+    machine: str = ""
+
+
+class Stream:
+    """The messages of one command; those of several machines may come in turn, as of the nodes of a job.
+
+    Attributes
+    ----------
+    machines
+        The name in the stream → what that machine has said so far.
+    """
+
+    def __init__(self, metrics: tuple[Metric, ...]) -> None:
+        self._metrics = metrics
+        self.machines: dict[str, MachineState] = {}
+
+    def take(self, line: bytes) -> tuple[MachineState, Frame | None]:
+        """Take a line; return the machine that it is of, and its readings, if it has any.
+
+        Raises
+        ------
+        NotAStream
+            The line is no such message, or a machine's first one is no header.
+        """
+        try:
+            kind = msgspec.json.decode(line, type=_Kind)
+            name = kind.machine or next(iter(self.machines), "")
+            if name in self.machines and kind.type:
+                return self.machines[name], self.machines[name].take(line, kind.type)
+            header = msgspec.json.decode(line, type=Header)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise NotAStream(printable(str(error))) from error
+        if header.format != FORMAT:
+            raise NotAStream("it does not begin with the header of a stream")
+        if len(self.machines) == MOST_MACHINES and header.host not in self.machines:
+            raise NotAStream("it is of too many machines")
+        host = printable(header.host, LONGEST_NAME) or UNNAMED
+        self.machines[header.host] = MachineState(host, self._metrics)
+        return self.machines[header.host], None
 
 
 @dataclass
-class StreamState:
-    """What a stream has said so far.
+class MachineState:
+    """What one machine has said so far.
 
     Parameters
     ----------
+    host
+        The machine's name.
     metrics
         The known metrics; readings of others are dropped.
 
     Attributes
     ----------
-    host
-        The machine's name, from the header; empty before it.
     devices
         The latest list of devices; their ``host`` is set.
     processes
         The latest list of processes.
     """
 
+    host: str
     metrics: tuple[Metric, ...]
-    host: str = ""
     devices: Devices | None = None
     processes: ListedProcesses = field(default_factory=dict)
 
@@ -83,34 +124,22 @@ class StreamState:
             for scope in ("device", "host")
         }
 
-    def take(self, line: bytes) -> Frame | None:
-        """Take a line; return its readings, if it has any.
+    def take(self, line: bytes, kind: str) -> Frame | None:
+        """Take a message of a kind; return its readings, if it has any.
 
         Raises
         ------
-        NotAStream
-            The line is no such message, or the first one is no header.
+        MsgspecError
+            It is no such message.
         """
-        try:
-            if not self.host:
-                self._begin(msgspec.json.decode(line, type=Header))
-                return None
-            kind = msgspec.json.decode(line, type=_Kind).type
-            if kind == "frame":
-                return self._frame(msgspec.json.decode(line, type=Frame))
-            if kind == "devices":
-                self._list(msgspec.json.decode(line, type=DevicesChanged).devices)
-            elif kind == "processes":
-                listed = msgspec.json.decode(line, type=_Listed).devices
-                self.processes = dict(self._bounded_processes(listed))
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise NotAStream(printable(str(error))) from error
+        if kind == "frame":
+            return self._frame(msgspec.json.decode(line, type=Frame))
+        if kind == "devices":
+            self._list(msgspec.json.decode(line, type=DevicesChanged).devices)
+        elif kind == "processes":
+            listed = msgspec.json.decode(line, type=_Listed).devices
+            self.processes = dict(self._bounded_processes(listed))
         return None
-
-    def _begin(self, header: Header) -> None:
-        if header.format != FORMAT:
-            raise NotAStream("it does not begin with the header of a stream")
-        self.host = printable(header.host, LONGEST_NAME) or UNNAMED
 
     def _list(self, devices: Devices) -> None:
         self._uuids = {}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Readings, TrainingNow
 from jupyter_gpuperf.sources.protocol import Sample, Scheme
 from jupyter_gpuperf.sources.streams.child import ChildStream
-from jupyter_gpuperf.sources.streams.messages import StreamState
+from jupyter_gpuperf.sources.streams.messages import Stream
 
 MOST_WAITING: Final = 100
 """Readings that wait for the next tick; older ones are dropped."""
@@ -49,11 +50,9 @@ class StreamSource:
         self.kind = name.partition(":")[0]
         self._name, self._metrics, self._clock = name, metrics, clock
         self._lock = threading.Lock()
-        self._state = StreamState(metrics)
+        self._stream = Stream(metrics)
         self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
-        self._devices: Devices | None = None
-        self._latest: Sample | None = None
-        self._is_silent = False
+        self._machines: dict[str, _Machine] = {}
         self._child = ChildStream(command, self._take, self._begin)
 
     def open(self) -> None:
@@ -65,36 +64,39 @@ class StreamSource:
         self._child.stop()
 
     def devices(self) -> Devices:
-        """Return the devices of the latest list, or why nothing has come so far."""
+        """Return the devices of the latest lists, or why nothing has come so far."""
         with self._lock:
-            known = self._devices
-        if known is None:
-            return Devices(devices=[], reason=self._why_none())
-        if not self._is_silent:
-            return known
-        silent = [replace(each, state="not_answering") for each in known.devices]
-        return Devices(devices=silent, reason=known.reason)
+            machines = [(each.devices, each.is_silent) for each in self._machines.values()]
+        found = [
+            replace(info, state="not_answering") if is_silent else info
+            for devices, is_silent in machines
+            for info in devices.devices
+        ]
+        if found:
+            numbered = [replace(each, index=index) for index, each in enumerate(found)]
+            return Devices(devices=numbered, reason=None)
+        reasons = [devices.reason for devices, _ in machines if devices.reason is not None]
+        return Devices(devices=[], reason=reasons[0] if reasons else self._why_none())
 
     def read(self) -> Sequence[Sample]:
-        """Return what has arrived. Once nothing has come for five seconds, return readings that say so."""
+        """Return what has arrived. Once nothing of a machine has come for five seconds, return readings that say so."""
         self._child.look()
+        now = self._clock()
         with self._lock:
             samples = list(self._waiting)
             self._waiting.clear()
-            latest = self._latest
-        if samples or latest is None:
-            self._is_silent = False if samples else self._is_silent
-            return samples
-        assert latest.time_seconds is not None
-        if self._is_silent or self._clock() - latest.time_seconds < SILENT_SECONDS:
-            return []
-        self._is_silent = True
-        return [_silenced(latest, self._clock())]
+            for each in self._machines.values():
+                if (silenced := each.silenced(now)) is not None:
+                    samples.append(silenced)
+        return samples
 
     def read_processes(self) -> ListedProcesses:
         """Return the latest lists of processes."""
+        listed: ListedProcesses = {}
         with self._lock:
-            return dict(self._state.processes)
+            for each in self._stream.machines.values():
+                listed |= each.processes
+        return listed
 
     def read_training(self) -> TrainingNow | None:
         """Return ``None``."""
@@ -102,23 +104,25 @@ class StreamSource:
 
     def _begin(self) -> None:
         with self._lock:
-            self._state = StreamState(self._metrics)
+            self._stream = Stream(self._metrics)
 
     def _take(self, line: bytes) -> bool:
         with self._lock:
-            frame = self._state.take(line)
-            if self._state.devices is not None:
-                self._devices = self._state.devices
-            if frame is None:
+            said, frame = self._stream.take(line)
+            if said.devices is not None:
+                machine = self._machines.setdefault(said.host, _Machine(said.devices))
+                machine.devices = said.devices
+            if frame is None or said.devices is None:
                 return False
-            self._latest = Sample(
+            machine.latest = Sample(
                 devices=frame.devices,
                 machine=frame.host,
                 cores_percent=frame.host_cores_percent,
-                host=self._state.host,
+                host=said.host,
                 time_seconds=self._clock(),
             )
-            self._waiting.append(self._latest)
+            machine.is_silent = False
+            self._waiting.append(machine.latest)
             return True
 
     def _why_none(self) -> NoDevices:
@@ -139,16 +143,32 @@ class StreamSource:
         )
 
 
-def _silenced(latest: Sample, now: float) -> Sample:
-    missing: Callable[[Readings], Readings] = lambda readings: dict.fromkeys(
-        readings, "not_answering"
-    )
-    return Sample(
-        devices={uuid: missing(readings) for uuid, readings in latest.devices.items()},
-        machine=missing(latest.machine),
-        host=latest.host,
-        time_seconds=now,
-    )
+@dataclass
+class _Machine:
+    """What is known of a machine, also while its command is started again."""
+
+    devices: Devices
+    latest: Sample | None = None
+    is_silent: bool = False
+
+    def silenced(self, now: float) -> Sample | None:
+        """Return readings that say that nothing comes any more, once; ``None`` while something does."""
+        latest = self.latest
+        if latest is None or latest.time_seconds is None or self.is_silent:
+            return None
+        if now - latest.time_seconds < SILENT_SECONDS:
+            return None
+        self.is_silent = True
+        return Sample(
+            devices={uuid: _missing(readings) for uuid, readings in latest.devices.items()},
+            machine=_missing(latest.machine),
+            host=latest.host,
+            time_seconds=now,
+        )
+
+
+def _missing(readings: Readings) -> Readings:
+    return dict.fromkeys(readings, "not_answering")
 
 
 def _of_command(argument: str, metrics: tuple[Metric, ...]) -> StreamSource:
