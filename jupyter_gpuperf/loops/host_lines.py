@@ -102,9 +102,9 @@ class HostLines:
         return looks if len(looks) >= FEWEST_LOOKS else []
 
 
-def codes_of_caller() -> list[CodeType]:
-    """Return the code of the users' functions on this thread's stack, innermost first."""
-    codes = [each.f_code for each in outwards(sys._getframe(1))]
+def users_codes(frame: FrameType) -> list[CodeType]:
+    """Return the code of the users' functions on the stack with this innermost frame, innermost first."""
+    codes = [each.f_code for each in outwards(frame)]
     return [code for code in codes if not any(part in code.co_filename for part in OWN_FILES)]
 
 

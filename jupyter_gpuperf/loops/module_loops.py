@@ -1,0 +1,271 @@
+"""The steps of loops without a loader and an optimizer, such as inference: from one call of a module to its next.
+
+The module is found by looks at the main thread's stack while no other loop runs there. Then the calls of its ``forward`` are
+reported by Python, and only these. All else of torch stays as it is: hooks that are there for long would be saved with the
+model, and compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
+
+from jupyter_gpuperf.loops.backward_patch import leave_out_of_dynamo
+from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
+from jupyter_gpuperf.loops.clock import LoopClock
+from jupyter_gpuperf.loops.code_events import CodeEvents
+from jupyter_gpuperf.loops.followed_step import mark_phase, root_found
+from jupyter_gpuperf.loops.module_calls import (
+    ModuleCall,
+    TorchCodes,
+    is_boundary,
+    is_within,
+    outermost_call,
+)
+from jupyter_gpuperf.loops.module_lead import ModuleLead
+from jupyter_gpuperf.loops.optimizer_hooks import NO_BACKWARD
+from jupyter_gpuperf.loops.phase_clock import CALL_END, FORWARD
+from jupyter_gpuperf.loops.plain_steps import end_step
+
+MOST_ACCUMULATED: Final = 32
+"""Number of calls with a backward pass until it is believed that no optimizer will step: gradients may be accumulated."""
+AGAIN_SECONDS: Final = 5.0
+"""After a batch of a loader or a step of an optimizer, no module leads for this time."""
+BATCH_SECONDS: Final = 60.0
+"""A loop that calls a module for this long without another batch no longer belongs to the loader's loop."""
+
+
+class Lead(NamedTuple):
+    """The module that leads, how it is called, and what of torch is needed at each call."""
+
+    module: Callable[[], Any]
+    begins: CodeType
+    caller: CodeType | None
+    codes: TorchCodes
+    backward: Callable[[], int]
+    is_grad_enabled: Callable[[], bool]
+
+
+class _Mark(NamedTuple):
+    """A call that began a step: when, and what the thread had done until then."""
+
+    began: float
+    batches_count: int
+    optimizer_steps: int
+    backward_passes: int
+
+
+class ModuleLoops:
+    """The loop of the main thread whose steps are bounded by a module. It is switched with what is changed in torch.
+
+    Parameters
+    ----------
+    events
+        Reports the calls of the module.
+    clock_of
+        Returns the clock of the loop that this module leads.
+    """
+
+    def __init__(
+        self, given: BatchCounter, events: CodeEvents, clock_of: Callable[[Any], LoopClock]
+    ) -> None:
+        self.quiet = True
+        """Whether calls are not noticed."""
+        self.at_step_end: Callable[[Any], None] | None = None
+        """Called with the module at the end of each step while steps are profiled; otherwise ``None``."""
+        self._given, self._events, self._clock_of = given, events, clock_of
+        self._thread = threading.main_thread().ident or 0
+        self._choice = ModuleLead()
+        self._lead: Lead | None = None
+        self._clock: LoopClock | None = None
+        self._mark: _Mark | None = None
+        self._is_over = False
+        """Whether another kind of loop runs in this thread."""
+        self._again_seconds = 0.0
+        self._accumulated = 0
+        self._batch = (0, 0.0)
+
+    def apply(self) -> None:
+        """Look for a module from now on."""
+        self.quiet = False
+
+    def undo(self) -> None:
+        """Have no calls reported any more."""
+        self.quiet = True
+        self._end_lead(time.perf_counter())
+
+    # In the thread of the telemetry.
+
+    def look(self, frame: FrameType, torch: Any, codes: TorchCodes) -> None:
+        """Take a look at the main thread, whose innermost frame this is."""
+        now = time.perf_counter()
+        if self._is_over:
+            self._is_over, self._again_seconds = False, now + AGAIN_SECONDS
+        if now < self._again_seconds or self._is_in_other_loop(now):
+            self._end_lead(now)
+            return
+        call, clock, mark = outermost_call(frame, codes), self._clock, self._mark
+        leader = self._choice.look(
+            id(call.module) if call else None,
+            now,
+            called_seconds=mark.began if mark else 0.0,
+            step_seconds=clock.phases.last_seconds if clock else 0.0,
+        )
+        if leader is None:
+            self._forget_lead()
+        elif call is not None and leader == id(call.module):
+            self._take(call, codes, torch)
+
+    @property
+    def can_look(self) -> bool:
+        """Whether looks are of any use."""
+        return not self.quiet and self._events.are_available
+
+    def _is_in_other_loop(self, now: float) -> bool:
+        stack = self._given.stacks.get(self._thread)
+        if stack is None or stack.was_left(now):
+            return False
+        return self._clock is None or stack.phases is not self._clock.phases
+
+    def _take(self, call: ModuleCall, codes: TorchCodes, torch: Any) -> None:
+        """Follow the calls of the module that leads, in which the thread was seen."""
+        lead = self._lead
+        is_same = lead is not None and lead.module() is call.module
+        if not is_same:
+            self._forget_lead()
+        if call.begins is not None and not (lead and is_same and lead.begins is call.begins):
+            self._drop_events()
+            if self._events.follow(call.begins, self._begins, self._ends):
+                for each in (leading_call, is_within, is_boundary):
+                    leave_out_of_dynamo(torch, each)
+                self._lead = Lead(
+                    weakref.ref(call.module),
+                    call.begins,
+                    call.caller,
+                    codes,
+                    getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD),
+                    torch.is_grad_enabled,
+                )
+        root = self._given.roots.get(self._thread)
+        if self._lead and call.can_have_hooks and (not root or root.module() is not call.module):
+            root_found(self._given, self._thread, call.module)
+
+    def _end_lead(self, now: float) -> None:
+        self._choice.end(now)
+        self._forget_lead()
+
+    def _forget_lead(self) -> None:
+        self._drop_events()
+        given, clock, self._clock, self._mark = self._given, self._clock, None, None
+        stack = given.stacks.get(self._thread)
+        if clock is not None and stack is not None and stack.phases is clock.phases:
+            given.stacks.pop(self._thread, None)
+        self._accumulated = 0
+
+    def _drop_events(self) -> None:
+        lead, self._lead = self._lead, None
+        if lead is not None:
+            self._events.drop(lead.begins)
+            root = self._given.roots.get(self._thread)
+            if root is not None and root.module() is lead.module():
+                root.release()
+                self._given.roots.pop(self._thread, None)
+
+    # In the main thread, at the calls of the module.
+
+    def _begins(self) -> None:
+        lead = self._lead
+        if lead is None or self.quiet or get_ident() != self._thread:
+            return
+        call = leading_call(sys._getframe(2), lead)
+        if call is None:
+            return
+        try:
+            self.called(lead, call, time.perf_counter())
+        except Exception as error:  # noqa: BLE001  (the user's loop must continue)
+            self._mark = None
+            if self._clock is not None:
+                self._clock.error = f"{type(error).__name__}: {error}"
+                self._clock.phases.stop()
+
+    def called(self, lead: Lead, call: FrameType, now: float) -> None:
+        """Record that the module is called at the time ``now``, which ends a step and begins one."""
+        given, before = self._given, self._mark
+        drawn = given.of_thread
+        self._mark = None
+        if self._is_on_a_batch(drawn, now) or (
+            before is not None and before.optimizer_steps != drawn.optimizer_steps
+        ):
+            self._is_over, self._accumulated = True, 0
+            return
+        if before is not None:
+            self._accumulated += before.backward_passes != drawn.backward_passes
+            if not 0 < self._accumulated < MOST_ACCUMULATED:
+                now = self._end_step(lead, call, before, now)
+        count = given.count if self.at_step_end is None else -1  # a profiler slows the next step
+        self._mark = _Mark(now, count, drawn.optimizer_steps, drawn.backward_passes)
+
+    def _is_on_a_batch(self, drawn: OfThread, now: float) -> bool:
+        if drawn.iterator is None or drawn.number < self._given.paused:
+            return False
+        if self._batch[0] != drawn.number:
+            self._batch = (drawn.number, now)
+        return now - self._batch[1] < BATCH_SECONDS
+
+    def _end_step(self, lead: Lead, call: FrameType, before: _Mark, now: float) -> float:
+        given, clock, module = self._given, self._clock, lead.module()
+        if clock is None:
+            clock = self._clock = self._clock_of(module)
+        if clock.error is not None:
+            return now
+        interrupted = before.batches_count < max(given.paused, given.of_thread.repeated)
+        now = end_step(
+            given,
+            clock,
+            before.began,
+            now,
+            interrupted=interrupted,
+            training=lead.is_grad_enabled(),
+            caller=call.f_back,
+        )
+        marks = given.marks.get(self._thread) if given.marks else None
+        if marks is not None and marks.clock is clock.phases:
+            marks.kinds[0] = FORWARD
+            root, values = given.roots.get(self._thread), call.f_locals
+            if root is not None and root.module() is module:
+                root.take(values.get("args", ()), values.get("kwargs", {}))
+        if self.at_step_end is not None:
+            self.at_step_end(module)
+        return now
+
+    def _ends(self) -> None:
+        given, lead, clock = self._given, self._lead, self._clock
+        marks = given.marks.get(get_ident()) if given.marks else None
+        if marks is None or lead is None or clock is None or marks.clock is not clock.phases:
+            return
+        is_first = marks.kinds[0] == FORWARD and CALL_END not in marks.kinds
+        if is_first and leading_call(sys._getframe(2), lead) is not None:
+            mark_phase(given, CALL_END)
+
+
+def leading_call(frame: FrameType, lead: Lead) -> FrameType | None:
+    """Return the outermost frame of the call of the leading module that runs the function with this frame.
+
+    ``None`` if it belongs to the call of another module, to one within a module, or to a backward pass.
+    """
+    codes, call, each = lead.codes, None, frame.f_back
+    while each is not None and (
+        (code := each.f_code) is codes.calls or code is codes.called or code is codes.with_hooks
+    ):
+        call, each = each, each.f_back
+    if call is None or each is None or each.f_code is lead.begins:
+        return None
+    if call.f_locals.get("self") is not lead.module() or lead.backward() != NO_BACKWARD:
+        return None
+    return None if each.f_code is not lead.caller and is_within(each, codes) else call
