@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
@@ -54,8 +55,6 @@ class ModuleCall(NamedTuple):
 
     Attributes
     ----------
-    begins
-        The code of the function that the call runs, such as ``forward``; ``None`` if it is not Python's, or not yet known.
     caller
         The code of the function that calls the module.
     """
@@ -63,7 +62,6 @@ class ModuleCall(NamedTuple):
     module: Any
     args: Any
     kwargs: Any
-    begins: CodeType | None
     caller: CodeType | None
 
     @property
@@ -77,28 +75,32 @@ def outermost_call(frame: FrameType, codes: TorchCodes) -> ModuleCall | None:
 
     ``None`` if there is none, or if it is within a backward pass or compiled code, where calls are no steps of a loop.
     """
-    stack = list(outwards(frame))
-    found: tuple[int, int] | None = None
-    for depth, each in enumerate(stack):
+    found = None
+    for each in outwards(frame):
         if codes.is_call(each.f_code):
-            is_same = found is not None and found[1] == depth - 1
-            found = (found[0] if is_same and found else depth, depth)
+            found = each
         elif is_boundary(each, codes):
             found = None
-    if found is None:
-        return None
-    first, last = found
-    values = stack[last].f_locals
+    values = {} if found is None else found.f_locals
     module = values.get("self")
-    if not has_parameters(module):
-        return None  # a loss, or an augmentation
-    return ModuleCall(
-        module,
-        values.get("args", ()),
-        values.get("kwargs", {}),
-        begins=stack[first - 1].f_code if first else None,
-        caller=stack[last + 1].f_code if last + 1 < len(stack) else None,
-    )
+    if found is None or not has_parameters(module):
+        return None  # such as a loss, or an augmentation
+    caller = found.f_back and found.f_back.f_code
+    return ModuleCall(module, values.get("args", ()), values.get("kwargs", {}), caller)
+
+
+def code_of_call(module: Any, codes: TorchCodes) -> CodeType | None:
+    """Return the code with which each call of the module begins, mostly that of ``forward``; ``None`` if it is not Python's."""
+    with contextlib.suppress(Exception):  # another kind of module
+        compiled = getattr(module, "_compiled_call_impl", None)
+        function = module.forward if compiled is None else compiled
+        while isinstance(function, functools.partial):
+            function = function.func
+        if not hasattr(function, "__code__"):
+            function = type(function).__call__
+        code = getattr(function, "__code__", None)  # of a method, that of its function
+        return None if code is None or codes.is_call(code) else code
+    return None
 
 
 def is_within(frame: FrameType | None, codes: TorchCodes) -> bool:
@@ -117,8 +119,11 @@ def is_boundary(frame: FrameType, codes: TorchCodes) -> bool:
     code = frame.f_code
     if code is codes.engine:
         return True
-    # The call of a compiled module itself is outside of compiled code.
-    return frame.f_globals.get("__name__") == DYNAMO and code.co_name != "__call__"
+    if frame.f_globals.get("__name__") != DYNAMO:
+        return False
+    # The call of a compiled module itself is outside of compiled code, and so is what Dynamo leaves out.
+    name: str = getattr(code, "co_qualname", code.co_name)
+    return not name.endswith("__call__") and not name.startswith("DisableContext.")
 
 
 def has_parameters(module: Any) -> bool:

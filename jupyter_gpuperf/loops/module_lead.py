@@ -22,7 +22,7 @@ LEFT_SECONDS: Final = 5.0
 
 
 class ModuleLead:
-    """Which module leads. Modules are told apart by numbers; times are in seconds."""
+    """Which module leads. A number stands for each module; times are in seconds."""
 
     def __init__(self) -> None:
         self.leader: int | None = None

@@ -24,6 +24,7 @@ from jupyter_gpuperf.loops.followed_step import mark_phase, root_found
 from jupyter_gpuperf.loops.module_calls import (
     ModuleCall,
     TorchCodes,
+    code_of_call,
     is_boundary,
     is_within,
     outermost_call,
@@ -139,14 +140,15 @@ class ModuleLoops:
         is_same = lead is not None and lead.module() is call.module
         if not is_same:
             self._forget_lead()
-        if call.begins is not None and not (lead and is_same and lead.begins is call.begins):
+        begins = code_of_call(call.module, codes)
+        if begins is not None and not (lead and is_same and lead.begins is begins):
             self._drop_events()
-            if self._events.follow(call.begins, self._begins, self._ends):
+            if self._events.follow(begins, self._begins, self._ends):
                 for each in (leading_call, is_within, is_boundary):
                     leave_out_of_dynamo(torch, each)
                 self._lead = Lead(
                     weakref.ref(call.module),
-                    call.begins,
+                    begins,
                     call.caller,
                     codes,
                     getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD),
@@ -183,7 +185,7 @@ class ModuleLoops:
         lead = self._lead
         if lead is None or self.quiet or get_ident() != self._thread:
             return
-        call = leading_call(sys._getframe(2), lead)
+        call = leading_call(sys._getframe(1), lead)
         if call is None:
             return
         try:
@@ -250,16 +252,24 @@ class ModuleLoops:
         if marks is None or lead is None or clock is None or marks.clock is not clock.phases:
             return
         is_first = marks.kinds[0] == FORWARD and CALL_END not in marks.kinds
-        if is_first and leading_call(sys._getframe(2), lead) is not None:
+        if is_first and leading_call(sys._getframe(1), lead) is not None:
             mark_phase(given, CALL_END)
 
 
-def leading_call(frame: FrameType, lead: Lead) -> FrameType | None:
-    """Return the outermost frame of the call of the leading module that runs the function with this frame.
+def leading_call(frame: FrameType | None, lead: Lead) -> FrameType | None:
+    """Return the outermost frame of the call of the leading module that has just begun or ended.
 
-    ``None`` if it belongs to the call of another module, to one within a module, or to a backward pass.
+    ``None`` if it is the call of another module, one within a module, or one within a backward pass.
+
+    Parameters
+    ----------
+    frame
+        A frame that was called from that of the function which the module's call runs.
     """
-    codes, call, each = lead.codes, None, frame.f_back
+    codes, call = lead.codes, None
+    while frame is not None and frame.f_code is not lead.begins:
+        frame = frame.f_back
+    each = frame and frame.f_back
     while each is not None and (
         (code := each.f_code) is codes.calls or code is codes.called or code is codes.with_hooks
     ):
