@@ -53,13 +53,11 @@ class Lead(NamedTuple):
     is_grad_enabled: Callable[[], bool]
 
 
-class _Mark(NamedTuple):
-    """A call that began a step: when, and what the thread had done until then."""
+_Mark = tuple[float, int, int, int]
+"""A call that began a step: when; the number of batches given until then; this thread's optimizer steps and backward passes.
 
-    began: float
-    batches_count: int
-    optimizer_steps: int
-    backward_passes: int
+Not a named tuple, which takes longer to create than all the rest.
+"""
 
 
 class ModuleLoops:
@@ -115,7 +113,7 @@ class ModuleLoops:
         leader = self._choice.look(
             id(call.module) if call else None,
             now,
-            called_seconds=mark.began if mark else 0.0,
+            called_seconds=mark[0] if mark else 0.0,
             step_seconds=clock.phases.last_seconds if clock else 0.0,
         )
         if leader is None:
@@ -144,7 +142,7 @@ class ModuleLoops:
         if begins is not None and not (lead and is_same and lead.begins is begins):
             self._drop_events()
             if self._events.follow(begins, self._begins, self._ends):
-                for each in (leading_call, is_within, is_boundary):
+                for each in (leading_call, _call_around, is_within, is_boundary):
                     leave_out_of_dynamo(torch, each)
                 self._lead = Lead(
                     weakref.ref(call.module),
@@ -185,97 +183,124 @@ class ModuleLoops:
         lead = self._lead
         if lead is None or self.quiet or get_ident() != self._thread:
             return
-        call = leading_call(sys._getframe(1), lead)
+        call = leading_call(lead)
         if call is None:
             return
         try:
-            self.called(lead, call, time.perf_counter())
+            self._called(lead, call, time.perf_counter())
         except Exception as error:  # noqa: BLE001  (the user's loop must continue)
             self._mark = None
             if self._clock is not None:
                 self._clock.error = f"{type(error).__name__}: {error}"
                 self._clock.phases.stop()
 
-    def called(self, lead: Lead, call: FrameType, now: float) -> None:
+    def _called(self, lead: Lead, call: FrameType, now: float) -> None:
         """Record that the module is called at the time ``now``, which ends a step and begins one."""
         given, before = self._given, self._mark
         drawn = given.of_thread
-        self._mark = None
-        if self._is_on_a_batch(drawn, now) or (
-            before is not None and before.optimizer_steps != drawn.optimizer_steps
-        ):
-            self._is_over, self._accumulated = True, 0
+        steps, passes = drawn.optimizer_steps, drawn.backward_passes
+        if drawn.iterator is not None and self._is_on_a_batch(drawn, now):
+            self._give_way()
             return
         if before is not None:
-            self._accumulated += before.backward_passes != drawn.backward_passes
+            began, count, steps_before, passes_before = before
+            if steps != steps_before:
+                self._give_way()
+                return
+            if passes != passes_before:
+                self._accumulated += 1
             if not 0 < self._accumulated < MOST_ACCUMULATED:
-                now = self._end_step(lead, call, before, now)
+                is_interrupted = count < given.paused or count < drawn.repeated
+                now = self._end_step(lead, call, began, now, is_interrupted)
         count = given.count if self.at_step_end is None else -1  # a profiler slows the next step
-        self._mark = _Mark(now, count, drawn.optimizer_steps, drawn.backward_passes)
+        self._mark = (now, count, steps, passes)
+
+    def _give_way(self) -> None:
+        self._mark, self._is_over, self._accumulated = None, True, 0
 
     def _is_on_a_batch(self, drawn: OfThread, now: float) -> bool:
-        if drawn.iterator is None or drawn.number < self._given.paused:
+        if drawn.number < self._given.paused:
             return False
         if self._batch[0] != drawn.number:
             self._batch = (drawn.number, now)
         return now - self._batch[1] < BATCH_SECONDS
 
-    def _end_step(self, lead: Lead, call: FrameType, before: _Mark, now: float) -> float:
-        given, clock, module = self._given, self._clock, lead.module()
+    def _end_step(
+        self, lead: Lead, call: FrameType, began: float, now: float, is_interrupted: bool
+    ) -> float:
+        """Record a step; return when the next one begins."""
+        given, clock = self._given, self._clock
         if clock is None:
-            clock = self._clock = self._clock_of(module)
+            clock = self._clock = self._clock_of(lead.module())
         if clock.error is not None:
             return now
-        interrupted = before.batches_count < max(given.paused, given.of_thread.repeated)
         now = end_step(
             given,
             clock,
-            before.began,
+            began,
             now,
-            interrupted=interrupted,
+            interrupted=is_interrupted,
             training=lead.is_grad_enabled(),
             caller=call.f_back,
         )
-        marks = given.marks.get(self._thread) if given.marks else None
-        if marks is not None and marks.clock is clock.phases:
-            marks.kinds[0] = FORWARD
-            root, values = given.roots.get(self._thread), call.f_locals
-            if root is not None and root.module() is module:
-                root.take(values.get("args", ()), values.get("kwargs", {}))
+        if given.marks:
+            self._begin_forward(clock, call)
         if self.at_step_end is not None:
-            self.at_step_end(module)
+            self.at_step_end(lead.module())
         return now
 
+    def _begin_forward(self, clock: LoopClock, call: FrameType) -> None:
+        """Let the step that begins now begin with the forward pass, if it is followed."""
+        marks = self._given.marks.get(self._thread)
+        if marks is not None and marks.clock is clock.phases:
+            marks.kinds[0] = FORWARD
+            root, values = self._given.roots.get(self._thread), call.f_locals
+            if root is not None and root.module() is values.get("self"):
+                root.take(values.get("args", ()), values.get("kwargs", {}))
+
     def _ends(self) -> None:
-        given, lead, clock = self._given, self._lead, self._clock
-        marks = given.marks.get(get_ident()) if given.marks else None
+        given = self._given
+        if not given.marks:
+            return
+        marks, lead, clock = given.marks.get(get_ident()), self._lead, self._clock
         if marks is None or lead is None or clock is None or marks.clock is not clock.phases:
             return
         is_first = marks.kinds[0] == FORWARD and CALL_END not in marks.kinds
-        if is_first and leading_call(sys._getframe(1), lead) is not None:
+        if is_first and leading_call(lead) is not None:
             mark_phase(given, CALL_END)
 
 
-def leading_call(frame: FrameType | None, lead: Lead) -> FrameType | None:
+CALL_DEPTH: Final = 5
+"""Number of frames between :func:`leading_call` and ``Module.__call__`` in which it mostly is: a module without hooks."""
+
+
+def leading_call(lead: Lead) -> FrameType | None:
     """Return the outermost frame of the call of the leading module that has just begun or ended.
 
     ``None`` if it is the call of another module, one within a module, or one within a backward pass.
-
-    Parameters
-    ----------
-    frame
-        A frame that was called from that of the function which the module's call runs.
     """
-    codes, call = lead.codes, None
-    while frame is not None and frame.f_code is not lead.begins:
-        frame = frame.f_back
-    each = frame and frame.f_back
-    while each is not None and (
-        (code := each.f_code) is codes.calls or code is codes.called or code is codes.with_hooks
-    ):
-        call, each = each, each.f_back
-    if call is None or each is None or each.f_code is lead.begins:
+    codes = lead.codes
+    try:
+        call: FrameType | None = sys._getframe(CALL_DEPTH)
+    except ValueError:  # ``forward`` is called by itself
+        call = None
+    if call is None or call.f_code is not codes.called:
+        call = _call_around(sys._getframe(), lead)
+    caller = call and call.f_back
+    if call is None or caller is None or caller.f_code is lead.begins:
         return None
     if call.f_locals.get("self") is not lead.module() or lead.backward() != NO_BACKWARD:
         return None
-    return None if each.f_code is not lead.caller and is_within(each, codes) else call
+    return None if caller.f_code is not lead.caller and is_within(caller, codes) else call
+
+
+def _call_around(frame: FrameType | None, lead: Lead) -> FrameType | None:
+    codes, call = lead.codes, None
+    while frame is not None and frame.f_code is not lead.begins:
+        frame = frame.f_back
+    frame = frame and frame.f_back
+    while frame is not None and (
+        (code := frame.f_code) is codes.calls or code is codes.called or code is codes.with_hooks
+    ):
+        call, frame = frame, frame.f_back
+    return call
