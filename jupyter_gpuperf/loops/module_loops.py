@@ -7,30 +7,20 @@ model, and compiled.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from threading import get_ident
-from types import CodeType, FrameType
-from typing import Any, Final, NamedTuple
+from types import FrameType
+from typing import Any, Final
 
-from jupyter_gpuperf.loops.backward_patch import leave_out_of_dynamo
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
 from jupyter_gpuperf.loops.clock import LoopClock
 from jupyter_gpuperf.loops.code_events import CodeEvents
 from jupyter_gpuperf.loops.followed_step import mark_phase, root_found
-from jupyter_gpuperf.loops.module_calls import (
-    ModuleCall,
-    TorchCodes,
-    code_of_call,
-    is_boundary,
-    is_within,
-    outermost_call,
-)
+from jupyter_gpuperf.loops.leading_call import Lead, lead_of, leading_call
+from jupyter_gpuperf.loops.module_calls import ModuleCall, TorchCodes, code_of_call, outermost_call
 from jupyter_gpuperf.loops.module_lead import ModuleLead
-from jupyter_gpuperf.loops.optimizer_hooks import NO_BACKWARD
 from jupyter_gpuperf.loops.phase_clock import CALL_END, FORWARD
 from jupyter_gpuperf.loops.plain_steps import end_step
 
@@ -40,17 +30,6 @@ AGAIN_SECONDS: Final = 5.0
 """After a batch of a loader or a step of an optimizer, no module leads for this time."""
 BATCH_SECONDS: Final = 60.0
 """A loop that calls a module for this long without another batch no longer belongs to the loader's loop."""
-
-
-class Lead(NamedTuple):
-    """The module that leads, how it is called, and what of torch is needed at each call."""
-
-    module: Callable[[], Any]
-    begins: CodeType
-    caller: CodeType | None
-    codes: TorchCodes
-    backward: Callable[[], int]
-    is_grad_enabled: Callable[[], bool]
 
 
 _Mark = tuple[float, int, int, int]
@@ -142,16 +121,7 @@ class ModuleLoops:
         if begins is not None and not (lead and is_same and lead.begins is begins):
             self._drop_events()
             if self._events.follow(begins, self._begins, self._ends):
-                for each in (leading_call, _call_around, is_within, is_boundary):
-                    leave_out_of_dynamo(torch, each)
-                self._lead = Lead(
-                    weakref.ref(call.module),
-                    begins,
-                    call.caller,
-                    codes,
-                    getattr(torch._C, "_current_graph_task_id", lambda: NO_BACKWARD),
-                    torch.is_grad_enabled,
-                )
+                self._lead = lead_of(call, begins, codes, torch)
         root = self._given.roots.get(self._thread)
         if self._lead and call.can_have_hooks and (not root or root.module() is not call.module):
             root_found(self._given, self._thread, call.module)
@@ -268,39 +238,3 @@ class ModuleLoops:
         is_first = marks.kinds[0] == FORWARD and CALL_END not in marks.kinds
         if is_first and leading_call(lead) is not None:
             mark_phase(given, CALL_END)
-
-
-CALL_DEPTH: Final = 5
-"""Number of frames between :func:`leading_call` and ``Module.__call__`` in which it mostly is: a module without hooks."""
-
-
-def leading_call(lead: Lead) -> FrameType | None:
-    """Return the outermost frame of the call of the leading module that has just begun or ended.
-
-    ``None`` if it is the call of another module, one within a module, or one within a backward pass.
-    """
-    codes = lead.codes
-    try:
-        call: FrameType | None = sys._getframe(CALL_DEPTH)
-    except ValueError:  # ``forward`` is called by itself
-        call = None
-    if call is None or call.f_code is not codes.called:
-        call = _call_around(sys._getframe(), lead)
-    caller = call and call.f_back
-    if call is None or caller is None or caller.f_code is lead.begins:
-        return None
-    if call.f_locals.get("self") is not lead.module() or lead.backward() != NO_BACKWARD:
-        return None
-    return None if caller.f_code is not lead.caller and is_within(caller, codes) else call
-
-
-def _call_around(frame: FrameType | None, lead: Lead) -> FrameType | None:
-    codes, call = lead.codes, None
-    while frame is not None and frame.f_code is not lead.begins:
-        frame = frame.f_back
-    frame = frame and frame.f_back
-    while frame is not None and (
-        (code := frame.f_code) is codes.calls or code is codes.called or code is codes.with_hooks
-    ):
-        call, frame = frame, frame.f_back
-    return call
