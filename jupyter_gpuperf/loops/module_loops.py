@@ -26,7 +26,7 @@ from jupyter_gpuperf.loops.plain_steps import end_step
 
 MOST_ACCUMULATED: Final = 32
 """Number of calls with a backward pass until it is believed that no optimizer will step: gradients may be accumulated."""
-AGAIN_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 2.0
 """After a batch of a loader or a step of an optimizer, no module leads for this time."""
 BATCH_SECONDS: Final = 60.0
 """A loop that calls a module for this long without another batch no longer belongs to the loader's loop."""
