@@ -15,6 +15,8 @@ from jupyter_gpuperf.measure.stacks import current_frames
 
 LOOKS: Final = 6
 """Number of looks per call. A forward pass takes about a third of a step, so the module is found in a few calls."""
+LOOKS_WITHOUT_LOOP: Final = 3
+"""Number of looks per call at a main thread in which no loop is known, such as that of an idle notebook."""
 BETWEEN_SECONDS: Final = 0.01
 """Mean time between two looks. It varies, since steps may be as long."""
 
@@ -26,9 +28,10 @@ def look_at_loops(given: BatchCounter, torch: Any, modules: ModuleLoops | None =
     """
     codes = TorchCodes.of(torch)
     main = threading.main_thread().ident or 0
-    for _ in range(LOOKS):
+    for number in range(LOOKS):
         stacks = list(given.stacks.items())
         is_main_seen = codes is not None and modules is not None and modules.can_look
+        is_main_seen = is_main_seen and (bool(stacks) or number < LOOKS_WITHOUT_LOOP)
         if not stacks and not is_main_seen:
             return
         frames = current_frames()
