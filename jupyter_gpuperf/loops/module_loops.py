@@ -7,6 +7,7 @@ model, and compiled.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -26,8 +27,11 @@ from jupyter_gpuperf.loops.plain_steps import end_step
 
 MOST_ACCUMULATED: Final = 32
 """Number of calls with a backward pass until it is believed that no optimizer will step: gradients may be accumulated."""
-AGAIN_SECONDS: Final = 2.0
-"""After a batch of a loader or a step of an optimizer, no module leads for this time."""
+PATIENCE_SECONDS: Final = 5.0
+"""After a batch of a loader or a step of an optimizer, no module leads for this time: in reinforcement learning, updates and
+calls of the policy take turns, and the optimizer bounds the steps."""
+MOST_PATIENCE_SECONDS: Final = 60.0
+"""The same after longer turns."""
 BATCH_SECONDS: Final = 60.0
 """A loop that calls a module for this long without another batch no longer belongs to the loader's loop."""
 
@@ -65,7 +69,8 @@ class ModuleLoops:
         self._mark: _Mark | None = None
         self._is_over = False
         """Whether another kind of loop runs in this thread."""
-        self._again_seconds = 0.0
+        self._paused = 0
+        self._other_seconds, self._patience_seconds = -math.inf, PATIENCE_SECONDS
         self._accumulated = 0
         self._batch = (0, 0.0)
 
@@ -83,9 +88,7 @@ class ModuleLoops:
     def look(self, frame: FrameType, torch: Any, codes: TorchCodes) -> None:
         """Take a look at the main thread, whose innermost frame this is."""
         now = time.perf_counter()
-        if self._is_over:
-            self._is_over, self._again_seconds = False, now + AGAIN_SECONDS
-        if now < self._again_seconds or self._is_in_other_loop(now):
+        if self._is_in_other_loop(now):
             self._end_lead(now)
             return
         call, clock, mark = outermost_call(frame, codes), self._clock, self._mark
@@ -106,10 +109,22 @@ class ModuleLoops:
         return not self.quiet and self._events.are_available
 
     def _is_in_other_loop(self, now: float) -> bool:
-        stack = self._given.stacks.get(self._thread)
-        if stack is None or stack.was_left(now):
-            return False
-        return self._clock is None or stack.phases is not self._clock.phases
+        """Return whether another kind of loop runs in this thread, or did so lately and may go on."""
+        given, stack = self._given, self._given.stacks.get(self._thread)
+        if self._paused != given.paused:  # another cell
+            self._paused, self._other_seconds = given.paused, -math.inf
+            self._patience_seconds = PATIENCE_SECONDS
+        is_own = (
+            stack is not None and self._clock is not None and stack.phases is self._clock.phases
+        )
+        is_over, self._is_over = self._is_over, False
+        if is_over and self._other_seconds > -math.inf:
+            turn_seconds = 3 * (now - self._other_seconds)
+            longest = max(self._patience_seconds, turn_seconds)
+            self._patience_seconds = min(MOST_PATIENCE_SECONDS, longest)
+        if is_over or (stack is not None and not is_own and not stack.was_left(now)):
+            self._other_seconds = now
+        return now - self._other_seconds < self._patience_seconds
 
     def _take(self, call: ModuleCall, codes: TorchCodes, torch: Any) -> None:
         """Follow the calls of the module that leads, in which the thread was seen."""

@@ -12,7 +12,7 @@ import weakref
 
 import pytest
 
-from jupyter_gpuperf.loops import module_lead, phase_clock
+from jupyter_gpuperf.loops import batch_counter, module_lead, phase_clock
 from jupyter_gpuperf.loops.flop_watch import follow_work
 from jupyter_gpuperf.loops.loop_watch import LoopWatch, silence_in_child
 from jupyter_gpuperf.loops.module_calls import TorchCodes
@@ -233,6 +233,30 @@ def test_the_optimizers_loop_wins(watched, model, monitoring, accumulated):
     assert steps(watched) == [("SGD", "optimizer", 5, 0)]
     model.look()
     assert tool_of(monitoring) == []
+
+
+def test_the_calls_between_updates_are_no_loop_of_their_own(watched, model, monkeypatch):
+    """As in reinforcement learning, whose rollouts take long."""
+    monkeypatch.setattr(batch_counter, "LEFT_SECONDS", 0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(6):
+        for _ in range(4):
+            train(model, optimizer)
+        with torch.no_grad():
+            call(model, 10 * LEAST_LOOKS)
+    assert steps(watched) == [("SGD", "optimizer", 23, 0)]
+
+
+def test_the_calls_in_the_next_cell_are_a_loop_of_their_own(watched, model):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(4):
+        train(model, optimizer)
+    watched.pause()
+    call(model, LEAST_LOOKS + 4)
+    assert [each[:3] for each in steps(watched)] == [
+        ("SGD", "optimizer", 3),
+        ("Model", "module", 3),
+    ]
 
 
 def test_a_training_without_an_optimizer_of_torchs_is_seen_after_some_steps(watched, model):
