@@ -137,6 +137,8 @@ class ModuleLoops:
             self._drop_events()
             if self._events.follow(begins, self._begins, self._ends):
                 self._lead = lead_of(call, begins, codes, torch)
+        elif lead is not None and is_same:  # it may be called from several functions
+            self._lead = lead._replace(caller=call.caller)
         root = self._given.roots.get(self._thread)
         if self._lead and call.can_have_hooks and (not root or root.module() is not call.module):
             root_found(self._given, self._thread, call.module)
