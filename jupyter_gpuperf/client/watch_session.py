@@ -29,6 +29,7 @@ from jupyter_gpuperf.kernel_link.run_address import RunAddress, find_any_server,
 from jupyter_gpuperf.loaders.printed_code import arguments_as_code
 from jupyter_gpuperf.loop_store.step_window import steps_of
 from jupyter_gpuperf.loops import LoopWatch, TelemetryThread
+from jupyter_gpuperf.loops.code_events import FIRST_PYTHON
 from jupyter_gpuperf.loops.loop_watch import silence_in_child
 from jupyter_gpuperf.loops.telemetry import ServerMessage
 from jupyter_gpuperf.measure.device import started_cuda
@@ -135,6 +136,9 @@ def _notes(session: WatchSession) -> Iterator[Message]:
     elif cuda.device_count() > 1:
         yield Message("Of this process's GPUs, only the one with the most memory in use is timed.")
         yield Message("Child processes are not watched; call gpuperf.watch(loader) in each.")
+    if session.watching.watches_all and sys.version_info < FIRST_PYTHON and not session.loops():
+        text = "Loops without a DataLoader and an optimizer, such as inference, are timed from Python 3.12 on."
+        yield Message(text)
     yield from _loader_notes(session)
 
 

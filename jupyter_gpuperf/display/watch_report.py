@@ -79,7 +79,7 @@ class WatchReport(Displayed):
     Attributes
     ----------
     loops
-        The steps of each DataLoader.
+        The steps of each loop.
     cells
         Each cell's resource usage; ``None`` where a value is not known.
     notes
@@ -141,6 +141,8 @@ def format_loader_settings(loop: LoopSteps) -> Message:
     """Return a short description of a loop's DataLoader: ``batch size 64, 4 workers, prefetch 3, pinned``, or ``none``."""
     if loop.bounded_by == "optimizer":
         return Message("none; steps of the optimizer")
+    if loop.bounded_by == "module":
+        return Message("none; calls of the model")
     setting = Setting(**{name: getattr(loop, name) for name in SETTINGS}).describe()
     if loop.batch_size is None:
         return Message("{setting}", setting=setting)

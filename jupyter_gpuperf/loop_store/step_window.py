@@ -121,7 +121,7 @@ def _flops(
 def mean_phases(followed: FollowedSteps, bounded_by: BoundedBy) -> dict[Phase, PhaseSeconds]:
     """Return the mean times per step of all phases, with those that are unknown, and without those that did not occur."""
     unknown = {"copy"} if not followed.has_forward else set()
-    if bounded_by == "optimizer":
+    if bounded_by != "loader":
         unknown |= {"copy"} if "data" in followed.phases else {"data", "copy"}
     return {
         phase: PhaseSeconds()

@@ -54,6 +54,7 @@ class BackwardPatch:
 
         @functools.wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:
+            given.of_thread.backward_passes += 1
             marks = followed.get(get_ident()) if followed else None
             # A pass within a pass, such as that of a checkpoint, is a part of it.
             if marks is None or self.quiet or marks.kinds[-1] == BACKWARD:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import CodeType
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from jupyter_gpuperf.loops.phase_clock import Marks, PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
+
+LEFT_SECONDS: Final = 0.3
+"""A loop without a step for this time and three of its steps was left; its thread is doing something else."""
 
 
 class OpenStep(Protocol):
@@ -27,6 +30,8 @@ class OfThread(threading.local):
     """The number of the latest batch."""
     iterator: OpenStep | None = None
     """What gave the latest batch, until that ends."""
+    optimizer_steps = backward_passes = 0
+    """Their numbers so far."""
 
 
 class LoopStack(NamedTuple):
@@ -36,6 +41,10 @@ class LoopStack(NamedTuple):
     codes: Sequence[CodeType]
     when_seconds: float
     """When a step began there, by ``time.perf_counter()``."""
+
+    def was_left(self, now: float) -> bool:
+        """Return whether the loop seems to have ended."""
+        return now - self.when_seconds > LEFT_SECONDS + 3 * self.phases.last_seconds
 
 
 class BatchCounter:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from threading import get_ident
+from types import FrameType
 from typing import Any
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, LoopStack
-from jupyter_gpuperf.loops.host_lines import codes_of_caller
+from jupyter_gpuperf.loops.host_lines import users_codes
 from jupyter_gpuperf.loops.phase_clock import OPTIMIZER, PhaseClock
 from jupyter_gpuperf.loops.root_module import RootModule
 from jupyter_gpuperf.loops.step_inputs import StepInputs
 
 
 def follow_phases(
-    given: BatchCounter, phases: PhaseClock, now: float, *, interrupted: bool
+    given: BatchCounter,
+    phases: PhaseClock,
+    now: float,
+    *,
+    interrupted: bool,
+    caller: FrameType | None = None,
 ) -> None:
     """End the step that was followed, if any, and follow the step that begins at the time ``now``, if one is due.
 
-    Nothing needs to be done while ``given.marks`` is empty and no step is due.
+    Nothing needs to be done while ``given.marks`` is empty and no step is due. The loop is in the frame ``caller`` or in
+    those that called it; without it, in those that called this function.
     """
     thread = get_ident()
     marks = given.marks.pop(thread, None)
@@ -31,7 +39,7 @@ def follow_phases(
     if is_due and (fresh := phases.begin(now)) is not None:
         given.marks[thread] = fresh
         given.roots.setdefault(thread, None)  # from now on, it is searched for
-        given.stacks[thread] = LoopStack(phases, codes_of_caller(), now)
+        given.stacks[thread] = LoopStack(phases, users_codes(caller or sys._getframe(1)), now)
 
 
 def drop_phases(given: BatchCounter) -> None:

@@ -55,7 +55,7 @@ class HostLines:
     def add(self, frame: FrameType, loop_codes: Sequence[CodeType]) -> None:
         """Take a look at the stack with this innermost frame; ignored if the loop is not on it."""
         stack = list(outwards(frame))
-        depth = next((i for i, each in enumerate(stack) if each.f_code in loop_codes), None)
+        depth = _depth_of_loop(stack, loop_codes)
         if depth is not None:
             is_in_phase = _is_in_phase(stack[:depth])
             place, code = (None, None) if is_in_phase else _place(stack[: depth + 1])
@@ -102,10 +102,30 @@ class HostLines:
         return looks if len(looks) >= FEWEST_LOOKS else []
 
 
-def codes_of_caller() -> list[CodeType]:
-    """Return the code of the users' functions on this thread's stack, innermost first."""
-    codes = [each.f_code for each in outwards(sys._getframe(1))]
-    return [code for code in codes if not any(part in code.co_filename for part in OWN_FILES)]
+def users_codes(frame: FrameType) -> list[CodeType]:
+    """Return the code of the users' functions on the stack with this innermost frame, innermost first."""
+    codes = [each.f_code for each in outwards(frame)]
+    return [code for code in codes if not _is_own(code)]
+
+
+def _depth_of_loop(stack: Sequence[FrameType], loop_codes: Sequence[CodeType]) -> int | None:
+    """Return the index of the innermost frame that is the loop's, or that called it; ``None`` if there is none.
+
+    From the outside: libraries wrap functions of the loop and of the model with the same code.
+    """
+    depth, left = None, list(loop_codes)
+    for i in range(len(stack) - 1, -1, -1):
+        code = stack[i].f_code
+        if left and code is left[-1]:
+            left.pop()
+            depth = i
+        elif not _is_own(code):
+            break
+    return depth
+
+
+def _is_own(code: CodeType) -> bool:
+    return any(part in code.co_filename for part in OWN_FILES)
 
 
 def _place(stack: Sequence[FrameType]) -> tuple[tuple[str, str, int], CodeType | None]:

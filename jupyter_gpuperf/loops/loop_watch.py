@@ -1,15 +1,14 @@
-"""Watch loops in this process: all that draw from a torch DataLoader or step a torch optimizer, or only those that draw
-from the loaders passed to :meth:`LoopWatch.watch`."""
+"""Watch loops in this process: all that draw from a torch DataLoader, step a torch optimizer or call a torch module, or only
+those that draw from the loaders passed to :meth:`LoopWatch.watch`."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -19,12 +18,15 @@ from jupyter_gpuperf.loaders.comparison import length_of
 from jupyter_gpuperf.loops.backward_patch import BackwardPatch
 from jupyter_gpuperf.loops.batch_counter import BatchCounter
 from jupyter_gpuperf.loops.clock import IteratorClock, LoopClock
+from jupyter_gpuperf.loops.code_events import CodeEvents
 from jupyter_gpuperf.loops.flop_watch import follow_work
 from jupyter_gpuperf.loops.followed_step import drop_phases
 from jupyter_gpuperf.loops.function_marks import FunctionMarks
 from jupyter_gpuperf.loops.growth_watch import GrowthSearch
 from jupyter_gpuperf.loops.idle_timer import IdleTimer, device_in_use, keep_events_of_parent
+from jupyter_gpuperf.loops.loop_clocks import LoopClocks, reference
 from jupyter_gpuperf.loops.memory_reader import MemoryReader
+from jupyter_gpuperf.loops.module_loops import ModuleLoops
 from jupyter_gpuperf.loops.optimizer_hooks import OptimizerHooks
 from jupyter_gpuperf.loops.optimizer_info import describe_optimizers
 from jupyter_gpuperf.loops.optimizer_loops import OptimizerLoops
@@ -36,19 +38,9 @@ from jupyter_gpuperf.loops.step_observer import StepObserver
 from jupyter_gpuperf.loops.timed_loaders import TimedIterable, TimedIterator
 from jupyter_gpuperf.loops.torch_patches import TorchPatches
 from jupyter_gpuperf.measure.device import uuid_of
-from jupyter_gpuperf.schemas.training import WatchedLoop
+from jupyter_gpuperf.schemas.training import BoundedBy, WatchedLoop
 
 T = TypeVar("T")
-
-MOST_LOOPS: Final = 64
-"""Maximum number of loops to keep: a notebook that creates a new loader in each epoch must not fill the memory."""
-
-LATE_FIELDS: Final = (
-    *("arguments", "device_uuid", "worker_threads", "rank", "ranks_count", "memory_growth"),
-    *("host_lines", "optimizer"),
-    *("flops_format", "flops_unknown", "peak_flops_per_second", "peak_clock_mhz"),
-)
-"""Fields of a loop that are still unknown when its first step begins."""
 
 
 @dataclass(eq=False)
@@ -60,8 +52,8 @@ class LoopWatch:
     torch
         Returns the torch module, or ``None`` if the notebook has not imported it.
     name_of
-        Returns the name of the notebook's variable for an optimizer, or for the loader with this index sampler. If it
-        returns ``None``, the name of the optimizer's or the dataset's class is used.
+        Returns the name of the notebook's variable for an optimizer or a module, or for the loader with this index
+        sampler. If it returns ``None``, the name of the optimizer's, the module's or the dataset's class is used.
     arguments_of
         Returns, as code, the arguments of the notebook's DataLoader with this name; ``None`` if there is none.
     growth_search
@@ -78,22 +70,28 @@ class LoopWatch:
         self.watches_all = False
         self.observer: StepObserver | None = None
         self.patch = Patch(self._begin)
-        self.optimizer_loops = OptimizerLoops(self.given, self._clock_of_optimizer)
+        self.loop_clocks = LoopClocks(self.given, self.arguments_of)
+        self.optimizer_loops = OptimizerLoops(
+            self.given, functools.partial(self._clock_of, bounded_by="optimizer")
+        )
         self.optimizer_hooks = OptimizerHooks(self.optimizer_loops.stepped, self.given)
-        self.patches = TorchPatches(self.patch, self.optimizer_hooks, BackwardPatch(self.given))
-        self.function_marks = FunctionMarks(self.given)
+        events = CodeEvents()
+        self.module_loops = ModuleLoops(
+            self.given, events, functools.partial(self._clock_of, bounded_by="module")
+        )
+        self.patches = TorchPatches(
+            *(self.patch, self.optimizer_hooks, BackwardPatch(self.given), self.module_loops)
+        )
+        self.function_marks = FunctionMarks(self.given, events)
         self._named: dict[int, Any] = {}
-        self._clocks: dict[int, tuple[Callable[[], Any], LoopClock]] = {}
-        self._wrapped: list[LoopClock] = []
-        self._ids = itertools.count(1)
 
     @property
     def clocks(self) -> list[LoopClock]:
         """The clocks of all watched loops, without those that were forgotten."""
-        return [*(clock for _, clock in list(self._clocks.values())), *self._wrapped]
+        return list(self.loop_clocks)
 
     def watch_everything(self) -> None:
-        """Watch every torch DataLoader and optimizer, also those created later, even if torch is not imported yet."""
+        """Watch all loops of torch, also if it is not imported yet."""
         self.pause()
         self.watches_all = self.given.follows_phases = True
         self.patches.apply()
@@ -108,7 +106,7 @@ class LoopWatch:
         """
         sampler = getattr(loader, "_index_sampler", None)
         if sampler is not None and _is_torchs(loader):
-            self._named[id(sampler)] = _reference(sampler)
+            self._named[id(sampler)] = reference(sampler)
             self.patch.apply()
             return loader
         if isinstance(loader, (TimedIterable, TimedIterator)):
@@ -126,7 +124,7 @@ class LoopWatch:
         """Stop watching, and restore torch's own methods."""
         self.watches_all = self.given.follows_phases = False
         self._named.clear()
-        self.function_marks.stop()
+        self.function_marks.choose(())
         self.patches.undo()
         self.pause()
 
@@ -140,7 +138,8 @@ class LoopWatch:
         """Have an observer look at the next loop, or none any more."""
         self.observer = observer
         self.patch.draw_batch = None if observer is None else observer.draw
-        self.optimizer_loops.at_step_end = None if observer is None else observer.step_ended
+        at_step_end = None if observer is None else observer.step_ended
+        self.optimizer_loops.at_step_end = self.module_loops.at_step_end = at_step_end
 
     @contextlib.contextmanager
     def timing_suspended(self) -> Iterator[None]:
@@ -170,7 +169,7 @@ class LoopWatch:
 
     def look_at_loops(self) -> None:
         """Look what the loops are doing. Call this from a thread of its own; it takes some milliseconds."""
-        look_at_loops(self.given, self.torch())
+        look_at_loops(self.given, self.torch(), self.module_loops if self.watches_all else None)
         if self.given.follows_phases:
             self.function_marks.follow(self.clocks)
             follow_work(self.given, self.torch(), self.clocks)
@@ -186,8 +185,7 @@ class LoopWatch:
 
     def forget(self) -> None:
         """Drop all loops and their steps."""
-        self._clocks.clear()
-        self._wrapped.clear()
+        self.loop_clocks.clear()
 
     def _begin(self, iterator: Any) -> IteratorClock | None:
         try:
@@ -195,7 +193,7 @@ class LoopWatch:
             named = self._named.get(id(sampler), lambda: None)
             if not self.watches_all and named() is not sampler:
                 return None
-            clock = self._clock_of(sampler, self._described(iterator, sampler))
+            clock = self.loop_clocks.of(sampler, self._described(iterator, sampler))
             clock.worker_pids = tuple(worker.pid for worker in getattr(iterator, "_workers", ()))
             fresh = IteratorClock(clock, self._grad_check())
             setattr(iterator, SLOT, fresh)
@@ -209,35 +207,13 @@ class LoopWatch:
         enabled: Callable[[], bool] = getattr(self.torch(), "is_grad_enabled", lambda: True)
         return enabled
 
-    def _clock_of(self, owner: Any, info: WatchedLoop) -> LoopClock:
-        """Return the clock of the loop with this optimizer, or with the loader of this index sampler."""
-        reference, clock = self._clocks.get(id(owner), (lambda: None, None))
-        if clock is None or reference() is not owner:
-            if clock is not None:  # a loader that is gone had this id
-                self._clocks[-clock.info.id] = self._clocks.pop(id(owner))
-            clock = self._of_before(info) or LoopClock(info, self.given)
-            arguments = self.arguments_of(info.name)
-            own_id = clock.info.id or next(self._ids)
-            clock.info = msgspec.structs.replace(clock.info, id=own_id, arguments=arguments)
-            self._clocks[id(owner)] = (_reference(owner), clock)
-            while len(self._clocks) > MOST_LOOPS:
-                self._clocks.pop(next(iter(self._clocks)))
-        return clock
-
-    def _clock_of_optimizer(self, optimizer: Any) -> LoopClock:
-        name = self.name_of(optimizer) or type(optimizer).__name__
-        clock = self._clock_of(optimizer, WatchedLoop(id=0, name=name, bounded_by="optimizer"))
+    def _clock_of(self, owner: Any, bounded_by: BoundedBy) -> LoopClock:
+        """Return the clock of the loop whose steps an optimizer or a module bounds."""
+        name = self.name_of(owner) or type(owner).__name__
+        clock = self.loop_clocks.of(owner, WatchedLoop(id=0, name=name, bounded_by=bounded_by))
         if clock.memory_reader is None:
             self.find_device()
         return clock
-
-    def _of_before(self, info: WatchedLoop) -> LoopClock | None:
-        # A loader or an optimizer that is created anew in each epoch counts as one, as users see it.
-        for key, (reference, clock) in list(self._clocks.items()):
-            if reference() is None and _same(clock.info, info):
-                del self._clocks[key]
-                return clock
-        return None
 
     def _described(self, iterator: Any, sampler: Any) -> WatchedLoop:
         return WatchedLoop(
@@ -253,13 +229,11 @@ class LoopWatch:
 
     def _wrap(self, loader: Any) -> Any:
         info = WatchedLoop(
-            id=next(self._ids),
+            id=0,
             name=self.name_of(loader) or type(loader).__name__,
             batches_per_epoch=length_of(loader),
         )
-        clock = LoopClock(info, self.given)
-        self._wrapped.append(clock)
-        del self._wrapped[:-MOST_LOOPS]
+        clock = self.loop_clocks.of_wrapped(info)
 
         def new_clock() -> IteratorClock:
             if clock.idle_timer is None:
@@ -274,6 +248,7 @@ class LoopWatch:
 def silence_in_child(watching: LoopWatch) -> None:
     """Stop timing in a forked child: its steps are not the notebook's, and no thread would report them."""
     watching.patches.silence()
+    watching.module_loops.undo()
     keep_events_of_parent()
     watching.given.marks.clear()
     watching.forget()
@@ -281,17 +256,6 @@ def silence_in_child(watching: LoopWatch) -> None:
 
 def _is_torchs(loader: object) -> bool:
     return any(each.__module__ == "torch.utils.data.dataloader" for each in type(loader).__mro__)
-
-
-def _same(one: WatchedLoop, other: WatchedLoop) -> bool:
-    return msgspec.structs.replace(one, id=0, **dict.fromkeys(LATE_FIELDS)) == other
-
-
-def _reference(thing: Any) -> Callable[[], Any]:
-    try:
-        return weakref.ref(thing)
-    except TypeError:  # the sampler is a plain list of indices
-        return lambda: thing
 
 
 def _whole(value: object) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.loops.batch_counter import BatchCounter, OfThread
 from jupyter_gpuperf.loops.clock import LoopClock
-from jupyter_gpuperf.loops.followed_step import follow_phases, is_counted
+from jupyter_gpuperf.loops.plain_steps import end_step
 
 MOST_STEPS_PER_BATCH: Final = 16
 """If an optimizer steps more often than this after the last batch of a loader, the loader's loop was left. Several steps
@@ -74,6 +74,7 @@ class OptimizerLoops:
     def stepped(self, optimizer: Any, now: float) -> None:
         """Record that an optimizer's step ended at the time ``now``."""
         loop, drawn = self._of_thread.loop, self._given.of_thread
+        drawn.optimizer_steps += 1
         try:
             if drawn.iterator is not None and self._is_on_a_batch(optimizer, loop, drawn):
                 loop.marks.clear()
@@ -123,15 +124,7 @@ class OptimizerLoops:
         if clock is None or clock.error is not None:
             return
         interrupted = count < given.paused or count < repeated
-        left_out = interrupted or (bool(given.marks) and is_counted(given))
-        memory, reader, phases = None, clock.memory_reader, clock.phases
-        if given.marks or now >= phases.due_seconds:
-            follow_phases(given, phases, now, interrupted=interrupted)
-        ended = now
-        if reader is not None and now >= reader.due_seconds:
-            memory = reader.read(now)
-            now += reader.took_seconds  # it is no part of the next step
-        clock.steps.append((began, began, ended, 0, left_out, True, memory))
+        now = end_step(given, clock, began, now, interrupted=interrupted)
         loop.marks[loop.leader] = (now, given.count)
         if self.at_step_end is not None:
             self.at_step_end(optimizer)

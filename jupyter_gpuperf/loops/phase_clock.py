@@ -31,6 +31,8 @@ PREPARE: Final = "prepare"
 PREPARE_END: Final = "prepare_end"
 FORWARD: Final = "forward"
 FORWARD_END: Final = "forward_end"
+CALL_END: Final = "call_end"
+"""The forward pass ends that bounds the step, which began with it."""
 BACKWARD: Final = "backward"
 BACKWARD_END: Final = "backward_end"
 OPTIMIZER: Final = "optimizer"
@@ -134,7 +136,10 @@ class Marks:
         )
 
     def _phases(self) -> list[Phase]:
-        phases = [phase_between(*each) for each in pairwise(self.kinds)]
+        pairs = list(pairwise(self.kinds))
+        if self.kinds[0] == FORWARD:
+            return [_phase_after_forward(*each) for each in pairs]
+        phases = [phase_between(*each) for each in pairs]
         if RECEIVED in self.kinds:
             # After the last pass, a function of the user's prepares no batch of this step: it logs, or saves.
             last = max(
@@ -228,3 +233,12 @@ def phase_between(before: str, after: str) -> Phase:
     if before in {RECEIVED, PREPARE_END} and after in {FORWARD, PREPARE}:
         return "copy"
     return "other"
+
+
+def _phase_after_forward(before: str, after: str) -> Phase:
+    """Return the phase between two marks of a step that begins with the forward pass, and ends before the next one."""
+    if (before, after) == (PREPARE_END, END):
+        return "copy"
+    if after == PREPARE and before != FORWARD:
+        return "other"
+    return phase_between(before, after)

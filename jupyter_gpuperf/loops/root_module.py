@@ -91,12 +91,16 @@ class RootModule:
         elif root is not None:
             looks.others_count += all(each is not module for each in root.modules())
 
-    def _begin(self, _: Any, args: Any, kwargs: Any) -> None:
+    def take(self, args: Any, kwargs: Any) -> None:
+        """Take note of what the module is given, in the thread of the loop."""
         if self._reader is not None:
             try:
                 self._take(self._reader.read(args, kwargs))
             except Exception:  # noqa: BLE001  (the user's loop must continue)
                 self._reader = None
+
+    def _begin(self, _: Any, args: Any, kwargs: Any) -> None:
+        self.take(args, kwargs)
         self._mark(FORWARD)
 
     def _end(self, *_: Any) -> None:

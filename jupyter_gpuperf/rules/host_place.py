@@ -21,6 +21,8 @@ NAMES: Final[dict[Phase, Message]] = {
     "other": Message("between the passes"),
 }
 BEFORE_BACKWARD: Final = Message("before the backward pass")
+BETWEEN_CALLS: Final = Message("between the calls of the model")
+"""The name of the rest of a step that has no other passes than the forward pass."""
 
 
 class Place(NamedTuple):
@@ -46,8 +48,11 @@ def place_of(loop: LoopSteps, idle: HostIdle) -> Place | None:
     phase = idle.main_phase
     if phase is None or (host_ratio := idle.shares[phase].host_ratio) < SMALLEST_RATIO:
         return None
-    is_joined = phase == "forward" and "copy" not in shares_of(loop)
+    is_of_module = loop.bounded_by == "module"  # the begin of its forward pass is always known
+    is_joined = phase == "forward" and "copy" not in shares_of(loop) and not is_of_module
     name = BEFORE_BACKWARD if is_joined else NAMES[phase]
+    if is_of_module and phase == "other":
+        name = BETWEEN_CALLS
     line = _line_in(loop, host_ratio) if is_joined or phase in ("copy", "other") else None
     if line is not None:
         template = "{place}, in {function}, line {line}"

@@ -61,6 +61,10 @@ BETWEEN_ADVICE: Final = (
     "Between the passes, a loop logs, saves, evaluates or clips gradients. Log and save every hundred steps, and "
     "without .item(), .cpu() or printing of tensors."
 )
+CALLS_ADVICE: Final = (
+    "Between the calls of the model, a loop prepares its input and handles its output. Do either in another thread or "
+    "less often, and read the output without .item(), .cpu() or printing of tensors."
+)
 NO_LOOP: Final = HostIdle(0.0, {})
 
 _bound = partial(
@@ -94,7 +98,7 @@ def _confirmed(view: View, loop: LoopSteps, idle: HostIdle, *, is_bounded: bool)
     if lost < LOST_INFO_RATIO:
         return None
     is_measured = loop.idle_for_host_ratio is not None or (
-        is_bounded and loop.bounded_by == "optimizer"
+        is_bounded and loop.bounded_by != "loader"
     )
     place = place_of(loop, idle)
     is_between = place is not None and place.phase == "other" and place.is_most
@@ -120,7 +124,11 @@ def _confirmed(view: View, loop: LoopSteps, idle: HostIdle, *, is_bounded: bool)
             **_figures(view.work),
         },
         lost_ratio=lost,
-        advice=BETWEEN_ADVICE if is_between else ADVICE,
+        advice=ADVICE
+        if not is_between
+        else CALLS_ADVICE
+        if loop.bounded_by == "module"
+        else BETWEEN_ADVICE,
         change=None if is_between else FEWER_LAUNCHES_SNIPPET + _fused_code(loop),
     )
 

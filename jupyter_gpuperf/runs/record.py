@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from jupyter_gpuperf.loops.code_events import FIRST_PYTHON
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.runs.loop_totals import MOST_LOOPS
 from jupyter_gpuperf.runs.observed_run import ObservedRun
@@ -58,3 +59,14 @@ def _notes(run: ObservedRun, loops: Sequence[RunLoop]) -> Iterator[Message]:
     else:
         text = "It used torch, but no DataLoader gave two batches, and no optimizer made two steps."
         yield Message(text)
+        yield _about_modules(str(run.environment.environment.get("python")))
+
+
+def _about_modules(python: str) -> Message:
+    """Return a sentence about loops that neither draw batches nor step an optimizer, by the version of Python."""
+    version = [int(each) for each in python.split(".")[:2] if each.isdecimal()]
+    if version < list(FIRST_PYTHON):
+        text = "Loops without them, such as inference, are seen from Python 3.12 on; this is Python {python}."
+        return Message(text, python=python)
+    text = "No model was seen in two calls: calls from other threads, and those of TorchScript, are not seen."
+    return Message(text)

@@ -45,8 +45,9 @@ class MemoryGrowth(Struct, frozen=True, kw_only=True):
     """Whether the holder keeps autograd graphs."""
 
 
-BoundedBy = Literal["loader", "optimizer"]
-"""What begins a step of a loop: the request for a batch, or the end of the optimizer's last step."""
+BoundedBy = Literal["loader", "optimizer", "module"]
+"""What begins a step of a loop: the request for a batch, the end of the optimizer's last step, or a call of the outermost
+module."""
 
 
 class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
@@ -55,8 +56,8 @@ class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
     id: Count
     """The loop's number in its kernel."""
     name: bounds.Name
-    """The name of the notebook's variable that holds the loader or the optimizer, otherwise of the class of the dataset or
-    the optimizer."""
+    """The name of the notebook's variable that holds the loader, the optimizer or the module, otherwise of the class of the
+    dataset, the optimizer or the module."""
     bounded_by: BoundedBy = "loader"
     device_uuid: bounds.Name | None = None
     """The device that the notebook uses; ``None`` until the notebook uses CUDA."""
@@ -84,7 +85,8 @@ class WatchedLoop(LoopFlops, frozen=True, kw_only=True):
 
 class StepTally(Struct, frozen=True, kw_only=True):
     """Sums over some complete steps of one loop. A step lasts from requesting a batch to requesting the next; in loops
-    without a loader, from the end of an optimizer's step to the end of its next step."""
+    without a loader, from the end of an optimizer's step to the end of its next step; in those without an optimizer, too, from
+    one call of the outermost module to the next."""
 
     loader: Count
     """The loop's ``id``."""
@@ -174,7 +176,7 @@ class LoopSteps(StepWorth, frozen=True, kw_only=True):
     notebook: str
     device_uuid: str | None
     loader: bounds.Name
-    """The name of the loader; of the optimizer in loops that are bounded by it."""
+    """The name of the loader; of the optimizer or the module in loops that are bounded by it."""
     loader_id: Count
     count: Count
     step_seconds: float

@@ -150,17 +150,18 @@ def test_a_loop_of_another_framework_is_on_the_device_that_its_process_uses(serv
     assert known.wait_ratio == pytest.approx(0.4)
 
 
-def test_what_a_loop_without_a_loader_waits_for_is_unknown_and_not_zero(server):
+@pytest.mark.parametrize("bounded_by", ["optimizer", "module"])
+def test_what_a_loop_without_a_loader_waits_for_is_unknown_and_not_zero(server, bounded_by):
     server.come()
     server.tick(utilization_percent=30.0)
-    loop = WatchedLoop(id=1, name="optimizer", bounded_by="optimizer", device_uuid=GPU)
+    loop = WatchedLoop(id=1, name="optimizer", bounded_by=bounded_by, device_uuid=GPU)
     nothing = dict.fromkeys(
         ("wait_seconds", "event_step_seconds", "event_idle_seconds", "samples_count"), 0.0
     )
     server.tell(loader=loop, **nothing)
     server.tick(utilization_percent=30.0)
     (steps,) = server.store.steps_over(10)
-    assert (steps.bounded_by, steps.loader) == ("optimizer", "optimizer")
+    assert (steps.bounded_by, steps.loader) == (bounded_by, "optimizer")
     assert (steps.wait_ratio, steps.idle_for_data_ratio, steps.idle_for_host_ratio) == (None,) * 3
     assert (steps.samples_per_second, steps.batches_per_epoch) == (None, None)
     assert (steps.busy_ratio, steps.step_seconds) == (pytest.approx(0.3), pytest.approx(0.05))

@@ -1,7 +1,4 @@
-"""The function that prepares batches: found by looks at the stack, its calls are marked in steps that are followed.
-
-Before Python 3.12, which reports calls of single functions, a stand-in reports them from a profile function.
-"""
+"""The function that prepares batches: found by looks at the stack, its calls are marked in steps that are followed."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import contextlib
 import sys
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 from waiting import wait_until
@@ -22,52 +18,6 @@ torch = pytest.importorskip("torch")
 SLEEP_SECONDS = 0.01
 LEAST_RATIO = 0.6
 ROUNDS = 12
-
-
-class Monitoring:
-    """Like ``sys.monitoring``, of the threads that have :meth:`profile` as their profile function."""
-
-    events = SimpleNamespace(NO_EVENTS=0, PY_START=1, PY_RESUME=2, PY_RETURN=4, PY_YIELD=8)
-
-    def __init__(self):
-        self.tools, self.codes, self.callbacks = {}, {}, {}
-
-    def get_tool(self, number):
-        return self.tools.get(number)
-
-    def use_tool_id(self, number, name):
-        assert number not in self.tools
-        self.tools[number] = name
-
-    def free_tool_id(self, number):
-        del self.tools[number]
-
-    def register_callback(self, number, event, callback):
-        assert number in self.tools
-        self.callbacks[event] = callback
-
-    def set_local_events(self, number, code, events):
-        assert number in self.tools
-        self.codes[code] = events
-
-    def profile(self, frame, event, argument):
-        """Report calls and returns; a generator's are called so, too."""
-        if self.codes.get(frame.f_code):
-            if event == "call":
-                self.callbacks[self.events.PY_START](frame.f_code, 0)
-            elif event == "return":
-                self.callbacks[self.events.PY_RETURN](frame.f_code, 0, argument)
-
-
-@pytest.fixture
-def monitoring(monkeypatch):
-    """Return ``sys.monitoring``, or the stand-in."""
-    real = getattr(sys, "monitoring", None)
-    if real is not None:
-        return real
-    monitoring = Monitoring()
-    monkeypatch.setattr(sys, "monitoring", monitoring, raising=False)
-    return monitoring
 
 
 @pytest.fixture
@@ -87,7 +37,7 @@ class Training(threading.Thread):
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01)
 
     def run(self):
-        if isinstance(self.monitoring, Monitoring):
+        if hasattr(self.monitoring, "profile"):
             sys.setprofile(self.monitoring.profile)
         self.train()
 

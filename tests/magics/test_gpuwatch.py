@@ -99,6 +99,41 @@ for _ in range(9):
     assert " 0 %" not in row  # what it waits for is unknown, not zero
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 shows such loops")
+def test_without_a_loop_the_report_says_what_this_python_cant_show(run, shell):
+    run("%gpuwatch on")
+    run(
+        "import torch\nmodel = torch.nn.Linear(3, 1)\nfor _ in range(9):\n    model(torch.ones(2, 3))"
+    )
+    notes = shell.run_line_magic("gpuwatch", "report").notes
+    assert any("such as inference, are timed from Python 3.12 on" in note for note in notes)
+    run(LOOP)
+    notes = shell.run_line_magic("gpuwatch", "report").notes
+    assert not any("Python 3.12" in note for note in notes)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
+def test_inference_is_a_loop_of_the_models_variable(run, shell):
+    run("%gpuwatch on")
+    run(
+        """
+import time, torch
+model = torch.nn.Linear(3, 1)
+until = time.monotonic() + 60
+from jupyter_gpuperf.magics.gpuwatch import session
+with torch.no_grad():
+    while time.monotonic() < until and not any(len(each.steps) > 9 for each in session().watching.clocks):
+        model(torch.ones(2, 3))
+"""
+    )
+    session().telemetry.stop(10)
+    report = shell.run_line_magic("gpuwatch", "report")
+    (loop,) = report.loops
+    assert (loop.loader, loop.bounded_by, loop.is_training) == ("model", "module", False)
+    row = next(line for line in repr(report).splitlines() if line.lstrip().startswith("model"))
+    assert "none; calls of the model" in row
+
+
 def test_a_report_right_after_a_short_loop_has_all_its_steps(run, shell):
     run(f"%gpuwatch on\n{LOOP}")  # as with "Run all"
     (loop,) = shell.run_line_magic("gpuwatch", "report").loops

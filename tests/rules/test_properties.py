@@ -133,7 +133,7 @@ def windows(draw):
                         "phases": st.one_of(st.none(), phases),
                         "host_lines": st.one_of(st.none(), lines),
                         "optimizer": st.one_of(st.none(), optimizers),
-                        "bounded_by": st.sampled_from(["loader", "optimizer"]),
+                        "bounded_by": st.sampled_from(["loader", "optimizer", "module"]),
                         "pin_memory": st.booleans(),
                     }
                 ),

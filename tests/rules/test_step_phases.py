@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+import msgspec
 import pytest
 from made import device, steps, window
 
@@ -126,6 +127,36 @@ def test_what_precedes_the_backward_pass_without_a_loader_is_not_called_forward(
         "Most of that is before the backward pass (host 75 % of the step)."
     )
     assert finding.confidence == "suspected"
+
+
+def inference(forward_ms, other_ms, **changes):
+    """The same without an optimizer, too: the calls of the model bound the steps."""
+    return without_loader(
+        (0, 0, forward_ms, 0, 0, other_ms), bounded_by="module", is_training=False, **changes
+    )
+
+
+def test_inference_that_launches_too_slowly_does_so_in_the_forward_pass():
+    finding = found(inference(9.0, 1.0))["launch-bound"]
+    assert finding.summary.endswith("Most of that is in the forward pass (host 90 % of the step).")
+    assert "torch.compile" in finding.advice
+
+
+def test_what_inference_does_with_its_output_stands_between_the_calls():
+    finding = found(inference(1.0, 9.0))["launch-bound"]
+    assert finding.summary.endswith(
+        "Most of that is between the calls of the model (host 90 % of the step)."
+    )
+
+
+def test_a_wait_between_the_calls_that_is_measured_has_advice_of_its_own():
+    loop = inference(1.0, 8.9, host_lines=[line(0.01, is_bounded=True)])
+    times = {"host_seconds": 0.0001, "gpu_seconds": 0.0001, "gpu_idle_seconds": 0.0001}
+    loop = msgspec.structs.replace(loop, phases={**loop.phases, "data": PhaseSeconds(**times)})
+    finding = found(loop)["launch-bound"]
+    assert finding.confidence == "confirmed"
+    assert finding.advice.startswith("Between the calls of the model")
+    assert "optimizer-bound" not in found(loop)
 
 
 def test_preparation_after_a_loader_stands_before_the_forward_pass():

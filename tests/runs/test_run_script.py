@@ -205,6 +205,48 @@ assert "torch" not in sys.modules
 def test_what_saw_no_steps_says_why(tmp_path):
     ended = run(tmp_path, "import torch")
     assert "no DataLoader gave two batches, and no optimizer made two steps" in ended.stderr
+    is_too_old = sys.version_info < (3, 12)
+    why = "are seen from Python 3.12 on" if is_too_old else "No model was seen in two calls"
+    assert why in " ".join(ended.stderr.split())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
+def test_the_tokens_of_a_hand_written_generation_are_steps(tmp_path):
+    code = """
+import time
+import torch
+torch.set_num_threads(1)
+class Decoder(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.head = torch.nn.Embedding(50, 32), torch.nn.Linear(32, 50)
+        layers = [torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True) for _ in range(4)]
+        self.layers = torch.nn.ModuleList(layers)
+
+    def forward(self, input_ids):
+        x = self.embedding(input_ids)
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+    @torch.no_grad()
+    def generate(self, ids, length):
+        for _ in range(length):
+            ids = torch.cat([ids, self(ids)[:, -1].argmax(-1, keepdim=True)], 1)
+        return ids
+
+model, until = Decoder().eval(), time.monotonic() + 5
+while time.monotonic() < until:
+    model.generate(torch.randint(0, 50, (2, 8)), 20)
+"""
+    ended = run(tmp_path, code, "--save", "run.json")
+    assert ended.returncode == 0, ended.stderr
+    (loop,) = record_of(tmp_path).loops
+    assert (loop.name, loop.is_training) == ("model", False)
+    assert loop.steps > 20
+    assert loop.phases["forward"].host_seconds > loop.phases["other"].host_seconds
+    assert loop.phases["data"].host_seconds is None
+    assert loop.tokens_per_second > 8 * loop.samples_per_second
 
 
 def test_quiet_is_quiet_and_saves_all_the_same(tmp_path):

@@ -903,7 +903,7 @@ export interface LoopSteps {
   batch_size: number | null;
   batches_per_epoch: number | null;
   bins: StepBin[];
-  bounded_by?: "loader" | "optimizer";
+  bounded_by?: "loader" | "module" | "optimizer";
   busy_metric: ("graphics_active_percent" | "utilization_percent") | null;
   busy_ratio: number | null;
   count: number;

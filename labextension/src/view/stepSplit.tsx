@@ -53,7 +53,7 @@ export function formatSplit(steps: LoopSteps): IPart[] {
 /** The band's legend, with the current figures. */
 export function Split({ steps }: { readonly steps: LoopSteps }): JSX.Element {
   const onGpu =
-    steps.bounded_by === 'optimizer'
+    (steps.bounded_by ?? 'loader') !== 'loader'
       ? steps.device_uuid !== null
       : steps.idle_for_data_ratio !== null;
   return (

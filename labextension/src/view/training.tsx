@@ -204,12 +204,14 @@ interface ILocatedProps extends IStepsProps {
 }
 
 function Loader({ steps, location }: ILocatedProps): JSX.Element {
-  if (steps.bounded_by === 'optimizer') {
+  if ((steps.bounded_by ?? 'loader') !== 'loader') {
     return (
       <Note data-loader={steps.loader}>
         <code>{steps.loader}</code> ·{' '}
         {location === null ? '' : `${location} · `}
-        {trans.__('steps of the optimizer, no DataLoader')}
+        {steps.bounded_by === 'module'
+          ? trans.__('calls of the model, no DataLoader')
+          : trans.__('steps of the optimizer, no DataLoader')}
       </Note>
     );
   }

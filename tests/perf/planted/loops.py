@@ -1,4 +1,4 @@
-"""Training loops with a planted cause: what holds them up is in one phase of their steps.
+"""Training and inference loops with a planted cause: what holds them up is in one phase of their steps.
 
 python tests/perf/foreign_programs.py tests/perf/planted          runs them, and compares what is found with the cause
 """
@@ -122,5 +122,23 @@ def train(of: Program) -> None:
             log(of.log_seconds)
 
 
+MODELS: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {
+    "inference, small layers": lambda: (small(200), torch.randn(4, 64)),
+    "inference, busy": lambda: (wide(), torch.randn(4096, 4096)),
+}
+
+
+@torch.no_grad()
+def infer(model: nn.Module, inputs: torch.Tensor) -> None:
+    """Call a model until the process is interrupted. Needs Python 3.12 to be seen."""
+    model, inputs = model.to(DEVICE).bfloat16(), inputs.to(DEVICE).bfloat16()
+    while True:
+        for _ in range(20):
+            model(inputs)
+        model(inputs).argmax().item()
+
+
 if __name__ == "__main__":
+    if sys.argv[1] in MODELS:
+        infer(*MODELS[sys.argv[1]]())
     train(CASES[sys.argv[1]]())
