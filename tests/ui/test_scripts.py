@@ -17,7 +17,7 @@ pytestmark = pytest.mark.ui
 def script(lab):
     """A script that trains until the test ends."""
     process = subprocess.Popen(
-        command(lab.folder, f"{LOOP}\ntrain(100)", "--quiet"),
+        command(lab.folder, f"{LOOP}\ntrain(100_000)", "--quiet"),
         cwd=lab.folder,
         env=environment(JUPYTER_RUNTIME_DIR=str(lab.folder.parent / "runtime")),
         stdin=subprocess.DEVNULL,
