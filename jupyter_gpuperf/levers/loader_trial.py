@@ -34,6 +34,17 @@ class LoaderTrial:
         self._trials, self._versions = trials, versions
         self._situation, self._ready = situation, ready
 
+    def step_seconds(self, variant: Variant) -> float:
+        """Return the time per step of a version, after running it until it is warm.
+
+        Raises
+        ------
+        TrialEnded
+            It failed, or the time was up.
+        """
+        self._trials.warm_up(variant)
+        return self._trials.step_seconds(variant)
+
     def tuned(
         self,
         name: str,
@@ -50,7 +61,7 @@ class LoaderTrial:
         name
             The loader; if empty, the one from which the cell draws most.
         ready_seconds
-            How long a run of the best version takes on batches that are ready.
+            How long a step of the best version takes on batches that are ready.
 
         Raises
         ------
@@ -59,9 +70,9 @@ class LoaderTrial:
         TrialEnded
             The best version failed, or the time was up.
         """
-        name = name or max(self._ready.counts, key=lambda each: self._ready.counts[each])
-        self._trials.warm_up(best)
-        gain = best.run_seconds / ready_seconds
+        drawn = self._ready.batches_per_step
+        name = name or max(drawn, key=lambda each: drawn[each])
+        gain = self.step_seconds(best) / ready_seconds
         if gain < LEAST_GAIN:
             raise NotApplicable(
                 Message("Ready batches would gain no more: {gain:.2f}×.", gain=gain)
@@ -76,7 +87,7 @@ class LoaderTrial:
             code,
             name,
             budget_seconds=budget_seconds,
-            target_rate=self._ready.counts.get(name, 1) / ready_seconds,
+            target_rate=drawn.get(name, 1.0) / ready_seconds,
             progress=progress,
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
 
 from jupyter_gpuperf.levers.cell_code import CellCode
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
+
+ONE: Final[Interval] = {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
 @dataclass(slots=True)
@@ -85,6 +87,19 @@ class Speedup:
     def taken(self) -> list[str]:
         """The names of the levers in the code."""
         return [each.name for each in self.levers if each.taken]
+
+    def with_cell_as_it_was(self, cell: str) -> Speedup:
+        """Return the answer of a search that gained nothing."""
+        return replace(
+            self,
+            speedup=ONE,
+            after_seconds=self.before_seconds,
+            code=cell,
+            setup="",
+            numerics={},
+            samples=dict.fromkeys(self.samples, self.samples["before_seconds"]),
+            memory=dict.fromkeys(self.memory, self.memory["before_bytes"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return new plain data."""

@@ -71,13 +71,22 @@ class ReadyLoaders:
     ----------
     kept
         Name in the notebook → what kept the batches of that run.
+    steps
+        Number of steps of that run.
     pinned
         Whether to copy the batches to page-locked memory, from which a GPU reads fastest.
+
+    Attributes
+    ----------
+    batches_per_step
+        Name → how many batches a step draws.
+    stand_ins
+        Name → what takes the loader's place.
     """
 
-    def __init__(self, kept: Mapping[str, KeepingLoader], *, pinned: bool) -> None:
+    def __init__(self, kept: Mapping[str, KeepingLoader], steps: int, *, pinned: bool) -> None:
         drawn = {name: each for name, each in kept.items() if each.kept}
-        self.counts = {name: each.count for name, each in drawn.items()}
+        self.batches_per_step = {name: each.count / steps for name, each in drawn.items()}
         batches = {
             name: [_pinned(batch) if pinned else batch for batch in each.kept]
             for name, each in drawn.items()

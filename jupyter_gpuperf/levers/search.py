@@ -10,7 +10,6 @@ import contextlib
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from jupyter_gpuperf.levers import loader_lever
@@ -21,7 +20,7 @@ from jupyter_gpuperf.levers.lever import Lever, NotApplicable
 from jupyter_gpuperf.levers.loader_trial import LoaderTrial
 from jupyter_gpuperf.levers.numbers_check import NumbersCheck, wrong_numbers
 from jupyter_gpuperf.levers.options import SpeedupOptions
-from jupyter_gpuperf.levers.outcome import OnOutcome, Speedup
+from jupyter_gpuperf.levers.outcome import ONE, OnOutcome, Speedup
 from jupyter_gpuperf.levers.outcomes import Outcomes
 from jupyter_gpuperf.levers.ready_batches import KeepingLoader, ReadyLoaders
 from jupyter_gpuperf.levers.registry import all_levers
@@ -29,7 +28,6 @@ from jupyter_gpuperf.levers.situation import situation_of
 from jupyter_gpuperf.levers.trials import TrialEnded, Trials
 from jupyter_gpuperf.levers.versions import NO_STAND_INS, Versions
 from jupyter_gpuperf.measure.environment import describe
-from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.precision.compiling import is_compiled
 from jupyter_gpuperf.precision.failure_description import MOST_CHARACTERS
@@ -39,7 +37,6 @@ from jupyter_gpuperf.precision.session import ProfileSession
 from jupyter_gpuperf.state.interrupts import run_afterwards
 
 AS_IT_WAS: Final = "as it was"
-ONE: Final[Interval] = {"value": 1.0, "low": 1.0, "high": 1.0}
 COMPARED_STEPS: Final = 20
 
 
@@ -76,10 +73,9 @@ def search(
         progress(0.02, "Running the cell once")
         ordinary_began = time.perf_counter()
         session.ordinary_run()
-        run_seconds = time.perf_counter() - ordinary_began
         chosen = all_levers() if levers is None else levers
         searching = _Search(session, versions, source, options, chosen, progress, on_outcome)
-        found = searching.run(run_seconds)
+        found = searching.run(time.perf_counter() - ordinary_began)
     found.warnings = [*session.warnings, *found.warnings]
     found.environment = describe(torch, session.device)
     found.seconds = time.perf_counter() - began
@@ -124,33 +120,30 @@ class _Search:
     def run(self, run_seconds: float) -> Speedup:
         """Try all levers, and return the answer; the ordinary run took ``run_seconds``."""
         ready = self._run_own(run_seconds)
-        own_seconds = self._own.run_seconds
-        if ready is not None and not self._can_use(ready, run_seconds):
+        if ready is not None and not self._can_use(ready):
             ready = None
         self._goal = goal_of(self._options.memory, lambda: self._trials.peak_bytes(self._own))
-        runs = math.ceil(COMPARED_STEPS / max(1, self._steps_per_run))
+        runs = math.ceil(COMPARED_STEPS / self._trials.steps_per_run)
         self._check = NumbersCheck(self._session, self._versions, runs)
         for index, lever in enumerate(self._levers):
             done = index / len(self._levers)
             self._progress(0.1 + 0.5 * done, Message("Trying {lever}", lever=lever.name))
             self._try(lever)
-        ready_seconds = self._best_variant.run_seconds
-        self._versions.stand_ins = NO_STAND_INS
-        self._own.run_seconds = own_seconds
-        self._trials.time_steps_only(run_seconds, self._workers)
         if ready is not None:
             self._progress(0.62, Message("Trying {lever}", lever=loader_lever.NAME))
-            self._try_loader(ready, ready_seconds, run_seconds)
+            self._try_loader(ready)
+        self._use_own_loaders()
         return self._answer()
 
     def _progress(self, ratio: float, message: str) -> None:
         self._latest = ratio, message
         self._report(ratio, message)
 
-    @property
-    def _steps_per_run(self) -> int:
-        window = self._session.window
-        return self._session.steps_per_run if window is None else window.last
+    def _use_own_loaders(self) -> None:
+        """Have all versions run on the cell's own loaders."""
+        self._versions.stand_ins = NO_STAND_INS
+        self._own.run_seconds = self._own_seconds
+        self._trials.time_steps_only(self._cell_seconds, self._workers)
 
     def _run_own(self, run_seconds: float) -> ReadyLoaders | None:
         """Run the cell as it was; return batches of the loaders from which it drew."""
@@ -162,19 +155,23 @@ class _Search:
         self._versions.stand_ins = keeping
         self._trials.warm_up_own(self._own)
         self._versions.stand_ins = NO_STAND_INS
-        ready = ReadyLoaders(keeping, pinned=self._situation.is_on_gpu)
+        # The ordinary run had first-step costs, which make a short cell look long.
+        self._cell_seconds = self._own.run_seconds * self._trials.runs_per_cell
+        ready = ReadyLoaders(keeping, self._trials.steps_per_run, pinned=self._situation.is_on_gpu)
+        if self._trials.time_steps_only(self._cell_seconds, self._workers):
+            self._trials.warm_up_own(self._own)
+        self._own_seconds = self._own.run_seconds
         return ready if ready.stand_ins else None
 
-    def _can_use(self, ready: ReadyLoaders, run_seconds: float) -> bool:
+    def _can_use(self, ready: ReadyLoaders) -> bool:
         """Have all versions run on ready batches, if the cell runs on them and leaves them as they are."""
-        self._trials.time_steps_only(run_seconds)
+        self._trials.time_steps_only(self._cell_seconds)
         self._versions.stand_ins = ready.stand_ins
         with contextlib.suppress(TrialEnded):
             self._trials.warm_up(self._own)
             if not ready.were_changed():
                 return True
-        self._versions.stand_ins = NO_STAND_INS
-        self._trials.warm_up_own(self._own)
+        self._use_own_loaders()
         return False
 
     def _try(self, lever: Lever) -> None:
@@ -237,10 +234,12 @@ class _Search:
         because = breaks.added_to(self._goal.taken_because)
         self._outcomes.take(lever.name, because, speedup, code, lever)
 
-    def _try_loader(self, ready: ReadyLoaders, ready_seconds: float, run_seconds: float) -> None:
+    def _try_loader(self, ready: ReadyLoaders) -> None:
         loader = LoaderTrial(self._trials, self._versions, self._situation, ready)
         best, progress = self._best_variant, self._progress
         try:
+            ready_seconds = loader.step_seconds(best)
+            self._use_own_loaders()
             found = loader.tuned(
                 self._options.loader,
                 self._outcomes.code,
@@ -249,7 +248,7 @@ class _Search:
                 progress=lambda ratio, text: progress(0.62 + 0.13 * ratio, text),
             )
             self._workers = max(self._workers, found.workers)
-            self._trials.time_steps_only(run_seconds, self._workers)
+            self._trials.time_steps_only(self._cell_seconds, self._workers)
             variant, speedup = loader.compared(best, found)
         except (NotApplicable, TrialEnded) as error:
             self._outcomes.leave(loader_lever.NAME, error.reason)
@@ -283,18 +282,7 @@ class _Search:
                 "after_seconds": timings.samples[best.name],
             },
         )
-        # What was seen in the trials may have been chance.
-        return self._as_it_was(answer) if self._goal.is_missed(answer) else answer
-
-    def _as_it_was(self, answer: Speedup) -> Speedup:
-        self._outcomes.leave_all()
-        return replace(
-            answer,
-            speedup=ONE,
-            after_seconds=answer.before_seconds,
-            code=self._own_code.cell,
-            setup="",
-            numerics={},
-            samples=dict.fromkeys(answer.samples, answer.samples["before_seconds"]),
-            memory={name: answer.memory["before_bytes"] for name in answer.memory},
-        )
+        if not self._goal.is_missed(answer):
+            return answer
+        self._outcomes.leave_all()  # what was seen in the trials may have been chance
+        return answer.with_cell_as_it_was(self._own_code.cell)

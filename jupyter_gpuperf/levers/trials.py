@@ -151,8 +151,26 @@ class Trials:
             self._stopwatch.measure_peak_memory(variant, outcome)
         return outcome.peak_allocated_bytes
 
-    def time_steps_only(self, run_seconds: float, workers: int = 0) -> None:
+    @property
+    def steps_per_run(self) -> int:
+        """The number of steps of a run as they are made now; 1 for a cell without an optimizer."""
+        window = self._session.window
+        return max(1, self._session.steps_per_run if window is None else window.last)
+
+    @property
+    def runs_per_cell(self) -> float:
+        """How many such runs have as many steps as the whole cell."""
+        return max(1, self._session.steps_per_run) / self.steps_per_run
+
+    def step_seconds(self, variant: Variant) -> float:
+        """Return the time per step of a variant that has just been warmed up."""
+        window = self._session.window
+        return variant.run_seconds / self.steps_per_run if window is None else window.step_seconds
+
+    def time_steps_only(self, run_seconds: float, workers: int = 0) -> bool:
         """From now on, time only some steps of the cell, if it is long and has enough of them; else, the whole cell.
+
+        Return whether this differs from before.
 
         Parameters
         ----------
@@ -161,15 +179,15 @@ class Trials:
         workers
             Processes that load batches. The first batches of all come at once.
         """
-        session = self._session
+        session, before = self._session, self._session.window
         steps, first = session.steps_per_run, FIRST_STEPS + workers
         session.window = None
-        if run_seconds <= LONG_CELL_SECONDS or not steps:
-            return
-        wanted = math.ceil(WINDOW_SECONDS / (run_seconds / steps))
-        last = first + max(wanted, FEWEST_STEPS, 4 * workers)
-        if last < steps:
-            session.window = StepWindow(first, last, session.synchronize)
+        if run_seconds > LONG_CELL_SECONDS and steps:
+            wanted = math.ceil(WINDOW_SECONDS / (run_seconds / steps))
+            last = first + max(wanted, FEWEST_STEPS, 4 * workers)
+            if last < steps:
+                session.window = StepWindow(first, last, session.synchronize)
+        return _steps_of(before) != _steps_of(session.window)
 
     def _in_turn(
         self, variants: Sequence[Variant], ratio: float, rounds: int, limit_seconds: float
@@ -197,3 +215,7 @@ class Trials:
             failed = describe_failure_in_mode(self._session, error)
             free_device_memory(self._session.torch)
             raise TrialEnded(Message("It failed: {reason}", reason=failed["message"])) from error
+
+
+def _steps_of(window: StepWindow | None) -> tuple[int, int] | None:
+    return None if window is None else (window.first, window.last)

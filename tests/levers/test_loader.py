@@ -143,8 +143,8 @@ def test_batches_that_a_cell_changes_in_place_are_not_used_again():
     loader = torch.utils.data.DataLoader(Slow(0.0, items=16), batch_size=8)
     keeping = KeepingLoader(loader)
     assert len(list(keeping)) == len(keeping) == 2
-    ready = ReadyLoaders({"loader": keeping}, pinned=False)
-    assert ready.counts == {"loader": 2}
+    ready = ReadyLoaders({"loader": keeping}, 4, pinned=False)
+    assert ready.batches_per_step == {"loader": 0.5}
     for images, _ in ready.stand_ins["loader"]:
         assert images.shape == (8, 16)
     assert not ready.were_changed()
@@ -165,7 +165,7 @@ def test_a_stand_in_has_the_loaders_length_and_attributes():
     keeping = KeepingLoader(loader)
     for _, _batch in zip(range(3), keeping, strict=False):
         pass
-    stand_in = ReadyLoaders({"loader": keeping}, pinned=False).stand_ins["loader"]
+    stand_in = ReadyLoaders({"loader": keeping}, 3, pinned=False).stand_ins["loader"]
     assert len(stand_in) == len(list(stand_in)) == 20
     assert stand_in.dataset is loader.dataset
 
