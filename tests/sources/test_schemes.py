@@ -18,7 +18,7 @@ def others(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "replay", "replay:", "gpu", "NVML", "none:x", "auto:0", "ssh:node1"]
+    "address", ["", "replay", "replay:", "gpu", "NVML", "none:x", "auto:0", "telnet:node1"]
 )
 def test_an_unknown_address_is_refused_with_what_to_set(address):
     with pytest.raises(BadRequest) as refusal:
@@ -34,7 +34,7 @@ def test_another_packages_scheme_is_found_and_named_among_those_that_exist(other
     assert source.argument == "cluster:8000"  # all that follows the first colon
     with pytest.raises(BadRequest) as refusal:
         source_from("push", METRICS)
-    assert refusal.value.hint.endswith("replay:FILE[,FILE…], push:NAME, broken.")
+    assert refusal.value.hint.endswith("ssh:HOST, push:NAME, broken.")
 
 
 @pytest.mark.parametrize(
