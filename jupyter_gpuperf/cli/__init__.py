@@ -48,7 +48,13 @@ MISUSES: Final = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     translate_argparse()
-    parsed, rest = main_parser().parse_known_args(arguments)
+    parser = main_parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if not hasattr(parsed, "run"):  # there is no command
+        if rest:
+            parser.parse_args(arguments)  # refuses them
+        parser.print_help(sys.stderr)
+        return MISUSED
     parsed.rest = rest
     try:
         if rest and not parsed.takes_rest:
@@ -74,7 +80,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog=PROGRAM, description="GPU performance, measured.", allow_abbrev=False
     )
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
     return parser
