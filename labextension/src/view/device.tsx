@@ -2,6 +2,7 @@ import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../api/generated';
 import { shortName } from '../format';
+import { gpuName } from './gpuName';
 import { trans } from '../translation';
 import { Chart } from './chart';
 import { usePanel } from './context';
@@ -41,7 +42,7 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
         <span className="jp-GpuPerf-note">
           {device.parent_uuid
             ? trans.__('part of GPU %1', device.index)
-            : trans.__('GPU %1', device.index)}
+            : gpuName(device)}
         </span>
       </hgroup>
       <State device={device} />
@@ -63,7 +64,7 @@ export function DeviceCard({ device }: IDeviceProps): JSX.Element {
 
 /** The device's problem, if it has one. */
 function State({ device }: IDeviceProps): JSX.Element | null {
-  const problem = formatDeviceState(device.state);
+  const problem = formatDeviceState(device);
   if (problem !== null) {
     return (
       <p className="jp-GpuPerf-failure" data-state={device.state}>
@@ -115,11 +116,11 @@ export function DeviceRow({ device }: IDeviceProps): JSX.Element {
         className="jp-GpuPerf-row"
         data-device={device.uuid}
         aria-expanded={open}
-        title={device.name}
+        title={`${device.name} ${device.host ?? ''}`}
         onClick={() => setOpen(!open)}
       >
         <span className="jp-GpuPerf-rowName">
-          {device.index} {shortName(device.name)}
+          {device.index} {device.host ?? shortName(device.name)}
         </span>
         {live.metrics(MAIN_METRICS).map(metric => (
           <span

@@ -23,11 +23,16 @@ export function formatReason(reason: string): string {
 }
 
 /** What is wrong with a device; null if it works. */
-export function formatDeviceState(state: DeviceInfo['state']): string | null {
+export function formatDeviceState({
+  state,
+  host
+}: Pick<DeviceInfo, 'state' | 'host'>): string | null {
   const texts: Record<string, string> = {
-    not_answering: trans.__(
-      'Not responding: a driver call hangs. Check whether nvidia-smi responds.'
-    ),
+    not_answering: host
+      ? trans.__('No readings arrive from %1.', host)
+      : trans.__(
+          'Not responding: a driver call hangs. Check whether nvidia-smi responds.'
+        ),
     device_lost: trans.__(
       'Device lost: the driver can’t reach it. Rebooting usually helps.'
     )

@@ -1,6 +1,7 @@
 import type { LoopSteps } from '../api/generated';
 import type { LiveModel } from '../model/live';
 import { trans } from '../translation';
+import { gpuName } from './gpuName';
 
 /** Where a rank runs; `null` for a loop that is not part of a distributed training. */
 export function rankLocation(steps: LoopSteps, live: LiveModel): string | null {
@@ -10,5 +11,5 @@ export function rankLocation(steps: LoopSteps, live: LiveModel): string | null {
   const device = live.deviceList.find(each => each.uuid === steps.device_uuid);
   return device === undefined
     ? trans.__('Process %1', steps.pid ?? '?')
-    : trans.__('GPU %1', device.index);
+    : gpuName(device);
 }

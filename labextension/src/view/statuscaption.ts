@@ -7,6 +7,7 @@ import {
   TRAINING
 } from '../model/statusbar';
 import { trans } from '../translation';
+import { gpuName } from './gpuName';
 import { formatCounts, isUrgent } from './alertdot';
 import { devicePrefix } from './alerts';
 import { formatFigure } from './figure';
@@ -52,8 +53,8 @@ function deviceLine(device: DeviceInfo, live: LiveModel): string {
     );
   return trans.__(
     '%1: %2',
-    `${trans.__('GPU %1', device.index)} ${device.name}`,
-    formatDeviceState(device.state) ?? figures.join(' · ')
+    `${gpuName(device)} ${device.name}`,
+    formatDeviceState(device) ?? figures.join(' · ')
   );
 }
 

@@ -2,9 +2,9 @@ import * as React from 'react';
 
 import type { DeviceInfo, MetricInfo } from '../../api/generated';
 import { shortName } from '../../format';
+import { gpuName } from '../gpuName';
 import type { DashboardModel } from '../../model/dashboard';
 import { HOST } from '../../model/timeline';
-import { trans } from '../../translation';
 import { NoDevice } from '../nodevice';
 import { formatError } from '../errors';
 import { hostName } from '../replay';
@@ -73,9 +73,7 @@ function Charts({ model }: IDashboardProps): JSX.Element {
               metrics={ofDevices}
               curves={group.map(device => ({
                 key: device.uuid,
-                label: overlaid
-                  ? trans.__('GPU %1', device.index)
-                  : nameOf(device),
+                label: overlaid ? gpuName(device) : nameOf(device),
                 index: devices.indexOf(device)
               }))}
               model={model}
@@ -118,5 +116,5 @@ function Group(
 }
 
 function nameOf(device: DeviceInfo): string {
-  return `${trans.__('GPU %1', device.index)} · ${shortName(device.name)}`;
+  return `${gpuName(device)} · ${shortName(device.name)}`;
 }
