@@ -14,6 +14,7 @@ LEAST_GAIN: Final = 1.005
 """A lever that gains less is not worth its line."""
 LEAST_SAVING: Final = 0.01
 FASTER: Final = Message("It is faster.")
+FASTER_ON_READY: Final = Message("It is faster on batches that are ready.")
 SLOWER: Final = Message("It is slower.")
 
 PeakBytes = Callable[[], int | None]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from jupyter_gpuperf.levers import loader_lever
 from jupyter_gpuperf.levers.cell_code import CellCode
-from jupyter_gpuperf.levers.goal import FASTER, SpeedGoal, goal_of
+from jupyter_gpuperf.levers.goal import FASTER, FASTER_ON_READY, SpeedGoal, goal_of
 from jupyter_gpuperf.levers.graph_breaks import GraphBreaks
 from jupyter_gpuperf.levers.lever import Lever, NotApplicable
 from jupyter_gpuperf.levers.loader_trial import LoaderTrial
@@ -231,8 +231,10 @@ class _Search:
             return
         self._numbers = numbers
         self._best_variant = variant
-        because = breaks.added_to(self._goal.taken_because)
-        self._outcomes.take(lever.name, because, speedup, code, lever)
+        because = self._goal.taken_because
+        if because is FASTER and self._versions.stand_ins:
+            because = FASTER_ON_READY
+        self._outcomes.take(lever.name, breaks.added_to(because), speedup, code, lever)
 
     def _try_loader(self, ready: ReadyLoaders) -> None:
         loader = LoaderTrial(self._trials, self._versions, self._situation, ready)

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.levers import loader_trial, trials
+from jupyter_gpuperf.levers.lever import Lever
 from jupyter_gpuperf.levers.loader_lever import with_non_blocking_copies
 from jupyter_gpuperf.levers.options import SpeedupOptions
 from jupyter_gpuperf.levers.ready_batches import KeepingLoader, ReadyLoaders
@@ -56,7 +57,7 @@ def notebook(item_seconds, **options):
     return names
 
 
-def found(names, cell=CELL, **options):
+def found(names, cell=CELL, levers=(), **options):
     code = compile(cell, "<cell>", "exec")
     subject = ProfiledCode(
         body=lambda: exec(code, names),
@@ -64,7 +65,7 @@ def found(names, cell=CELL, **options):
         code=code,
         hidden=frozenset({"__builtins__"}),
     )
-    return search(subject, cell, SpeedupOptions(**options), levers=[])
+    return search(subject, cell, SpeedupOptions(**options), levers=levers)
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -84,6 +85,16 @@ def test_a_slow_loader_is_tuned_and_the_notebook_is_as_after_one_run(monkeypatch
     exec(f"{result.setup}\n{result.code}", names)
     assert names["loader"].num_workers > 0
     assert len(names["losses"]) == 60
+
+
+def test_what_is_faster_on_ready_batches_alone_says_so():
+    names = notebook(0.0, items=80)
+    names["wait_seconds"] = 0.02
+    cell = CELL + "    import time\n    if wait_seconds: time.sleep(wait_seconds)\n"
+    quick = Lever(name="no wait", apply=lambda _, code: code.with_setup("wait_seconds = 0.0"))
+    result = found(names, cell, levers=[quick], time_limit_seconds=10)
+    assert result.taken[0] == "no wait"
+    assert result.levers[0].why == "It is faster on batches that are ready."
 
 
 def test_a_loader_that_costs_nothing_is_left():
