@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jupyter_gpuperf.client.end_of_input import set_at_end_of_input
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.display.document import joined
 from jupyter_gpuperf.display.numbers import format_quantity
@@ -40,7 +41,7 @@ def record_in_terminal(parsed: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if parsed.attached:
-        threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+        set_at_end_of_input(stop)
 
     def started(_recorder: Recorder) -> None:
         if parsed.attached:
@@ -76,10 +77,3 @@ def summary_sentence(summary: dict[str, Any]) -> str:
     message = Message(template, **summary, size=format_quantity(summary["size_bytes"], "bytes"))
     error = without_messages(summary["error"] or {"message": "", "hint": ""})
     return joined([joined([error["message"], error["hint"]], " "), message], "\n")
-
-
-def _wait_for_end_of_input(stop: threading.Event) -> None:
-    # Don't use sys.stdin: if a thread holds its lock at exit, the interpreter aborts.
-    while os.read(0, 1):
-        pass
-    stop.set()

@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Final
 
+from jupyter_gpuperf.client.end_of_input import set_at_end_of_input
 from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.recordings.recording_format import header
@@ -36,7 +37,15 @@ POLL_SECONDS: Final = 0.2
 
 
 def stream_in_terminal(parsed: argparse.Namespace) -> int:
-    """Write until standard input or output is closed, or a signal comes; return the exit code."""
+    """Write until standard input is closed, or a signal comes; return the exit code.
+
+    Raises
+    ------
+    BadRequest
+        ``parameter_out_of_range`` or ``unknown_source``.
+    BrokenPipeError
+        Standard output is closed: nobody reads any more.
+    """
     if not SHORTEST_INTERVAL_MS <= parsed.interval_ms <= LONGEST_INTERVAL_MS:
         raise BadRequest(
             "parameter_out_of_range",
@@ -49,7 +58,7 @@ def stream_in_terminal(parsed: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+    set_at_end_of_input(stop)
     source = parsed.source or os.environ.get(SOURCE_VARIABLE) or "auto"
     sampler, subscribers = standalone_sampler(source)
     waiting: queue.Queue[bytes] = queue.Queue(MOST_WAITING)
@@ -74,8 +83,6 @@ def stream_in_terminal(parsed: argparse.Namespace) -> int:
         writer.write(encode(DevicesChanged(devices=devices, version=sampler.version)))
         subscribers.add(offer, parsed.interval_ms)
         _write_until(stop, waiting, sampler, writer)
-    except BrokenPipeError:
-        _leave_output()
     finally:
         sampler.stop()
     return 0
@@ -112,15 +119,3 @@ def _write_until(
 def _write(line: bytes) -> None:
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
-
-
-def _leave_output() -> None:
-    # Python flushes again at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _wait_for_end_of_input(stop: threading.Event) -> None:
-    # Don't use sys.stdin: if a thread holds its lock at exit, the interpreter aborts.
-    while os.read(0, 4096):
-        pass
-    stop.set()

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
-from jupyter_gpuperf.sources.streams.messages import NotAStream, printable
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.sources.streams.messages import NotAStream, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class ChildStream:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._command, self._take, self._begin = command, take, begin
-        self.reason = ""
+        self.reason: str = ""
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._heard_at = time.monotonic()
@@ -80,7 +81,7 @@ class ChildStream:
         """End a command that hangs; called regularly."""
         process = self._process
         if process is not None and time.monotonic() - self._heard_at > SILENT_SECONDS:
-            self.reason = "it wrote nothing for a minute"
+            self.reason = Message("it wrote nothing for a minute")
             _kill(process)
 
     def _run(self) -> None:
@@ -92,7 +93,7 @@ class ChildStream:
                 delivered, self.reason = False, str(error.strerror or error)
             except Exception:  # no caller sees this thread's exceptions
                 logger.exception("A stream ended unexpectedly.")
-                delivered, self.reason = False, "server error; see the log"
+                delivered, self.reason = False, Message("server error; see the log")
             pause_seconds = FIRST_PAUSE_SECONDS if delivered else pause_seconds
             self._stopping.wait(AGAIN_SECONDS if delivered else pause_seconds)
             if not delivered:
@@ -118,10 +119,10 @@ class ChildStream:
             if not self._stopping.is_set():
                 delivered = self._read(process.stdout)
         except NotAStream as error:
-            self.reason = str(error)
+            self.reason = error.args[0]
         else:
             _end(process)
-            self.reason = errors.last_line() or "it ended"
+            self.reason = errors.last_line() or Message("it ended")
         finally:
             _end(process)
             self._process = None
@@ -135,7 +136,7 @@ class ChildStream:
             self._heard_at = time.monotonic()
             if not line.endswith(b"\n"):
                 if len(line) == LONGEST_LINE_BYTES:
-                    raise NotAStream("a line is far too long")
+                    raise NotAStream(Message("a line is far too long"))
                 break
             if self._take(line):
                 delivered, self.reason = True, ""
@@ -154,7 +155,7 @@ class _Tail:
         """Return the last line that is not empty."""
         self._thread.join(END_SECONDS)
         lines = self._kept.decode(errors="replace").split("\n")
-        return next((text for each in reversed(lines) if (text := printable(each.strip()))), "")
+        return next((text for each in reversed(lines) if (text := one_line(each))), "")
 
     def close(self) -> None:
         """Close the stream, once the command has ended."""

@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.messages.printable import printable
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.recordings.recording_format import FORMAT
 from jupyter_gpuperf.schemas import (
@@ -34,7 +36,7 @@ UNNAMED: Final = "?"
 
 
 class NotAStream(ValueError):
-    """A line is no message of a stream; the text gives the reason."""
+    """A line is no message of a stream; the first argument is the reason, which may be a :class:`Message`."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,12 +84,12 @@ class Stream:
                 return self.machines[name], self.machines[name].take(line, kind.type)
             header = msgspec.json.decode(line, type=Header)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise NotAStream(printable(str(error))) from error
+            raise NotAStream(one_line(str(error))) from error
         if header.format != FORMAT:
-            raise NotAStream("it does not begin with the header of a stream")
+            raise NotAStream(Message("it does not begin with the header of a stream"))
         if len(self.machines) == MOST_MACHINES and header.host not in self.machines:
-            raise NotAStream("it is of too many machines")
-        host = printable(header.host, LONGEST_NAME) or UNNAMED
+            raise NotAStream(Message("it is of too many machines"))
+        host = one_line(header.host, LONGEST_NAME) or UNNAMED
         self.machines[header.host] = MachineState(host, self._metrics)
         return self.machines[header.host], None
 
@@ -146,13 +148,13 @@ class MachineState:
         infos = [self._described(each) for each in devices.devices[:MOST_DEVICES]]
         reason = devices.reason
         if reason is not None:
-            code, message, hint = map(printable, (reason.code, reason.message, reason.hint))
+            code, message, hint = map(one_line, (reason.code, reason.message, reason.hint))
             reason = replace(reason, code=code, message=message, hint=hint)
         self.devices = Devices(devices=infos, reason=reason)
 
     def _described(self, info: DeviceInfo) -> DeviceInfo:
         texts = {
-            name: printable(value)
+            name: one_line(value)
             for name in info.__struct_fields__
             if isinstance(value := getattr(info, name), str)
         }
@@ -192,12 +194,12 @@ class MachineState:
 
 
 def _elsewhere(process: ListedProcess) -> ListedProcess:
-    return replace(process, kinds=tuple(map(printable, process.kinds[:4])), elsewhere=True)
+    return replace(process, kinds=tuple(map(one_line, process.kinds[:4])), elsewhere=True)
 
 
-def printable(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return a text from elsewhere without what can't be printed, and not longer than allowed."""
-    return "".join(each for each in text[: 4 * longest] if each.isprintable())[:longest]
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text from elsewhere as one printable line, not longer than allowed."""
+    return " ".join(printable(text[:longest]).split())
 
 
 def _finite(value: float) -> bool:
