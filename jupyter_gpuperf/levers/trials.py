@@ -14,6 +14,7 @@ from jupyter_gpuperf.measure.interleaved import Interleaved
 from jupyter_gpuperf.measure.memory import free_device_memory
 from jupyter_gpuperf.measure.statistics import Interval
 from jupyter_gpuperf.messages import Message
+from jupyter_gpuperf.precision.compiling import SETTLING_RUNS
 from jupyter_gpuperf.precision.failure_description import describe_failure_in_mode
 from jupyter_gpuperf.precision.outcome import ModeOutcome
 from jupyter_gpuperf.precision.session import OutOfTime, ProfileSession
@@ -118,7 +119,8 @@ class Trials:
         with self._ending():
             self._session.ends_at = math.inf if compiles else self.ends_at
             try:
-                self._stopwatch.warm_up(variant)
+                runs = 1 + SETTLING_RUNS if compiles else 1
+                self._stopwatch.warm_up(variant, fewest_runs=runs)
             finally:
                 if compiles:
                     self._began += time.perf_counter() - began

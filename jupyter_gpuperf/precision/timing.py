@@ -22,6 +22,7 @@ BLOCK_SECONDS: Final = 0.05
 """Many short blocks: where the host sets the pace, blocks differ by more than the runs of one block."""
 LONG_RUN_SECONDS: Final = 0.5
 """A cell that takes longer than this gets no untimed run before a block. Its time then includes first-step costs."""
+LONG_FIRST_RUN: Final = 1.5
 WARM_UP_SECONDS: Final = 0.5
 WARM_RUNS: Final = 2
 FEWEST_ROUNDS: Final = 4
@@ -82,6 +83,7 @@ class CellStopwatch:
     def __init__(self, session: ProfileSession) -> None:
         self._session, self._device = session, session.device
         self._on_gpu = self._clock_is_known = session.device.type == "cuda"
+        self._shortest_seconds = math.inf
 
     @contextlib.contextmanager
     def using(self, variant: Variant) -> Iterator[None]:
@@ -99,18 +101,24 @@ class CellStopwatch:
         except Exception as error:  # whatever the cell raises, the other modes go on
             raise VariantFailed(variant, error, self._session.runs_in_row) from error
 
-    def warm_up(self, variant: Variant) -> None:
-        """Run the variant until algorithms are chosen and memory is allocated; on a GPU, for at least 0.5 s."""
+    def warm_up(self, variant: Variant, *, fewest_runs: int = 1) -> None:
+        """Run the variant until algorithms are chosen and memory is allocated; on a GPU, for at least 0.5 s.
+
+        A first run that is long, beside those of the other variants, is one that had to prepare something.
+        """
         least_seconds = WARM_UP_SECONDS if self._on_gpu else 0.0
         with self.using(variant):
             seconds: list[float] = []
             while self._session.can_run_again and (
-                len(seconds) < WARM_RUNS or sum(seconds) < least_seconds
+                len(seconds) < max(WARM_RUNS, fewest_runs) or sum(seconds) < least_seconds
             ):
                 seconds.append(self._session.time_cell())
-                if sum(seconds) >= LONG_RUN_SECONDS:
+                is_long = sum(seconds) >= LONG_RUN_SECONDS
+                is_warm = len(seconds) > 1 or seconds[0] < LONG_FIRST_RUN * self._shortest_seconds
+                if is_long and is_warm and len(seconds) >= fewest_runs:
                     break
             variant.run_seconds = min(seconds)
+        self._shortest_seconds = min(self._shortest_seconds, variant.run_seconds)
 
     def time_block(self, variant: Variant) -> float:
         """Run the variant for one block and return the wall-clock seconds per step."""

@@ -40,6 +40,7 @@ def say():
     late = times[len(times) // 4:]
     peak = torch.cuda.max_memory_allocated() if DEVICE == "cuda" else None
     print("OWN", json.dumps({"steps": len(times), "step_seconds": sum(late) / len(late), "peak_bytes": peak}))
+torch.zeros(1, device=DEVICE)  # a first start of CUDA can take seconds
 until = time.monotonic() + SECONDS
 """
 NANOGPT: Final = """
@@ -123,7 +124,9 @@ def ended(script: Path, seconds: float, *, watched: bool) -> tuple[dict[str, Any
     if watched:
         options = ["--quiet", "--save", str(record)]
         start = [sys.executable, "-m", "jupyter_gpuperf", "run", *options, *start[1:]]
-    done = subprocess.run(start, capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(start, capture_output=True, text=True, check=False, env=os.environ)
+    if done.returncode:
+        raise SystemExit(f"{start} failed: {done.stderr}")
     own = next(line for line in done.stdout.splitlines() if line.startswith("OWN "))
     return json.loads(own[4:]), json.loads(record.read_text()) if watched else {}
 
