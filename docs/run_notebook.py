@@ -10,6 +10,7 @@ ipykernel, but not JupyterLab. ``--pause`` waits before each cell, so that a rec
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import tempfile
@@ -25,6 +26,9 @@ from real_server import opened, serving  # in the tests' folder
 
 CELL_SECONDS = 300.0
 LONGEST_OUTPUT_CHARACTERS = 100_000
+LEFT_OUT = "[…]"
+FILE_ENTRY = re.compile(r"(\x1b\[[\d;]*m)*File ")
+"""How IPython begins the entry of a traceback for a file, with or without colours; for a cell, it says ``Cell``."""
 
 
 def main() -> None:
@@ -86,6 +90,8 @@ def keep(
     content: dict[str, Any],
 ) -> None:
     """Append an output to those of a cell; consecutive text is merged into one output."""
+    if output.output_type == "error":
+        output.traceback = shortened(output.traceback)
     last = cell.outputs[-1] if cell.outputs else None
     if output.output_type == "stream" and last is not None and last.get("name") == output.name:
         last.text = (last.text + output.text)[-LONGEST_OUTPUT_CHARACTERS:]
@@ -93,6 +99,17 @@ def keep(
     cell.outputs.append(output)
     if name := content.get("transient", {}).get("display_id"):
         shown.setdefault(name, []).append(output)
+
+
+def shortened(traceback: list[str]) -> list[str]:
+    """Return a traceback without the source lines of libraries: for the reader, the notebook's own are enough."""
+    kept: list[str] = []
+    for entry in traceback:
+        if not FILE_ENTRY.match(entry):
+            kept.append(entry)
+        elif kept[-1:] != [LEFT_OUT]:
+            kept.append(LEFT_OUT)
+    return kept
 
 
 def text_of(output: nbformat.NotebookNode) -> str:

@@ -45,6 +45,11 @@ def name_of_class(kind: type) -> str:
     return type.__dict__["__name__"].__get__(kind)  # type: ignore[no-any-return]
 
 
+def is_made_by_a_function(kind: type) -> bool:
+    """Return whether a class was defined in a function, so that each call makes another one."""
+    return "<locals>" in type.__dict__["__qualname__"].__get__(kind)
+
+
 def dictionary_of(value: object) -> dict[str, Any]:
     """Return an object's ``__dict__``; empty if it has none."""
     for each in bases_of(type(value)):

@@ -16,9 +16,9 @@ from typing import Any, Final, Generic, TypeVar
 from jupyter_gpuperf.device_memory.objects import items_of, members_of
 from jupyter_gpuperf.device_memory.undisturbed import rest_and_collect
 
-LARGE: Final = 2_000
-SLICE: Final = 4_000
-"""Elements that are read at once."""
+LARGE: Final = 500
+SLICE: Final = 500
+"""Elements that are taken in at once. Each may make a dictionary of :class:`Identities` grow, all about the same time."""
 SLICE_SECONDS: Final = 0.002
 PAUSE_SECONDS: Final = 0.0005
 """A thread that only yields often gets the interpreter back before the others wake up."""
@@ -74,8 +74,8 @@ class AtOnce:
         """Return how the members of an object are written; see ``members_of``."""
         return members_of(value)
 
-    def clear(self, *lists: list[Any]) -> None:
-        """Empty long lists."""
+    def clear(self, *containers: list[Any] | dict[Any, Any]) -> None:
+        """Empty large containers."""
 
 
 AT_ONCE: Final = AtOnce()
@@ -131,11 +131,15 @@ class InSlices(AtOnce):
             self.pause()
         return found
 
-    def clear(self, *lists: list[Any]) -> None:
-        """Empty long lists."""
-        for each in lists:
+    def clear(self, *containers: list[Any] | dict[Any, Any]) -> None:
+        """Empty large containers: what is left is also left to Python's collector, at the end and in one piece."""
+        for each in containers:
             while each:
-                del each[-SLICE:]
+                if isinstance(each, list):
+                    del each[-SLICE:]
+                else:
+                    for _ in range(min(SLICE, len(each))):
+                        each.popitem()
                 self.pause()
 
 

@@ -14,7 +14,12 @@ from typing import Any, Final, NamedTuple
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
 from jupyter_gpuperf.device_memory.last_references import LastReferences
-from jupyter_gpuperf.device_memory.objects import LEAF_IDS, loaded_modules, module_of
+from jupyter_gpuperf.device_memory.objects import (
+    LEAF_IDS,
+    is_made_by_a_function,
+    loaded_modules,
+    module_of,
+)
 from jupyter_gpuperf.device_memory.pace import AT_ONCE, SLICE, AtOnce, Identities
 from jupyter_gpuperf.device_memory.storages import Storage, StorageReader
 from jupyter_gpuperf.state.roots import is_user_module
@@ -138,10 +143,12 @@ class Walk:
     def forget(self) -> None:
         """Drop everything that was found, at the search's pace."""
         if self.pace.in_slices:
-            for first in range(0, len(self.objects), SLICE):
-                self.last_references.take(itertools.islice(self.objects, first, first + SLICE))
+            remaining = iter(self.objects)  # one for all slices: a new one would count to its slice
+            for _ in range(0, len(self.objects), SLICE):
+                self.last_references.take(itertools.islice(remaining, SLICE))
                 self.pace.pause()
-        self.pace.clear(self.objects, self.origins, self._groups, self._group_of)
+        self.pace.clear(self.objects, self.origins, self.tensors, self._groups, self._group_of)
+        self.pace.clear(self.aliases, self.kept_by_graph, self._parents, self._parts)
         for each in self._places.parts:
             each.clear()
             self.pace.pause()
@@ -198,7 +205,7 @@ class Walk:
             self._meet(list(self.graphs.content(value)), [place], origin)
         elif plan == TENSOR:
             self._meet_tensor(place, value, origin)
-        elif plan == CLASS and is_user_module(module_of(value)):
+        elif plan == CLASS and (is_user_module(module_of(value)) or is_made_by_a_function(value)):
             self._waiting.append(place)
 
     def _meet_tensor(self, place: int, tensor: Any, origin: int) -> None:

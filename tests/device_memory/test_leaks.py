@@ -160,6 +160,32 @@ def test_a_cache_in_a_library_is_named(cells, monkeypatch):
     assert (kind, holders) == ("other", ["a_library.CACHE['last']"])
 
 
+LIBRARY = """
+import torch
+def graphed(model, sample):
+    def make():
+        static_input = sample
+        class Graphed:  # as in torch.cuda.make_graphed_callables
+            @staticmethod
+            def forward(x):
+                return static_input.copy_(x)
+        return lambda x: Graphed.forward(x)
+    model.forward = make()
+    return model
+"""
+
+
+def test_a_class_that_a_library_made_for_a_model_belongs_to_the_model(cells, monkeypatch):
+    library = types.ModuleType("a_library")
+    exec(LIBRARY, vars(library))
+    monkeypatch.setitem(sys.modules, "a_library", library)
+    cells.run("import a_library\nmodel = a_library.graphed(nn.Linear(1, 1), torch.zeros(N))")
+    kind, name, holders = cells.only_owner()
+    assert kind == "variable"
+    assert name.startswith("model.forward")
+    assert "static_input" in holders[0]
+
+
 HEALTHY = """
 model = nn.Sequential(nn.Linear(100, 1000), nn.BatchNorm1d(1000), nn.ReLU(), nn.Linear(1000, 1000))
 optimizer = torch.optim.Adam(model.parameters())
