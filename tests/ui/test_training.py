@@ -41,7 +41,7 @@ def test_a_notebooks_loops_are_shown_with_their_split_and_forecast(replay, open_
         re.compile(r"of 1250 · 3\d s left")
     )
     expect(training.locator("[data-loader=train_loader]")).to_contain_text(
-        "batch 64 · 4 workers · prefetch 2 · pinned"
+        "batch 64 · 4 workers · prefetch 2 · pinned · peak memory 14.0 GiB"
     )
     expect(training).to_contain_text("test_loader · no gradients · step 12.3 ms")
     worth = training.locator("[data-worth]")

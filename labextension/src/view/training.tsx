@@ -212,6 +212,7 @@ function Loader({ steps, location }: ILocatedProps): JSX.Element {
         {steps.bounded_by === 'module'
           ? trans.__('calls of the model, no DataLoader')
           : trans.__('steps of the optimizer, no DataLoader')}
+        {peakMemory(steps).map(text => ` · ${text}`)}
       </Note>
     );
   }
@@ -226,13 +227,20 @@ function Loader({ steps, location }: ILocatedProps): JSX.Element {
       ? trans.__('%1 active threads per worker', steps.worker_threads)
       : null,
     steps.pin_memory ? trans.__('pinned') : null,
-    steps.persistent_workers ? trans.__('persistent') : null
+    steps.persistent_workers ? trans.__('persistent') : null,
+    ...peakMemory(steps)
   ];
   return (
     <Note data-loader={steps.loader}>
       <code>{steps.loader}</code> · {facts.filter(Boolean).join(' · ')}
     </Note>
   );
+}
+
+function peakMemory({ peak_allocated_bytes: peak }: LoopSteps): string[] {
+  return peak
+    ? [trans.__('peak memory %1', formatQuantity(peak, 'bytes'))]
+    : [];
 }
 
 /** An evaluation, another rank, or anything else that draws batches: one line. */
