@@ -31,7 +31,8 @@ class Settings(HasTraits):
     source = Union(
         [Unicode(), List(Unicode())],
         help="Source of the readings: auto, nvml, none, replay:FILE[,FILE...] (one device per file, looped in real "
-        "time), ssh:HOST, exec:COMMAND (a command that writes what jupyter gpuperf stream writes), or a list of these. "
+        "time), ssh:HOST, slurm: (your running Slurm jobs), exec:COMMAND (a command that writes what jupyter gpuperf stream "
+        "writes), or a list of these. "
         f"The environment variable {SOURCE_VARIABLE} sets the default: one of them, or a JSON list.",
     ).tag(config=True)
 

@@ -27,6 +27,7 @@ from jupyter_gpuperf.schemas import (
     RecordingRequest,
     encode,
 )
+from jupyter_gpuperf.sources.streams.pieces import split
 
 MOST_WAITING: Final = 20
 """Messages that wait while the reader is slow; the oldest are dropped."""
@@ -34,6 +35,8 @@ FIRST_TICK_SECONDS: Final = 30.0
 PROCESSES_SECONDS: Final = 5.0
 LISTING_SECONDS: Final = 2.0
 POLL_SECONDS: Final = 0.2
+TASKS_VARIABLE: Final = "SLURM_STEP_NUM_TASKS"
+"""The number of processes whose output ``srun`` joins."""
 
 
 def stream_in_terminal(parsed: argparse.Namespace) -> int:
@@ -78,8 +81,9 @@ def stream_in_terminal(parsed: argparse.Namespace) -> int:
     try:
         sampler.wait_for_tick(FIRST_TICK_SECONDS)
         request = RecordingRequest(interval_ms=parsed.interval_ms)
-        devices, writer = sampler.devices, _Writer(parsed.host or platform.node())
-        _write(header(request, sampler.version, devices.devices, host=writer.host))
+        host = parsed.host or os.environ.get("SLURMD_NODENAME") or platform.node()
+        devices, writer = sampler.devices, _Writer(host)
+        writer.begin(header(request, sampler.version, devices.devices, host=host))
         writer.write(encode(DevicesChanged(devices=devices, version=sampler.version)))
         subscribers.add(offer, parsed.interval_ms)
         _write_until(stop, waiting, sampler, writer)
@@ -92,12 +96,20 @@ class _Writer:
     """Writes messages, each with the machine's name: the nodes of a job share one output."""
 
     def __init__(self, host: str) -> None:
-        self.host = host
         self._head = b'{"machine":' + encode(host) + b","
+        # srun mixes long lines of several tasks.
+        is_shared = os.environ.get(TASKS_VARIABLE, "1") != "1"
+        self._tag = f"{host}-{os.getpid()}" if is_shared else ""
+
+    def begin(self, line: bytes) -> None:
+        """Write the header."""
+        for each in split(line, self._tag) if self._tag else (line,):
+            sys.stdout.buffer.write(each + b"\n")
+        sys.stdout.buffer.flush()
 
     def write(self, message: bytes) -> None:
         """Write a JSON object."""
-        _write(self._head + message[1:])
+        self.begin(self._head + message[1:])
 
 
 def _write_until(
@@ -114,8 +126,3 @@ def _write_until(
             except TimeoutError:
                 continue  # the driver hangs; the readings already show that
             writer.write(encode({"type": "processes", "devices": listed}))
-
-
-def _write(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()

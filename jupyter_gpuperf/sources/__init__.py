@@ -20,7 +20,7 @@ from jupyter_gpuperf.sources.absent import AbsentDriver
 from jupyter_gpuperf.sources.local import LocalSource
 from jupyter_gpuperf.sources.protocol import Sample, Scheme, Source
 from jupyter_gpuperf.sources.several import SeveralSources
-from jupyter_gpuperf.sources.streams import source as stream
+from jupyter_gpuperf.sources.streams.schemes import STREAM_SCHEMES
 
 __all__ = [
     "SCHEMES",
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 SCHEMES: tuple[Scheme, ...] = (
     *(auto.SCHEME, nvml.SCHEME, absent.SCHEME, replay.SCHEME),
-    *(stream.EXEC_SCHEME, stream.SSH_SCHEME),
+    *STREAM_SCHEMES,
 )
 """The schemes of this package, in the order in which messages list them."""
 
@@ -52,7 +52,7 @@ def source_from(address: str | Sequence[str], metrics: tuple[Metric, ...]) -> So
     Parameters
     ----------
     address
-        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]``, ``exec:COMMAND``, ``ssh:HOST``, or an address with another
+        ``auto``, ``nvml``, ``none``, ``replay:FILE[,FILE…]``, ``exec:COMMAND``, ``ssh:HOST``, ``slurm:``, or an address with another
         package's scheme. Several addresses, also as a JSON list, are read as one source.
 
     Raises
@@ -68,7 +68,7 @@ def source_from(address: str | Sequence[str], metrics: tuple[Metric, ...]) -> So
     schemes = all_schemes()
     name, _, argument = address.partition(":")
     for scheme in schemes:
-        if scheme.name == name and scheme.takes_argument == bool(argument):
+        if scheme.name == name and scheme.takes_argument in (None, bool(argument)):
             return _create(scheme, argument, address, metrics)
     forms = [scheme.form for scheme in schemes]
     message, hint = "Unknown source {address!r}.", "Set c.GpuPerf.source to one of: {forms}."

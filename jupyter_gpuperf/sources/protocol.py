@@ -94,10 +94,10 @@ class Scheme(Struct, frozen=True, kw_only=True):
         Function that takes the part after the colon and the metrics to read, and returns a source. It must not access
         hardware yet.
     takes_argument
-        Whether the part after the colon is required. Otherwise it is not allowed.
+        Whether the part after the colon is required, or not allowed; ``None`` if it may be left out.
     """
 
     name: str
     form: str
     make: Callable[[str, tuple[Metric, ...]], Source]
-    takes_argument: bool = False
+    takes_argument: bool | None = False

@@ -34,7 +34,7 @@ def test_another_packages_scheme_is_found_and_named_among_those_that_exist(other
     assert source.argument == "cluster:8000"  # all that follows the first colon
     with pytest.raises(BadRequest) as refusal:
         source_from("push", METRICS)
-    assert refusal.value.hint.endswith("ssh:HOST, push:NAME, broken.")
+    assert refusal.value.hint.endswith("ssh:HOST, slurm:[COMMAND], push:NAME, broken.")
 
 
 @pytest.mark.parametrize(

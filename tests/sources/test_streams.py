@@ -23,6 +23,7 @@ from jupyter_gpuperf.sources.several import SeveralSources
 from jupyter_gpuperf.sources.streams import child
 from jupyter_gpuperf.sources.streams import source as stream_source
 from jupyter_gpuperf.sources.streams.messages import MOST_MACHINES, NotAStream, Stream
+from jupyter_gpuperf.sources.streams.pieces import LONGEST_LINE_BYTES, Joiner, split
 
 METRICS = all_metrics()
 RECORDINGS = sorted(PACKAGED_FOLDER.glob("*.jsonl.gz"))
@@ -257,6 +258,46 @@ def test_the_nodes_of_a_job_share_one_output():
         "a": 1,
         "b": 1,
     }
+
+
+def test_long_lines_in_mixed_pieces_are_joined():
+    lines = {tag: f'{{"{tag}": "{"x" * 5000}"}}'.encode() for tag in ("node1-7", "node2-7")}
+    pieces = [list(split(line, tag)) for tag, line in lines.items()]
+    assert max(map(len, itertools.chain(*pieces))) < 1000
+    joiner = Joiner()
+    mixed = [joiner.join(each + b"\n") for pair in zip(*pieces, strict=True) for each in pair]
+    assert [each for each in mixed if each is not None] == [line + b"\n" for line in lines.values()]
+
+
+def test_pieces_are_bounded():
+    joiner, piece = Joiner(), b"+a " + b"x" * 1000 + b"\n"
+    for _ in range(LONGEST_LINE_BYTES // 1000):
+        joiner.join(piece)
+    with pytest.raises(NotAStream, match="far too long"):
+        joiner.join(piece)
+    joiner = Joiner()
+    for number in range(MOST_MACHINES):
+        joiner.join(b"+%d x\n" % number)
+    with pytest.raises(NotAStream, match="too many machines"):
+        joiner.join(b"+another x\n")
+
+
+def test_a_machine_that_has_ended_is_no_longer_listed(opened, tmp_path):
+    second = json.dumps({**json.loads(header("node2")), "machine": "node2#7"})
+    lines = [header(), of("node1", devices(device("GPU-1"))), of("node1", frame("GPU-1"))]
+    lines += [second, of("node2#7", devices(device("GPU-2"))), of("node2#7", frame("GPU-2"))]
+    lines += [of("node2#7", json.dumps({"type": "end"}))]
+    source = opened(script(tmp_path, f"for line in {lines!r}: print(line)\ntime.sleep(60)"))
+    wait_until(lambda: {each.host for each in source.read()} == {"node1", "node2"}, "The readings")
+    wait_until(lambda: {each.host for each in source.devices().devices} == {"node1"}, "The end")
+
+
+def test_a_command_does_not_inherit_the_servers_sources(opened, tmp_path, monkeypatch):
+    """Else, a command that is the server's source would start itself on the other machine, and so on."""
+    monkeypatch.setenv("JUPYTER_GPUPERF_SOURCE", "nvml")
+    source = opened(script(tmp_path, "import os; print(os.environ['JUPYTER_GPUPERF_SOURCE'])"))
+    wait_until(lambda: source.devices().reason.code == "stream_ended", "The end")
+    assert "KeyError" in source.devices().reason.message
 
 
 def test_a_stream_of_too_many_machines_is_refused():

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
+from jupyter_gpuperf.config import SOURCE_VARIABLE
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.sources.streams.messages import NotAStream, one_line
+from jupyter_gpuperf.sources.streams.pieces import LONGEST_LINE_BYTES, Joiner
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +23,6 @@ AGAIN_SECONDS: Final = 5.0
 """Pause before a stream that has delivered readings is started again."""
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
-LONGEST_LINE_BYTES: Final = 1 << 20
 END_SECONDS: Final = 2.0
 """How long a command may take to end once its input is closed."""
 MOST_ERROR_BYTES: Final = 2048
@@ -55,6 +56,10 @@ class ChildStream:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._command, self._take, self._begin = command, take, begin
+        # The sources of this server are not those of the machine that a command asks.
+        self._environment = {
+            name: value for name, value in os.environ.items() if name != SOURCE_VARIABLE
+        }
         self.reason: str = ""
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,6 +114,7 @@ class ChildStream:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env=self._environment,
         )
         self._process = process
         assert process.stdout is not None
@@ -131,14 +137,15 @@ class ChildStream:
         return delivered
 
     def _read(self, output: IO[bytes]) -> bool:
-        delivered = False
+        delivered, joiner = False, Joiner()
         while line := output.readline(LONGEST_LINE_BYTES):
             self._heard_at = time.monotonic()
             if not line.endswith(b"\n"):
                 if len(line) == LONGEST_LINE_BYTES:
                     raise NotAStream(Message("a line is far too long"))
                 break
-            if self._take(line):
+            whole = joiner.join(line)
+            if whole is not None and self._take(whole):
                 delivered, self.reason = True, ""
         return delivered
 

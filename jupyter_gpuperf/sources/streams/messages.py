@@ -17,7 +17,6 @@ from jupyter_gpuperf.recordings.recording_format import FORMAT
 from jupyter_gpuperf.schemas import (
     DeviceInfo,
     Devices,
-    DevicesChanged,
     Frame,
     ListedProcess,
     ListedProcesses,
@@ -40,11 +39,22 @@ class NotAStream(ValueError):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line."""
+    """The first line of a machine.
+
+    Attributes
+    ----------
+    machine
+        What the machine's other lines call it; by default, its ``host``. Two jobs may share one host.
+    """
 
     format: str
     version: str = ""
     host: str = ""
+    machine: str = ""
+
+
+class _Devices(msgspec.Struct, frozen=True, kw_only=True, tag="devices"):
+    devices: Devices
 
 
 class _Listed(msgspec.Struct, frozen=True, kw_only=True, tag="processes"):
@@ -54,6 +64,10 @@ class _Listed(msgspec.Struct, frozen=True, kw_only=True, tag="processes"):
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     machine: str = ""
+
+
+END: Final = "end"
+"""The kind of message after which a machine no longer belongs to the stream, as a node whose job has ended."""
 
 
 class Stream:
@@ -81,17 +95,22 @@ class Stream:
             kind = msgspec.json.decode(line, type=_Kind)
             name = kind.machine or next(iter(self.machines), "")
             if name in self.machines and kind.type:
-                return self.machines[name], self.machines[name].take(line, kind.type)
+                machine = self.machines[name]
+                machine.has_ended = kind.type == END
+                if machine.has_ended:
+                    del self.machines[name]
+                return machine, machine.take(line, kind.type)
             header = msgspec.json.decode(line, type=Header)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise NotAStream(one_line(str(error))) from error
         if header.format != FORMAT:
             raise NotAStream(Message("it does not begin with the header of a stream"))
-        if len(self.machines) == MOST_MACHINES and header.host not in self.machines:
+        name = header.machine or header.host
+        if len(self.machines) == MOST_MACHINES and name not in self.machines:
             raise NotAStream(Message("it is of too many machines"))
         host = one_line(header.host, LONGEST_NAME) or UNNAMED
-        self.machines[header.host] = MachineState(host, self._metrics)
-        return self.machines[header.host], None
+        self.machines[name] = MachineState(name, host, self._metrics)
+        return self.machines[name], None
 
 
 @dataclass
@@ -100,6 +119,8 @@ class MachineState:
 
     Parameters
     ----------
+    name
+        What the stream calls it.
     host
         The machine's name.
     metrics
@@ -111,12 +132,16 @@ class MachineState:
         The latest list of devices; their ``host`` is set.
     processes
         The latest list of processes.
+    has_ended
+        Whether it no longer belongs to the stream.
     """
 
+    name: str
     host: str
     metrics: tuple[Metric, ...]
     devices: Devices | None = None
     processes: ListedProcesses = field(default_factory=dict)
+    has_ended: bool = False
 
     def __post_init__(self) -> None:
         self._uuids: dict[str, str] = {}
@@ -137,7 +162,7 @@ class MachineState:
         if kind == "frame":
             return self._frame(msgspec.json.decode(line, type=Frame))
         if kind == "devices":
-            self._list(msgspec.json.decode(line, type=DevicesChanged).devices)
+            self._list(msgspec.json.decode(line, type=_Devices).devices)
         elif kind == "processes":
             listed = msgspec.json.decode(line, type=_Listed).devices
             self.processes = dict(self._bounded_processes(listed))

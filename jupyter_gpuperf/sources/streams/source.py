@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from collections import deque
@@ -12,11 +11,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from jupyter_gpuperf.errors import BadRequest
 from jupyter_gpuperf.messages import Message
 from jupyter_gpuperf.metrics import Metric
 from jupyter_gpuperf.schemas import Devices, ListedProcesses, NoDevices, Readings, TrainingNow
-from jupyter_gpuperf.sources.protocol import Sample, Scheme
+from jupyter_gpuperf.sources.protocol import Sample
 from jupyter_gpuperf.sources.streams.child import ChildStream
 from jupyter_gpuperf.sources.streams.messages import Stream
 
@@ -24,7 +22,6 @@ MOST_WAITING: Final = 100
 """Readings that wait for the next tick; older ones are dropped."""
 SILENT_SECONDS: Final = 5.0
 """Devices count as not answering after this long without readings."""
-REMOTE_COMMAND: Final = ("jupyter", "gpuperf", "stream")
 
 
 class StreamSource:
@@ -53,6 +50,8 @@ class StreamSource:
         self._stream = Stream(metrics)
         self._waiting: deque[Sample] = deque(maxlen=MOST_WAITING)
         self._machines: dict[str, _Machine] = {}
+        self._owners: dict[str, str] = {}
+        """UUID → the machine that has the device: two jobs on one host may both see it."""
         self._child = ChildStream(command, self._take, self._begin)
 
     def open(self) -> None:
@@ -66,16 +65,17 @@ class StreamSource:
     def devices(self) -> Devices:
         """Return the devices of the latest lists, or why nothing has come so far."""
         with self._lock:
-            machines = [(each.devices, each.is_silent) for each in self._machines.values()]
-        found = [
-            replace(info, state="not_answering") if is_silent else info
-            for devices, is_silent in machines
-            for info in devices.devices
-        ]
+            found = [
+                replace(info, state="not_answering") if machine.is_silent else info
+                for name, machine in self._machines.items()
+                for info in machine.devices.devices
+                if self._owners[info.uuid] == name
+            ]
+            reasons = [each.devices.reason for each in self._machines.values()]
         if found:
             numbered = [replace(each, index=index) for index, each in enumerate(found)]
             return Devices(devices=numbered, reason=None)
-        reasons = [devices.reason for devices, _ in machines if devices.reason is not None]
+        reasons = [each for each in reasons if each is not None]
         return Devices(devices=[], reason=reasons[0] if reasons else self._why_none())
 
     def read(self) -> Sequence[Sample]:
@@ -109,13 +109,21 @@ class StreamSource:
     def _take(self, line: bytes) -> bool:
         with self._lock:
             said, frame = self._stream.take(line)
-            if said.devices is not None:
-                machine = self._machines.setdefault(said.host, _Machine(said.devices))
-                machine.devices = said.devices
-            if frame is None or said.devices is None:
+            if said.has_ended:
+                self._forget(said.name)
+                return False
+            if said.devices is None:
+                return False
+            machine = self._machines.setdefault(said.name, _Machine(said.devices))
+            if frame is None:
+                self._list(said.name, said.devices)
                 return False
             machine.latest = Sample(
-                devices=frame.devices,
+                devices={
+                    uuid: readings
+                    for uuid, readings in frame.devices.items()
+                    if self._owners.get(uuid) == said.name
+                },
                 machine=frame.host,
                 cores_percent=frame.host_cores_percent,
                 host=said.host,
@@ -124,6 +132,17 @@ class StreamSource:
             machine.is_silent = False
             self._waiting.append(machine.latest)
             return True
+
+    def _list(self, name: str, devices: Devices) -> None:
+        self._machines[name].devices = devices
+        for each in devices.devices:
+            self._owners.setdefault(each.uuid, name)
+
+    def _forget(self, name: str) -> None:
+        self._machines.pop(name, None)
+        self._owners = {uuid: owner for uuid, owner in self._owners.items() if owner != name}
+        for other, machine in self._machines.items():
+            self._list(other, machine.devices)
 
     def _why_none(self) -> NoDevices:
         if not self._child.reason:
@@ -169,28 +188,3 @@ class _Machine:
 
 def _missing(readings: Readings) -> Readings:
     return dict.fromkeys(readings, "not_answering")
-
-
-def _of_command(argument: str, metrics: tuple[Metric, ...]) -> StreamSource:
-    try:
-        command = shlex.split(argument)
-    except ValueError as error:
-        message, hint = "The command after exec: can't be read: {error}.", "Check its quotes."
-        raise BadRequest("unknown_source", message, hint, error=error) from None
-    if not command:
-        raise BadRequest("unknown_source", "There is no command after exec:.", "Add one.")
-    return StreamSource(f"exec:{command[0]}", command, metrics)
-
-
-def _of_host(argument: str, metrics: tuple[Metric, ...]) -> StreamSource:
-    if argument.startswith("-") or not argument.split():
-        message, hint = "{host!r} is no host.", "Use ssh:HOST or ssh:USER@HOST."
-        raise BadRequest("unknown_source", message, hint, host=argument)
-    options = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15")
-    return StreamSource(
-        f"ssh:{argument}", ["ssh", *options, "--", argument, *REMOTE_COMMAND], metrics
-    )
-
-
-EXEC_SCHEME: Final = Scheme(name="exec", form="exec:COMMAND", make=_of_command, takes_argument=True)
-SSH_SCHEME: Final = Scheme(name="ssh", form="ssh:HOST", make=_of_host, takes_argument=True)
