@@ -108,6 +108,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
             sm_utilization_percent=listed.sm_utilization_percent,
             kernel=kernel,
             kernel_found_by=found_by,
+            host=listed.host,
             **described._asdict(),
         )
 

@@ -36,6 +36,8 @@ class ListedProcess(Struct, frozen=True, kw_only=True):
     """
     elsewhere: bool = False
     """True for a process of a recording or of another machine, whose pid is meaningless on this machine."""
+    host: str | None = None
+    """The other machine's name; ``None`` if there is none."""
 
 
 ListedProcesses = dict[str, "list[ListedProcess] | MissingReason"]
@@ -60,6 +62,8 @@ class ProcessInfo(Struct, frozen=True, kw_only=True):
     kernel: KernelInfo | None
     """The kernel to which the process belongs: the process itself or one of its ancestors."""
     kernel_found_by: Literal["process_tree", "namespace_pid"] | None
+    host: str | None = None
+    """The machine on which it runs, if that is another one: two machines may have the same pid."""
 
 
 class KernelReport(Struct, frozen=True, kw_only=True):

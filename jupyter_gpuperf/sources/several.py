@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from msgspec.structs import replace
 
@@ -22,6 +23,8 @@ class SeveralSources:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._names: dict[tuple[int, str], str] = {}
+        self._owners: dict[str, int] = {}
+        """UUID → the place of the source that has the device, as of the latest list."""
 
     @property
     def kind(self) -> str:
@@ -37,8 +40,10 @@ class SeveralSources:
         """Return the devices of all sources; if there are none, the reason of the first."""
         found: dict[str, DeviceInfo] = {}
         listed = [each.devices() for each in self._sources]
+        self._owners = {}
         for place, devices in enumerate(listed):
             for info in devices.devices:
+                self._owners.setdefault(info.uuid, place)
                 found.setdefault(info.uuid, replace(info, host=self._name(place, info.host)))
         numbered = [replace(each, index=index) for index, each in enumerate(found.values())]
         reason = None if numbered else next((each.reason for each in listed), None)
@@ -47,10 +52,8 @@ class SeveralSources:
     def read(self) -> Sequence[Sample]:
         """Return the samples of all sources."""
         samples: list[Sample] = []
-        owners: dict[str, int] = {}
+        owners = self._owners
         for place, source in enumerate(self._sources):
-            for info in source.devices().devices:
-                owners.setdefault(info.uuid, place)
             for sample in source.read():
                 own = {
                     uuid: readings
@@ -63,8 +66,13 @@ class SeveralSources:
     def read_processes(self) -> ListedProcesses:
         """Return the processes of all sources' devices."""
         listed: ListedProcesses = {}
-        for each in reversed(self._sources):
-            listed |= each.read_processes()
+        for place, source in reversed([*enumerate(self._sources)]):
+            for uuid, found in source.read_processes().items():
+                listed[uuid] = found
+                if not isinstance(found, str):
+                    listed[uuid] = [
+                        replace(each, host=self._name(place, each.host)) for each in found
+                    ]
         return listed
 
     def read_training(self) -> TrainingNow | None:
@@ -72,9 +80,9 @@ class SeveralSources:
         return next(filter(None, (each.read_training() for each in self._sources)), None)
 
     def close(self) -> None:
-        """Close all sources."""
-        for each in self._sources:
-            each.close()
+        """Close all sources, side by side: a command may take seconds to end."""
+        with ThreadPoolExecutor(len(self._sources)) as threads:
+            list(threads.map(lambda each: each.close(), self._sources))
 
     def _name(self, place: int, host: str | None) -> str | None:
         if host is None:

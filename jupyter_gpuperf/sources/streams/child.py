@@ -25,6 +25,7 @@ FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 END_SECONDS: Final = 2.0
 """How long a command may take to end once its input is closed."""
+POLL_SECONDS: Final = 0.02
 MOST_ERROR_BYTES: Final = 2048
 SILENT_SECONDS: Final = 60.0
 """A command that writes nothing for this long is ended, and started again."""
@@ -176,17 +177,29 @@ class _Tail:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the command's input, which ends a stream; kill what does not end."""
+    """Close the command's input, which ends a stream; kill what does not end, and what it leaves behind."""
     with contextlib.suppress(OSError, ValueError):
         if process.stdin:
             process.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(END_SECONDS)
+    until = time.monotonic() + END_SECONDS
+    while not _has_ended(process) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
     _kill(process)
     process.wait()
 
 
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether the command has ended. Its number stays its own meanwhile, so that its group can be killed."""
+    if process.returncode is not None:
+        return True
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        return os.waitid(os.P_PID, process.pid, options) is not None
+    return True
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
     # The whole group: a command may have started others, such as ssh its proxy.
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -214,12 +214,12 @@ class MachineState:
                 continue
             known = processes
             if not isinstance(processes, str):
-                known = [_elsewhere(each) for each in processes[:MOST_PROCESSES]]
+                known = [self._elsewhere(each) for each in processes[:MOST_PROCESSES]]
             yield self._uuids[uuid], known
 
-
-def _elsewhere(process: ListedProcess) -> ListedProcess:
-    return replace(process, kinds=tuple(map(one_line, process.kinds[:4])), elsewhere=True)
+    def _elsewhere(self, process: ListedProcess) -> ListedProcess:
+        kinds = tuple(map(one_line, process.kinds[:4]))
+        return replace(process, kinds=kinds, elsewhere=True, host=self.host)
 
 
 def one_line(text: str, longest: int = LONGEST_TEXT) -> str:

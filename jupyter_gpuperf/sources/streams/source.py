@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -67,7 +68,7 @@ class StreamSource:
         with self._lock:
             found = [
                 replace(info, state="not_answering") if machine.is_silent else info
-                for name, machine in self._machines.items()
+                for name, machine in sorted(self._machines.items(), key=_natural)
                 for info in machine.devices.devices
                 if self._owners[info.uuid] == name
             ]
@@ -184,6 +185,12 @@ class _Machine:
             host=latest.host,
             time_seconds=now,
         )
+
+
+def _natural(item: tuple[str, object]) -> list[tuple[int, str]]:
+    """Sort node10 after node9."""
+    parts = re.split(r"(\d+)", item[0])
+    return [(int(each) if each.isdigit() else -1, each) for each in parts]
 
 
 def _missing(readings: Readings) -> Readings:

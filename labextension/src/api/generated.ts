@@ -387,6 +387,7 @@ export interface DeviceProcesses {
 export interface ProcessInfo {
   command: string | null;
   driver_pid: number;
+  host?: string | null;
   kernel: KernelInfo | null;
   kernel_found_by: ("namespace_pid" | "process_tree") | null;
   kinds: ("compute" | "graphics")[];

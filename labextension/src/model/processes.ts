@@ -11,7 +11,7 @@ const POLL_MS = 2000;
 
 /** A notebook, or another owner of a kernel, and the memory of its processes. */
 export interface IHolder {
-  /** The kernel's id; for processes without a kernel, the pid reported by the driver. */
+  /** The kernel's id; for processes without a kernel, the pid reported by the driver and the machine. */
   readonly id: string;
   readonly kernel: KernelInfo | null;
   readonly processes: readonly (ProcessInfo & IOnDevice)[];
@@ -78,7 +78,8 @@ export class ProcessesModel extends Polled {
 
 function idOf(each: ProcessInfo | KernelReport): string {
   return (
-    each.kernel?.kernel_id ?? String('driver_pid' in each && each.driver_pid)
+    each.kernel?.kernel_id ??
+    ('driver_pid' in each ? `${each.driver_pid} ${each.host}` : '')
   );
 }
 
