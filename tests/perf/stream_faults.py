@@ -58,7 +58,6 @@ while True:
             sys.stdout.flush()
         else:
             until = time.time() + 2
-            note(kind, until)
             while time.time() < until:
                 sys.stdout.write((json.dumps(frame) + "\\n") * 200)
             note("killed")
@@ -123,7 +122,7 @@ def judged(arrived: dict[str, list[float]], faults: list[list]) -> dict[str, obj
             in_fault = any(begin <= after and end >= before - 1 for _, begin, end in own)
             missed += after - before > MISSED_SECONDS and not in_fault
         for kind, _, end in own:
-            later = [each for each in times if each > end + 0.05]
+            later = [each for each in times if each >= end]
             if later:
                 back.setdefault(kind, []).append(later[0] - end)
     return {

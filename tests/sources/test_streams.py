@@ -167,6 +167,22 @@ def test_a_stream_that_never_delivers_is_started_more_and_more_seldom(
     assert "no route" in source.devices().reason.message
 
 
+def test_garbage_after_readings_costs_no_more_than_their_end(opened, tmp_path, monkeypatch):
+    """What delivered before is tried again soon, however it ended, and however often."""
+    monkeypatch.setattr(child, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(child, "FIRST_PAUSE_SECONDS", 60.0)
+    lines = [header(), devices(device()), frame(), "<html>"]
+    source = opened(script(tmp_path, f"for line in {lines!r}: print(line)\ntime.sleep(60)"))
+    readings = 0
+
+    def came_again():
+        nonlocal readings
+        readings += len(source.read())
+        return readings > 2
+
+    wait_until(came_again, "The readings of the third start")
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

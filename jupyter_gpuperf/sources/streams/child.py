@@ -62,6 +62,7 @@ class ChildStream:
             name: value for name, value in os.environ.items() if name != SOURCE_VARIABLE
         }
         self.reason: str = ""
+        self._has_delivered = False
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._heard_at = time.monotonic()
@@ -93,20 +94,23 @@ class ChildStream:
     def _run(self) -> None:
         pause_seconds = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            self._has_delivered = False
             try:
-                delivered = self._run_once()
+                self._run_once()
             except OSError as error:
-                delivered, self.reason = False, str(error.strerror or error)
+                self.reason = str(error.strerror or error)
             except Exception:  # no caller sees this thread's exceptions
                 logger.exception("A stream ended unexpectedly.")
-                delivered, self.reason = False, Message("server error; see the log")
-            pause_seconds = FIRST_PAUSE_SECONDS if delivered else pause_seconds
-            self._stopping.wait(AGAIN_SECONDS if delivered else pause_seconds)
-            if not delivered:
+                self.reason = Message("server error; see the log")
+            if self._has_delivered:
+                pause_seconds = FIRST_PAUSE_SECONDS
+                self._stopping.wait(AGAIN_SECONDS)
+            else:
+                self._stopping.wait(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
-    def _run_once(self) -> bool:
-        """Run the command until it ends; return whether it delivered readings."""
+    def _run_once(self) -> None:
+        """Run the command until it ends."""
         self._begin()
         self._heard_at = time.monotonic()
         process = subprocess.Popen(
@@ -121,10 +125,9 @@ class ChildStream:
         assert process.stdout is not None
         assert process.stderr is not None
         errors = _Tail(process.stderr)
-        delivered = False
         try:
             if not self._stopping.is_set():
-                delivered = self._read(process.stdout)
+                self._read(process.stdout)
         except NotAStream as error:
             self.reason = error.args[0]
         else:
@@ -135,10 +138,9 @@ class ChildStream:
             self._process = None
             process.stdout.close()
             errors.close()
-        return delivered
 
-    def _read(self, output: IO[bytes]) -> bool:
-        delivered, joiner = False, Joiner()
+    def _read(self, output: IO[bytes]) -> None:
+        joiner = Joiner()
         while line := output.readline(LONGEST_LINE_BYTES):
             self._heard_at = time.monotonic()
             if not line.endswith(b"\n"):
@@ -147,8 +149,7 @@ class ChildStream:
                 break
             whole = joiner.join(line)
             if whole is not None and self._take(whole):
-                delivered, self.reason = True, ""
-        return delivered
+                self._has_delivered, self.reason = True, ""
 
 
 class _Tail:
