@@ -125,7 +125,7 @@ class MemoryAnswers(threading.Thread):
         from jupyter_gpuperf.device_memory.report import fullest_device, memory_report
         from jupyter_gpuperf.display.shell import running_shell
 
-        pace = InSlices(reads_everything=not self.runs_cell)
+        pace = InSlices(reads_everything=not self.runs_cell, loop=self._loop)
         try:
             report = memory_report(Notebook(running_shell()), fullest_device(), pace)
             return fitting(msgspec.structs.replace(report, owners=grouped(report.owners)))

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Final
 
 from jupyter_gpuperf.device_memory.objects import bases_of, dictionary_of, names_of_class
 
 MOST_NODES: Final = 500_000
+NODES_AT_ONCE: Final = 300
 RAW: Final = "_raw_saved_"
 NUMBER: Final = "_sequence_nr"
 
@@ -31,8 +32,13 @@ class GraphReader:
         self.hidden_count = 0
         """Saved tensors that this version of torch doesn't show."""
 
-    def walk(self, starts: Iterable[Any], done: set[int]) -> Iterator[tuple[Any, Any, list[Any]]]:
-        """Yield, for each node that can be reached: the start, the nearest parameter, and what the node keeps."""
+    def walk(
+        self, starts: Iterable[Any], done: set[int]
+    ) -> Iterator[tuple[Any, Any, list[Any]] | None]:
+        """Yield, for each node that can be reached: the start, the nearest parameter, and what the node keeps.
+
+        ``None`` stands for a part of the work before these.
+        """
         edges: dict[int, list[Any]] = {}
         found: list[tuple[Any, Any]] = []
         for start in starts:
@@ -46,7 +52,9 @@ class GraphReader:
                 found.append((start, node))
                 edges[id(node)] = following = self._next(node)
                 waiting += following
-        nearest = self._nearest([node for _, node in found], edges)
+                if len(found) % NODES_AT_ONCE == 0:
+                    yield None
+        nearest = yield from self._nearest([node for _, node in found], edges)
         for start, node in found:
             yield start, nearest.get(id(node)), list(self._kept(node))
 
@@ -68,13 +76,19 @@ class GraphReader:
             if content is not None:
                 yield content
 
-    def _nearest(self, nodes: list[Any], edges: dict[int, list[Any]]) -> dict[int, Any]:
+    def _nearest(
+        self, nodes: list[Any], edges: dict[int, list[Any]]
+    ) -> Generator[None, None, dict[int, Any]]:
         """Return the parameter that is the fewest nodes away from each node, on the way to the inputs."""
         backwards: dict[int, list[Any]] = {}
-        for node in nodes:
+        nearest: dict[int, Any] = {}
+        for count, node in enumerate(nodes):
             for each in edges[id(node)]:
                 backwards.setdefault(id(each), []).append(node)
-        nearest = {id(node): self._read(node, "variable") for node in nodes if not edges[id(node)]}
+            if not edges[id(node)]:
+                nearest[id(node)] = self._read(node, "variable")
+            if count % NODES_AT_ONCE == 0:
+                yield None
         waiting = deque(node for node in nodes if nearest.get(id(node)) is not None)
         while waiting:
             node = waiting.popleft()

@@ -6,6 +6,7 @@ its elements, copying it, or growing a dictionary.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import time
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
+from jupyter_gpuperf.device_memory.main_thread import MainThreadBusy, call_in_main_thread
 from jupyter_gpuperf.device_memory.objects import items_of, members_of
 from jupyter_gpuperf.device_memory.undisturbed import rest_and_collect
 
@@ -64,6 +66,10 @@ class AtOnce:
     def pause(self) -> None:
         """Make no pause."""
 
+    def read(self, function: Callable[[], T]) -> T | None:
+        """Return what a function reads of torch's C++ objects; ``None`` if it can't be read now."""
+        return function()
+
     def referents(
         self, objects: list[Any], places: list[int]
     ) -> Iterator[tuple[list[int], list[Any]]]:
@@ -89,12 +95,17 @@ class InSlices(AtOnce):
     reads_everything
         Whether it may make the calls that go through everything that Python or the allocator has, which can't be
         interrupted.
+    loop
+        The event loop of the main thread.
     """
 
     in_slices = True
 
-    def __init__(self, *, reads_everything: bool = False) -> None:
+    def __init__(
+        self, *, reads_everything: bool = False, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self.reads_everything = reads_everything
+        self._loop, self._is_refused = loop, False
         self._began = self._collected_at = time.perf_counter()
 
     def pause(self) -> None:
@@ -108,6 +119,18 @@ class InSlices(AtOnce):
         else:
             time.sleep(PAUSE_SECONDS)
         self._began = time.perf_counter()
+
+    def read(self, function: Callable[[], T]) -> T | None:
+        """Call the function in the main thread. If that does not answer, it is not asked again."""
+        if self._is_refused:
+            return None
+        try:
+            return call_in_main_thread(function, self._loop)
+        except MainThreadBusy:
+            self._is_refused = True
+            return None
+        finally:
+            self._began = time.perf_counter()
 
     def referents(
         self, objects: list[Any], places: list[int]

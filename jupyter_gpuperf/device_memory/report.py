@@ -16,7 +16,7 @@ from jupyter_gpuperf.device_memory.pace import AT_ONCE, AtOnce
 from jupyter_gpuperf.device_memory.storages import Storage
 from jupyter_gpuperf.device_memory.strays import names_of_holders
 from jupyter_gpuperf.device_memory.undisturbed import undisturbed
-from jupyter_gpuperf.device_memory.walk import Walk
+from jupyter_gpuperf.device_memory.walk import TENSORS_AT_ONCE, Walk
 from jupyter_gpuperf.errors import NotFound
 from jupyter_gpuperf.measure.device import started_cuda
 from jupyter_gpuperf.messages import Message
@@ -159,13 +159,13 @@ def _search(walk: Walk, notebook: Notebook) -> None:
 
 def _strays(walk: Walk) -> tuple[list[Any], int]:
     """Return the live tensors that were not found, the largest first, and their bytes."""
-    read = walk.storages.read
     found = {part.address for part in walk.parts()}
     live = walk.storages.live_tensors(walk.look_at_all)
     unseen = [each for each in live if walk.place_of(id(each)) is None]
-    parts = []
-    for each in unseen:
-        parts.append((read(each), each))
+    parts: list[tuple[list[Storage], Any]] = []
+    for first in range(0, len(unseen), TENSORS_AT_ONCE):
+        some = unseen[first : first + TENSORS_AT_ONCE]
+        parts += zip(walk.storages_of(some), some, strict=True)
         walk.pace.pause()
     sizes = [
         (sum(part.bytes for part in of_one), each)
@@ -186,6 +186,10 @@ def _notes(walk: Walk) -> list[str]:
         notes.append(Message("This torch does not show what graphs keep; use a newer version."))
     if not walk.is_complete:
         notes.append(Message("The notebook has too many objects: some were not searched."))
+    if not walk.could_read:
+        notes.append(
+            Message("The cell runs a long call: gradients and graphs were not searched to the end.")
+        )
     return notes
 
 

@@ -5,12 +5,13 @@ Roots are searched in turn: what a variable of the notebook holds is the variabl
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import sys
 import types
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, NamedTuple, TypeVar
 
 from jupyter_gpuperf.device_memory.graphs import GraphReader, is_node
 from jupyter_gpuperf.device_memory.last_references import LastReferences
@@ -27,6 +28,8 @@ from jupyter_gpuperf.state.roots import is_user_module
 MOST_OBJECTS: Final = 4_000_000
 GROUP_SIZE: Final = 256
 ENTERED, LEAF, TENSOR, CLASS, NODE, SAVED, DEFERRED = range(1, 8)
+T = TypeVar("T")
+TENSORS_AT_ONCE: Final = 100
 NO_PARENT: Final = -1
 
 
@@ -75,6 +78,8 @@ class Walk:
         self.kept_by_graph: dict[int, int] = {}
         self.aliases: dict[int, dict[int, int]] = {}
         self.is_complete = True
+        self.could_read = True
+        """Whether what torch's C++ objects hold could be read."""
         self._leaves = set(LEAF_IDS)
         self._plans: dict[int, int] = {}
         self._kinds: list[type] = []  # keeps the classes alive, so that their identities stay valid
@@ -89,6 +94,7 @@ class Walk:
         self._waiting: list[int] = []
         self._deferred: list[int] = []
         self._graph_starts: list[tuple[int, Any]] = []
+        self._unread: list[int] = []
         self._done_nodes: dict[int, set[int]] = {}
         self._deferred_kinds = (*loading_kinds(torch), types.TracebackType, BaseException)
 
@@ -100,6 +106,7 @@ class Walk:
         while self._waiting or self._deferred or self._graph_starts:
             waiting, self._waiting = self._waiting, []
             self._enter(waiting)
+            self._read_tensors()
             if not self._waiting:
                 self._waiting, self._deferred = self._deferred, []
             if not self._waiting:
@@ -109,13 +116,19 @@ class Walk:
         """Return the storages of a tensor that was found."""
         if (known := self._parts.get(place)) is None:
             self.pace.pause()
-            known = self._parts[place] = self.storages.read(self.objects[place])
+            known = self._parts[place] = self.storages_of([self.objects[place]])[0]
         return known
 
     def parts(self, first: int = 0, last: int | None = None) -> Iterator[Storage]:
         """Yield the storages of the tensors found, or of a slice of :attr:`tensors`."""
         for place in self.tensors[first:last]:
             yield from self.parts_of(place)
+
+    def storages_of(self, tensors: list[Any]) -> list[list[Storage]]:
+        """Return the storages of each tensor."""
+        return self._read(lambda: [self.storages.read(each) for each in tensors]) or [
+            [] for _ in tensors
+        ]
 
     def place_of(self, identity: int) -> int | None:
         """Return the place of the object with this ``id()``, or ``None``."""
@@ -202,20 +215,44 @@ class Walk:
         elif plan == NODE:
             self._graph_starts.append((place, value))
         elif plan == SAVED:
-            self._meet(list(self.graphs.content(value)), [place], origin)
+            content = self._read(lambda: list(self.graphs.content(value)))
+            self._meet(content or [], [place], origin)
         elif plan == TENSOR:
-            self._meet_tensor(place, value, origin)
+            self.tensors.append(place)
+            self._waiting.append(place)
+            self._unread.append(place)
         elif plan == CLASS and (is_user_module(module_of(value)) or is_made_by_a_function(value)):
             self._waiting.append(place)
 
-    def _meet_tensor(self, place: int, tensor: Any, origin: int) -> None:
-        self.tensors.append(place)
-        self._waiting.append(place)
-        if (node := self.storages.graph(tensor)) is not None:
-            self._graph_starts.append((place, node))
-        if (gradient := self.storages.gradient(tensor)) is not None:
-            self._meet([gradient], [place], origin)
-            self.gradients.add(self._places.parts[id(gradient) & self._places.bits][id(gradient)])
+    def _read_tensors(self) -> None:
+        """Read graph, gradient and storages of the tensors that were met; the gradients are met, too."""
+        while self._unread:
+            places, self._unread = self._unread[:TENSORS_AT_ONCE], self._unread[TENSORS_AT_ONCE:]
+            for place, (node, gradient, parts) in zip(
+                places, self._read(functools.partial(self._contents, places)) or (), strict=False
+            ):
+                self._parts[place] = parts
+                if node is not None:
+                    self._graph_starts.append((place, node))
+                if gradient is not None:
+                    self._meet([gradient], [place], self.origins[place])
+                    met = self._places.parts[id(gradient) & self._places.bits][id(gradient)]
+                    self.gradients.add(met)
+
+    def _contents(self, places: list[int]) -> list[tuple[Any, Any, list[Storage]]]:
+        storages, tensors = self.storages, [self.objects[place] for place in places]
+        return [
+            (storages.graph(each), storages.gradient(each), storages.read(each)) for each in tensors
+        ]
+
+    def _read(self, function: Callable[[], T]) -> T | None:
+        def undisturbed() -> T:
+            with self.torch._C.DisableTorchFunction():  # it is of one thread
+                return function()
+
+        found = self.pace.read(undisturbed if self.pace.in_slices else function)
+        self.could_read &= found is not None
+        return found
 
     def _enter_graphs(self) -> None:
         """Meet what the graphs of the tensors found so far keep: for each root, all that it keeps."""
@@ -227,7 +264,11 @@ class Walk:
             holders = {key: place for key, (place, _) in of_origin.items()}
             nodes = [node for _, node in of_origin.values()]
             done = self._done_nodes.setdefault(origin, set())
-            for start, parameter, kept in self.graphs.walk(nodes, done):
+            walking = self.graphs.walk(nodes, done)
+            while found := self._read(lambda: list(itertools.islice(walking, 1))):  # noqa: B023
+                if found[0] is None:
+                    continue
+                start, parameter, kept = found[0]
                 first_new = len(self.objects)
                 self._meet(kept, [holders[id(start)]], origin)
                 new = range(first_new, len(self.objects))
