@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -85,6 +86,12 @@ def run_fit(
             "Pass a function that takes a batch: fit(step, loader)",
         )
         raise BadRequest("usage", message, hint, type=type(step).__name__)
+    if inspect.isgeneratorfunction(step) or inspect.iscoroutinefunction(step):
+        message, hint = (
+            "{name}() is a generator or a coroutine: a call of it runs nothing.",
+            "Pass a function that does the step when it is called.",
+        )
+        raise BadRequest("usage", message, hint, name=called[0])
     from jupyter_gpuperf.batch_sizes.fit import FitRequest, fit_batch_size
 
     request = FitRequest(**request_fields)

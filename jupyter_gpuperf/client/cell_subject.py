@@ -42,7 +42,7 @@ def subject_of_cell(shell: Any, cell: str) -> tuple[ProfiledCode, str, list[str]
         raise BadRequest("empty_cell", "The cell is empty.", "Write the training step below.")
     notes = side_effect_warnings(tree)
     file = shell.compile.cache(source, shell.execution_count)
-    whole = compile(source, file, "exec")
+    whole = compile(source, file, "exec", dont_inherit=True)
     namespace: dict[str, Any] = shell.user_ns
     subject = ProfiledCode(
         body=lambda: exec(whole, namespace),  # noqa: S102
@@ -64,8 +64,10 @@ def _ordinary(
     last = tree.body[-1]
     if not isinstance(last, ast.Expr) or cell.rstrip().endswith(";"):
         return None
-    body = compile(ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec")
-    value = compile(ast.Expression(last.value), file, "eval")
+    body = compile(
+        ast.Module(body=tree.body[:-1], type_ignores=[]), file, "exec", dont_inherit=True
+    )
+    value = compile(ast.Expression(last.value), file, "eval", dont_inherit=True)
 
     def run() -> None:
         from IPython.display import display

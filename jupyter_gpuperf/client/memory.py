@@ -76,8 +76,9 @@ class Freeing:
     def __init__(self, names: Sequence[str] = ()) -> None:
         self._notebook = Notebook(running_shell())
         self._torch = loaded_torch()
+        hidden = self._notebook.hidden_names() if names else ()
         for name in names:
-            if name not in self._notebook.names:
+            if name not in self._notebook.names or name in hidden:
                 message = "{name} is not defined in this notebook."
                 raise NotFound("unknown_name", message, "Check the name.", name=name)
         self._names = names

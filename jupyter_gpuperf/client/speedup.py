@@ -96,7 +96,9 @@ def speedup(
         name = _name_of(loader, names)
         call = f"for batch in itertools.islice({name}, {STEPS}):\n    {step.__name__}(batch)"
         source = f"import itertools\n\n{source}"
-    code = compile(f"{source}\n{call}", inspect.getsourcefile(step) or "<step>", "exec")
+    code = compile(
+        f"{source}\n{call}", inspect.getsourcefile(step) or "<step>", "exec", dont_inherit=True
+    )
     plain = subject_of_function(step)
     subject = ProfiledCode(
         body=lambda: exec(code, names),  # noqa: S102

@@ -30,6 +30,8 @@ OWN_PACKAGE: Final = __name__.partition(".")[0]
 LAST_RESULT: Final = "last result"
 """What IPython's ``last_execution_result`` is called here; it is an object with the result."""
 
+IPYTHONS_NAMES: Final = frozenset({"In", "Out", "_oh", "_dh", "_ih"})
+
 
 class Slot(NamedTuple):
     """A place that keeps an object alive, and how to clear it."""
@@ -54,11 +56,14 @@ class Notebook:
         main = sys.modules.get("__main__")
         self.names: dict[str, Any] = vars(main) if shell is None else shell.user_ns
 
+    def hidden_names(self) -> set[str]:
+        """Return the names that belong to IPython."""
+        history = {each.name for each in self.history()}
+        return history | IPYTHONS_NAMES | set(getattr(self.shell, "user_ns_hidden", ()))
+
     def variables(self) -> list[tuple[str, Any]]:
         """Return the user's names and objects, also those of the user's modules."""
-        history = {each.name for each in self.history()}
-        hidden = history | {"In", "Out", "_oh", "_dh", "_ih"}
-        hidden |= set(getattr(self.shell, "user_ns_hidden", ()))
+        hidden = self.hidden_names()
         own = [each for each in list(self.names.items()) if each[0] not in hidden]
         return own + [
             (f"{name}.{key}", value)

@@ -126,9 +126,8 @@ class Walk:
 
     def storages_of(self, tensors: list[Any]) -> list[list[Storage]]:
         """Return the storages of each tensor."""
-        return self._read(lambda: [self.storages.read(each) for each in tensors]) or [
-            [] for _ in tensors
-        ]
+        found = self._read(lambda: [self.storages.read(each) for each in tensors])
+        return found or [[] for _ in tensors]
 
     def place_of(self, identity: int) -> int | None:
         """Return the place of the object with this ``id()``, or ``None``."""

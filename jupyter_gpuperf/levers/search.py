@@ -77,6 +77,8 @@ def search(
         searching = _Search(session, versions, source, options, chosen, progress, on_outcome)
         found = searching.run(time.perf_counter() - ordinary_began)
     found.warnings = [*session.warnings, *found.warnings]
+    if lost := session.not_restored():
+        found.warnings.append(Message("Not restored after each run: {paths}.", paths=lost[:5]))
     found.environment = describe(torch, session.device)
     found.seconds = time.perf_counter() - began
     return found

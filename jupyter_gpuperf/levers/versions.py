@@ -54,8 +54,8 @@ class Versions:
                 self._own_body()
 
             return run_own
-        setup = compile(code.setup_code, "<set-up>", "exec")
-        cell = compile(code.cell, "<cell>", "exec")
+        setup = compile(code.setup_code, "<set-up>", "exec", dont_inherit=True)
+        cell = compile(code.cell, "<cell>", "exec", dont_inherit=True)
 
         def run() -> None:
             # Here, because restoring the state restores the notebook's own filters.

@@ -14,9 +14,16 @@ from jupyter_gpuperf.state.roots import names_in
 MAGICS: Final = {"system", "getoutput", "run_line_magic", "run_cell_magic", "run_cell", "magic"}
 WRITES: Final = {
     *("save", "savefig", "to_csv", "to_parquet", "to_pickle", "to_json", "write", "writelines"),
-    *("write_text", "write_bytes", "mkdir", "unlink", "rmtree", "rename", "dump"),
+    *("write_text", "write_bytes", "mkdir", "makedirs", "rename", "dump", "copyfile", "copytree"),
+    *("writerow", "writerows", "to_sql", "to_excel", "to_feather", "executemany", "commit"),
     *("savez", "savetxt", "save_pretrained", "add_scalar", "imwrite", "imsave"),
 }
+DELETES: Final = frozenset({"unlink", "rmtree", "rmdir", "removedirs"})
+DELETES_OF: Final = {
+    "os": frozenset({"remove", "replace", "rename", "renames"}),
+    "shutil": frozenset({"move"}),
+}
+"""Module → functions whose names are methods of other classes, too."""
 PLOTS: Final = frozenset({"plot", "imshow", "scatter", "hist", "figure", "subplots", "show"})
 PROCESSES: Final = frozenset({"run", "Popen", "call", "check_call", "check_output"})
 
@@ -51,6 +58,11 @@ def _obstacle(node: ast.AST) -> Message | None:
         return Message("magic or shell command on line {line}", line=line)
     if name == "input" and not owner:
         return Message("input() on line {line}", line=line)
+    if name in DELETES or name in DELETES_OF.get(owner, ()):
+        # Each run would delete more: of a hundred checkpoints, none would be left.
+        return Message(
+            "{name}() on line {line}, which deletes or moves files", name=name, line=line
+        )
     if (owner == "subprocess" and name in PROCESSES) or (owner, name) == ("os", "system"):
         return Message("new process on line {line}", line=line)
     return None

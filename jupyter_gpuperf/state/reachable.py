@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gc
 import io
+import itertools
 import operator
 import sys
 import types
@@ -292,4 +293,7 @@ def _drawn_from(iterator: Any) -> list[Any]:
     """Return what an iterator of Python's own refers to, but no other iterators: those alone can't be rewound."""
     if type(iterator).__module__ not in ("builtins", "itertools"):
         return []
-    return [each for each in gc.get_referents(iterator) if not is_live_iterator(each)]
+    parts = [each for each in gc.get_referents(iterator) if not is_live_iterator(each)]
+    # A cycle reads its own list of past items without checking its length: it must not be refilled.
+    is_cycle = type(iterator) is itertools.cycle
+    return [each for each in parts if not (is_cycle and type(each) is list)]

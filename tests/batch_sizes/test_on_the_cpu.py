@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import time
@@ -22,7 +23,7 @@ from jupyter_gpuperf.batch_sizes.device_meter import CudaMeter
 from jupyter_gpuperf.batch_sizes.fit import FitRequest, fit_batch_size
 from jupyter_gpuperf.batch_sizes.timing import enough_of
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.errors import GpuPerfError
+from jupyter_gpuperf.errors import BadRequest, GpuPerfError
 from jupyter_gpuperf.loaders.comparison import alike
 
 ROWS = TensorDataset(torch.randn(300, 4), torch.arange(300) % 3)
@@ -120,6 +121,32 @@ def test_state_is_as_before_to_the_bit(quick):
     assert training.losses == []
     assert training.optimizer.state == {}
     assert all(each.grad is None for each in training.model.parameters())
+
+
+def test_a_step_whose_call_runs_nothing_is_refused():
+    def generator(batch):
+        yield batch
+
+    async def coroutine(batch):
+        return batch
+
+    for step in (generator, coroutine):
+        with pytest.raises(BadRequest, match="a call of it runs nothing"):
+            jupyter_gpuperf.fit(step, [torch.zeros(2)])
+
+
+def test_a_circle_in_its_first_round_goes_on_afterwards():
+    """Its list of past items is its own: to fill it again ended the process."""
+    rates = itertools.cycle([0.1, 0.2, 0.3])
+    next(rates)
+    training = Training(lambda size: 0.01)
+
+    def step(batch):
+        next(rates)
+        training.step(batch)
+
+    jupyter_gpuperf.fit(step, DataLoader(ROWS, batch_size=16), budget_seconds=3.0)
+    assert {next(rates) for _ in range(3)} == {0.1, 0.2, 0.3}
 
 
 def test_a_step_that_hangs_ends_in_time():

@@ -77,7 +77,7 @@ def notebook():
 
 
 def found(notebook, levers, cell=CELL, options=QUICK, **more):
-    code = compile(cell, "<cell>", "exec")
+    code = compile(cell, "<cell>", "exec", dont_inherit=True)
     subject = ProfiledCode(
         body=lambda: exec(code, notebook),
         namespace=notebook,
@@ -102,6 +102,19 @@ def test_what_is_faster_is_taken_and_measured_against_the_cell(notebook):
     assert levers["more wait"].speedup["high"] < 1
     assert not levers["nothing"].taken
     assert levers["no wait"].speedup["low"] > 1.5
+
+
+def test_what_a_run_changes_and_is_not_restored_is_said(notebook):
+    notebook["sqlite3"] = pytest.importorskip("sqlite3")
+    exec("table = sqlite3.connect(':memory:'); table.execute('create table t (x)')", notebook)
+    result = found(notebook, [], CELL + "table.execute('insert into t values (1)')\n")
+    assert any("Not restored after each run: table" in str(each) for each in result.warnings)
+
+
+def test_annotations_of_a_cell_stay_what_they_are(notebook):
+    result = found(notebook, [FASTER], CELL + "def helper(x: int) -> float: return x\n")
+    assert result.taken == ["no wait"]
+    assert notebook["helper"].__annotations__ == {"x": int, "return": float}
 
 
 def test_what_was_found_is_told_after_each_lever_and_gains_multiply(notebook):

@@ -157,6 +157,11 @@ def test_what_a_fraction_of_the_memory_leaves_is_what_was_free(kernel):
     assert "2.00 GiB requested · 174 MiB free · 2.10 GiB cached or fragmented" in explained
 
 
+def test_ipythons_own_names_are_not_deleted(kernel):
+    assert kernel.run("%gpumem free Out") == ["error: BenchmarkError"]
+    assert kernel.run("isinstance(Out, dict)") == ["True"]
+
+
 def test_freeing_an_unknown_name_changes_nothing(kernel):
     kernel.run("mebibytes(4)")
     assert kernel.run("%gpumem free outputs nothing") == ["error: BenchmarkError"]

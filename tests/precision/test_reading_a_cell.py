@@ -222,6 +222,8 @@ def learning():
         ("x = input()", "input() on line 1"),
         ("await something()", "await on line 1"),
         ("subprocess.run(['ls'])", "new process on line 1"),
+        ("os.remove(oldest)", "remove() on line 1, which deletes or moves files"),
+        ("Path('last.pt').unlink()", "unlink() on line 1, which deletes or moves files"),
     ],
 )
 def test_what_must_not_be_repeated_is_refused(source, words):
