@@ -23,7 +23,7 @@ from jupyter_gpuperf.batch_sizes.device_meter import CudaMeter
 from jupyter_gpuperf.batch_sizes.fit import FitRequest, fit_batch_size
 from jupyter_gpuperf.batch_sizes.timing import enough_of
 from jupyter_gpuperf.benchmarks.declaration import Context
-from jupyter_gpuperf.errors import BadRequest, GpuPerfError
+from jupyter_gpuperf.errors import GpuPerfError
 from jupyter_gpuperf.loaders.comparison import alike
 
 ROWS = TensorDataset(torch.randn(300, 4), torch.arange(300) % 3)
@@ -131,7 +131,7 @@ def test_a_step_whose_call_runs_nothing_is_refused():
         return batch
 
     for step in (generator, coroutine):
-        with pytest.raises(BadRequest, match="a call of it runs nothing"):
+        with pytest.raises(GpuPerfError, match="a call of it runs nothing"):
             jupyter_gpuperf.fit(step, [torch.zeros(2)])
 
 
