@@ -75,8 +75,8 @@ def _answer(called: Future[T], function: Callable[[], T]) -> None:
     try:
         called.set_result(function())
     except KeyboardInterrupt:
+        _interrupts.append(True)  # first: the other thread looks as soon as it has its answer
         called.set_exception(MainThreadBusy())
-        raise
     except BaseException as error:  # noqa: BLE001  (for the thread that asked)
         called.set_exception(error)
 
@@ -94,9 +94,8 @@ class _Once:
 
 def _run_next(_: Any) -> int:
     try:
-        _waiting.popleft()()
-    except IndexError:
-        pass
+        while _waiting:
+            _waiting.popleft()()
     except KeyboardInterrupt:  # of the user, for the cell
         _interrupts.append(True)
     return 0
