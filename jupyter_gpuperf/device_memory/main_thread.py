@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeVar
 
 LONGEST_WAIT_SECONDS: Final = 2.0
@@ -58,7 +59,7 @@ def call_in_main_thread(
             loop.call_soon_threadsafe(once)
     try:
         return called.result(LONGEST_WAIT_SECONDS)
-    except (TimeoutError, CancelledError):
+    except (FutureTimeoutError, CancelledError):  # before Python 3.11, no TimeoutError
         if called.cancel() or called.cancelled():
             raise MainThreadBusy from None
         return called.result()  # it has begun

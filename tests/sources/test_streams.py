@@ -299,7 +299,7 @@ def test_pieces_are_bounded():
 
 
 def test_machines_are_listed_by_their_numbers_and_processes_by_machine(opened, tmp_path):
-    lines, uuids = [], {"node10": "GPU-10", "node9": "GPU-9"}
+    lines, uuids = [], {"node10": "GPU-10", "²": "GPU-2", "node9": "GPU-9"}
     process = {"pid": 7, "kinds": ["compute"], "memory_used_bytes": 1.0}
     process["sm_utilization_percent"] = "not_supported"
     for host, uuid in uuids.items():
@@ -307,9 +307,9 @@ def test_machines_are_listed_by_their_numbers_and_processes_by_machine(opened, t
         lines += [header(host), of(host, devices(device(uuid))), of(host, json.dumps(processes))]
         lines += [of(host, frame(uuid))]
     source = opened(script(tmp_path, f"for line in {lines!r}: print(line)\ntime.sleep(60)"))
-    wait_until(lambda: len(source.devices().devices) == 2, "The devices")
-    assert [each.host for each in source.devices().devices] == ["node9", "node10"]
-    wait_until(lambda: len(source.read_processes()) == 2, "The processes")
+    wait_until(lambda: len(source.devices().devices) == 3, "The devices")
+    assert [each.host for each in source.devices().devices] == ["node9", "node10", "²"]
+    wait_until(lambda: len(source.read_processes()) == 3, "The processes")
     listed = source.read_processes()
     assert {uuid: each[0].host for uuid, each in listed.items()} == {
         uuid: host for host, uuid in uuids.items()

@@ -190,7 +190,7 @@ class _Machine:
 def _natural(item: tuple[str, object]) -> list[tuple[int, str]]:
     """Sort node10 after node9."""
     parts = re.split(r"(\d+)", item[0])
-    return [(int(each) if each.isdigit() else -1, each) for each in parts]
+    return [(int(each) if each.isdecimal() else -1, each) for each in parts]
 
 
 def _missing(readings: Readings) -> Readings:
